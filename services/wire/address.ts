@@ -1,0 +1,119 @@
+/**
+ * IP addresses and networks as they cross the wire: one spelling for each.
+ *
+ * Two hosts that see the same attacker must name it the same way, or their
+ * failures are never added up. So an address is parsed once, where it enters
+ * the system, and an `Address` is canonical from then on: IPv6 compressed and in
+ * lower case (RFC 5952), IPv4-mapped IPv6 as IPv4, a network with its host bits
+ * zero, a network of one address as that address.
+ */
+import { isIPv4, isIPv6, SocketAddress } from "node:net";
+
+/** A canonical address ("192.0.2.1", "2001:db8::1") or network ("192.0.2.0/24"). */
+export type Address = string & { readonly canonical: unique symbol };
+
+/** Returns the canonical spelling of one address, or undefined when `text` is none. */
+export function parseAddress(text: string): Address | undefined {
+  if (isIPv4(text)) return text as Address;
+  const unscoped = text.includes("%") ? text.slice(0, text.indexOf("%")) : text;
+  if (!isIPv6(unscoped)) return undefined;
+  const { address } = new SocketAddress({ address: unscoped, family: "ipv6" });
+  // Dovecot on a dual-stack socket logs IPv4 clients as ::ffff:192.0.2.1.
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
+  return (mapped ?? address) as Address;
+}
+
+/**
+ * Returns the canonical spelling of an address or of a network in CIDR
+ * notation, or undefined when `text` is neither. Host bits are cleared:
+ * "192.0.2.7/24" is "192.0.2.0/24".
+ */
+export function parseNetwork(text: string): Address | undefined {
+  const [base = "", bits, ...rest] = text.split("/");
+  const address = parseAddress(base);
+  if (address === undefined || rest.length > 0) return undefined;
+  if (bits === undefined) return address;
+  if (!/^\d{1,3}$/.test(bits)) return undefined;
+  // A network of IPv4-mapped addresses: the mapping takes the first 96 bits.
+  const prefix = Number(bits) - (isIPv6(base.replace(/%.*/, "")) && isIPv4(address) ? 96 : 0);
+  const width = isIPv4(address) ? 32 : 128;
+  if (prefix < 0 || prefix > width) return undefined;
+  if (prefix === width) return address;
+  const words = wordsOf(address).map((word, index) => {
+    const kept = Math.min(Math.max(prefix - index * 16, 0), 16);
+    return word & (0xffff << (16 - kept)) & 0xffff;
+  });
+  return `${spellWords(words)}/${prefix}` as Address;
+}
+
+export function isNetwork(address: Address): boolean {
+  return address.includes("/");
+}
+
+/** 4 or 6. */
+export function familyOf(address: Address): 4 | 6 {
+  return address.includes(":") ? 6 : 4;
+}
+
+/** Bits of the network's prefix: 32 or 128 for a single address. */
+export function prefixOf(address: Address): number {
+  const slash = address.indexOf("/");
+  if (slash >= 0) return Number(address.slice(slash + 1));
+  return familyOf(address) === 4 ? 32 : 128;
+}
+
+/** Is every address of `inner` one of `outer` too? */
+export function contains(outer: Address, inner: Address): boolean {
+  return prefixOf(outer) <= prefixOf(inner) && overlaps(outer, inner);
+}
+
+/** Have the two addresses or networks any address in common? */
+export function overlaps(a: Address, b: Address): boolean {
+  if (a === b) return true;
+  if (familyOf(a) !== familyOf(b)) return false;
+  const bits = Math.min(prefixOf(a), prefixOf(b));
+  const [left, right] = [wordsOf(a), wordsOf(b)];
+  for (let index = 0, rest = bits; rest > 0; index += 1, rest -= 16) {
+    const differing = ((left[index] ?? 0) ^ (right[index] ?? 0)) >> (16 - Math.min(rest, 16));
+    if (differing !== 0) return false;
+  }
+  return true;
+}
+
+/**
+ * Spells `address` as one token of a subject or of a KV key, where a dot
+ * would start a new token and a colon is refused: 192-0-2-1, 2001-db8--1,
+ * 192-0-2-0/24.
+ */
+export function addressToken(address: Address): string {
+  return address.replace(/[.:]/g, "-");
+}
+
+/** The address as 16-bit words: 2 for IPv4, 8 for IPv6. */
+function wordsOf(address: Address): number[] {
+  const [base = ""] = address.split("/");
+  if (!base.includes(":")) {
+    const [a = 0, b = 0, c = 0, d = 0] = base.split(".").map(Number);
+    return [(a << 8) | b, (c << 8) | d];
+  }
+  const [head = "", tail] = base.split("::");
+  const left = groupsOf(head);
+  if (tail === undefined) return left;
+  const right = groupsOf(tail);
+  return [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right];
+}
+
+/** "db8:1:192.0.2.1" as words; inet_ntop spells some addresses with an IPv4 tail. */
+function groupsOf(text: string): number[] {
+  if (text === "") return [];
+  return text.split(":").flatMap((group) => {
+    if (!group.includes(".")) return [Number.parseInt(group, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
+    return [(a << 8) | b, (c << 8) | d];
+  });
+}
+
+function spellWords(words: readonly number[]): string {
+  if (words.length === 2) return words.flatMap((word) => [word >> 8, word & 255]).join(".");
+  return parseAddress(words.map((word) => word.toString(16)).join(":")) ?? "";
+}

@@ -1,0 +1,56 @@
+/** Every subject, stream, bucket and key name. No other file spells one. */
+import { addressToken, type Address } from "./address.ts";
+
+export const FAILURES_STREAM = "FLEETBAN_FAILURES";
+export const FAILURES_SUBJECTS = "fleetban.failures.>";
+export const BANS_BUCKET = "fleetban_bans";
+export const SETTINGS_BUCKET = "fleetban_settings";
+export const LEASE_BUCKET = "fleetban_lease";
+/** The one key of the lease bucket. */
+export const LEASE_KEY = "decider";
+export const STATUS_SUBJECTS = "fleetban.status.*";
+export const API_SUBJECTS = "fleetban.api.>";
+/** Coordinators share the requests: each is answered by one of them. */
+export const API_QUEUE = "fleetban.api";
+
+/** A host, jail or source name as one token: what a subject and a file name can both hold. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+/** Jails name kernel objects too, which are short (ipset: 31 characters). */
+export const JAIL_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$/;
+
+/** "mx1.example.org" as one token: mx1-example-org. */
+export function hostToken(hostname: string): string {
+  return hostname.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 63);
+}
+
+/** Where `host` publishes the failures that `jail` saw there. */
+export function failureSubject(jail: string, host: string): string {
+  return `fleetban.failures.${jail}.${host}`;
+}
+
+export function statusSubject(host: string): string {
+  return `fleetban.status.${host}`;
+}
+
+/** Where the CLI asks, "ban.add" for instance. */
+export function apiSubject(noun: string, verb: string): string {
+  return `fleetban.api.${noun}.${verb}`;
+}
+
+/** The bans bucket holds one entry per jail and banned address. */
+export function banKey(jail: string, address: Address): string {
+  return `${jail}.${addressToken(address)}`;
+}
+
+/** Settings bucket: what agents need to know of a jail. */
+export function jailKey(jail: string): string {
+  return `jail.${jail}`;
+}
+
+/** Settings bucket: one entry of the allowlist. */
+export function allowKey(address: Address): string {
+  return `allow.${addressToken(address)}`;
+}
+
+/** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */
+export const READY_KEY = "ready";
