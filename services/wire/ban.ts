@@ -1,0 +1,43 @@
+/**
+ * A ban: one entry of the bans bucket, and the decision itself. Recorder,
+ * agents and the API all follow the bucket; there is no second write.
+ *
+ * active -> lifted (by an operator) or expired (its time was over), and from
+ * either to active again. The longest wins: an active ban is extended by a later
+ * decision and never shortened, unless an operator replaces it.
+ */
+import { z } from "zod";
+import { address, decode, encode, foreignText, instant } from "./codec.ts";
+import { JAIL_NAME } from "./subjects.ts";
+
+export const ban = z.object({
+  v: z.literal(1),
+  /** Names this change of the ban; a recorder knows by it what it has seen. */
+  change: z.uuid(),
+  jail: z.string().regex(JAIL_NAME),
+  address,
+  state: z.enum(["active", "lifted", "expired"]),
+  startsAt: instant,
+  /** When it ends by itself; null: never. */
+  until: instant.nullable(),
+  /** When this change was made. */
+  changedAt: instant,
+  reason: foreignText,
+  /** 1 for the first ban of this address in this jail, as far as is remembered. */
+  offence: z.number().int().min(1),
+  /** Whose failures brought it, all hosts together; empty for an operator's ban. */
+  evidence: z.array(z.object({ host: z.string().max(63), failures: z.number().int().min(1) })),
+  /** "decider", or who commanded it: "operator root@mx1". */
+  by: foreignText,
+  /** Lifted only: failures before this instant do not count. */
+  immuneUntil: instant.nullable(),
+});
+export type Ban = z.infer<typeof ban>;
+
+export const encodeBan = (value: Ban): Uint8Array => encode(ban, value);
+export const decodeBan = (bytes: Uint8Array, key: string): Ban => decode(ban, bytes, key);
+
+/** Is it to be in force at `now`? */
+export function isInForce(value: Ban, now: number): boolean {
+  return value.state === "active" && (value.until === null || value.until > now);
+}

@@ -1,0 +1,53 @@
+/**
+ * JSON messages, checked at the border: what `decode` returns has the shape
+ * its schema says, whoever sent it.
+ */
+import { z } from "zod";
+import { parseNetwork, type Address } from "./address.ts";
+
+/** Larger messages are refused before they are parsed; NATS itself ends at 1 MiB. */
+export const MAX_MESSAGE_BYTES = 1_000_000;
+
+/** A message could not be decoded. */
+export class WireError extends Error {
+  override name = "WireError";
+}
+
+/** Throws a bug's error, never a WireError, when `value` is not what `schema` describes. */
+export function encode<T>(schema: z.ZodType<T>, value: T): Uint8Array {
+  return Buffer.from(JSON.stringify(z.encode(schema, value)));
+}
+
+/** Throws a WireError that says what was wrong and where; it never quotes the message itself. */
+export function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
+  if (bytes.length > MAX_MESSAGE_BYTES) {
+    throw new WireError(`${what}: ${bytes.length} bytes, expected at most ${MAX_MESSAGE_BYTES}`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+  } catch (cause) {
+    throw new WireError(`${what}: not JSON`, { cause });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new WireError(`${what}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`, {
+    cause: result.error,
+  });
+}
+
+/** An instant: ISO 8601 with milliseconds and Z on the wire, epoch milliseconds in code. */
+export const instant = z.codec(z.iso.datetime(), z.number().int(), {
+  decode: (text) => Date.parse(text),
+  encode: (at) => new Date(at).toISOString(),
+});
+
+/** An address or network in its one canonical spelling; others are refused. */
+export const address = z.custom<Address>(
+  (value) => typeof value === "string" && value.length <= 49 && parseNetwork(value) === value,
+  "expected an address or network in canonical spelling",
+);
+
+/** Text that came from an attacker in the end: bounded, otherwise opaque. */
+export const foreignText = z.string().max(256);

@@ -1,0 +1,47 @@
+/** Entries of the settings bucket: what agents must know besides the bans. */
+import { z } from "zod";
+import { address, decode, encode, foreignText, instant } from "./codec.ts";
+import { JAIL_NAME } from "./subjects.ts";
+
+/** A jail as agents need it, under `jail.<name>`. Durations in seconds. */
+export const jail = z.object({
+  v: z.literal(1),
+  name: z.string().regex(JAIL_NAME),
+  /** TCP ports that a ban closes; empty: all. */
+  ports: z.array(z.number().int().min(1).max(65535)).max(64),
+  maxretry: z.number().int().min(1).max(100),
+  findtime: z.number().positive(),
+  /** null: for ever. */
+  bantime: z.number().positive().nullable(),
+});
+export type Jail = z.infer<typeof jail>;
+
+/** An address or network that no automatic ban may touch, under `allow.<token>`. */
+export const allowed = z.object({
+  v: z.literal(1),
+  address,
+  comment: foreignText,
+  addedAt: instant,
+  by: foreignText,
+  /** Config entries come and go with the coordinator's configuration. */
+  origin: z.enum(["config", "operator"]),
+});
+export type Allowed = z.infer<typeof allowed>;
+
+/**
+ * Says that the bans bucket whose stream was created at `bansCreated` (NATS's
+ * own text) holds every active ban: after NATS lost its storage, the coordinator
+ * writes it once the bans are back. Until then an agent adds what it sees and
+ * removes nothing.
+ */
+export const bucketReady = z.object({ v: z.literal(1), bansCreated: z.string().max(64) });
+export type BucketReady = z.infer<typeof bucketReady>;
+
+export const encodeJail = (value: Jail): Uint8Array => encode(jail, value);
+export const decodeJail = (bytes: Uint8Array, key: string): Jail => decode(jail, bytes, key);
+export const encodeAllowed = (value: Allowed): Uint8Array => encode(allowed, value);
+export const decodeAllowed = (bytes: Uint8Array, key: string): Allowed =>
+  decode(allowed, bytes, key);
+export const encodeBucketReady = (value: BucketReady): Uint8Array => encode(bucketReady, value);
+export const decodeBucketReady = (bytes: Uint8Array, key: string): BucketReady =>
+  decode(bucketReady, bytes, key);

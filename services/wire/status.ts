@@ -1,0 +1,69 @@
+/** What an agent says of itself, every 10 s and after every change it applied. */
+import { z } from "zod";
+import { address, decode, encode, foreignText, instant, WireError } from "./codec.ts";
+import { NAME } from "./subjects.ts";
+
+/** An agent is taken to be down when nothing was heard of it for this long. */
+export const HOST_SILENT_AFTER_MS = 30_000;
+export const STATUS_EVERY_MS = 10_000;
+
+/** A condition that an operator should know; `text` says what to do about it. */
+export const warning = z.object({
+  code: z.string().max(64),
+  severity: z.enum(["low", "medium", "high"]),
+  text: z.string().max(500),
+});
+export type Warning = z.infer<typeof warning>;
+
+export const hostStatus = z.object({
+  v: z.literal(1),
+  host: z.string().regex(NAME),
+  /** Changes with every start of the agent. */
+  instance: z.uuid(),
+  version: z.string().max(32),
+  startedAt: instant,
+  /** By the host's own clock. */
+  sentAt: instant,
+  /** Where bans take effect: "ipset", "dry-run". */
+  firewall: z.string().max(32),
+  /** Revision of the bans bucket up to which everything is in the kernel; 0: nothing yet. */
+  revision: z.number().int().nonnegative(),
+  /** Creation time of the bucket that `revision` counts in, as NATS spells it. */
+  bansCreated: z.string().max(64).nullable(),
+  /** Entries in the kernel's sets, read back. */
+  bansInForce: z.number().int().nonnegative(),
+  /** The host's own addresses, which it never bans. */
+  addresses: z.array(address).max(256),
+  sources: z
+    .array(
+      z.object({
+        name: z.string().regex(NAME),
+        jail: z.string().max(16),
+        /** "reading", "waiting" (the file is not there yet), "failed". */
+        state: z.enum(["reading", "waiting", "failed"]),
+        lines: z.number().int().nonnegative(),
+        failures: z.number().int().nonnegative(),
+        /** Bytes that are written and not yet published. */
+        lag: z.number().int().nonnegative(),
+        lastLineAt: instant.nullable(),
+      }),
+    )
+    .max(64),
+  /** Bans it would not apply, and why: its own address, its ignoreip. At most the last 20. */
+  refused: z.array(z.object({ address, reason: foreignText })).max(20),
+  /** How often the firewall had to be repaired since the start. */
+  repairs: z.number().int().nonnegative(),
+  warnings: z.array(warning).max(20),
+});
+export type HostStatus = z.infer<typeof hostStatus>;
+
+export const encodeHostStatus = (value: HostStatus): Uint8Array => encode(hostStatus, value);
+
+/** Throws a WireError, also when the status names another host than `subject`. */
+export function decodeHostStatus(bytes: Uint8Array, subject: string): HostStatus {
+  const status = decode(hostStatus, bytes, subject);
+  if (subject.split(".")[2] !== status.host) {
+    throw new WireError(`${subject}: names host ${status.host}`);
+  }
+  return status;
+}
