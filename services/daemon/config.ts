@@ -1,0 +1,108 @@
+/**
+ * Configuration: one YAML file, some settings from the environment above it,
+ * checked as a whole. Every fault is reported at once.
+ */
+import { readFile } from "node:fs/promises";
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { EXIT, PlainError } from "./exit.ts";
+
+/** The configuration cannot be used; the message has a line for every fault. */
+export class ConfigError extends PlainError {
+  override name = "ConfigError";
+  constructor(faults: readonly string[], options?: ErrorOptions) {
+    super(faults.join("\n"), EXIT.config, options);
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads `path` (undefined: no file, everything default) and checks it against
+ * `schema`. `variables` says which environment variable stands for which setting,
+ * as a path: { FLEETBAN_NATS_URL: "nats.url" }. Throws a ConfigError.
+ */
+export async function loadConfig<S extends z.ZodType>(
+  schema: S,
+  path: string | undefined,
+  environment: Environment,
+  variables: Readonly<Record<string, string>>,
+): Promise<z.output<S>> {
+  const where = path ?? "configuration";
+  const value = path === undefined ? {} : await readYaml(path);
+  const origin = new Map<string, string>();
+  for (const [variable, setting] of Object.entries(variables)) {
+    const text = environment[variable];
+    if (text === undefined || text === "") continue;
+    setAt(value, setting.split("."), text);
+    origin.set(setting, variable);
+  }
+  const result = schema.safeParse(value, { error: describeIssue });
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.flatMap((issue) => {
+      const setting = issue.path.join(".");
+      const source = origin.has(setting) ? `environment: ${origin.get(setting)}` : where;
+      if (issue.code === "unrecognized_keys") {
+        return issue.keys.map(
+          (key) => `${source}: ${[...issue.path, key].join(".")}: there is no such option`,
+        );
+      }
+      return [
+        `${source}: ${origin.has(setting) || setting === "" ? "" : `${setting}: `}${issue.message}`,
+      ];
+    }),
+    { cause: result.error },
+  );
+}
+
+async function readYaml(path: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+    throw new ConfigError([`${path}: cannot be read: ${reason}`], { cause });
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      document.errors.map((error) => {
+        const at = error.linePos?.[0];
+        const reason = error.message.split("\n")[0] ?? "";
+        return at ? `${path}:${at.line}:${at.col}: ${reason}` : `${path}: ${reason}`;
+      }),
+    );
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  if (isRecord(value)) return value;
+  throw new ConfigError([`${path}: expected options by name, got ${typeof value}`]);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function setAt(target: Record<string, unknown>, path: readonly string[], value: string): void {
+  const [key = "", ...rest] = path;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const inner = target[key];
+  const next = isRecord(inner) ? inner : {};
+  target[key] = next;
+  setAt(next, rest, value);
+}
+
+/** Words what was given and what was expected; undefined leaves zod's own words. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  const given = issue.input === undefined ? "nothing" : JSON.stringify(issue.input).slice(0, 100);
+  if (issue.code === "invalid_type") return `expected ${issue.expected}, got ${given}`;
+  if (issue.code === "too_small") return `expected at least ${issue.minimum}, got ${given}`;
+  if (issue.code === "too_big") return `expected at most ${issue.maximum}, got ${given}`;
+  if (issue.code === "invalid_value") {
+    return `expected one of ${issue.values.map(String).join(", ")}, got ${given}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,50 @@
+/**
+ * A daemon's life: start, run until a signal or until a part fails, release.
+ *
+ * The first failing part ends the process; systemd starts it again. A second
+ * signal ends it at once.
+ */
+import { explainExit, EXIT, type ExitCode } from "./exit.ts";
+import type { Release } from "./release.ts";
+import { starting } from "./release.ts";
+
+export interface Life {
+  /** Notes how to undo a step of the start. */
+  onRelease: (undo: Release) => void;
+  /** Ends the process because a part of it failed; the first call counts. */
+  fail: (error: unknown) => void;
+}
+
+const RELEASE_WITHIN_MS = 10_000;
+
+/** Runs `start` and returns the exit code when everything is released again. */
+export async function runDaemon(
+  program: string,
+  start: (life: Life) => Promise<void>,
+): Promise<ExitCode> {
+  let end: (code: ExitCode) => void = () => {};
+  const ended = new Promise<ExitCode>((resolve) => (end = resolve));
+  const fail = (error: unknown) => end(explainExit(program, error));
+  let signals = 0;
+  const onSignal = () => {
+    signals += 1;
+    if (signals > 1) process.exit(EXIT.unavailable);
+    end(EXIT.ok);
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  try {
+    const [, release] = await starting(async (onRelease) => start({ onRelease, fail }));
+    const code = await ended;
+    setTimeout(() => {
+      process.stderr.write(`${program}: shutdown took longer than 10 s, ending without it\n`);
+      process.exit(code === EXIT.ok ? EXIT.unavailable : code);
+    }, RELEASE_WITHIN_MS).unref();
+    await release();
+    return code;
+  } catch (error) {
+    return explainExit(program, error);
+  }
+}

@@ -1,0 +1,35 @@
+/** Exit codes, from sysexits.h: what systemd and scripts decide by. */
+export const EXIT = {
+  ok: 0,
+  usage: 64,
+  noInput: 66,
+  unavailable: 69,
+  bug: 70,
+  permission: 77,
+  config: 78,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/**
+ * An error that its message explains to the user: no stack is shown for it.
+ * Everything else that reaches `main` is a bug and shows its stack.
+ */
+export class PlainError extends Error {
+  override name = "PlainError";
+  readonly exitCode: ExitCode;
+  constructor(message: string, exitCode: ExitCode, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Says on stderr why `program` ends, and returns its exit code. */
+export function explainExit(program: string, error: unknown): ExitCode {
+  if (error instanceof PlainError) {
+    process.stderr.write(`${program}: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${program}: this is a bug, please report it\n${text}\n`);
+  return EXIT.bug;
+}
