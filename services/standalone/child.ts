@@ -1,0 +1,100 @@
+/** Programs that run as children of this process and end with it. */
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+
+export interface Child {
+  readonly pid: number;
+  /** Resolves when the program has ended, with its exit code or the signal's name. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  /** Sends `signal` and waits for the end; SIGKILL after `patienceMs`. */
+  stop(signal?: NodeJS.Signals, patienceMs?: number): Promise<void>;
+  /** The last lines that it wrote, for a message about its death. */
+  lastWords(): string;
+}
+
+/** How one program is started: inside a network namespace, for instance. */
+export type Spawn = (
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions,
+) => ChildProcess;
+
+export interface ChildOptions {
+  args: readonly string[];
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  spawn?: Spawn;
+  /** Gets every chunk of its stdout and stderr. */
+  onOutput?: (chunk: Buffer) => void;
+}
+
+const LAST_WORDS_BYTES = 4_000;
+
+export async function startChild(command: string, options: ChildOptions): Promise<Child> {
+  const start = options.spawn ?? spawn;
+  const child = start(command, options.args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it in order.
+    detached: true,
+    ...(options.env && { env: options.env }),
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  });
+  let words = Buffer.alloc(0);
+  const listen = (chunk: Buffer) => {
+    words = Buffer.concat([words, chunk]).subarray(-LAST_WORDS_BYTES);
+    options.onOutput?.(chunk);
+  };
+  child.stdout?.on("data", listen);
+  child.stderr?.on("data", listen);
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once("exit", (code, signal) => resolve(code ?? signal ?? 0));
+  });
+  await once(child, "spawn");
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${command}: has no process id`);
+  const killAtExit = () => child.kill("SIGKILL");
+  process.once("exit", killAtExit);
+  void ended.then(() => process.off("exit", killAtExit));
+  return {
+    pid,
+    ended,
+    async stop(signal = "SIGTERM", patienceMs = 10_000) {
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+      await ended;
+      clearTimeout(timer);
+    },
+    lastWords: () => words.toString().trimEnd(),
+  };
+}
+
+/** Polls `isReady` until it is; throws with the child's last words when it ends before. */
+export async function untilReady(
+  what: string,
+  child: Child,
+  isReady: () => Promise<boolean>,
+  seconds = 30,
+): Promise<void> {
+  let end: number | NodeJS.Signals | undefined;
+  void child.ended.then((status) => (end = status));
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await isReady())) {
+    if (end !== undefined) throw new Error(`${what}: ended with ${end}:\n${child.lastWords()}`);
+    if (performance.now() > deadline) {
+      throw new Error(`${what}: not ready after ${seconds} s:\n${child.lastWords()}`);
+    }
+    await pause(10);
+  }
+}
+
+/** A TCP port on 127.0.0.1 that nobody listened on a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

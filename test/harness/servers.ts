@@ -1,0 +1,73 @@
+/** A real nats-server and a real PostgreSQL for a test, on free ports of loopback. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../../services/standalone/child.ts";
+import { startNatsServer } from "../../services/standalone/nats-server.ts";
+import { ensureDatabase, postgresUrl, startPostgres } from "../../services/standalone/postgres.ts";
+
+/** A server that the test may stop and start again, on the same port, with the same storage. */
+export interface TestServer extends AsyncDisposable {
+  readonly port: number;
+  /** As a crash would: nats-server is killed, PostgreSQL shut down in its immediate mode. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export interface TestNats extends TestServer {
+  readonly url: string;
+  /** Deletes what it has stored; only while it is stopped. */
+  wipe(): Promise<void>;
+}
+
+export interface TestPostgres extends TestServer {
+  /** Creates an empty database and returns its URL. */
+  createDatabase(): Promise<string>;
+}
+
+export async function startTestNats(): Promise<TestNats> {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-nats-"));
+  const port = await freePort();
+  const start = () => startNatsServer({ folder, port });
+  let child = await start();
+  return {
+    port,
+    url: `nats://127.0.0.1:${port}`,
+    stop: () => child.stop("SIGKILL"),
+    async start() {
+      child = await start();
+    },
+    wipe: () => rm(join(folder, "jetstream"), { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      await child.stop("SIGKILL");
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function startTestPostgres(): Promise<TestPostgres> {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-postgres-"));
+  const port = await freePort();
+  const password = "test";
+  const settings = { fsync: "off" }; // a killed process loses nothing; only a crashed machine would
+  const start = () => startPostgres({ folder, port, password, settings });
+  let child = await start();
+  let databases = 0;
+  return {
+    port,
+    stop: () => child.stop("SIGQUIT"),
+    async start() {
+      child = await start();
+    },
+    async createDatabase() {
+      databases += 1;
+      const url = postgresUrl({ port, password }, `fleetban_${databases}`);
+      await ensureDatabase(url);
+      return url;
+    },
+    async [Symbol.asyncDispose]() {
+      await child.stop("SIGINT"); // fast shutdown, PostgreSQL's word; SIGKILL would leave its children
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
