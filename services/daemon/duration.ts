@@ -44,13 +44,16 @@ export function formatDuration(seconds: number | null): string {
 const EXPECTED = 'expected a duration such as "10m" or 1200';
 
 function durationSchema<T>(accept: (seconds: number | null) => T | undefined, expected: string) {
-  return z.union([z.string(), z.number()]).transform((given, context): T => {
-    const seconds = parseDuration(String(given));
-    const accepted = seconds === undefined ? undefined : accept(seconds);
-    if (accepted !== undefined) return accepted;
-    context.addIssue({ code: "custom", message: `${expected}, got ${JSON.stringify(given)}` });
-    return z.NEVER;
-  });
+  const describe = (given: unknown) => `${expected}, got ${JSON.stringify(given)}`;
+  return z
+    .union([z.string(), z.number()], { error: (issue) => describe(issue.input) })
+    .transform((given, context): T => {
+      const seconds = parseDuration(String(given));
+      const accepted = seconds === undefined ? undefined : accept(seconds);
+      if (accepted !== undefined) return accepted;
+      context.addIssue({ code: "custom", message: describe(given) });
+      return z.NEVER;
+    });
 }
 
 /** Config: a duration in seconds that ends. */

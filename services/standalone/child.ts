@@ -1,4 +1,7 @@
-/** Programs that run as children of this process and end with it. */
+/**
+ * Programs that run as children of this process and end with it: in order when
+ * it stops them, by the kernel's parent-death signal when it is killed.
+ */
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
@@ -32,9 +35,18 @@ export interface ChildOptions {
 
 const LAST_WORDS_BYTES = 4_000;
 
+/**
+ * The command line under which a program gets SIGTERM when its parent dies.
+ * A change of credentials after it (unshare, sudo) would clear that again.
+ */
+export function endingWithParent(commandLine: readonly string[]): [string, ...string[]] {
+  return ["setpriv", "--pdeathsig", "TERM", "--", ...commandLine];
+}
+
 export async function startChild(command: string, options: ChildOptions): Promise<Child> {
   const start = options.spawn ?? spawn;
-  const child = start(command, options.args, {
+  const [program, ...args] = endingWithParent([command, ...options.args]);
+  const child = start(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it in order.
     detached: true,
@@ -54,9 +66,6 @@ export async function startChild(command: string, options: ChildOptions): Promis
   await once(child, "spawn");
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command}: has no process id`);
-  const killAtExit = () => child.kill("SIGKILL");
-  process.once("exit", killAtExit);
-  void ended.then(() => process.off("exit", killAtExit));
   return {
     pid,
     ended,

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { z } from "zod";
 import { EXIT, PlainError } from "../daemon/exit.ts";
-import { startChild, untilReady, type Child, type Spawn } from "./child.ts";
+import { endingWithParent, startChild, untilReady, type Child, type Spawn } from "./child.ts";
 
 export const POSTGRES_USER = "fleetban";
 
@@ -124,5 +124,6 @@ async function initialize(initdb: string, folder: string, cluster: string, passw
 
 function asOrdinaryUser(program: string): [string, ...string[]] {
   if (process.getuid?.() !== 0) return [program];
-  return ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--", program];
+  const inNamespace = ["--user", "--map-user=65534", "--map-group=65534", "--"];
+  return ["unshare", ...inNamespace, ...endingWithParent([program])];
 }

@@ -1,0 +1,67 @@
+/** Mail clients in a network namespace: they log in, rightly or wrongly, or only connect. */
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { ChildProcess } from "node:child_process";
+import type { Spawn } from "../../services/standalone/child.ts";
+
+export interface Probe {
+  host: string;
+  /** 143 speaks IMAP, 110 POP3. */
+  port: number;
+  /** The client's own address, where its namespace has several. */
+  from?: string;
+}
+
+export interface Attempt extends Probe {
+  user: string;
+  /** Tried one after the other on one connection. */
+  passwords: readonly string[];
+}
+
+export interface Outcome {
+  /** The connection opened within a second. */
+  opened: boolean;
+  /** The last password was right. */
+  accepted: boolean;
+}
+
+export interface MailClient extends AsyncDisposable {
+  logIn(attempt: Attempt): Promise<Outcome>;
+  /** Does a TCP connection open within a second? */
+  connects(probe: Probe): Promise<boolean>;
+}
+
+export function startMailClient(spawn: Spawn): MailClient {
+  const script = join(import.meta.dirname, "mail-client-process.ts");
+  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", script], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const { stdin, stdout } = child;
+  if (!stdin || !stdout) throw new Error("mail client: has no pipes");
+  const waiting = new Map<number, (outcome: Outcome) => void>();
+  const failed = once(child, "exit").then(() => {
+    throw new Error("mail client: ended");
+  });
+  failed.catch(() => {}); // reported by the calls that wait
+  createInterface({ input: stdout }).on("line", (line) => {
+    const { id, ...outcome } = JSON.parse(line) as { id: number } & Outcome;
+    waiting.get(id)?.(outcome);
+    waiting.delete(id);
+  });
+  let last = 0;
+  const ask = (task: Attempt | Probe): Promise<Outcome> => {
+    last += 1;
+    const id = last;
+    stdin.write(`${JSON.stringify({ id, ...task })}\n`);
+    return Promise.race([new Promise<Outcome>((resolve) => waiting.set(id, resolve)), failed]);
+  };
+  return {
+    logIn: ask,
+    connects: async (probe) => (await ask(probe)).opened,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await failed.catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { z } from "zod";
+import { ConfigError, loadConfig } from "../../../services/daemon/config.ts";
+import { duration, durationOrForever } from "../../../services/daemon/duration.ts";
+import { NATS_VARIABLES, natsConfig } from "../../../services/daemon/nats.ts";
+
+const schema = z.strictObject({
+  nats: natsConfig,
+  findtime: duration.default(1200),
+  bantime: durationOrForever.default(1200),
+  maxretry: z.number().int().min(1).default(5),
+});
+
+async function load(text: string, environment: Record<string, string> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-config-"));
+  const path = join(folder, "test.yaml");
+  try {
+    await writeFile(path, text);
+    return await loadConfig(schema, path, environment, NATS_VARIABLES);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const faultsOf = async (text: string, environment?: Record<string, string>) => {
+  const error = await load(text, environment).then(
+    () => assert.fail("was accepted"),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof ConfigError);
+  assert.equal(error.exitCode, 78);
+  return error.message.split("\n").map((line) => line.replace(/^\S*test\.yaml/, "FILE"));
+};
+
+test("every fault is reported at once, with place, what was given and what was expected", async () => {
+  assert.deepEqual(
+    await faultsOf("nats:\n  urll: x\n  user: 5\nfindtime: 10 apples\nmaxretry: 0\nbantime: [1]\n"),
+    [
+      "FILE: nats.user: expected string, got 5",
+      "FILE: nats.urll: there is no such option",
+      'FILE: findtime: expected a duration such as "10m" or 1200, got "10 apples"',
+      'FILE: bantime: expected a duration such as "10m" or 1200, or -1 for ever, got [1]',
+      "FILE: maxretry: expected at least 1, got 0",
+    ],
+  );
+});
+
+test("a file that is no YAML is refused with line and column", async () => {
+  const [fault = ""] = await faultsOf("nats:\n  url: 'x\n");
+  assert.match(fault, /^FILE:\d+:\d+: Missing closing 'quote/);
+});
+
+test("the environment wins over the file, and is named when it is wrong", async () => {
+  const config = await load("nats:\n  url: nats://a:1\n", { NATS_URL: "nats://b:2" });
+  assert.equal(config.nats.url, "nats://b:2");
+  assert.equal((await load("")).nats.url, "nats://127.0.0.1:4222");
+});
+
+test("a file that is not there is a fault of the configuration", async () => {
+  await assert.rejects(
+    loadConfig(schema, "/nonexistent/agent.yaml", {}, {}),
+    /^ConfigError: \/nonexistent\/agent.yaml: cannot be read: ENOENT$/,
+  );
+});
+
+test("-1 is for ever where a duration may be for ever", async () => {
+  assert.equal((await load("bantime: -1")).bantime, null);
+  assert.match((await faultsOf("findtime: -1"))[0] ?? "", /findtime: expected a duration/);
+});
