@@ -1,0 +1,57 @@
+import type { Address } from "../../wire/address.ts";
+
+/** What a jail closes to the addresses that are banned in it. */
+export interface FirewallJail {
+  name: string;
+  /** TCP ports; empty: all protocols and ports. */
+  ports: readonly number[];
+}
+
+export interface TimedBan {
+  jail: string;
+  address: Address;
+  /** Seconds left; undefined: for ever. The kernel lifts the ban by itself when they are over. */
+  seconds: number | undefined;
+}
+
+export interface Refused {
+  jail: string;
+  address: Address;
+  reason: string;
+}
+
+export interface Repair {
+  /** What was put back, in words; empty: nothing was missing. */
+  repaired: string[];
+  /** A set was gone or emptied: `replace` must be called again. */
+  bansLost: boolean;
+}
+
+/**
+ * Where bans take effect. Each call may be repeated with the same arguments
+ * and then changes nothing; each resolves only after the kernel has agreed.
+ * Calls take effect in the order in which they are made.
+ */
+export interface Firewall {
+  readonly kind: "ipset" | "dry-run";
+  /**
+   * Installs sets, chains and rules of these jails, reads them back, and removes
+   * those of jails that are gone. Bans that are in force stay in force.
+   */
+  open(jails: readonly FirewallJail[]): Promise<void>;
+  /** Exactly these bans and no others, with no moment in between. */
+  replace(bans: readonly TimedBan[]): Promise<Refused[]>;
+  /** Adds or renews; returns what the kernel would not take. */
+  ban(bans: readonly TimedBan[]): Promise<Refused[]>;
+  unban(bans: readonly { jail: string; address: Address }[]): Promise<void>;
+  /** The bans in force, read back from the kernel rather than remembered. */
+  list(): Promise<TimedBan[]>;
+  /** Number of bans in force, read back. */
+  count(): Promise<number>;
+  /** Puts back what somebody has removed of what `open` installed. */
+  repair(): Promise<Repair>;
+  /** Removes rules, chains and sets, and with them every ban. */
+  remove(): Promise<void>;
+  /** Lets go of the kernel; bans stay in force. */
+  close(): Promise<void>;
+}
