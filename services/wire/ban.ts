@@ -29,8 +29,10 @@ export const ban = z.object({
   evidence: z.array(z.object({ host: z.string().max(63), failures: z.number().int().min(1) })),
   /** "decider", or who commanded it: "operator root@mx1". */
   by: foreignText,
-  /** Lifted only: failures before this instant do not count. */
+  /** Lifted only: until then failures do not count. */
   immuneUntil: instant.nullable(),
+  /** Failures up to this instant have been paid for by this ban; null: it was not they that brought it. */
+  spentUntil: instant.nullable(),
 });
 export type Ban = z.infer<typeof ban>;
 
@@ -40,4 +42,10 @@ export const decodeBan = (bytes: Uint8Array, key: string): Ban => decode(ban, by
 /** Is it to be in force at `now`? */
 export function isInForce(value: Ban, now: number): boolean {
   return value.state === "active" && (value.until === null || value.until > now);
+}
+
+/** Failures of the address up to this instant do not count (again). */
+export function spentUntil(value: Ban): number {
+  const forgiven = value.state === "lifted" ? (value.immuneUntil ?? 0) : 0;
+  return Math.max(forgiven, value.spentUntil ?? 0);
 }
