@@ -82,3 +82,17 @@ export async function connectPatiently(
   }
   return undefined;
 }
+
+/** Says whether the connection is up at this moment. */
+export function watchLink(connection: NatsConnection, log: Log): { isUp(): boolean } {
+  let isUp = true;
+  void (async () => {
+    for await (const { type } of connection.status()) {
+      if (type !== "disconnect" && type !== "reconnect") continue;
+      isUp = type === "reconnect";
+      if (isUp) log.info({ server: connection.getServer() }, "NATS is back");
+      else log.warn("NATS is away, keeps trying");
+    }
+  })();
+  return { isUp: () => isUp && !connection.isClosed() };
+}

@@ -89,6 +89,12 @@ export function addressToken(address: Address): string {
   return address.replace(/[.:]/g, "-");
 }
 
+/** The address that a token spells, or undefined when it spells none. */
+export function addressOfToken(token: string): Address | undefined {
+  const isIpv4 = /^\d+-\d+-\d+-\d+(?:\/\d+)?$/.test(token);
+  return parseNetwork(token.replaceAll("-", isIpv4 ? "." : ":"));
+}
+
 /** The address as 16-bit words: 2 for IPv4, 8 for IPv6. */
 function wordsOf(address: Address): number[] {
   const [base = ""] = address.split("/");

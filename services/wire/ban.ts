@@ -8,7 +8,7 @@
  */
 import { z } from "zod";
 import { address, decode, encode, foreignText, instant } from "./codec.ts";
-import { JAIL_NAME } from "./subjects.ts";
+import { JAIL_NAME, NAME } from "./subjects.ts";
 
 export const ban = z.object({
   v: z.literal(1),
@@ -26,7 +26,7 @@ export const ban = z.object({
   /** 1 for the first ban of this address in this jail, as far as is remembered. */
   offence: z.number().int().min(1),
   /** Whose failures brought it, all hosts together; empty for an operator's ban. */
-  evidence: z.array(z.object({ host: z.string().max(63), failures: z.number().int().min(1) })),
+  evidence: z.array(z.object({ host: z.string().regex(NAME), failures: z.number().int().min(1) })),
   /** "decider", or who commanded it: "operator root@mx1". */
   by: foreignText,
   /** Lifted only: until then failures do not count. */

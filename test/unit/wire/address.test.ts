@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
+  addressOfToken,
   addressToken,
   contains,
   overlaps,
@@ -66,7 +67,10 @@ test("networks overlap when one holds the other", () => {
   }
 });
 
-test("an address is one token of a subject", () => {
+test("an address is one token of a subject, and can be told from it", () => {
+  for (const text of ["192.0.2.1", "2001:db8::1", "192.0.2.0/24", "::1", "1:2:3:4:5:6:7:8"]) {
+    assert.equal(addressOfToken(addressToken(network(text))), text);
+  }
   assert.equal(addressToken(network("192.0.2.1")), "192-0-2-1");
   assert.equal(addressToken(network("2001:db8::1")), "2001-db8--1");
   assert.equal(addressToken(network("192.0.2.0/24")), "192-0-2-0/24");

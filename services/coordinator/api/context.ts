@@ -1,0 +1,63 @@
+/** What the answers are made from; see coordinator.ts for where it comes from. */
+import type { Address } from "../../wire/address.ts";
+import type { Jail } from "../../wire/settings.ts";
+import type { BanStore } from "../ban-store.ts";
+import type { History } from "../history/history.ts";
+import type { Hosts } from "../hosts.ts";
+import type { Settings } from "../settings.ts";
+import { ApiError } from "./server.ts";
+
+export interface ApiContext {
+  id: string;
+  version: string;
+  startedAt: number;
+  jails: readonly Jail[];
+  bans: BanStore;
+  settings: Settings;
+  hosts: Hosts;
+  history: History;
+  /** Who decides now; null: nobody. */
+  decider: () => string | null;
+  counters: { readonly failures: number; readonly undecodable: number };
+  now: () => number;
+  newId: () => string;
+}
+
+export function jailNamed({ jails }: Pick<ApiContext, "jails">, name: string): Jail {
+  const jail = jails.find((candidate) => candidate.name === name);
+  if (jail) return jail;
+  const known = jails.map((candidate) => candidate.name).join(", ");
+  throw new ApiError(404, `jail "${name}": there is no such jail, expected ${known}`);
+}
+
+/** Answers from the history; when it cannot be reached, `fallback` and why it is stale. */
+export async function fromHistory<T>(
+  ask: () => Promise<T>,
+  fallback: T,
+): Promise<{ value: T; stale: string | null }> {
+  try {
+    return { value: await ask(), stale: null };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { value: fallback, stale: `PostgreSQL cannot be asked: ${reason}` };
+  }
+}
+
+/** A page of `all` after the entry whose name is `after`. */
+export function pageOf<T>(
+  all: readonly T[],
+  nameOf: (entry: T) => string,
+  { limit, after }: { limit: number; after: string | null },
+): { rows: T[]; next: string | null } {
+  const sorted = all.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  const from = after === null ? 0 : sorted.findIndex((entry) => nameOf(entry) > after);
+  const rows = from < 0 ? [] : sorted.slice(from, from + limit);
+  const last = rows.at(-1);
+  const isEnd = from < 0 || from + limit >= sorted.length;
+  return { rows, next: isEnd || !last ? null : nameOf(last) };
+}
+
+/** "198.51.100.7 in jail dovecot". */
+export function nameBan(address: Address, jail: string | undefined): string {
+  return jail === undefined ? address : `${address} in jail ${jail}`;
+}

@@ -1,0 +1,113 @@
+/** `fleetban status`, `fleetban host list`, `fleetban failure list`. */
+import type { HostRow } from "../../wire/api.ts";
+import type { Warning } from "../../wire/status.ts";
+import type { Host } from "../hosts.ts";
+import { fromHistory, jailNamed, type ApiContext } from "./context.ts";
+import { ApiError, type Endpoints } from "./server.ts";
+import { HistoryUnavailable } from "../history/history.ts";
+
+type StatusEndpoints = Pick<Endpoints, "status.show" | "host.list" | "failure.list">;
+
+export function statusEndpoints(context: ApiContext): StatusEndpoints {
+  const { bans, settings, hosts, history, now } = context;
+
+  const describeHost = (host: Host): HostRow => ({
+    host: host.status.host,
+    state: hosts.isUp(host) ? "up" : "down",
+    lastSeenAt: host.seenAt,
+    current: host.status.revision >= bans.revision() && host.status.bansCreated === bans.created(),
+    clockSkew: host.status.sentAt - host.seenAt,
+    status: host.status,
+  });
+
+  /** Hosts heard of since the start, and those that only the history knows. */
+  async function allHosts(): Promise<{ rows: HostRow[]; stale: string | null }> {
+    const heard = hosts.list().map(describeHost);
+    const { value, stale } = await fromHistory(() => history.hosts(), []);
+    const silent = value
+      .filter(({ host }) => !heard.some((row) => row.host === host))
+      .map(({ host, lastSeenAt }): HostRow => {
+        return { host, state: "down", lastSeenAt, current: false, clockSkew: 0, status: null };
+      });
+    return { rows: [...heard, ...silent], stale };
+  }
+
+  function warningsOf(rows: readonly HostRow[], lag: number): Warning[] {
+    const warnings: Warning[] = [];
+    const warn = (code: string, severity: Warning["severity"], text: string) =>
+      warnings.push({ code, severity, text: text.slice(0, 500) });
+    if (context.decider() === null) {
+      warn("no-decider", "high", "no coordinator holds the lease: nobody decides on bans");
+    }
+    if (!history.reachable()) {
+      warn(
+        "postgres-away",
+        "medium",
+        `PostgreSQL cannot be reached: bans go on, ${lag} messages wait to be recorded`,
+      );
+    }
+    if (settings.readyFor() !== bans.created()) {
+      warn(
+        "not-restored",
+        "medium",
+        "the bans bucket is not declared complete: agents add bans, but remove none",
+      );
+    }
+    for (const { host, state, status } of rows) {
+      if (state === "down")
+        warn(
+          "host-down",
+          "high",
+          `host ${host} is silent: see systemctl status fleetban-agent there`,
+        );
+      if (state === "up" && status?.firewall === "dry-run") {
+        warn("dry-run", "high", `host ${host} bans nobody: its firewall is dry-run`);
+      }
+      for (const own of status?.warnings ?? [])
+        warn(own.code, own.severity, `host ${host}: ${own.text}`);
+    }
+    return warnings;
+  }
+
+  return {
+    async "status.show"() {
+      const { rows } = await allHosts();
+      const lag = await history.lag();
+      const up = rows.filter(({ state }) => state === "up");
+      return {
+        version: context.version,
+        coordinator: context.id,
+        decider: context.decider(),
+        startedAt: context.startedAt,
+        hosts: {
+          up: up.length,
+          down: rows.length - up.length,
+          current: up.filter(({ current }) => current).length,
+        },
+        bans: bans.countInForce(now()),
+        allowed: settings.allowlist.list().length,
+        jails: [...context.jails],
+        failures: context.counters.failures,
+        undecodable: context.counters.undecodable,
+        postgres: { reachable: history.reachable(), lag },
+        warnings: warningsOf(rows, lag),
+      };
+    },
+
+    async "host.list"() {
+      const { rows, stale } = await allHosts();
+      return { hosts: rows, stale };
+    },
+
+    async "failure.list"(query) {
+      if (query.jail !== undefined) jailNamed(context, query.jail);
+      try {
+        const { rows, next } = await history.failures(query);
+        return { failures: rows, next, stale: null };
+      } catch (error) {
+        if (!(error instanceof HistoryUnavailable)) throw error;
+        throw new ApiError(503, error.message, { cause: error });
+      }
+    },
+  };
+}

@@ -1,0 +1,187 @@
+/**
+ * The bans bucket, as this coordinator sees it: a mirror of all its entries and
+ * the one way to change them.
+ *
+ * A change is a compare-and-set on one key: made from the mirror's entry, and when
+ * somebody else was quicker, made anew from what is there then.
+ */
+import { jetstream, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
+import { Kvm, type KV } from "@nats-io/kv";
+import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { followBucket } from "../daemon/bucket.ts";
+import type { Log } from "../daemon/log.ts";
+import type { Address } from "../wire/address.ts";
+import { decodeBan, encodeBan, isInForce, type Ban } from "../wire/ban.ts";
+import { WireError } from "../wire/codec.ts";
+import { BANS_BUCKET, banKey } from "../wire/subjects.ts";
+
+/** Makes the next state of an entry from its present one; undefined: leave it. */
+export type Step = (present: Ban | undefined) => Ban | undefined;
+
+export interface Written {
+  ban: Ban;
+  revision: number;
+}
+
+export interface BanStore {
+  get(jail: string, address: Address): Ban | undefined;
+  /** All entries, in the order of their keys' first appearance. */
+  entries(): IterableIterator<{ key: string; ban: Ban; revision: number }>;
+  /** Applies `step` to the entry; returns what was written, undefined when nothing was. */
+  change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
+  /** Deletes an entry with its history, if its revision is still this one. */
+  purge(key: string, revision: number): Promise<void>;
+  /** Bans in force at `now`. */
+  countInForce(now: number): number;
+  /** Resolves when every entry has been read once. */
+  readonly ready: Promise<void>;
+  isReady(): boolean;
+  /** The highest revision seen. */
+  revision(): number;
+  /** The bucket that revisions count in. */
+  created(): string | null;
+  stop(): void;
+}
+
+export interface BanStoreOptions {
+  connection: NatsConnection;
+  log: Log;
+  /** Called for every entry that is read or changes. */
+  onBan: (ban: Ban) => void;
+}
+
+/** NATS: the key has another revision than expected. */
+const WRONG_LAST_SEQUENCE = 10071;
+const ATTEMPTS = 8;
+
+export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanStore {
+  const bans = new Map<string, { ban: Ban; revision: number }>();
+  let created: string | null = null;
+  let revision = 0;
+  let isReady = false;
+  let settle: () => void = () => {};
+  const ready = new Promise<void>((resolve) => (settle = resolve));
+  /** Keys that this run has not shown: what is left at its end is gone from the bucket. */
+  let unseen = new Set<string>();
+
+  const following = followBucket(
+    connection,
+    BANS_BUCKET,
+    {
+      begin(stream) {
+        if (created !== null && created !== stream) bans.clear();
+        created = stream;
+        revision = 0;
+        unseen = new Set(bans.keys());
+      },
+      entry(entry) {
+        revision = Math.max(revision, entry.revision);
+        unseen.delete(entry.key);
+        if (entry.value === undefined) {
+          bans.delete(entry.key);
+          return;
+        }
+        try {
+          remember(entry.key, decodeBan(entry.value, entry.key), entry.revision);
+        } catch (error) {
+          if (!(error instanceof WireError)) throw error;
+          log.error({ key: entry.key, reason: error.message }, "ban cannot be decoded");
+        }
+      },
+      caughtUp() {
+        for (const key of unseen) bans.delete(key);
+        unseen.clear();
+        isReady = true;
+        settle();
+      },
+    },
+    log,
+  );
+
+  /** The mirror may learn of our own write twice, and must not go back to an older one. */
+  function remember(key: string, ban: Ban, at: number): void {
+    const known = bans.get(key);
+    if (known && known.revision >= at) return;
+    bans.set(key, { ban, revision: at });
+    onBan(ban);
+  }
+
+  const js = jetstream(connection);
+  let bucket: Promise<KV> | undefined;
+  const open = () => (bucket ??= new Kvm(connection).open(BANS_BUCKET));
+
+  async function put(key: string, ban: Ban, expected: number): Promise<number> {
+    const ack = await js.publish(`$KV.${BANS_BUCKET}.${key}`, encodeBan(ban), {
+      expect: { lastSubjectSequence: expected },
+      timeout: 5_000,
+    });
+    return ack.seq;
+  }
+
+  async function read(key: string): Promise<{ ban: Ban | undefined; revision: number }> {
+    const entry = await (await open()).get(key);
+    if (!entry) return { ban: undefined, revision: 0 };
+    const ban = entry.operation === "PUT" ? decodeBan(entry.value, key) : undefined;
+    return { ban, revision: entry.revision };
+  }
+
+  return {
+    ready,
+    isReady: () => isReady,
+    revision: () => revision,
+    created: () => created,
+    get: (jail, address) => bans.get(banKey(jail, address))?.ban,
+
+    *entries() {
+      for (const [key, entry] of bans) yield { key, ...entry };
+    },
+
+    async change(jail, address, step) {
+      const key = banKey(jail, address);
+      let present: { ban: Ban | undefined; revision: number } = bans.get(key) ?? {
+        ban: undefined,
+        revision: 0,
+      };
+      for (let attempt = 1; ; attempt += 1) {
+        const next = step(present.ban);
+        if (!next) return undefined;
+        try {
+          const written = await put(key, next, present.revision);
+          remember(key, next, written);
+          revision = Math.max(revision, written);
+          return { ban: next, revision: written };
+        } catch (error) {
+          if (!isConflict(error) || attempt === ATTEMPTS) throw error;
+          present = await read(key);
+        }
+      }
+    },
+
+    async purge(key, expected) {
+      const mark = headers();
+      mark.set("KV-Operation", "PURGE");
+      mark.set("Nats-Rollup", "sub");
+      try {
+        await js.publish(`$KV.${BANS_BUCKET}.${key}`, undefined, {
+          headers: mark,
+          expect: { lastSubjectSequence: expected },
+        });
+      } catch (error) {
+        if (!isConflict(error)) throw error; // somebody has changed it: it stays
+      }
+    },
+
+    countInForce(now) {
+      let count = 0;
+      for (const { ban } of bans.values()) if (isInForce(ban, now)) count += 1;
+      return count;
+    },
+
+    stop: () => following.stop(),
+  };
+}
+
+function isConflict(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.code === WRONG_LAST_SEQUENCE;
+  return error instanceof JetStreamError && /wrong last sequence/.test(error.message);
+}

@@ -1,0 +1,84 @@
+/** coordinator.yaml: every option with its default; deploy/examples/coordinator.yaml explains them. */
+import { hostname } from "node:os";
+import { z } from "zod";
+import { durationOrForever, duration } from "../daemon/duration.ts";
+import { LOG_LEVELS } from "../daemon/log.ts";
+import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
+import { parseNetwork, type Address } from "../wire/address.ts";
+import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
+import type { Jail } from "../wire/settings.ts";
+
+const port = z.number().int().min(1).max(65535);
+
+/** The set-up that mail administrators come from (fail2ban's jail for pop3 and imap). */
+const jailConfig = z.strictObject({
+  ports: z.array(port).max(64).default([110, 995, 143, 993]),
+  maxretry: z.number().int().min(1).max(100).default(5),
+  findtime: duration.default(1200),
+  bantime: durationOrForever.default(1200),
+});
+
+const network = z.string().transform((text, context): Address => {
+  const address = parseNetwork(text);
+  if (address !== undefined) return address;
+  const message = `expected an address or a network such as 192.0.2.0/24, got ${JSON.stringify(text)}`;
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
+
+export const coordinatorConfig = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[\w.-]{1,63}$/)
+    .optional(),
+  nats: natsConfig,
+  database: z
+    .strictObject({
+      url: z.string().min(1).default("postgresql://fleetban@127.0.0.1:5432/fleetban"),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(/^(?:\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/, {
+          error: (issue) =>
+            `expected an address and a port such as "127.0.0.1:9480", got ${JSON.stringify(issue.input)}`,
+        })
+        .default("127.0.0.1:9480"),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
+  replicas: z.number().int().min(1).max(5).default(1),
+  allowlist: z.array(network).default([]),
+  jails: z
+    .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
+    .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")
+    .prefault({ dovecot: {} }),
+});
+export type CoordinatorConfig = z.output<typeof coordinatorConfig>;
+
+export const COORDINATOR_VARIABLES = {
+  ...NATS_VARIABLES,
+  DATABASE_URL: "database.url",
+  FLEETBAN_HTTP_LISTEN: "http.listen",
+  FLEETBAN_LOG_LEVEL: "log.level",
+} as const;
+
+/** Names this coordinator among several: the configured id, or host and process. */
+export function coordinatorId(config: CoordinatorConfig, pid: number): string {
+  return config.id ?? `${hostToken(hostname())}-${pid}`;
+}
+
+export function jailsOf(config: CoordinatorConfig): Jail[] {
+  return Object.entries(config.jails).map(([name, jail]) => ({ v: 1, name, ...jail }));
+}
+
+/** "127.0.0.1:9480" or "[::1]:9480". */
+export function parseListen(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(":");
+  return {
+    host: text.slice(0, colon).replace(/^\[|\]$/g, ""),
+    port: Number(text.slice(colon + 1)),
+  };
+}

@@ -1,0 +1,97 @@
+/** The coordinator's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
+import { randomUUID } from "node:crypto";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Life } from "../daemon/daemon.ts";
+import type { Log } from "../daemon/log.ts";
+import { watchLink } from "../daemon/nats.ts";
+import { readVersion } from "../daemon/version.ts";
+import { allowEndpoints } from "./api/allow.ts";
+import { banEndpoints } from "./api/ban.ts";
+import type { ApiContext } from "./api/context.ts";
+import { serveApi } from "./api/server.ts";
+import { statusEndpoints } from "./api/status.ts";
+import { openBanStore } from "./ban-store.ts";
+import { jailsOf, type CoordinatorConfig } from "./config.ts";
+import { createDecider, type Decider } from "./decider.ts";
+import { createDuties } from "./duties.ts";
+import { startFold } from "./fold.ts";
+import type { Health } from "./health.ts";
+import { openHistory } from "./history/history.ts";
+import { followHosts } from "./hosts.ts";
+import { openLease } from "./lease.ts";
+import { createMetrics } from "./metrics.ts";
+import { openSettings } from "./settings.ts";
+import { keepStreams } from "./streams.ts";
+
+const ROUND_EVERY_MS = 1_000;
+const SWEEP_EVERY_MS = 10_000;
+
+export interface CoordinatorOptions {
+  id: string;
+  config: CoordinatorConfig;
+  connection: NatsConnection;
+  health: Health;
+  log: Log;
+}
+
+export async function startCoordinator(options: CoordinatorOptions, life: Life): Promise<void> {
+  const { id, config, connection, health, log } = options;
+  const { onRelease } = life;
+  const jails = jailsOf(config);
+  const longestFindtime = Math.max(...jails.map(({ findtime }) => findtime));
+  const now = Date.now;
+  const newId = randomUUID;
+  const startedAt = now();
+
+  await keepStreams(connection, { longestFindtime, replicas: config.replicas }, log);
+  const history = openHistory({ databaseUrl: config.database.url, connection, log });
+  onRelease(() => history.close());
+  const hosts = followHosts({ connection, now, log, onStatus: history.hostSeen });
+  const settings = openSettings(connection, log);
+  const { allowlist } = settings;
+  const later: { decider?: Decider } = {};
+  const bans = openBanStore({ connection, log, onBan: (ban) => later.decider?.observe(ban) });
+  const lease = openLease({ connection, id, log, onTaken: () => later.decider?.submitDue() });
+  onRelease(() => lease.release());
+  const isHolder = () => lease.isHeld();
+  await Promise.all([bans.ready, settings.ready]);
+
+  const common = { bans, settings, history, hosts, jails, isHolder, now, newId, log };
+  const onBanned = (_: unknown, storedAt: number) => health.metrics?.banned(now() - storedAt);
+  const decider = createDecider({ ...common, allowlist, onBanned });
+  later.decider = decider;
+  const { take, sweep, counters } = decider;
+  const horizon = 2 * longestFindtime * 1000;
+  const fold = startFold({ connection, horizon, take, log });
+  const duties = createDuties({ ...common, allowlist: config.allowlist, longestFindtime });
+  onRelease(repeat(ROUND_EVERY_MS, duties.round));
+  onRelease(repeat(SWEEP_EVERY_MS, sweep));
+
+  health.metrics = createMetrics({ ...common, decider, lease });
+  health.watch({ link: watchLink(connection, log), history, fold, lease });
+  const version = readVersion();
+  const context: ApiContext = {
+    ...common,
+    id,
+    version,
+    startedAt,
+    counters,
+    decider: lease.holder,
+  };
+  const endpoints = {
+    ...banEndpoints(context),
+    ...allowEndpoints(context),
+    ...statusEndpoints(context),
+  };
+  serveApi(connection, endpoints, log);
+  log.info({ id, jails: jails.map(({ name }) => name) }, "coordinator is ready");
+}
+
+/** Calls `work` every so often; returns what ends that. */
+function repeat(ms: number, work: () => unknown): () => Promise<void> {
+  const timer = setInterval(work, ms);
+  return () => {
+    clearInterval(timer);
+    return Promise.resolve();
+  };
+}

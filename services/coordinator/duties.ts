@@ -1,0 +1,81 @@
+/**
+ * What the coordinator that decides does besides deciding: it publishes the
+ * settings, brings back what a wiped NATS has lost, and lets bans run out.
+ */
+import type { Log } from "../daemon/log.ts";
+import type { Address } from "../wire/address.ts";
+import type { Jail } from "../wire/settings.ts";
+import type { BanStore } from "./ban-store.ts";
+import { expireBans } from "./expiry.ts";
+import type { History } from "./history/history.ts";
+import type { Settings } from "./settings.ts";
+
+export interface DutiesOptions {
+  bans: BanStore;
+  settings: Settings;
+  history: Pick<History, "activeBans" | "allowlist" | "recordedRevision">;
+  isHolder: () => boolean;
+  jails: readonly Jail[];
+  allowlist: readonly Address[];
+  longestFindtime: number;
+  now: () => number;
+  newId: () => string;
+  log: Log;
+}
+
+export interface Duties {
+  /** One round; does what is due and may be called at any time. */
+  round(): Promise<void>;
+}
+
+export function createDuties(options: DutiesOptions): Duties {
+  const { bans, settings, history, isHolder, jails, allowlist, now, log } = options;
+  /** The bans bucket that settings were published for. */
+  let published: string | null = null;
+  let said = "";
+
+  /** Agents take bans away only once they know that the bucket has them all. */
+  async function restore(created: string): Promise<void> {
+    for (const entry of await history.allowlist()) {
+      if (!settings.allowlist.list().some(({ address }) => address === entry.address)) {
+        await settings.allow(entry);
+      }
+    }
+    const recorded = await history.activeBans(now());
+    let restored = 0;
+    for (const ban of recorded) {
+      const written = await bans.change(ban.jail, ban.address, (present) =>
+        present ? undefined : ban,
+      );
+      if (written) restored += 1;
+    }
+    await settings.declareReady(created);
+    log.info({ restored, recorded: recorded.length }, "bans bucket is complete");
+  }
+
+  async function round(): Promise<void> {
+    const created = bans.created();
+    if (!isHolder() || !bans.isReady() || created === null) return;
+    await settings.ready;
+    if (published !== created) {
+      await settings.publish(jails, allowlist);
+      published = created;
+    }
+    if (settings.readyFor() !== created) await restore(created);
+    await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
+  }
+
+  return {
+    async round() {
+      try {
+        await round();
+        said = "";
+      } catch (error) {
+        // NATS or PostgreSQL is away; the next round tries again.
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== said) log.warn({ reason }, "a duty could not be done, tries again");
+        said = reason;
+      }
+    },
+  };
+}

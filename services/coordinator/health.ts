@@ -1,0 +1,40 @@
+/** What `/readyz` says: why the coordinator cannot do its work yet, or any more. */
+import type { Fold } from "./fold.ts";
+import type { History } from "./history/history.ts";
+import type { Lease } from "./lease.ts";
+import type { Metrics } from "./metrics.ts";
+
+export interface Parts {
+  link: { isUp(): boolean };
+  history: Pick<History, "everReached">;
+  fold: Pick<Fold, "isCaughtUp">;
+  lease: Pick<Lease, "holder">;
+}
+
+export interface Health {
+  /** Reasons, in words; empty: ready. */
+  unready(): string[];
+  /** From here on these parts are asked. */
+  watch(parts: Parts): void;
+  metrics: Metrics | undefined;
+}
+
+export function createHealth(): Health {
+  let watched: Parts | undefined;
+  return {
+    metrics: undefined,
+    watch(parts) {
+      watched = parts;
+    },
+    unready() {
+      if (!watched) return ["NATS cannot be reached yet"];
+      const { link, history, fold, lease } = watched;
+      const reasons: string[] = [];
+      if (!link.isUp()) reasons.push("NATS cannot be reached");
+      if (!history.everReached()) reasons.push("PostgreSQL cannot be reached yet");
+      if (!fold.isCaughtUp()) reasons.push("failures of the past are still being counted");
+      if (lease.holder() === null) reasons.push("nobody holds the lease yet");
+      return reasons;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/** The allowlist's entries of operators, on record for the case that NATS loses its storage. */
+import type { JsMsg } from "@nats-io/jetstream";
+import type { PrismaClient } from "../../../prisma/client/client.ts";
+import { addressOfToken, type Address } from "../../wire/address.ts";
+import { decodeAllowed, type Allowed } from "../../wire/settings.ts";
+
+export type AllowedChange = { added: Allowed } | { removed: Address };
+
+/** undefined: nothing to record, because it comes from the configuration. */
+export function decodeAllowedChange(
+  message: Pick<JsMsg, "subject" | "data" | "headers">,
+): AllowedChange | undefined {
+  if (message.headers?.get("KV-Operation")) {
+    const removed = addressOfToken(message.subject.split(".").at(-1) ?? "");
+    return removed && { removed };
+  }
+  const added = decodeAllowed(message.data, message.subject);
+  return added.origin === "operator" ? { added } : undefined;
+}
+
+/** In their order; there are few. */
+export async function applyAllowed(
+  prisma: PrismaClient,
+  changes: readonly AllowedChange[],
+): Promise<void> {
+  for (const change of changes) {
+    if ("removed" in change) {
+      await prisma.allowed.deleteMany({ where: { address: change.removed } });
+      continue;
+    }
+    const { address, comment, addedAt, by } = change.added;
+    const entry = { comment: comment.replaceAll("\0", "\ufffd"), addedAt: new Date(addedAt), by };
+    await prisma.allowed.upsert({
+      where: { address },
+      create: { address, ...entry },
+      update: entry,
+    });
+  }
+}

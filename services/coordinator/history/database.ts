@@ -1,0 +1,100 @@
+/**
+ * PostgreSQL through Prisma. It is the record, not the brake: nothing here may
+ * stop a ban, so every failure to reach it is one kind of error that callers expect.
+ */
+import { PrismaPg } from "@prisma/adapter-pg";
+import { migrate } from "../../../prisma/migrate.ts";
+import { PrismaClient } from "../../../prisma/client/client.ts";
+import type { Log } from "../../daemon/log.ts";
+
+/** PostgreSQL cannot be asked now; the message says why. */
+export class HistoryUnavailable extends Error {
+  override name = "HistoryUnavailable";
+}
+
+export interface Database {
+  /** Runs `work`; throws HistoryUnavailable when it fails or the database was never ready. */
+  ask<T>(work: (prisma: PrismaClient) => Promise<T>): Promise<T>;
+  reachable(): boolean;
+  everReached(): boolean;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  log: Log;
+  /** The tables have just been made: whatever was recorded before is not there. */
+  onEmpty: () => Promise<void>;
+}
+
+const CHECK_EVERY_MS = 2_000;
+
+export function openDatabase({ url, log, onEmpty }: DatabaseOptions): Database {
+  const adapter = new PrismaPg({
+    connectionString: url,
+    connectionTimeoutMillis: 3_000,
+    query_timeout: 30_000,
+    keepAlive: true,
+  });
+  const prisma = new PrismaClient({ adapter });
+  const where = new URL(url).host;
+  let reachable: boolean | undefined;
+  let migrated = false;
+  let closed = false;
+  let working: Promise<void> | undefined;
+
+  function note(isReachable: boolean, reason = ""): void {
+    if (reachable === isReachable) return;
+    reachable = isReachable;
+    if (isReachable) log.info({ postgres: where }, "PostgreSQL is reached");
+    else log.error({ postgres: where, reason }, "PostgreSQL cannot be reached, keeps trying");
+  }
+
+  async function check(): Promise<void> {
+    try {
+      await prisma.$queryRaw`SELECT 1`;
+      if (!migrated) {
+        const applied = await migrate(url);
+        if (applied.length > 0) log.info({ applied }, "database migrated");
+        if (applied.length > 0 && (await prisma.banChange.count()) === 0) await onEmpty();
+        migrated = true;
+      }
+      note(true);
+    } catch (error) {
+      if (!closed) note(false, reasonOf(error));
+    }
+  }
+
+  const checkAgain = () => (working ??= check().finally(() => (working = undefined)));
+  const timer = setInterval(() => void checkAgain(), CHECK_EVERY_MS);
+  void checkAgain();
+
+  return {
+    async ask(work) {
+      if (!migrated) await checkAgain();
+      if (!migrated) throw new HistoryUnavailable(`${where}: cannot be reached`);
+      try {
+        const result = await work(prisma);
+        note(true);
+        return result;
+      } catch (error) {
+        void checkAgain();
+        throw new HistoryUnavailable(`${where}: ${reasonOf(error)}`, { cause: error });
+      }
+    },
+    reachable: () => reachable === true,
+    everReached: () => migrated,
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await working;
+      await prisma.$disconnect();
+    },
+  };
+}
+
+/** Prisma explains at length; the reason is its last line. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.trim().split("\n").at(-1) ?? text;
+}

@@ -1,0 +1,136 @@
+/** The record of the fleet: written by recorders that follow the streams, asked by the API. */
+import type { NatsConnection } from "@nats-io/nats-core";
+import { bucketStream } from "../../daemon/bucket.ts";
+import type { Log } from "../../daemon/log.ts";
+import { decodeBan, type Ban } from "../../wire/ban.ts";
+import type { FailureRow } from "../../wire/api.ts";
+import { decodeFailureBatch } from "../../wire/failure.ts";
+import type { Allowed } from "../../wire/settings.ts";
+import type { HostStatus } from "../../wire/status.ts";
+import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjects.ts";
+import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
+import { openDatabase } from "./database.ts";
+import { insertBanChanges, insertFailures } from "./insert.ts";
+import {
+  findActiveBans,
+  findAllowed,
+  findBans,
+  findChanges,
+  findFailures,
+  type BanQuery,
+  type FailureQuery,
+  type Page,
+} from "./queries.ts";
+import { startRecorder } from "./recorder.ts";
+
+export { HistoryUnavailable } from "./database.ts";
+
+/** Queries throw HistoryUnavailable while PostgreSQL is away. */
+export interface History {
+  /** PostgreSQL answered the last time it was asked. */
+  reachable(): boolean;
+  everReached(): boolean;
+  /** Messages that are not recorded yet. */
+  lag(): Promise<number>;
+  /** Revision of the bans bucket up to which everything is recorded. */
+  recordedRevision(): Promise<number>;
+  activeBans(now: number): Promise<Ban[]>;
+  allowlist(): Promise<Allowed[]>;
+  bans(query: BanQuery): Promise<Page<Ban>>;
+  changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
+  failures(query: FailureQuery): Promise<Page<FailureRow>>;
+  hosts(): Promise<{ host: string; lastSeenAt: number }[]>;
+  /** Notes when a host was heard; not every time, and lost when PostgreSQL is away. */
+  hostSeen(status: HostStatus, at: number): void;
+  close(): Promise<void>;
+}
+
+export interface HistoryOptions {
+  databaseUrl: string;
+  connection: NatsConnection;
+  log: Log;
+}
+
+const HOST_EVERY_MS = 30_000;
+
+export function openHistory({ databaseUrl, connection, log }: HistoryOptions): History {
+  const database = openDatabase({
+    url: databaseUrl,
+    log,
+    onEmpty: async () => {
+      await Promise.all([failures.restart(), bans.restart(), allowed.restart()]);
+    },
+  });
+  const failures = startRecorder({
+    connection,
+    log,
+    stream: FAILURES_STREAM,
+    name: "recorder-failures",
+    decode: ({ data, subject }) => decodeFailureBatch(data, subject),
+    record: (batches) => database.ask((prisma) => insertFailures(prisma, batches)),
+  });
+  const bans = startRecorder({
+    connection,
+    log,
+    stream: bucketStream(BANS_BUCKET),
+    name: "recorder-bans",
+    decode: ({ data, subject, seq, headers }) =>
+      // A mark that an entry was purged: its last state has been recorded before.
+      headers?.get("KV-Operation") ? undefined : { ban: decodeBan(data, subject), revision: seq },
+    record: (changes) => database.ask((prisma) => insertBanChanges(prisma, changes)),
+  });
+  const allowed = startRecorder({
+    connection,
+    log,
+    stream: bucketStream(SETTINGS_BUCKET),
+    name: "recorder-allowed",
+    filter: `$KV.${SETTINGS_BUCKET}.allow.*`,
+    decode: decodeAllowedChange,
+    record: (changes) => database.ask((prisma) => applyAllowed(prisma, changes)),
+  });
+  const hostsNoted = new Map<string, number>();
+
+  return {
+    reachable: () => database.reachable(),
+    everReached: () => database.everReached(),
+    async lag() {
+      const infos = await Promise.all([failures.info(), bans.info()]);
+      return infos.reduce(
+        (sum, info) => sum + (info ? info.num_pending + info.num_ack_pending : 0),
+        0,
+      );
+    },
+    async recordedRevision() {
+      const info = await bans.info();
+      if (!info) return 0;
+      // With nothing left to do, everything delivered so far is recorded.
+      return info.num_pending === 0 && info.num_ack_pending === 0
+        ? info.delivered.stream_seq
+        : info.ack_floor.stream_seq;
+    },
+    activeBans: (now) => database.ask((prisma) => findActiveBans(prisma, now)),
+    allowlist: () => database.ask(findAllowed),
+    bans: (query) => database.ask((prisma) => findBans(prisma, query)),
+    changes: (query) => database.ask((prisma) => findChanges(prisma, query)),
+    failures: (query) => database.ask((prisma) => findFailures(prisma, query)),
+    hosts: () =>
+      database.ask(async (prisma) => {
+        const rows = await prisma.host.findMany();
+        return rows.map(({ host, lastSeenAt }) => ({ host, lastSeenAt: lastSeenAt.getTime() }));
+      }),
+    hostSeen({ host, version, firewall }, at) {
+      if (at - (hostsNoted.get(host) ?? 0) < HOST_EVERY_MS || !database.reachable()) return;
+      hostsNoted.set(host, at);
+      const seen = { lastSeenAt: new Date(at), version, firewall };
+      database
+        .ask((prisma) =>
+          prisma.host.upsert({ where: { host }, create: { host, ...seen }, update: seen }),
+        )
+        .catch(() => hostsNoted.delete(host)); // told again with the next status
+    },
+    async close() {
+      await Promise.all([failures.stop(), bans.stop(), allowed.stop()]);
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,188 @@
+/** What people ask of the record. Pages go from newest to oldest; `after` is the last row's mark. */
+import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
+import { isNetwork, parseNetwork, type Address } from "../../wire/address.ts";
+import type { FailureRow } from "../../wire/api.ts";
+import type { Ban } from "../../wire/ban.ts";
+import type { Allowed } from "../../wire/settings.ts";
+
+export interface Page<T> {
+  rows: T[];
+  next: string | null;
+}
+
+export interface FailureQuery {
+  address?: Address | undefined;
+  user?: string | undefined;
+  host?: string | undefined;
+  jail?: string | undefined;
+  since?: number | undefined;
+  until?: number | undefined;
+  limit: number;
+  after: string | null;
+}
+
+/** PostgreSQL's own operator finds addresses within a network; Prisma has no word for it. */
+async function idsWithin(
+  prisma: PrismaClient,
+  query: FailureQuery,
+  address: Address,
+): Promise<bigint[]> {
+  const rows = await prisma.$queryRaw<{ id: bigint }[]>(Prisma.sql`
+    SELECT id FROM failure WHERE address <<= ${address}::inet
+      ${query.after === null ? Prisma.empty : Prisma.sql`AND id < ${BigInt(query.after)}`}
+      ${query.jail === undefined ? Prisma.empty : Prisma.sql`AND jail = ${query.jail}`}
+      ${query.user === undefined ? Prisma.empty : Prisma.sql`AND "user" = ${query.user}`}
+      ${query.host === undefined ? Prisma.empty : Prisma.sql`AND host = ${query.host}`}
+      ${query.since === undefined ? Prisma.empty : Prisma.sql`AND at >= ${new Date(query.since)}`}
+      ${query.until === undefined ? Prisma.empty : Prisma.sql`AND at <= ${new Date(query.until)}`}
+    ORDER BY id DESC LIMIT ${query.limit}`);
+  return rows.map(({ id }) => id);
+}
+
+export async function findFailures(
+  prisma: PrismaClient,
+  query: FailureQuery,
+): Promise<Page<FailureRow>> {
+  const { address, user, host, jail, since, until, limit, after } = query;
+  const within = address !== undefined && isNetwork(address);
+  const rows = await prisma.failure.findMany({
+    where: within
+      ? { id: { in: await idsWithin(prisma, query, address) } }
+      : {
+          ...(after !== null && { id: { lt: BigInt(after) } }),
+          ...(address !== undefined && { address }),
+          ...(user !== undefined && { user }),
+          ...(host !== undefined && { host }),
+          ...(jail !== undefined && { jail }),
+          at: {
+            ...(since !== undefined && { gte: new Date(since) }),
+            ...(until !== undefined && { lte: new Date(until) }),
+          },
+        },
+    orderBy: { id: "desc" },
+    take: limit,
+  });
+  return {
+    rows: rows.map((row) => ({
+      at: row.at.getTime(),
+      host: row.host,
+      jail: row.jail,
+      address: canonical(row.address),
+      attempts: row.attempts,
+      user: row.user,
+      service: row.service,
+      session: row.session,
+      form: row.form,
+    })),
+    next: rows.length < limit ? null : (rows.at(-1)?.id.toString() ?? null),
+  };
+}
+
+/** Columns of ban_change as SQL gives them. */
+interface BanRow {
+  change: string;
+  jail: string;
+  address: string;
+  state: string;
+  starts_at: Date;
+  until: Date | null;
+  changed_at: Date;
+  reason: string;
+  offence: number;
+  evidence: Ban["evidence"];
+  by: string;
+  immune_until: Date | null;
+  spent_until: Date | null;
+  revision: bigint;
+}
+
+const BAN_COLUMNS = Prisma.raw(
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, spent_until, revision",
+);
+
+function banOf(row: BanRow): Ban {
+  return {
+    v: 1,
+    change: row.change,
+    jail: row.jail,
+    address: canonical(row.address),
+    state: row.state === "lifted" || row.state === "expired" ? row.state : "active",
+    startsAt: row.starts_at.getTime(),
+    until: row.until?.getTime() ?? null,
+    changedAt: row.changed_at.getTime(),
+    reason: row.reason,
+    offence: row.offence,
+    evidence: row.evidence,
+    by: row.by,
+    immuneUntil: row.immune_until?.getTime() ?? null,
+    spentUntil: row.spent_until?.getTime() ?? null,
+  };
+}
+
+/** Bans that are to be in force at `now`: the last word on each says so. */
+export async function findActiveBans(prisma: PrismaClient, now: number): Promise<Ban[]> {
+  const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
+    SELECT ${BAN_COLUMNS} FROM (
+      SELECT DISTINCT ON (jail, address) * FROM ban_change
+      ORDER BY jail, address, changed_at DESC, revision DESC
+    ) AS latest
+    WHERE state = 'active' AND (until IS NULL OR until > ${new Date(now)})`);
+  return rows.map(banOf);
+}
+
+export interface BanQuery {
+  jail?: string | undefined;
+  address?: Address | undefined;
+  limit: number;
+  after: string | null;
+}
+
+/** The last word on every ban there ever was, newest first. */
+export async function findBans(prisma: PrismaClient, query: BanQuery): Promise<Page<Ban>> {
+  const offset = query.after === null ? 0 : Number(query.after);
+  const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
+    SELECT ${BAN_COLUMNS} FROM (
+      SELECT DISTINCT ON (jail, address) * FROM ban_change
+      WHERE ${conditionOf(query)}
+      ORDER BY jail, address, changed_at DESC, revision DESC
+    ) AS latest
+    ORDER BY changed_at DESC, change LIMIT ${query.limit} OFFSET ${offset}`);
+  const next = rows.length < query.limit ? null : String(offset + rows.length);
+  return { rows: rows.map(banOf), next };
+}
+
+/** Every change of the bans that have an address in common with the given one, oldest first. */
+export async function findChanges(
+  prisma: PrismaClient,
+  query: Omit<BanQuery, "after">,
+): Promise<Ban[]> {
+  const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
+    SELECT ${BAN_COLUMNS} FROM ban_change WHERE ${conditionOf(query)}
+    ORDER BY changed_at DESC, revision DESC LIMIT ${query.limit}`);
+  return rows.map(banOf).reverse();
+}
+
+function conditionOf({ jail, address }: Pick<BanQuery, "jail" | "address">): Prisma.Sql {
+  const ofJail = jail === undefined ? Prisma.sql`TRUE` : Prisma.sql`jail = ${jail}`;
+  if (address === undefined) return ofJail;
+  return Prisma.sql`${ofJail} AND (address <<= ${address}::inet OR address >> ${address}::inet)`;
+}
+
+export async function findAllowed(prisma: PrismaClient): Promise<Allowed[]> {
+  const rows = await prisma.allowed.findMany();
+  return rows.map(({ address, comment, addedAt, by }) => ({
+    v: 1,
+    address: canonical(address),
+    comment,
+    addedAt: addedAt.getTime(),
+    by,
+    origin: "operator",
+  }));
+}
+
+/** PostgreSQL's spelling of an inet in ours; what it stores was canonical when it was written. */
+function canonical(text: string): Address {
+  const address = parseNetwork(text);
+  if (address === undefined) throw new Error(`"${text}": not an inet of PostgreSQL`);
+  return address;
+}

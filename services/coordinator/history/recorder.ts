@@ -1,0 +1,161 @@
+/**
+ * Writes what happens on a stream into PostgreSQL: a durable consumer that all
+ * coordinators share, acknowledged after the commit. While PostgreSQL is away
+ * nothing is acknowledged, and everything is still there when it is back.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  AckPolicy,
+  DeliverPolicy,
+  jetstream,
+  jetstreamManager,
+  type ConsumerInfo,
+  type ConsumerMessages,
+  type JsMsg,
+} from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Log } from "../../daemon/log.ts";
+import { WireError } from "../../wire/codec.ts";
+import { HistoryUnavailable } from "./database.ts";
+
+export interface RecorderOptions<T> {
+  connection: NatsConnection;
+  stream: string;
+  /** The durable's name. */
+  name: string;
+  /** Only these subjects of the stream. */
+  filter?: string;
+  /** Throws a WireError for what is not to be recorded; undefined: nothing to record. */
+  decode: (message: JsMsg) => T | undefined;
+  /** Commits; may be repeated. Throws HistoryUnavailable to be called again later. */
+  record: (values: readonly T[]) => Promise<void>;
+  log: Log;
+}
+
+export interface Recorder {
+  /** The consumer as NATS has it; undefined while there is none. */
+  info(): Promise<ConsumerInfo | undefined>;
+  /** Begins again with everything that the stream still has. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const AT_ONCE = 500;
+const RETRY_MS = 500;
+const COMPLAIN_EVERY_MS = 60_000;
+const SECOND_NS = 1_000_000_000;
+
+export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
+  const { connection, stream, name, filter, decode, record, log } = options;
+  const ended = new AbortController();
+  let messages: ConsumerMessages | undefined;
+  const complained = new Map<string, number>();
+
+  async function open(): Promise<ConsumerMessages> {
+    const manager = await jetstreamManager(connection);
+    await manager.consumers.add(stream, {
+      durable_name: name,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      // Longer than a batch takes; what is delivered twice is recorded once.
+      ack_wait: 60 * SECOND_NS,
+      max_ack_pending: 4 * AT_ONCE,
+      ...(filter !== undefined && { filter_subject: filter }),
+    });
+    const consumer = await jetstream(connection).consumers.get(stream, name);
+    return consumer.consume({ max_messages: AT_ONCE });
+  }
+
+  function decodeOrEnd(message: JsMsg): T | undefined {
+    try {
+      return decode(message);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      message.term(error.message.slice(0, 100));
+      const last = complained.get(message.subject) ?? -Infinity;
+      if (Date.now() - last < COMPLAIN_EVERY_MS) return undefined;
+      complained.set(message.subject, Date.now());
+      log.warn({ subject: message.subject, reason: error.message }, "not recorded");
+      return undefined;
+    }
+  }
+
+  async function commit(batch: readonly JsMsg[]): Promise<void> {
+    const values = batch.flatMap((message) => decodeOrEnd(message) ?? []);
+    for (;;) {
+      try {
+        await record(values);
+        break;
+      } catch (error) {
+        if (!(error instanceof HistoryUnavailable)) throw error;
+        if (ended.signal.aborted) return;
+        await sleep(RETRY_MS, undefined, { signal: ended.signal }).catch(() => {});
+      }
+    }
+    for (const message of batch) message.ack();
+  }
+
+  /** Records what comes; whatever comes while a batch is being written is the next batch. */
+  async function consume(): Promise<void> {
+    const opened = await open();
+    messages = opened;
+    let waiting: JsMsg[] = [];
+    let wake: () => void = () => {};
+    const reader = { isOver: false };
+    const reading = (async () => {
+      for await (const message of opened) {
+        waiting.push(message);
+        wake();
+      }
+    })().finally(() => {
+      reader.isOver = true;
+      wake();
+    });
+    while (!reader.isOver || waiting.length > 0) {
+      if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      const batch = waiting.slice(0, AT_ONCE);
+      waiting = waiting.slice(AT_ONCE);
+      if (batch.length > 0 && !ended.signal.aborted) await commit(batch);
+      else waiting = [];
+    }
+    await reading;
+  }
+
+  async function live(): Promise<void> {
+    let said = "";
+    while (!ended.signal.aborted && !connection.isClosed()) {
+      try {
+        await consume();
+        said = "";
+      } catch (error) {
+        messages?.stop();
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== said) log.warn({ stream, reason }, "cannot record now, keeps trying");
+        said = reason;
+      }
+      await sleep(RETRY_MS, undefined, { signal: ended.signal }).catch(() => {});
+    }
+  }
+
+  const living = live();
+  return {
+    async info() {
+      try {
+        const manager = await jetstreamManager(connection);
+        return await manager.consumers.info(stream, name);
+      } catch {
+        return undefined; // not there, or NATS is away: either way nothing is known
+      }
+    },
+    async restart() {
+      const manager = await jetstreamManager(connection);
+      await manager.consumers.delete(stream, name).catch(() => {}); // it may not be there yet
+      messages?.stop();
+    },
+    async stop() {
+      ended.abort();
+      messages?.stop();
+      await living;
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * Which of several coordinators decides: the one whose name stands in the lease.
+ *
+ *   waiting --key missing, or unchanged for 4 s by our own clock--> holding
+ *   holding --renewed every second--> holding
+ *   holding --somebody else's, or no renewal for 3 s--> waiting
+ *
+ * Every step is a compare-and-set, so two cannot take it at once; and the holder gives up
+ * a second before anybody may take over. No host's clock is compared with another's.
+ */
+import { jetstream } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { z } from "zod";
+import type { Log } from "../daemon/log.ts";
+import { decode, encode, instant } from "../wire/codec.ts";
+import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
+
+const RENEW_EVERY_MS = 1_000;
+const STALE_AFTER_MS = 4_000;
+const GIVE_UP_AFTER_MS = 3_000;
+
+const lease = z.object({ v: z.literal(1), id: z.string().max(128), since: instant });
+
+export interface Lease {
+  /** Does this coordinator decide, at this moment? */
+  isHeld(): boolean;
+  /** Who holds it, as far as is known; null: nobody. */
+  holder(): string | null;
+  /** Gives it back, for another to take at once. */
+  release(): Promise<void>;
+}
+
+export interface LeaseOptions {
+  connection: NatsConnection;
+  id: string;
+  log: Log;
+  onTaken: () => void;
+}
+
+export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease {
+  const js = jetstream(connection);
+  let since = 0;
+  /** Our own revision while we hold it. */
+  let held: number | undefined;
+  let renewedAt = 0;
+  let seen = { revision: 0, at: performance.now(), holder: null as string | null };
+  let stopped = false;
+  let working: Promise<void> = Promise.resolve();
+
+  const isFresh = () => performance.now() - renewedAt < GIVE_UP_AFTER_MS;
+
+  /** Puts our name where `expected` is the last revision (0: none). */
+  async function write(expected: number): Promise<number> {
+    const value = encode(lease, { v: 1, id, since });
+    const ack = await js.publish(`$KV.${LEASE_BUCKET}.${LEASE_KEY}`, value, {
+      expect: { lastSubjectSequence: expected },
+      timeout: 2_000,
+    });
+    return ack.seq;
+  }
+
+  async function look(): Promise<{ revision: number; holder: string | null }> {
+    const bucket = await new Kvm(connection).open(LEASE_BUCKET);
+    const entry = await bucket.get(LEASE_KEY);
+    if (!entry) return { revision: 0, holder: null };
+    if (entry.operation !== "PUT") return { revision: entry.revision, holder: null };
+    return { revision: entry.revision, holder: decode(lease, entry.value, LEASE_KEY).id };
+  }
+
+  async function renew(revision: number): Promise<void> {
+    const began = performance.now();
+    held = await write(revision);
+    renewedAt = began;
+  }
+
+  async function tryToTake(): Promise<void> {
+    const now = await look();
+    if (now.revision !== seen.revision || now.revision === 0) {
+      seen = { ...now, at: performance.now() };
+    }
+    const isStale = performance.now() - seen.at >= STALE_AFTER_MS;
+    if (seen.holder !== null && !isStale) return;
+    since = Date.now();
+    await renew(seen.revision);
+    seen = { ...seen, holder: id };
+    log.info({ id }, "lease taken: this coordinator decides");
+    onTaken();
+  }
+
+  async function step(): Promise<void> {
+    try {
+      if (held === undefined) await tryToTake();
+      else await renew(held);
+    } catch (error) {
+      // Somebody was quicker, or NATS is away: either way there is another second.
+      if (held !== undefined && !isFresh()) {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn({ id, reason }, "lease lost: this coordinator no longer decides");
+        held = undefined;
+        seen = { revision: 0, at: performance.now(), holder: null };
+      }
+    }
+  }
+
+  const timer = setInterval(() => {
+    working = working.then(() => (stopped ? undefined : step()));
+  }, RENEW_EVERY_MS);
+  working = step();
+
+  return {
+    isHeld: () => held !== undefined && isFresh(),
+    holder: () => (held === undefined ? seen.holder : id),
+    async release() {
+      stopped = true;
+      clearInterval(timer);
+      await working;
+      if (held === undefined || connection.isClosed()) return;
+      const bucket = await new Kvm(connection).open(LEASE_BUCKET);
+      await bucket.delete(LEASE_KEY, { previousSeq: held });
+    },
+  };
+}

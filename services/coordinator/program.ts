@@ -1,0 +1,109 @@
+/** The command line of fleetban-coordinator. */
+import { existsSync } from "node:fs";
+import { Command } from "commander";
+import { loadConfig, type Environment } from "../daemon/config.ts";
+import { runDaemon, type Life } from "../daemon/daemon.ts";
+import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
+import { createLog } from "../daemon/log.ts";
+import { connectPatiently, natsOptions } from "../daemon/nats.ts";
+import { createProgram } from "../daemon/program.ts";
+import {
+  COORDINATOR_VARIABLES,
+  coordinatorConfig,
+  coordinatorId,
+  jailsOf,
+  parseListen,
+  type CoordinatorConfig,
+} from "./config.ts";
+import { startCoordinator } from "./coordinator.ts";
+import { createHealth } from "./health.ts";
+import { serveHttp } from "./http.ts";
+
+const NAME = "fleetban-coordinator";
+const DEFAULT_FILE = "/etc/fleetban/coordinator.yaml";
+
+export interface ProgramOptions {
+  environment: Environment;
+  pid: number;
+  write: (text: string) => void;
+  exit: (code: ExitCode) => void;
+}
+
+export function coordinatorProgram(options: ProgramOptions): Command {
+  const { environment, write, exit } = options;
+  const program = createProgram(
+    NAME,
+    "Counts authentication failures over all hosts and decides on bans.",
+  ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
+
+  const load = () => {
+    const { config } = program.opts<{ config?: string }>();
+    const file = config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+    return loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES);
+  };
+
+  program
+    .command("run")
+    .description("decide, record and answer until SIGTERM")
+    .action(async () => {
+      const config = await load();
+      exit(await runDaemon(NAME, (life) => run(config, options.pid, life)));
+    });
+
+  program
+    .command("check")
+    .description("say whether the configuration is right, and what it amounts to")
+    .action(async () => {
+      const config = await load();
+      for (const { name, maxretry, findtime, bantime } of jailsOf(config)) {
+        const ban = bantime === null ? "for ever" : `for ${bantime} s`;
+        write(`jail ${name}: ${maxretry} failures within ${findtime} s are banned ${ban}\n`);
+      }
+      write("configuration: ok\n");
+    });
+
+  program
+    .command("migrate")
+    .description("bring the database's tables up to date (run does it, too)")
+    .action(async () => {
+      const { database } = await load();
+      const { migrate } = await import("../../prisma/migrate.ts");
+      const applied = await migrate(database.url).catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message.trim().split("\n")[0] : String(cause);
+        const where = new URL(database.url).host;
+        throw new PlainError(`PostgreSQL at ${where}: ${reason}`, EXIT.unavailable, { cause });
+      });
+      for (const name of applied) write(`applied ${name}\n`);
+      write("database: up to date\n");
+    });
+
+  return program;
+}
+
+async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<void> {
+  const log = createLog(NAME, config.log.level);
+  const id = coordinatorId(config, pid);
+  const health = createHealth();
+  const http = await serveHttp({ ...parseListen(config.http.listen), health });
+  life.onRelease(() => http.close());
+  const stopping = new AbortController();
+  const options = await natsOptions(config.nats, `${NAME} ${id}`);
+  // NATS may be away for long: the start goes on beside the signals that end it.
+  const started = (async () => {
+    const connection = await connectPatiently(options, log, stopping.signal);
+    if (!connection) return;
+    life.onRelease(() => {
+      stopping.abort();
+      return connection.close();
+    });
+    void connection.closed().then((error) => {
+      if (!stopping.signal.aborted) life.fail(error ?? new Error("NATS closed the connection"));
+    });
+    await startCoordinator({ id, config, connection, health, log }, life);
+  })();
+  started.catch(life.fail);
+  life.onRelease(() => {
+    stopping.abort();
+    return Promise.resolve();
+  });
+}

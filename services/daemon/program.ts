@@ -1,0 +1,34 @@
+/** Command lines of all programs: commander, with sysexits' code for a wrong call. */
+import { Command, CommanderError } from "commander";
+import { EXIT, explainExit, type ExitCode } from "./exit.ts";
+import { readVersion } from "./version.ts";
+
+export function createProgram(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .version(readVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .showHelpAfterError("(--help lists what there is)")
+    .exitOverride();
+}
+
+/** Runs the command line and returns the exit code; errors are explained on stderr. */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
+  overrideExit(program);
+  try {
+    await program.parseAsync([...argv]);
+    return EXIT.ok;
+  } catch (error) {
+    // commander has said what was wrong; help and version that were asked for are no error.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return explainExit(program.name(), error);
+  }
+}
+
+/** Subcommands that were made elsewhere do not inherit it. */
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  command.showHelpAfterError("(--help lists what there is)");
+  for (const each of command.commands) overrideExit(each);
+}

@@ -1,0 +1,12 @@
+/** One measured figure, as `npm run bench` prints it. */
+export interface Figure {
+  name: string;
+  value: number;
+  unit: string;
+  /** Where it was measured many times: the middle, and what 99 of 100 stay under. */
+  p50?: number;
+  p99?: number;
+  hosts?: number;
+  /** What others reached in the same run, by their names. */
+  beside?: Record<string, number>;
+}
