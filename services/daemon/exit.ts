@@ -1,6 +1,8 @@
 /** Exit codes, from sysexits.h: what systemd and scripts decide by. */
 export const EXIT = {
   ok: 0,
+  /** The CLI's "no": there is no such thing, or it may not be done. */
+  refused: 1,
   usage: 64,
   noInput: 66,
   unavailable: 69,

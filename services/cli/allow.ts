@@ -1,0 +1,78 @@
+/** `fleetban allow list|add|remove`: whom no automatic ban may touch. */
+import { Command } from "commander";
+import { prefixOf, type Address } from "../wire/address.ts";
+import type { Allowed } from "../wire/settings.ts";
+import { checksOf, UsageError } from "./arguments.ts";
+import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
+import { formatInstant } from "./time.ts";
+
+export function allowCommand(context: Context): Command {
+  const command = new Command("allow").description("addresses and networks that are never banned");
+  command.addCommand(listCommand(context));
+  command.addCommand(addCommand(context));
+  command.addCommand(removeCommand(context));
+  return command;
+}
+
+function listCommand({ ask, output }: Context): Command {
+  return new Command("list")
+    .description("every entry of the allowlist")
+    .option(...JSON_OPTION)
+    .action(async ({ json }: JsonOption) => {
+      const reply = await ask("allow.list", {});
+      if (json) output.json("allow.list", reply);
+      else if (reply.allowed.length === 0) output.line("the allowlist is empty");
+      else output.table([HEAD, ...reply.allowed.map(describeAllowed)]);
+    });
+}
+
+function addCommand({ ask, output, by }: Context): Command {
+  const check = checksOf("allow add", output.note);
+  const narrow = (text: string): Address => {
+    const address = check.address(text);
+    if (prefixOf(address) > 0) return address;
+    throw new UsageError(`allow add: ${address}: is everybody, nobody would be banned any more`);
+  };
+  return new Command("add")
+    .description("never ban an address or a network; lifts the bans that it has")
+    .argument("<address>", "address or network", narrow)
+    .option("--comment <text>", "whose it is", check.text, "")
+    .option(...JSON_OPTION)
+    .addHelpText("after", EXAMPLES)
+    .action(async (address: Address, { json, comment }: JsonOption & { comment: string }) => {
+      const reply = await ask("allow.add", { address, comment, by });
+      if (json) {
+        output.json("allow.add", reply);
+        return;
+      }
+      const already = reply.changed ? "is" : "was already";
+      output.line(`${address} ${already} on the allowlist`);
+      for (const ban of reply.lifted)
+        output.line(`${ban.address} is no longer banned in ${ban.jail}`);
+    });
+}
+
+function removeCommand({ ask, output, by }: Context): Command {
+  const check = checksOf("allow remove", output.note);
+  return new Command("remove")
+    .description("take an entry off the allowlist")
+    .argument("<address>", "address or network as the list has it", check.address)
+    .option(...JSON_OPTION)
+    .action(async (address: Address, { json }: JsonOption) => {
+      const reply = await ask("allow.remove", { address, by });
+      if (json) output.json("allow.remove", reply);
+      else output.line(`${address} is no longer on the allowlist`);
+    });
+}
+
+const HEAD = ["ADDRESS", "FROM", "ADDED", "BY", "COMMENT"];
+
+function describeAllowed({ address, origin, addedAt, by, comment }: Allowed): string[] {
+  return [address, origin, formatInstant(addedAt), by, comment];
+}
+
+const EXAMPLES = `
+Examples:
+  fleetban allow add 192.0.2.10 --comment "office"
+  fleetban allow add 2001:db8:1::/48 --comment "monitoring"
+`;

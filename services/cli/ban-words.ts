@@ -1,0 +1,24 @@
+/** A ban in words: a row of a list, its state, whose failures brought it. */
+import { isInForce, type Ban } from "../wire/ban.ts";
+import type { Cell } from "./table.ts";
+import { formatBoth, formatEnd, formatRelative } from "./time.ts";
+
+export const BAN_HEAD = ["ADDRESS", "JAIL", "STATE", "BANNED", "BY", "REASON"];
+
+export function describeBan(ban: Ban, now: number): Cell[] {
+  const since = formatRelative(ban.startsAt, now);
+  return [ban.address, ban.jail, formatState(ban, now), since, ban.by, ban.reason];
+}
+
+/** "banned until ... (in 18m)", "no longer banned", "expired ... (3m ago)". */
+export function formatState(ban: Ban, now: number): string {
+  if (isInForce(ban, now)) return `banned ${formatEnd(ban.until, now)}`;
+  if (ban.state === "lifted") return "no longer banned";
+  return ban.until === null ? "expired" : `expired ${formatBoth(ban.until, now)}`;
+}
+
+/** "mx1 2, mx2 3". */
+export function formatEvidence({ evidence }: Ban): string {
+  if (evidence.length === 0) return "none, it was commanded";
+  return evidence.map(({ host, failures }) => `${host} ${failures}`).join(", ");
+}

@@ -1,0 +1,151 @@
+/** Asks a coordinator: one request, one reply; what goes wrong is said in one line. */
+import {
+  AuthorizationError,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  TimeoutError,
+  type Msg,
+} from "@nats-io/nats-core";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import type { z } from "zod";
+import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
+import { natsOptions } from "../daemon/nats.ts";
+import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../wire/api.ts";
+import type { Endpoint, Reply, Request } from "../wire/api.ts";
+import { decode, encode, WireError } from "../wire/codec.ts";
+import { apiSubject } from "../wire/subjects.ts";
+import { withoutLogin, type Location } from "./location.ts";
+import { visible } from "./visible.ts";
+
+export type Ask = <E extends Endpoint>(endpoint: E, request: Request<E>) => Promise<Reply<E>>;
+
+export interface Client {
+  /** Connects with the first request. Throws a PlainError. */
+  ask: Ask;
+  close(): Promise<void>;
+}
+
+const CONNECT_WITHIN_MS = 3_000;
+const ANSWER_WITHIN_MS = 10_000;
+
+/** What an error reply's code means for a script. */
+const EXIT_OF: Readonly<Record<string, ExitCode>> = {
+  400: EXIT.usage,
+  404: EXIT.refused,
+  409: EXIT.refused,
+  503: EXIT.unavailable,
+};
+
+interface Link {
+  connection: NatsConnection;
+  /** "nats://127.0.0.1:4222 (from NATS_URL)". */
+  where: string;
+}
+
+export function createClient(locate: () => Promise<Location>): Client {
+  let opening: Promise<Link> | undefined;
+
+  return {
+    async ask(endpoint, request) {
+      opening ??= openLink(await locate());
+      const { connection, where } = await opening;
+      const shapes = shapesOf(endpoint);
+      const [noun = "", verb = ""] = endpoint.split(".");
+      const patience = ("wait" in request && request.wait) || 0;
+      let message: Msg;
+      try {
+        message = await connection.request(
+          apiSubject(noun, verb),
+          encode(shapes.request, request),
+          { timeout: patience + ANSWER_WITHIN_MS },
+        );
+      } catch (error) {
+        throw explainSilence(error, where);
+      }
+      return readReply(message, shapes.reply, endpoint);
+    },
+
+    async close() {
+      const link = await opening?.catch(() => undefined);
+      await link?.connection.close();
+    },
+  };
+}
+
+interface Shapes<E extends Endpoint> {
+  request: z.ZodType<Request<E>>;
+  reply: z.ZodType<Reply<E>>;
+}
+
+/** Per endpoint these two belong together; over all of them TypeScript cannot tell. */
+function shapesOf<E extends Endpoint>(endpoint: E): Shapes<E> {
+  return api[endpoint] as unknown as Shapes<E>;
+}
+
+async function openLink({ nats, origin }: Location): Promise<Link> {
+  const url = withoutLogin(nats.url);
+  const where = `${url} (${origin === "default" ? "the default; see --nats" : `from ${origin}`})`;
+  const options = await natsOptions(nats, "fleetban").catch((cause: unknown) => {
+    throw new PlainError(`${origin}: ${reasonOf(cause)}`, EXIT.config, { cause });
+  });
+  try {
+    const once = { reconnect: false, timeout: CONNECT_WITHIN_MS };
+    return { connection: await connect({ ...options, ...once }), where };
+  } catch (cause) {
+    const reason = reasonOf(cause);
+    if (cause instanceof AuthorizationError) {
+      throw new PlainError(`NATS at ${where} refuses this login: ${reason}`, EXIT.permission, {
+        cause,
+      });
+    }
+    const check = origin.endsWith(".fleetban/client.yaml")
+      ? "is npm start running?"
+      : "is nats-server running there?";
+    throw new PlainError(
+      `no NATS server answers at ${where}: ${reason}; ${check}`,
+      EXIT.unavailable,
+      { cause },
+    );
+  }
+}
+
+/** Why nobody answered the request. */
+function explainSilence(error: unknown, where: string): unknown {
+  const cause = error instanceof RequestError ? (error.cause ?? error) : error;
+  if (cause instanceof PermissionViolationError) {
+    const text = `NATS at ${where}: this login may not ask the coordinator: ${cause.message}`;
+    return new PlainError(visible(text), EXIT.permission, { cause });
+  }
+  const isNobody =
+    cause instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
+  if (isNobody) {
+    const text = `no coordinator answers at ${where}: is fleetban-coordinator running?`;
+    return new PlainError(text, EXIT.unavailable, { cause });
+  }
+  if (cause instanceof TimeoutError) {
+    const text = `the coordinator at ${where} does not answer in time: see its log and /readyz`;
+    return new PlainError(text, EXIT.unavailable, { cause });
+  }
+  return new PlainError(`NATS at ${where}: ${reasonOf(cause)}`, EXIT.unavailable, { cause });
+}
+
+function readReply<T>(message: Msg, schema: z.ZodType<T>, endpoint: string): T {
+  const code = message.headers?.get(ERROR_CODE_HEADER);
+  if (code) {
+    const text = visible(message.headers?.get(ERROR_HEADER) ?? "no reason given");
+    throw new PlainError(text, EXIT_OF[code] ?? EXIT.unavailable);
+  }
+  try {
+    return decode(schema, message.data, endpoint);
+  } catch (cause) {
+    if (!(cause instanceof WireError)) throw cause;
+    const text = `the coordinator's reply cannot be read: ${cause.message}`;
+    const hint = "are it and this fleetban of one version?";
+    throw new PlainError(visible(`${text}; ${hint}`), EXIT.unavailable, { cause });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return visible(error instanceof Error ? error.message : String(error));
+}

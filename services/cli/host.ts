@@ -1,0 +1,92 @@
+/** `fleetban host list`: every agent, and how far it has come. */
+import { Command } from "commander";
+import type { HostRow } from "../wire/api.ts";
+import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import { count, describeWarning } from "./status.ts";
+import type { Cell } from "./table.ts";
+import { formatRelative } from "./time.ts";
+
+export function hostCommand(context: Context): Command {
+  const { ask, output, now } = context;
+  const command = new Command("host").description("the mail hosts and their agents");
+
+  command
+    .command("list")
+    .description("every host: up or down, how many bans are in its firewall")
+    .option(...JSON_OPTION)
+    .action(async ({ json }: JsonOption) => {
+      const reply = await ask("host.list", {});
+      noteStale(context, reply.stale);
+      if (json) {
+        output.json("host.list", reply);
+        return;
+      }
+      if (reply.hosts.length === 0) {
+        output.line("no host has reported yet");
+        return;
+      }
+      output.table([HEAD, ...reply.hosts.map((row) => describeHost(row, now()))]);
+      const warnings = reply.hosts.flatMap(warningsOf);
+      if (warnings.length === 0) return;
+      output.line("");
+      output.facts(warnings);
+    });
+
+  return command;
+}
+
+const HEAD = [
+  "HOST",
+  "STATE",
+  "HEARD",
+  "FIREWALL",
+  "BANS",
+  "CURRENT",
+  "READING",
+  "CLOCK",
+  "VERSION",
+];
+
+function describeHost(row: HostRow, now: number): Cell[] {
+  const { host, state, lastSeenAt, current, clockSkew, status } = row;
+  const shown: Cell = { text: state, color: state === "up" ? "green" : "red" };
+  const heard = formatRelative(lastSeenAt, now);
+  if (status === null) return [host, shown, heard, "-", "-", "-", "-", "-", "-"];
+  const isCurrent: Cell = current ? "yes" : { text: "no", color: "yellow" };
+  const bans = String(status.bansInForce);
+  const clock = describeSkew(clockSkew);
+  const firewall: Cell =
+    status.firewall === "dry-run" ? { text: status.firewall, color: "yellow" } : status.firewall;
+  const reading = describeSources(status.sources);
+  return [host, shown, heard, firewall, bans, isCurrent, reading, clock, status.version];
+}
+
+type Sources = NonNullable<HostRow["status"]>["sources"];
+
+/** "2 sources", "1 of 2 sources". */
+function describeSources(sources: Sources): Cell {
+  const reading = sources.filter(({ state }) => state === "reading").length;
+  const all = count(sources.length, "source");
+  if (reading === sources.length && reading > 0) return all;
+  return { text: `${reading} of ${all}`, color: "yellow" };
+}
+
+/** Less than a second may be the network's delay. */
+function describeSkew(milliseconds: number): Cell {
+  if (Math.abs(milliseconds) < 1000) return "ok";
+  const seconds = (milliseconds / 1000).toFixed(1);
+  return { text: `${milliseconds > 0 ? "+" : ""}${seconds}s`, color: "yellow" };
+}
+
+/** What a host says of itself, and the bans that it would not apply. */
+function warningsOf({ host, status }: HostRow): Cell[][] {
+  if (status === null) return [];
+  return [
+    ...status.warnings.map((warning) => [host, ...describeWarning(warning)]),
+    ...status.refused.map(({ address, reason }) => [
+      host,
+      { text: "refused:", color: "yellow" } as const,
+      `${address}: ${reason}`,
+    ]),
+  ];
+}

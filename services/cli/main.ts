@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import { homedir, hostname, userInfo } from "node:os";
+import { EXIT } from "../daemon/exit.ts";
+import { runProgram } from "../daemon/program.ts";
+import { packageRootOf } from "./location.ts";
+import { fleetbanProgram } from "./program.ts";
+
+// "fleetban ban list | head" ends head first: no fault of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.bug);
+});
+
+/** A container's user may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.()}`;
+  }
+}
+
+const { program, client } = fleetbanProgram({
+  io: process,
+  environment: process.env,
+  surroundings: {
+    folder: process.cwd(),
+    packageRoot: packageRootOf(import.meta.dirname),
+    home: homedir(),
+    uid: process.getuid?.(),
+  },
+  by: `operator ${userName()}@${hostname()}`.slice(0, 256),
+});
+process.exitCode = await runProgram(program, process.argv);
+await client.close();

@@ -1,0 +1,52 @@
+/**
+ * The answer on stdout, all else on stderr. The only way out for text from
+ * elsewhere, which is made visible here and nowhere else.
+ */
+import type { Writable } from "node:stream";
+import { styleText } from "node:util";
+import { z } from "zod";
+import { api, type Endpoint, type Reply } from "../wire/api.ts";
+import { formatTable, type Cell, type Paint } from "./table.ts";
+import { visible, visibleJson } from "./visible.ts";
+
+export interface Output {
+  line(text: string): void;
+  /** A table; the first row is its head. */
+  table(rows: readonly (readonly Cell[])[]): void;
+  /** Columns without a head: names and what they are. */
+  facts(rows: readonly (readonly Cell[])[]): void;
+  /** The coordinator's reply as one JSON document, instants as on the wire. */
+  json<E extends Endpoint>(endpoint: E, reply: Reply<E>): void;
+  /** To stderr. */
+  note(text: string): void;
+}
+
+export interface OutputOptions {
+  stdout: Writable & { isTTY?: boolean };
+  stderr: Writable;
+  environment: Readonly<Record<string, string | undefined>>;
+}
+
+export function createOutput({ stdout, stderr, environment }: OutputOptions): Output {
+  const isColored =
+    stdout.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+  const paint: Paint = (color, text) =>
+    isColored ? styleText(color, text, { validateStream: false }) : text;
+  const write = (lines: readonly string[]) => void stdout.write(`${lines.join("\n")}\n`);
+
+  return {
+    line: (text) => write([visible(text)]),
+    facts: (rows) => write(formatTable(rows, paint)),
+    table([head = [], ...rows]) {
+      const bold = head.map((cell) =>
+        typeof cell === "string" ? { text: cell, color: "bold" as const } : cell,
+      );
+      write(formatTable([bold, ...rows], paint));
+    },
+    json(endpoint, reply) {
+      const schema: z.ZodType = api[endpoint].reply;
+      write([visibleJson(z.encode(schema, reply))]);
+    },
+    note: (text) => void stderr.write(`${visible(text)}\n`),
+  };
+}

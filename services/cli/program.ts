@@ -1,0 +1,90 @@
+/** The command line of fleetban. */
+import type { Readable, Writable } from "node:stream";
+import type { Command } from "commander";
+import type { Environment } from "../daemon/config.ts";
+import { createProgram } from "../daemon/program.ts";
+import { allowCommand } from "./allow.ts";
+import { banCommand } from "./ban.ts";
+import { createClient, type Client } from "./client.ts";
+import { failureCommand } from "./failure.ts";
+import { hostCommand } from "./host.ts";
+import { locateNats, type Surroundings } from "./location.ts";
+import { createOutput } from "./output.ts";
+import { statusCommand } from "./status.ts";
+
+export interface Io {
+  stdin: Readable;
+  stdout: Writable & { isTTY?: boolean };
+  stderr: Writable;
+}
+
+export interface ProgramOptions {
+  io: Io;
+  environment: Environment;
+  surroundings: Omit<Surroundings, "environment" | "note">;
+  by: string;
+}
+
+export function fleetbanProgram(options: ProgramOptions): { program: Command; client: Client } {
+  const { io, environment, by } = options;
+  const output = createOutput({ ...io, environment });
+  const program = createProgram("fleetban", "Asks and commands a fleet of mail hosts.")
+    .option("--nats <url>", "where the fleet's NATS server is")
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", MORE);
+
+  const client = createClient(() =>
+    locateNats(program.opts<{ nats?: string }>().nats, {
+      ...options.surroundings,
+      environment,
+      note: output.note,
+    }),
+  );
+  const context = { ask: client.ask, output, by, now: Date.now };
+  for (const command of [
+    statusCommand(context),
+    hostCommand(context),
+    banCommand(context),
+    allowCommand(context),
+    failureCommand(context),
+  ]) {
+    program.addCommand(command);
+  }
+  inheritSettings(program, io);
+  return { program, client };
+}
+
+/** Commands that were made elsewhere do not take over their parent's settings by themselves. */
+function inheritSettings(command: Command, io: Io): void {
+  command.configureOutput({
+    writeOut: (text) => void io.stdout.write(text),
+    writeErr: (text) => void io.stderr.write(text),
+  });
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command).helpCommand(false);
+    inheritSettings(child, io);
+  }
+}
+
+const MORE = `
+Examples:
+  fleetban status                             is everything well?
+  fleetban ban list                           who is banned?
+  fleetban ban show 198.51.100.7              why, since when, where in force?
+  fleetban ban add 198.51.100.7 --wait        ban, and wait for every host
+  fleetban ban remove 198.51.100.7            unban
+  fleetban failure list --since 1h --json     for a script
+
+Where the server is: --nats, else NATS_URL (with FLEETBAN_NATS_USER,
+FLEETBAN_NATS_PASSWORD or FLEETBAN_NATS_CREDS), else the first client.yaml of
+FLEETBAN_HOME, .fleetban in this folder or one above it (npm start writes it),
+~/.config/fleetban, /etc/fleetban; else nats://127.0.0.1:4222.
+
+--json prints the coordinator's reply: one object, lists in it under their name
+("bans", "hosts", "allowed", "failures"), instants in ISO 8601, "stale" why the
+answer may be old or null, "next" not null if there is more than --limit.
+
+Exit codes: 0 done; 1 no such thing, or it may not be done; 64 wrong usage;
+69 NATS or the coordinator does not answer, or --wait was in vain;
+77 NATS refuses the login; 78 client.yaml is wrong.
+`;

@@ -1,0 +1,82 @@
+/** `fleetban status`: is the fleet protected, and if not, what is there to do? */
+import { Command } from "commander";
+import { formatDuration } from "../daemon/duration.ts";
+import type { Reply } from "../wire/api.ts";
+import type { Jail } from "../wire/settings.ts";
+import type { Warning } from "../wire/status.ts";
+import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
+import type { Cell } from "./table.ts";
+import { formatRelative } from "./time.ts";
+
+type Status = Reply<"status.show">;
+
+export function statusCommand(context: Context): Command {
+  const { ask, output, now } = context;
+  return new Command("status")
+    .description("say how the fleet is: hosts, bans, coordinator, warnings")
+    .option(...JSON_OPTION)
+    .action(async ({ json }: JsonOption) => {
+      const status = await ask("status.show", {});
+      if (json) {
+        output.json("status.show", status);
+        return;
+      }
+      output.facts(describeStatus(status, now()));
+      if (status.warnings.length === 0) return;
+      output.line("");
+      output.facts(status.warnings.map(describeWarning));
+    });
+}
+
+function describeStatus(status: Status, now: number): Cell[][] {
+  const { hosts, postgres } = status;
+  const counted = `${count(status.failures, "failure")} since ${formatRelative(status.startedAt, now)}`;
+  const broken = status.undecodable === 0 ? "" : `, ${status.undecodable} messages not decodable`;
+  return [
+    ["hosts", describeHosts(hosts)],
+    [
+      "bans",
+      `${status.bans} in force; ${count(status.allowed, "entry", "entries")} on the allowlist`,
+    ],
+    ["decider", status.decider ?? { text: "none: nobody decides on bans", color: "red" }],
+    ["answered by", `${status.coordinator}, fleetban ${status.version}`],
+    ["counted", counted + broken],
+    ["PostgreSQL", describePostgres(postgres)],
+    ...status.jails.map((jail) => ["jail", describeJail(jail)]),
+  ];
+}
+
+function describeHosts({ up, down, current }: Status["hosts"]): Cell {
+  if (up + down === 0) return { text: "none yet: no agent has reported", color: "yellow" };
+  const behind = up - current;
+  const text = [
+    `${up} up`,
+    ...(down > 0 ? [`${down} down`] : []),
+    behind === 0 ? `bans are current on all that are up` : `${behind} not current with the bans`,
+  ].join(", ");
+  return down + behind > 0 ? { text, color: down > 0 ? "red" : "yellow" } : text;
+}
+
+function describePostgres({ reachable, lag }: Status["postgres"]): Cell {
+  const recorded = lag === 0 ? "everything is recorded" : `${lag} messages to be recorded`;
+  if (reachable) return `reachable, ${recorded}`;
+  return { text: `cannot be reached, ${recorded}; bans go on`, color: "yellow" };
+}
+
+function describeJail({ name, ports, maxretry, findtime, bantime }: Jail): string {
+  const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
+  const closed = ports.length === 0 ? "all ports" : `ports ${ports.join(", ")}`;
+  const earned = `${count(maxretry, "failure")} within ${formatDuration(findtime)}`;
+  return `${name}: ${earned}, banned ${punished}, ${closed}`;
+}
+
+/** A row: how bad it is, what it is and what to run. */
+export function describeWarning({ severity, text }: Warning): Cell[] {
+  const color = severity === "high" ? "red" : severity === "medium" ? "yellow" : "dim";
+  return [{ text: `${severity}:`, color }, text];
+}
+
+/** "1 failure", "2 failures". */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,39 @@
+/** Instants as people read them: local time, and how far away. */
+import { formatDuration } from "../daemon/duration.ts";
+
+/** "2026-11-24 12:14:03", local time. */
+export function formatInstant(at: number): string {
+  const date = new Date(at);
+  const two = (number: number) => String(number).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+/** "in 18m", "3m ago", "now"; to the minute from one minute on. */
+export function formatRelative(at: number, now: number): string {
+  const exact = Math.abs(at - now) / 1000;
+  const seconds = exact < 59.5 ? Math.round(exact) : Math.round(exact / 60) * 60;
+  if (seconds === 0) return "now";
+  return at > now ? `in ${formatDuration(seconds)}` : `${formatDuration(seconds)} ago`;
+}
+
+/** "2026-11-24 12:14:03 (in 18m)". */
+export function formatBoth(at: number, now: number): string {
+  return `${formatInstant(at)} (${formatRelative(at, now)})`;
+}
+
+/** The end of a ban: "until 2026-11-24 12:14:03 (in 18m)", "for ever". */
+export function formatEnd(until: number | null, now: number): string {
+  return until === null ? "for ever" : `until ${formatBoth(until, now)}`;
+}
+
+const LOCAL =
+  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:?\d{2})?)?$/;
+
+/** ISO 8601, local time where it names no zone; undefined when `text` is no instant. */
+export function parseInstant(text: string): number | undefined {
+  const [, day, time = "00:00", zone = ""] = LOCAL.exec(text) ?? [];
+  if (day === undefined) return undefined;
+  const at = Date.parse(`${day}T${time}${zone}`);
+  return Number.isNaN(at) ? undefined : at;
+}
