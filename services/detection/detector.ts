@@ -1,0 +1,84 @@
+/**
+ * Finds failures in chunks of a log, quickly: most lines of a mail log are none of
+ * ours, and only lines that hold one of a few fixed texts are looked at.
+ */
+import type { Failure } from "./failure.ts";
+import type { Ledger } from "./ledger.ts";
+import { MAX_LINE_BYTES, readLine } from "./read-line.ts";
+
+export interface Detector {
+  /**
+   * Feeds whole lines, each ended by \n, of any bytes. `position` is that of the
+   * chunk's first byte in its source; `receivedAt` (epoch milliseconds) is the time of
+   * lines without a stamp, and tells the year of others.
+   */
+  feed(chunk: Buffer, position: number, receivedAt: number): Failure[];
+  /** Lines that were too long to be looked at. */
+  readonly overlong: number;
+}
+
+export interface DetectorOptions {
+  /** Names the source to the ledger, which several may share. */
+  source: string;
+  ledger: Ledger;
+}
+
+/** Every line that matters holds one of these, whatever surrounds it. */
+const MARKS = ["rip=", "rhost=", "auth: ", "auth(", "auth-worker", '"MESSAGE":[', '"MESSAGE" : ['];
+const NEWLINE = 10;
+
+export function createDetector({ source, ledger }: DetectorOptions): Detector {
+  let overlong = 0;
+
+  function look(line: string, end: number, receivedAt: number): Failure | undefined {
+    const reading = readLine(line, receivedAt);
+    if (reading.stage === undefined || reading.address === undefined) return undefined;
+    const at = reading.at ?? receivedAt;
+    let attempts = 0;
+    for (let each = 0; each < Math.min(reading.repeat, 1000); each += 1) {
+      attempts += ledger.count(reading, source, at);
+    }
+    if (attempts === 0) return undefined;
+    const { address, user, service, session, form } = reading;
+    return {
+      address,
+      at,
+      attempts: Math.min(attempts, 1000),
+      ...(user !== undefined && { user }),
+      ...(service !== undefined && { service }),
+      ...(session !== undefined && { session }),
+      form: form ?? "unknown",
+      position: end,
+    };
+  }
+
+  return {
+    feed(chunk, position, receivedAt) {
+      const failures: Failure[] = [];
+      // One character a byte: an index in it is an index in the chunk.
+      const text = chunk.toString("latin1");
+      const next = MARKS.map((mark) => text.indexOf(mark));
+      for (;;) {
+        let at = -1;
+        for (const place of next) if (place >= 0 && (at < 0 || place < at)) at = place;
+        if (at < 0) return failures;
+        const start = text.lastIndexOf("\n", at) + 1;
+        const newline = chunk.indexOf(NEWLINE, at);
+        const end = newline < 0 ? chunk.length : newline;
+        if (end - start > MAX_LINE_BYTES) overlong += 1;
+        else {
+          const line = chunk.toString("utf8", start, end);
+          const failure = look(line, position + end + 1, receivedAt);
+          if (failure) failures.push(failure);
+        }
+        for (const [index, mark] of MARKS.entries()) {
+          const place = next[index] ?? -1;
+          if (place >= 0 && place <= end) next[index] = text.indexOf(mark, end);
+        }
+      }
+    },
+    get overlong() {
+      return overlong;
+    },
+  };
+}

@@ -1,0 +1,232 @@
+/**
+ * Lines of Dovecot's login processes: one per connection, written when it ends or
+ * when somebody has logged in.
+ *
+ *   imap-login: Disconnected: Connection closed (auth failed, 2 attempts in 8 secs): user=<bob>,
+ *     method=PLAIN, rip=192.0.2.55, lip=203.0.113.25, TLS, session=<ZrmCsAVgAcDAAAI3>
+ *
+ * The user name is the client's text and may look like all the rest; the address
+ * comes after it. So the reason ends before the first element, and the address is the
+ * last `rip=` that an address follows.
+ */
+import { parseAddress, type Address } from "../wire/address.ts";
+import { NOTHING, type Reading, type Verdict } from "./reading.ts";
+
+const SERVICE = /^([a-z0-9]{1,16})-login: (?:Info: )?/;
+
+/** Reads a message; undefined when no login process wrote it. */
+export function readLoginLine(text: string): Reading | undefined {
+  const service = SERVICE.exec(text.slice(0, 40));
+  if (!service) return undefined;
+  const body = text.slice(service[0].length);
+  const elements = readElements(body);
+  if (!elements) return { ...NOTHING, form: "login-other", service: service[1] };
+  const reason = body.slice(0, elements.from);
+  const { address, user, session, method } = elements;
+  const common = { ...NOTHING, address, user, session, service: service[1] };
+  return { ...common, ...judge(reason, method) };
+}
+
+interface Elements {
+  /** Where they begin: the end of the reason. */
+  from: number;
+  address: Address;
+  user: string | undefined;
+  method: string | undefined;
+  session: string | undefined;
+}
+
+function readElements(body: string): Elements | undefined {
+  const from = findElements(body);
+  if (from < 0) return undefined;
+  const found = findAddress(body, from + 2);
+  if (!found) return undefined;
+  const before = body.slice(from + 2, found.at);
+  const session = /, session=<([^<>]{1,64})>$/.exec(body.slice(-90))?.[1];
+  return { from, address: found.address, session, ...readUser(before) };
+}
+
+/** Index of the `: ` before the first element; none of their names can stand in a reason. */
+function findElements(body: string): number {
+  for (const element of [": user=<", ": method=", ": rip="]) {
+    const at = body.indexOf(element);
+    if (at >= 0) return at;
+  }
+  return -1;
+}
+
+/**
+ * The last `rip=` with an address after it, which stands behind the user name; where the
+ * administrator has put `rip=` first, that one.
+ */
+function findAddress(body: string, from: number): { address: Address; at: number } | undefined {
+  const isFirst = body.startsWith("rip=", from);
+  let at = isFirst ? from : body.length;
+  for (;;) {
+    if (!isFirst) at = body.lastIndexOf(", rip=", at - 1);
+    if (at < from) return undefined;
+    const start = at + (isFirst ? 4 : 6);
+    const comma = body.indexOf(",", start);
+    const end = comma < 0 ? Math.min(body.length, start + 50) : Math.min(comma, start + 50);
+    const address = parseAddress(body.slice(start, end));
+    if (address !== undefined) return { address, at };
+    if (isFirst || at === 0) return undefined;
+  }
+}
+
+/** `user=<bob>, method=PLAIN` without what follows. */
+function readUser(elements: string): { user: string | undefined; method: string | undefined } {
+  if (!elements.startsWith("user=<")) {
+    return { user: undefined, method: /^method=([^\s,]{1,64})$/.exec(elements.slice(0, 72))?.[1] };
+  }
+  // A mechanism holds no space and no comma, so the last one of that shape is Dovecot's.
+  const end = elements.lastIndexOf(">, method=");
+  const method = end < 0 ? "" : elements.slice(end + 10);
+  if (/^[^\s,]{1,64}$/.test(method)) return { user: elements.slice(6, end), method };
+  const close = elements.lastIndexOf(">");
+  return { user: close < 6 ? undefined : elements.slice(6, close), method: undefined };
+}
+
+type Judgement = Pick<
+  Reading,
+  "form" | "verdict" | "stage" | "attempts" | "hidden" | "seconds" | "refusedBy"
+>;
+
+const judgement = (form: string, verdict: Verdict, more: Partial<Judgement> = {}): Judgement => ({
+  form,
+  verdict,
+  stage: undefined,
+  attempts: 0,
+  hidden: 0,
+  seconds: undefined,
+  refusedBy: undefined,
+  ...more,
+});
+
+function judge(reason: string, method: string | undefined): Judgement {
+  // imap-login: Login: user=<..>        imap-login: Logged in: user=<..>
+  if (reason === "Login") return judgement("login-2.3-success", "success", { stage: "final" });
+  if (reason === "Logged in") return judgement("login-2.4-success", "success", { stage: "final" });
+  // imap-login: proxy(bob@example.com,192.0.2.9:143): Login failed: [AUTHENTICATIONFAILED] ..: user=<..>
+  if (reason.startsWith("proxy(")) return judgeProxy(reason);
+  return judgeByEvent(reason, method) ?? judgeByWords(reason, method);
+}
+
+function judgeProxy(reason: string): Judgement {
+  const isRefused = /: Login failed(?:: | to )/.test(reason.slice(0, 400));
+  const isTemporary = /\[(?:UNAVAILABLE|SERVERBUG|INUSE)\]/.test(reason.slice(-400));
+  if (!isRefused || isTemporary) return judgement("login-proxy", "other");
+  const more = { stage: "immediate", attempts: 1, refusedBy: "proxy" } as const;
+  return judgement("login-proxy-refused", "failure", more);
+}
+
+/** Dovecot 2.4 names the reason: `... (auth failed, 2 attempts in 8 secs) (auth_failed)`. */
+const EVENTS: Readonly<Record<string, Verdict | "hides" | "proxy">> = {
+  auth_failed: "failure",
+  authorization_failed: "aggressive",
+  cleartext_auth_disabled: "aggressive",
+  proxy_dest_auth_failed: "proxy",
+  // The last attempt was no guess; those before it were, as far as one can tell.
+  invalid_mech: "hides",
+  invalid_base64: "hides",
+  auth_aborted_by_client: "hides",
+  auth_waiting_client: "hides",
+  anonymous_auth_disabled: "hides",
+  no_auth_attempts: "scan",
+  auth_process_not_ready: "scan",
+  tls_handshake_not_finished: "scan",
+  client_ssl_not_started: "scan",
+  client_ssl_cert_missing: "scan",
+  client_ssl_cert_untrusted: "scan",
+};
+
+function judgeByEvent(reason: string, method: string | undefined): Judgement | undefined {
+  const event = /\) \(([a-z_]{3,40})\)$/.exec(reason.slice(-60))?.[1];
+  if (event === undefined) return undefined;
+  const form = `login-2.4-${event.replaceAll("_", "-")}`;
+  const { attempts, seconds } = readCount(reason);
+  const kind = EVENTS[event] ?? "other";
+  if (kind === "proxy") return judgement(form, "failure", { stage: "final", attempts: 1, seconds });
+  if (kind === "hides") {
+    const hidden = Math.max(attempts - 1, 0);
+    return judgement(form, "other", { stage: "final", hidden, seconds });
+  }
+  if (kind === "failure" && method === undefined) {
+    return judgement(`${form}-cleartext`, "aggressive", { stage: "final", attempts, seconds });
+  }
+  const isCounted = kind === "failure" || kind === "aggressive";
+  return judgement(form, kind, { stage: "final", attempts: isCounted ? attempts : 0, seconds });
+}
+
+/** Words of Dovecot 1.1 to 2.3, in the order in which they are looked for. */
+const WORDS: readonly (readonly [words: string, form: string, verdict: Verdict])[] = [
+  // Aborted login (auth failed, 3 attempts in 18 secs)
+  ["(auth failed, ", "login-2.3-auth-failed", "failure"],
+  // Aborted login (2 authentication attempts)
+  [" authentication attempts)", "login-1.1-attempts", "failure"],
+  // Disconnected (proxy dest auth failed)
+  ["(proxy dest auth failed)", "login-2.3-proxy-refused", "failure"],
+  // Disconnected (authorization failed, 2 attempts in 4 secs)
+  ["(authorization failed, ", "login-2.3-authorization-failed", "aggressive"],
+  // Aborted login (tried to use disallowed plaintext auth)
+  ["(tried to use disabled plaintext auth", "login-2.3-cleartext-refused", "aggressive"],
+  ["(tried to use disallowed plaintext auth", "login-2.3-cleartext-refused", "aggressive"],
+  // Disconnected (no auth attempts in 0 secs)
+  ["(no auth attempts", "login-2.3-no-auth-attempts", "scan"],
+  ["(disconnected before auth was ready", "login-2.3-not-ready", "scan"],
+  ["(disconnected before greeting", "login-2.3-not-ready", "scan"],
+  ["(disconnected during TLS handshake", "login-2.3-tls-handshake", "scan"],
+  ["(client didn't send a cert", "login-2.3-no-certificate", "scan"],
+  ["(client sent an invalid cert", "login-2.3-bad-certificate", "scan"],
+  ["(cert required", "login-2.3-no-certificate", "scan"],
+  // Disconnected (tried to use unsupported auth mechanism): hides what was tried before
+  ["(tried to use unsupported auth mechanism", "login-2.3-unsupported-mechanism", "other"],
+  ["(client didn't finish SASL auth", "login-2.3-unfinished", "other"],
+  ["(disconnected while authenticating", "login-2.3-unfinished", "other"],
+  ["(disconnected while finishing login", "login-2.3-unfinished", "other"],
+  ["(aborted authentication", "login-2.3-unfinished", "other"],
+  ["(user disabled", "login-2.3-user-disabled", "other"],
+  ["(password expired", "login-2.3-password-expired", "other"],
+  ["(login disabled", "login-2.3-login-disabled", "other"],
+  ["(auth service reported temporary failure", "login-2.3-temporary-failure", "other"],
+  ["(auth process communication failure", "login-2.3-temporary-failure", "other"],
+  ["(internal failure", "login-2.3-internal-failure", "other"],
+  ["(sent invalid base64", "login-2.3-invalid-base64", "other"],
+];
+
+function judgeByWords(reason: string, method: string | undefined): Judgement {
+  // Too many connections of a user: `Disconnected: Maximum number of connections ... (..=10)`.
+  const found = WORDS.find(([words]) => reason.includes(words));
+  if (!found) return judgement("login-other", "other", isEnd(reason) ? { stage: "final" } : {});
+  const [, form, verdict] = found;
+  const isRefused = verdict === "failure" || verdict === "aggressive";
+  const { attempts, seconds } = readCount(reason);
+  const count = isRefused ? Math.max(attempts, 1) : 0;
+  if (form === "login-2.3-auth-failed" && method === undefined && !hasNoSeconds(reason)) {
+    // LOGIN or USER was refused because the connection was not encrypted: nothing was checked.
+    const cleartext = { stage: "final", attempts: count, seconds } as const;
+    return judgement("login-2.3-auth-failed-cleartext", "aggressive", cleartext);
+  }
+  return judgement(form, verdict, { stage: "final", attempts: count, seconds });
+}
+
+/** Verbose lines while the connection goes on say `Authenticate FOO failed` or `Login failed`. */
+function isEnd(reason: string): boolean {
+  return /^(?:Disconnected|Aborted login|Login aborted|Remote closed|Client has quit)/.test(reason);
+}
+
+/** Without `in S secs` it is Dovecot 1.1 to 2.0, which always had checked the password. */
+function hasNoSeconds(reason: string): boolean {
+  return / attempts\)/.test(reason.slice(-40));
+}
+
+/** `, 2 attempts in 8 secs`, `, 1/1 successful auths in 2 secs`, `(2 authentication attempts)`. */
+function readCount(reason: string): { attempts: number; seconds: number | undefined } {
+  const match =
+    /[,(] ?(\d{1,6})(?:\/\d{1,6} successful auths| authentication attempts| attempts)(?: in (\d{1,6}) secs)?/.exec(
+      reason.slice(-400),
+    );
+  if (!match) return { attempts: 0, seconds: undefined };
+  const seconds = match[2] === undefined ? undefined : Number(match[2]);
+  return { attempts: Math.min(Number(match[1]), 1000), seconds };
+}

@@ -1,0 +1,71 @@
+/**
+ * Lines that PAM modules write when Dovecot asks them: at once, one per attempt, with
+ * neither session nor service.
+ *
+ *   pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob
+ *     rhost=192.0.2.55  user=bob
+ *
+ * The user name is not cleaned and stands on both sides of the address. It is the
+ * same on both sides, which tells where it ends.
+ */
+import { parseAddress, type Address } from "../wire/address.ts";
+import { NOTHING, type Reading } from "./reading.ts";
+
+/** `pam_unix(dovecot:auth): `, `pam_sss(dovecot:auth): `. */
+const MODULE = /^pam_[a-z0-9_]{1,24}\(dovecot[\w.-]{0,32}:[a-z]{1,16}\): /;
+/** `authentication failure; `, `2 more authentication failures; `. */
+const FAILURE = /^(?:authentication failure|(\d{1,4}) more authentication failures?); /;
+
+/** Reads a message of `program`; undefined when no PAM module wrote it. */
+export function readPamLine(text: string, program: string | undefined): Reading | undefined {
+  const module = MODULE.exec(text.slice(0, 90));
+  // `dovecot(pam_unix)[26236]: authentication failure; ...`: PAM names itself in the tag.
+  const isTagged = program !== undefined && /^dovecot[\w-]{0,32}\(pam_[a-z0-9_]+\)$/.test(program);
+  if (!module && !isTagged) {
+    return program === "PAM-warn" ? { ...NOTHING, form: "pam-companion" } : undefined;
+  }
+  const body = module ? text.slice(module[0].length) : text;
+  const failure = FAILURE.exec(body.slice(0, 60));
+  const found = failure ? readAddress(body) : undefined;
+  // `check pass; user unknown` and others say again what the failure says.
+  if (!failure || !found) return { ...NOTHING, form: "pam-companion" };
+  return {
+    ...NOTHING,
+    form: "pam-authentication-failure",
+    verdict: "failure",
+    stage: "pam",
+    attempts: failure[1] === undefined ? 1 : Number(failure[1]),
+    user: found.user === "" ? undefined : found.user,
+    address: found.address,
+    refusedBy: "pam",
+  };
+}
+
+function readAddress(body: string): { user: string; address: Address } | undefined {
+  const start = body.indexOf(" ruser=");
+  if (start < 0) return undefined;
+  let found: { user: string; address: Address } | undefined;
+  for (let at = body.indexOf(" rhost=", start); at >= 0; at = body.indexOf(" rhost=", at + 1)) {
+    const user = body.slice(start + 7, at);
+    const from = at + 7;
+    const space = body.indexOf(" ", from);
+    const end = space < 0 ? body.length : space;
+    if (end - from > 64) continue;
+    const rest = body.slice(end, end + 8).trimStart();
+    const isWhole = rest === "" && body.slice(end).trim() === "";
+    if (!isWhole && !isSameUser(body, end, user)) continue;
+    const address = parseAddress(body.slice(from, end));
+    if (address !== undefined) found = { user, address };
+  }
+  return found;
+}
+
+/** `  user=bob` (pam_unix) or ` user=bob` (pam_sss) up to the end. */
+function isSameUser(body: string, from: number, user: string): boolean {
+  return [" user=", "  user="].some(
+    (mark) =>
+      body.length - from === mark.length + user.length &&
+      body.startsWith(mark, from) &&
+      body.endsWith(user),
+  );
+}

@@ -1,0 +1,50 @@
+import type { Address } from "../wire/address.ts";
+
+/**
+ * failure: a password was tried and refused. aggressive: something else was refused
+ * (before a password was looked at), which counts in aggressive mode only. scan: a
+ * connection without an attempt, likewise. success: somebody has logged in.
+ */
+export type Verdict = "failure" | "aggressive" | "scan" | "success" | "other";
+
+/**
+ * How a line is to be counted.
+ * final: the login process at the end of a connection, with the number of all attempts;
+ * immediate: the auth process, one attempt (one line per passdb);
+ * pam: a PAM module, one attempt, without a session.
+ */
+export type Stage = "final" | "immediate" | "pam";
+
+/** What one line says, taken alone. */
+export interface Reading {
+  /** The form's name; null: the line is none of Dovecot's that we know. */
+  form: string | null;
+  verdict: Verdict;
+  stage: Stage | undefined;
+  address: Address | undefined;
+  /** Attempts that the line itself speaks of; for a final line all of the connection. */
+  attempts: number;
+  /** Earlier attempts of the connection that a final line's reason hides. */
+  hidden: number;
+  user: string | undefined;
+  service: string | undefined;
+  session: string | undefined;
+  /** Final lines: seconds that the connection's attempts took, where the line says. */
+  seconds: number | undefined;
+  /** Immediate lines: the passdb or mechanism that refused. */
+  refusedBy: string | undefined;
+}
+
+export const NOTHING: Reading = {
+  form: null,
+  verdict: "other",
+  stage: undefined,
+  address: undefined,
+  attempts: 0,
+  hidden: 0,
+  user: undefined,
+  service: undefined,
+  session: undefined,
+  seconds: undefined,
+  refusedBy: undefined,
+};

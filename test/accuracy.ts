@@ -1,0 +1,29 @@
+/**
+ * npm run accuracy
+ *
+ * Holds fleetban to captures of real Dovecot runs, where it is known what had
+ * happened: attempts counted per action and address, beside fail2ban's where that is installed.
+ */
+import { CAPTURES, measureAccuracy, type Accuracy } from "./harness/captures.ts";
+
+if (!CAPTURES) {
+  process.stdout.write("accuracy: skipped, the captures of real Dovecot runs are not here\n");
+  process.exit(0);
+}
+const rows = await measureAccuracy(CAPTURES);
+const line = (cells: (string | number)[]) =>
+  `${String(cells[0]).padEnd(38)}${cells
+    .slice(1)
+    .map((cell) => String(cell).padStart(11))
+    .join("")}\n`;
+process.stdout.write(
+  line(["file", "actions", "exact", "expected", "counted", "strangers", "fail2ban"]),
+);
+const cells = ({ file, actions, exact, expected, counted, strangers, fail2ban }: Accuracy) =>
+  line([file, actions, exact, expected, counted, strangers, fail2ban ?? "-"]);
+for (const row of rows) process.stdout.write(cells(row));
+const sum = (of: (row: Accuracy) => number) => rows.reduce((total, row) => total + of(row), 0);
+const isExact = rows.every((row) => row.exact === row.actions && row.strangers === 0);
+const share = (100 * sum(({ exact }) => exact)) / sum(({ actions }) => actions);
+process.stdout.write(`exact: ${share.toFixed(2)} % of ${sum(({ actions }) => actions)} actions\n`);
+process.exitCode = isExact ? 0 : 1;
