@@ -58,10 +58,11 @@ export function checksOf(where: string, note: (text: string) => void) {
       throw expected("the name of a host", text);
     },
 
-    /** Seconds; null: for ever. */
-    seconds(text: string): number | null {
+    /** Seconds; Infinity: for ever (commander takes null for a value that is missing). */
+    seconds(text: string): number {
       const seconds = parseDuration(text);
-      if (seconds === null || isCredible(seconds)) return seconds;
+      if (seconds === null) return Infinity;
+      if (isCredible(seconds)) return seconds;
       throw expected('a duration such as "20m" or 1200, at most 100y, or -1 for ever', text);
     },
 

@@ -69,6 +69,7 @@ function describe(ban: Ban, hosts: readonly HostRow[], now: number): Cell[][] {
 /** "on 2/3 hosts: mx1, mx2; not yet on mx3". */
 function formatWhere(ban: Ban, hosts: readonly HostRow[]): string {
   const up = hosts.filter(({ state }) => state === "up");
+  if (up.length === 0) return "nowhere that is known: no host is up";
   const reach = {
     applied: up.filter(({ current }) => current).map(({ host }) => ({ host, ms: 0 })),
     missing: up.filter(({ current }) => !current).map(({ host }) => host),

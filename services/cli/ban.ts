@@ -57,7 +57,7 @@ function listCommand(context: Context): Command {
 
 interface AddOptions extends JsonOption {
   jail: string;
-  for?: number | null;
+  for?: number;
   reason: string;
   replace?: boolean;
   wait?: number;
@@ -82,8 +82,8 @@ function addCommand(context: Context): Command {
     .addHelpText("after", ADD_EXAMPLES)
     .action(async (address: Address, options: AddOptions) => {
       const { json, jail, reason, replace = false, wait = null } = options;
-      const request = { address, jail, seconds: options.for, reason, by, replace, wait };
-      const reply = await ask("ban.add", request);
+      const seconds = options.for === Infinity ? null : options.for;
+      const reply = await ask("ban.add", { address, jail, seconds, reason, by, replace, wait });
       if (json) output.json("ban.add", reply);
       else {
         const already = reply.changed ? "" : "already ";

@@ -53,13 +53,11 @@ export function createClient(locate: () => Promise<Location>): Client {
       const shapes = shapesOf(endpoint);
       const [noun = "", verb = ""] = endpoint.split(".");
       const patience = ("wait" in request && request.wait) || 0;
+      const question = encode(shapes.request, request);
       let message: Msg;
       try {
-        message = await connection.request(
-          apiSubject(noun, verb),
-          encode(shapes.request, request),
-          { timeout: patience + ANSWER_WITHIN_MS },
-        );
+        const timeout = patience + ANSWER_WITHIN_MS;
+        message = await connection.request(apiSubject(noun, verb), question, { timeout });
       } catch (error) {
         throw explainSilence(error, where);
       }

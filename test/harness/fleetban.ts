@@ -1,0 +1,38 @@
+/** The `fleetban` program as an operator's shell runs it. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+export interface Answer {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/**
+ * Runs it with nothing of this machine's settings: only `environment` and
+ * `folder` say where the server is.
+ */
+export async function runFleetban(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  folder = tmpdir(),
+): Promise<Answer> {
+  const program = join(ROOT, "services/cli/main.ts");
+  const loader = import.meta.resolve("tsx");
+  const child = spawn(process.execPath, ["--import", loader, program, ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], HOME: "/nonexistent", TZ: "UTC", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close") as Promise<[number | null]>,
+  ]);
+  return { code, stdout, stderr };
+}
