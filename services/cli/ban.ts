@@ -46,7 +46,9 @@ function listCommand(context: Context): Command {
       });
       noteStale(context, rest.stale);
       if (json) {
-        output.json("ban.list", { ...rest, bans: rows, next });
+        // Nobody counts what the history holds.
+        const total = all ? rows.length : rest.total;
+        output.json("ban.list", { ...rest, total, bans: rows, next });
         return;
       }
       if (rows.length === 0) output.line(all ? "no bans on record" : "nobody is banned");

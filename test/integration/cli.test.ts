@@ -1,0 +1,369 @@
+/** The `fleetban` program against a real nats-server, PostgreSQL and coordinator. */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test, type TestContext } from "node:test";
+import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { jetstream } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { z } from "zod";
+import { followBucket } from "../../services/daemon/bucket.ts";
+import { createLog } from "../../services/daemon/log.ts";
+import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
+import { parseNetwork } from "../../services/wire/address.ts";
+import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../../services/wire/api.ts";
+import { encodeFailureBatch, failureBatchId } from "../../services/wire/failure.ts";
+import { encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
+import {
+  API_SUBJECTS,
+  BANS_BUCKET,
+  failureSubject,
+  statusSubject,
+} from "../../services/wire/subjects.ts";
+import { eventually } from "../harness/eventually.ts";
+import { runFleetban } from "../harness/fleetban.ts";
+import { startTestNats, startTestPostgres } from "../harness/servers.ts";
+import type { TestNats, TestPostgres } from "../harness/servers.ts";
+
+let nats: TestNats;
+let postgres: TestPostgres;
+let coordinator: Child;
+let connection: NatsConnection;
+const log = createLog("cli.test", "silent");
+
+before(async () => {
+  [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+  const port = await freePort();
+  coordinator = await startChild(process.execPath, {
+    args: ["--import", "tsx", "services/coordinator/main.ts", "run"],
+    env: {
+      PATH: process.env["PATH"],
+      NATS_URL: nats.url,
+      DATABASE_URL: await postgres.createDatabase(),
+      FLEETBAN_HTTP_LISTEN: `127.0.0.1:${port}`,
+    },
+  });
+  connection = await connect({ servers: nats.url });
+  await eventually("the coordinator is ready", async () => {
+    return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+  });
+});
+
+after(async () => {
+  await connection.close();
+  await coordinator.stop();
+  await Promise.all([nats[Symbol.asyncDispose](), postgres[Symbol.asyncDispose]()]);
+});
+
+const fleetban = (...args: string[]) => runFleetban(args, { NATS_URL: nats.url });
+
+/** What an agent tells of itself, without an agent's work: a host that reports every ban. */
+async function reportingHost(
+  t: TestContext,
+  host: string,
+  told: Partial<HostStatus> = {},
+): Promise<void> {
+  const instance = randomUUID();
+  const startedAt = Date.now();
+  let revision = 0;
+  let bansCreated: string | null = null;
+  const report = () =>
+    connection.publish(
+      statusSubject(host),
+      encodeHostStatus({
+        v: 1,
+        host,
+        instance,
+        version: "0.1.0",
+        startedAt,
+        sentAt: Date.now(),
+        firewall: "ipset",
+        revision,
+        bansCreated,
+        bansInForce: 0,
+        addresses: [],
+        sources: [],
+        refused: [],
+        repairs: 0,
+        warnings: [],
+        ...told,
+      }),
+    );
+  const following = followBucket(
+    connection,
+    BANS_BUCKET,
+    {
+      begin: (created) => (bansCreated = created),
+      entry: (entry) => {
+        revision = entry.revision;
+        report();
+      },
+      caughtUp: report,
+    },
+    log,
+  );
+  t.after(() => following.stop());
+  await eventually(`${host} is listed`, async () =>
+    (await fleetban("host", "list", "--json")).stdout.includes(instance),
+  );
+}
+
+test("a fleet without hosts is said to be one, and a ban in force nowhere is no success", async () => {
+  const status = await fleetban("status");
+  assert.match(status.stdout, /^hosts +none yet: no agent has reported\nbans +0 in force/);
+  assert.deepEqual([status.stderr, status.code], ["", 0]);
+  const added = await fleetban("ban", "add", "192.0.2.66", "--wait");
+  assert.match(
+    added.stdout,
+    /^192\.0\.2\.66 is banned in dovecot until .* \(in 20m\)\nin force on 0\/0/,
+  );
+  assert.match(added.stderr, /ban add: not in force everywhere: no host is up/);
+  assert.equal(added.code, 69);
+});
+
+test("a ban, shown, listed, lengthened, and lifted", async (t) => {
+  await reportingHost(t, "mx1");
+  await reportingHost(t, "mx2");
+  await reportingHost(t, "mx3");
+
+  const added = await fleetban("ban", "add", "198.51.100.7", "--wait", "--reason", "a\x1b[2Jb");
+  assert.match(added.stdout, /^198\.51\.100\.7 is banned in dovecot until [\d: -]+ \(in 20m\)\n/);
+  assert.match(added.stdout, /\nin force on 3\/3 hosts after [\d.]+ ms\n$/);
+  assert.deepEqual([added.stderr, added.code], ["", 0]);
+
+  const shorter = await fleetban("ban", "add", "198.51.100.7", "--for", "1m");
+  assert.match(shorter.stdout, /is already banned in dovecot until .* \(in 20m\)/);
+  assert.match(shorter.stderr, /--replace sets another end/);
+  const forEver = await fleetban("ban", "add", "198.51.100.7", "--for", "-1");
+  assert.equal(forEver.stdout, "198.51.100.7 is banned in dovecot for ever\n");
+  const replaced = await fleetban("ban", "add", "198.51.100.7", "--for", "1h", "--replace");
+  assert.match(replaced.stdout, /\(in 1h\)\n$/);
+
+  const network = await fleetban("ban", "add", "203.0.113.9/24", "--wait=5s");
+  assert.match(network.stdout, /^203\.0\.113\.0\/24 is banned .*\nin force on 3\/3 hosts/);
+
+  const list = await fleetban("ban", "list", "--address", "198.51.100.0/24");
+  assert.match(list.stdout, /^ADDRESS +JAIL +STATE +BANNED +BY +REASON\n198\.51\.100\.7 +dovecot/);
+  assert.equal(list.stdout.trimEnd().split("\n").length, 2);
+
+  const show = await eventually("the history has both", async () => {
+    const answer = await fleetban("ban", "show", "198.51.100.7");
+    return answer.stdout.includes("a\\x1b[2Jb") && answer;
+  });
+  assert.match(show.stdout, /^198\.51\.100\.7 in dovecot\n +state +banned until .* \(in 1h\)/);
+  assert.match(show.stdout, /in force +on 3\/3 hosts: mx1, mx2, mx3\n/);
+  assert.match(show.stdout, /\nhistory\nTIME .*\n.*banned .*a\\x1b\[2Jb/);
+
+  const removed = await fleetban("ban", "remove", "198.51.100.7", "--wait", "--immunity", "10m");
+  assert.match(removed.stdout, /^198\.51\.100\.7 is no longer banned in dovecot; .*\(in 10m\)\n/);
+  assert.match(removed.stdout, /\nlifted on 3\/3 hosts after/);
+  const again = await fleetban("ban", "remove", "198.51.100.7");
+  assert.match(again.stderr, /^fleetban: 198\.51\.100\.7: is not banned\n$/);
+  assert.equal(again.code, 1);
+  const around = await fleetban("ban", "remove", "203.0.113.9");
+  assert.match(around.stderr, /fleetban ban remove 203\.0\.113\.0\/24/);
+  const all = await fleetban("ban", "list", "--all", "--json", "--address", "198.51.100.7");
+  const reply = api["ban.list"].reply.parse(JSON.parse(all.stdout));
+  assert.ok(reply.bans.some(({ state }) => state === "lifted"));
+});
+
+test("a host that does not report in time, refuses, or only logs is named", async (t) => {
+  const refused = [{ address: parseNetwork("192.0.2.77")!, reason: "its own\nignoreip" }];
+  await reportingHost(t, "mx1");
+  await reportingHost(t, "mx2", { revision: 0 });
+  await reportingHost(t, "mx3", { refused });
+  await reportingHost(t, "mx4", { firewall: "dry-run" });
+  const late = await fleetban("ban", "add", "192.0.2.77", "--wait=0.3s");
+  assert.equal(late.code, 69);
+  assert.match(late.stdout, /\nin force on 1\/4 hosts after [\d.]+ ms\n$/);
+  assert.match(late.stderr, /^dry run, only logged: mx4\n/);
+  assert.match(late.stderr, /not in force everywhere: no report in time from mx2; /);
+  assert.match(late.stderr, /refused by mx3 \(its own\\x0aignoreip\)/);
+
+  const status = await fleetban("status");
+  assert.match(status.stdout, /^hosts +4 up, 1 not current with the bans/);
+  assert.match(status.stdout, /\nhigh: +host mx4 bans nobody: its firewall is dry-run\n/);
+  const list = await fleetban("host", "list");
+  assert.match(
+    list.stdout,
+    /\nmx2 +up +(?:now|\d+s ago) +ipset +0 +no +0 of 0 sources +ok +0\.1\.0\n/,
+  );
+  assert.match(list.stdout, /\nmx3 +refused: +192\.0\.2\.77: its own\\x0aignoreip\n/);
+});
+
+test("the allowlist keeps an address from being banned, and lifts its bans", async () => {
+  await fleetban("ban", "add", "192.0.2.10");
+  const added = await fleetban("allow", "add", "192.0.2.0/28", "--comment", "office");
+  assert.equal(
+    added.stdout,
+    "192.0.2.0/28 is on the allowlist\n192.0.2.10 is no longer banned in dovecot\n",
+  );
+  const refused = await fleetban("ban", "add", "192.0.2.10");
+  assert.match(refused.stderr, /192\.0\.2\.0\/28 is on the allowlist \(office\)/);
+  assert.deepEqual([refused.stdout, refused.code], ["", 1]);
+  assert.match((await fleetban("ban", "show", "192.0.2.10")).stdout, /192\.0\.2\.0\/28 is on the/);
+  assert.match(
+    (await fleetban("allow", "list")).stdout,
+    /\n192\.0\.2\.0\/28 +operator .* office\n/,
+  );
+  const removed = await fleetban("allow", "remove", "192.0.2.0/28", "--json");
+  const { allowed } = api["allow.remove"].reply.parse(JSON.parse(removed.stdout));
+  assert.equal(allowed.address, "192.0.2.0/28");
+  assert.equal((await fleetban("allow", "remove", "192.0.2.0/28")).code, 1);
+  assert.equal((await fleetban("allow", "list")).stdout, "the allowlist is empty\n");
+});
+
+test("failures are found by address, user, host and time; hostile users stay text", async () => {
+  const address = parseNetwork("198.51.100.20")!;
+  const user = "x\x1b]0;owned\x07\u202ey";
+  const batch = {
+    v: 1 as const,
+    host: "mx9-example-org",
+    jail: "dovecot",
+    source: "mail",
+    epoch: "one",
+    from: 0,
+    to: 300,
+    failures: [1, 2, 3].map((position) => ({
+      position: position * 100,
+      address,
+      at: Date.now() - 1000 * position,
+      attempts: 1,
+      user: position === 3 ? "info@example.com" : user,
+      service: "imap",
+      form: "login",
+    })),
+  };
+  await jetstream(connection).publish(
+    failureSubject(batch.jail, batch.host),
+    encodeFailureBatch(batch),
+    { msgID: failureBatchId(batch) },
+  );
+  const rows = async (...args: string[]) => {
+    const { stdout } = await fleetban("failure", "list", "--json", ...args);
+    return api["failure.list"].reply.parse(JSON.parse(stdout)).failures;
+  };
+  await eventually("three failures are recorded", async () => (await rows()).length === 3);
+  assert.equal((await rows("--address", "198.51.100.0/24")).length, 3);
+  assert.equal((await rows("--address", "192.0.2.0/24")).length, 0);
+  assert.equal((await rows("--host", "mx9.example.org", "--since", "1h")).length, 3);
+  assert.equal((await rows("--until", "1h")).length, 0);
+  assert.equal((await rows("--user", "info@example.com")).length, 1);
+  assert.equal((await rows("--jail", "dovecot", "--limit", "2")).length, 2);
+
+  const list = await fleetban("failure", "list", "--limit", "2");
+  assert.match(list.stdout, /^TIME +HOST +JAIL +ADDRESS +ATTEMPTS +SERVICE +USER\n/);
+  assert.match(list.stdout, / imap +x\\x1b\]0;owned\\x07\\u202ey\n/);
+  assert.match(list.stderr, /there are more than these 2/);
+  const json = await fleetban("failure", "list", "--json");
+  assert.doesNotMatch(json.stdout, /[\x1b\x07\u202e]/);
+});
+
+test("every answer in JSON is one document of the API's shape, with instants in ISO 8601", async () => {
+  for (const [endpoint, ...args] of [
+    ["status.show", "status"],
+    ["host.list", "host", "list"],
+    ["ban.add", "ban", "add", "198.51.100.30", "--for", "5m"],
+    ["ban.list", "ban", "list"],
+    ["ban.show", "ban", "show", "198.51.100.30"],
+    ["ban.remove", "ban", "remove", "198.51.100.30"],
+    ["allow.add", "allow", "add", "198.51.100.31"],
+    ["allow.list", "allow", "list"],
+    ["allow.remove", "allow", "remove", "198.51.100.31"],
+    ["failure.list", "failure", "list"],
+  ] as const) {
+    const { stdout, code } = await fleetban(...args, "--json");
+    assert.equal(code, 0, endpoint);
+    const schema: z.ZodType = api[endpoint].reply;
+    const document: unknown = JSON.parse(stdout);
+    assert.deepEqual(z.encode(schema, schema.parse(document)), document, endpoint);
+  }
+});
+
+test("a list of several pages is read to its end, or to its limit", async () => {
+  const bans = Array.from({ length: 450 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
+  const request = { jail: "dovecot", reason: "", by: "test", replace: false, wait: null };
+  await Promise.all(
+    bans.map((address) =>
+      connection.request("fleetban.api.ban.add", JSON.stringify({ address, ...request })),
+    ),
+  );
+  const all = await fleetban("ban", "list", "--address", "10.1.0.0/16", "--json");
+  const reply = api["ban.list"].reply.parse(JSON.parse(all.stdout));
+  assert.deepEqual(reply.bans.map(({ address }) => String(address)).sort(), bans.sort());
+  assert.deepEqual([reply.total, reply.next], [450, null]);
+  const some = await fleetban("ban", "list", "--address", "10.1.0.0/16", "--limit", "250");
+  assert.equal(some.stdout.trimEnd().split("\n").length, 251);
+  assert.match(some.stderr, /there are more than these 250/);
+});
+
+test("a jail that is not there is refused with those that are", async () => {
+  const { stderr, code } = await fleetban("ban", "add", "198.51.100.1", "--jail", "sshd");
+  assert.match(stderr, /^fleetban: jail "sshd": there is no such jail, expected dovecot\n$/);
+  assert.equal(code, 1);
+});
+
+test("without PostgreSQL a ban still happens, and answers from the history say that they are old", async () => {
+  await postgres.stop();
+  try {
+    const added = await fleetban("ban", "add", "198.51.100.40");
+    assert.equal(added.code, 0);
+    const list = await fleetban("ban", "list", "--all");
+    assert.match(list.stderr, /this answer may be incomplete: PostgreSQL cannot be asked/);
+    const present = await fleetban("ban", "list");
+    assert.match(present.stdout, /198\.51\.100\.40/);
+    assert.equal(list.stdout.split("\n").length, present.stdout.split("\n").length);
+    const failures = await fleetban("failure", "list");
+    assert.deepEqual([failures.stdout, failures.code], ["", 69]);
+    assert.match((await fleetban("status")).stdout, /\nPostgreSQL +cannot be reached/);
+  } finally {
+    await postgres.start();
+  }
+});
+
+test("a coordinator that is not there, errs or talks nonsense is explained in one line", async () => {
+  await using other = await startTestNats();
+  const ask = () => runFleetban(["status"], { NATS_URL: other.url });
+  const silent = await ask();
+  assert.match(
+    silent.stderr,
+    /^fleetban: no coordinator answers at nats:.* \(from NATS_URL\): is fleetban-coordinator running\?\n$/,
+  );
+  assert.deepEqual([silent.stdout, silent.code], ["", 69]);
+
+  const responder = await connect({ servers: other.url });
+  let code = "";
+  let body = "";
+  responder.subscribe(API_SUBJECTS, {
+    callback(_, message) {
+      const fields = headers();
+      if (code) {
+        fields.set(ERROR_CODE_HEADER, code);
+        fields.set(ERROR_HEADER, "because \x1b[31m of \x9b");
+      }
+      message.respond(body, { headers: fields });
+    },
+  });
+  await responder.flush();
+  for (const [error, exit] of [
+    ["400", 64],
+    ["404", 1],
+    ["409", 1],
+    ["503", 69],
+    ["999", 69],
+  ] as const) {
+    code = error;
+    const answer = await ask();
+    assert.equal(answer.stderr, "fleetban: because \\x1b[31m of \\x9b\n");
+    assert.deepEqual([answer.stdout, answer.code], ["", exit]);
+  }
+  code = "";
+  for (body of ["", "no JSON", "{}", '{"version":1}']) {
+    const answer = await ask();
+    assert.match(
+      answer.stderr,
+      /^fleetban: the coordinator's reply cannot be read: status\.show: /,
+    );
+    assert.deepEqual([answer.stdout, answer.code], ["", 69]);
+  }
+  await responder.close();
+});
