@@ -65,7 +65,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       }
       const { value, stale } = await fromHistory(
         () => history.bans({ jail, address, limit, after }),
-        { rows: current.slice(0, limit), next: null },
+        pageOf(current, nameOf, { limit, after }),
       );
       return { bans: value.rows, total: value.rows.length, next: value.next, stale };
     },
