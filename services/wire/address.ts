@@ -70,6 +70,8 @@ export function contains(outer: Address, inner: Address): boolean {
 /** Have the two addresses or networks any address in common? */
 export function overlaps(a: Address, b: Address): boolean {
   if (a === b) return true;
+  // Two single addresses in canonical spelling; the usual case, and asked very often.
+  if (!isNetwork(a) && !isNetwork(b)) return false;
   if (familyOf(a) !== familyOf(b)) return false;
   const bits = Math.min(prefixOf(a), prefixOf(b));
   const [left, right] = [wordsOf(a), wordsOf(b)];

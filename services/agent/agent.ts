@@ -1,0 +1,100 @@
+/** The agent's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { jetstream } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Life } from "../daemon/daemon.ts";
+import type { Log } from "../daemon/log.ts";
+import { readVersion } from "../daemon/version.ts";
+import type { AgentConfig } from "./config.ts";
+import { createEnforcer } from "./enforcer.ts";
+import { createDryRunFirewall } from "./firewall/dry-run.ts";
+import { createIpsetFirewall } from "./firewall/ipset.ts";
+import { followFleetSettings, lastKnownJails, type FleetSettings } from "./fleet-settings.ts";
+import { createNeverBan } from "./never-ban.ts";
+import { createPublisher } from "./publisher.ts";
+import { startStatus, type StatusReporter } from "./status.ts";
+import { warningsOf } from "./warnings.ts";
+import { startWatcher } from "./watcher.ts";
+
+const PUBLISH_WITHIN_MS = 5_000;
+
+export async function startAgent(
+  config: AgentConfig,
+  /** Resolves when NATS was reached for the first time; undefined: it never will be. */
+  connected: Promise<NatsConnection | undefined>,
+  log: Log,
+  { onRelease, fail }: Life,
+): Promise<void> {
+  const { host, stateDir } = config;
+  const now = Date.now;
+  const [instance, version, startedAt] = [randomUUID(), readVersion(), now()];
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+
+  // The rules stand before anything else, with the bans that the kernel still has.
+  const { backend, chains, repairEvery } = config.firewall;
+  const firewall =
+    backend === "ipset"
+      ? createIpsetFirewall({ chains })
+      : createDryRunFirewall({ now, say: (what, facts) => log.info(facts, `dry-run: ${what}`) });
+  const jails = await lastKnownJails(stateDir);
+  await firewall.open(jails);
+
+  const parts: { settings?: FleetSettings; status?: StatusReporter } = {};
+  const settings = () => parts.settings;
+  const neverBan = createNeverBan(config.ignoreip);
+  const onApplied = () => parts.status?.soon();
+  const repairEveryMs = repairEvery * 1000;
+  const common = { now, log, onFailed: fail };
+  const enforcer = createEnforcer({
+    ...{ ...common, firewall, jails, settings, neverBan, repairEveryMs, onApplied },
+  });
+  onRelease(() => enforcer.stop());
+
+  // The log is its own spool: nothing is read before it can be published.
+  const connection = await connected;
+  if (!connection) return;
+  const servers = () => [...config.nats.url.split(","), connection.getServer()];
+  await neverBan.refresh(servers());
+  parts.settings = followFleetSettings({
+    ...{ connection, stateDir, log, onChange: enforcer.settingsChanged },
+  });
+  enforcer.follow(connection);
+
+  const js = jetstream(connection);
+  const progress = { watcher: () => {} };
+  const publisher = createPublisher({
+    host,
+    publish: (subject, bytes, msgID) =>
+      js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS }),
+    onProgress: () => progress.watcher(),
+    onTrouble: (reason) => log.debug({ reason }, "failures are not stored yet, tries again"),
+  });
+  const watcher = await startWatcher({ ...common, config, publisher });
+  progress.watcher = watcher.progress;
+  onRelease(async () => {
+    await watcher.stop();
+    publisher.close();
+  });
+
+  parts.status = startStatus({
+    host,
+    refresh: async () => {
+      await Promise.all([neverBan.refresh(servers()), enforcer.recount()]);
+    },
+    describe: () => {
+      const sources = watcher.describe();
+      const warnings = warningsOf({ sources, jails: parts.settings?.jails() ?? [], backend });
+      const own = { addresses: neverBan.own(), sources, warnings, firewall: backend };
+      const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
+      return { ...identity, ...enforcer.state(), ...own };
+    },
+    publish: (subject, bytes) => connection.publish(subject, bytes),
+  });
+  const { status } = parts;
+  onRelease(() => {
+    status.stop();
+    return Promise.resolve();
+  });
+  log.info({ host, firewall: backend }, "agent is at work");
+}

@@ -1,0 +1,84 @@
+/** `fleetban-agent check`: would this agent do its work here? */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { connect } from "@nats-io/transport-node";
+import { EXIT, type ExitCode } from "../daemon/exit.ts";
+import { natsOptions } from "../daemon/nats.ts";
+import { createDetector } from "../detection/detector.ts";
+import { createLedger } from "../detection/ledger.ts";
+import type { AgentConfig, SourceConfig } from "./config.ts";
+import { checkFirewall } from "./firewall/check.ts";
+
+const LINES = 1_000;
+const TAIL_BYTES = 1_000_000;
+
+/** Writes a line for every part; returns the code of the worst that it found. */
+export async function checkAgent(
+  config: AgentConfig,
+  now: number,
+  write: (text: string) => void,
+): Promise<ExitCode> {
+  let worst: ExitCode = EXIT.ok;
+  const say = (part: string, ok: boolean, text: string, code: ExitCode) => {
+    write(`${ok ? "ok  " : "FAIL"}  ${part}: ${text}\n`);
+    if (!ok && worst === EXIT.ok) worst = code;
+  };
+  say("configuration", true, `host ${config.host}, state in ${config.stateDir}`, EXIT.config);
+  if (config.firewall.backend === "dry-run") say("firewall", true, "dry-run", EXIT.ok);
+  else {
+    const problems = await checkFirewall();
+    for (const { kind, text } of problems) {
+      say("firewall", false, text, kind === "permission" ? EXIT.permission : EXIT.unavailable);
+    }
+    if (problems.length === 0) say("firewall", true, "ipset and iptables can be used", EXIT.ok);
+  }
+  const ledger = createLedger({ mode: config.mode });
+  for (const source of config.sources) {
+    const { ok, text } = checkSource(source, ledger, now);
+    say(`source ${source.name}`, ok, `${source.path}: ${text}`, EXIT.noInput);
+  }
+  const { url } = config.nats;
+  try {
+    const options = await natsOptions(config.nats, "fleetban-agent check");
+    const connection = await connect({ ...options, maxReconnectAttempts: 0, timeout: 3_000 });
+    say("NATS", true, connection.getServer(), EXIT.ok);
+    await connection.close();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    say("NATS", false, `${url}: ${reason}`, EXIT.unavailable);
+  }
+  return worst;
+}
+
+function checkSource(
+  source: SourceConfig,
+  ledger: ReturnType<typeof createLedger>,
+  now: number,
+): { ok: boolean; text: string } {
+  let tail: Buffer;
+  try {
+    tail = readTail(source.path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") return { ok: true, text: "is not there yet, will be read when it is" };
+    return { ok: false, text: `cannot be read: ${String(code ?? error)}` };
+  }
+  const lines = tail.toString("latin1").split("\n").slice(0, -1).slice(-LINES);
+  const chunk = Buffer.from(lines.map((line) => `${line}\n`).join(""), "latin1");
+  const failures = createDetector({ source: source.name, ledger }).feed(chunk, 0, now);
+  const attempts = failures.reduce((sum, failure) => sum + failure.attempts, 0);
+  const addresses = new Set(failures.map(({ address }) => address)).size;
+  const counted = `${attempts} failed attempts of ${addresses} addresses`;
+  return { ok: true, text: `the last ${lines.length} lines would have counted ${counted}` };
+}
+
+function readTail(path: string): Buffer {
+  const descriptor = openSync(path, "r");
+  try {
+    const { size } = fstatSync(descriptor);
+    const length = Math.min(size, TAIL_BYTES);
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, length, size - length));
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The last place up to which everything is known to be published: a position in every
+ * source, and the ledger as it was at just that moment. Who reads on from there finds
+ * the same failures at the same positions again.
+ */
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { z } from "zod";
+import type { LedgerSnapshot } from "../detection/ledger.ts";
+import { readState, writeState } from "./state-file.ts";
+
+/** Where a file source stands. */
+export const fileBookmark = z.object({
+  epoch: z.string(),
+  /** Bytes read since the epoch began. */
+  position: z.number(),
+  device: z.number(),
+  inode: z.number(),
+  /** Bytes read of this file. */
+  offset: z.number(),
+  /** Hash of the file's first bytes, and how many: an inode's number is used again. */
+  fingerprint: z.object({ length: z.number(), hash: z.string() }),
+});
+export type FileBookmark = z.infer<typeof fileBookmark>;
+
+const checkpointFile = z.object({
+  v: z.literal(1),
+  sources: z.record(z.string(), fileBookmark),
+  ledger: z.custom<LedgerSnapshot>((value) => typeof value === "object" && value !== null),
+});
+export type CheckpointFile = z.infer<typeof checkpointFile>;
+
+export interface Checkpoint {
+  /** Something was read or acknowledged: there may be a new place to write down. */
+  touch(): void;
+  /** Writes down what can be, now. */
+  close(): Promise<void>;
+}
+
+export interface CheckpointOptions {
+  folder: string;
+  /** The present place in every source. */
+  bookmarks: () => Record<string, FileBookmark>;
+  ledger: () => LedgerSnapshot;
+  /** The position of a source up to which all is acknowledged. */
+  acknowledged: (source: string) => number;
+  onError: (error: unknown) => void;
+}
+
+const EVERY_MS = 250;
+/** Taking a snapshot may use so much of the time. */
+const SHARE = 20;
+
+export const checkpointPath = (folder: string): string => join(folder, "checkpoint.json");
+
+export function readCheckpoint(folder: string): Promise<CheckpointFile | undefined> {
+  return readState(checkpointPath(folder), checkpointFile);
+}
+
+export function createCheckpoint(options: CheckpointOptions): Checkpoint {
+  const { folder, bookmarks, ledger, acknowledged, onError } = options;
+  /** Taken, and waiting for the acknowledgements of what was read before it. */
+  let waiting: CheckpointFile | undefined;
+  let written = "";
+  let timer: NodeJS.Timeout | undefined;
+  let pause = EVERY_MS;
+  let writing: Promise<void> = Promise.resolve();
+
+  const positions = (file: CheckpointFile) =>
+    JSON.stringify(Object.entries(file.sources).map(([name, { position }]) => [name, position]));
+
+  const isPublished = (file: CheckpointFile) =>
+    Object.entries(file.sources).every(([name, { position }]) => acknowledged(name) >= position);
+
+  async function step(): Promise<void> {
+    if (!waiting) {
+      const began = performance.now();
+      const taken: CheckpointFile = { v: 1, sources: bookmarks(), ledger: ledger() };
+      pause = Math.max(EVERY_MS, SHARE * (performance.now() - began));
+      if (positions(taken) === written) return;
+      waiting = taken;
+    }
+    if (!isPublished(waiting)) return; // touched again by the acknowledgement
+    const file = waiting;
+    waiting = undefined;
+    await writeState(checkpointPath(folder), file);
+    written = positions(file);
+  }
+
+  function run(): Promise<void> {
+    writing = writing.then(step).catch(onError);
+    return writing;
+  }
+
+  return {
+    touch() {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void run();
+      }, pause);
+    },
+    async close() {
+      clearTimeout(timer);
+      await run();
+      await run(); // what was waiting, then what has come since
+    },
+  };
+}

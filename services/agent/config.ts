@@ -1,0 +1,66 @@
+/** agent.yaml: every option with its default; deploy/examples/agent.yaml explains them. */
+import { hostname } from "node:os";
+import { z } from "zod";
+import { duration } from "../daemon/duration.ts";
+import { LOG_LEVELS } from "../daemon/log.ts";
+import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
+import { parseNetwork, type Address } from "../wire/address.ts";
+import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";
+
+const network = z.string().transform((text, context): Address => {
+  const address = parseNetwork(text);
+  if (address !== undefined) return address;
+  const message = `expected an address or a network such as 192.0.2.0/24, got ${JSON.stringify(text)}`;
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
+
+const name = (pattern: RegExp) =>
+  z.string().regex(pattern, {
+    error: (issue) => `expected letters, digits, - and _, got ${JSON.stringify(issue.input)}`,
+  });
+
+const source = z.strictObject({
+  name: name(NAME),
+  path: z.string().startsWith("/", {
+    error: (issue) => `expected an absolute path, got ${JSON.stringify(issue.input)}`,
+  }),
+  jail: name(JAIL_NAME).default("dovecot"),
+  startAt: z.enum(["end", "beginning"]).default("end"),
+});
+export type SourceConfig = z.output<typeof source>;
+
+export const agentConfig = z.strictObject({
+  host: name(NAME).default(() => hostToken(hostname())),
+  nats: natsConfig,
+  stateDir: z.string().startsWith("/").default("/var/lib/fleetban-agent"),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
+  mode: z.enum(["normal", "aggressive"]).default("normal"),
+  firewall: z
+    .strictObject({
+      backend: z.enum(["ipset", "dry-run"]).default("ipset"),
+      chains: z
+        .array(name(/^[\w-]{1,28}$/))
+        .min(1)
+        .default(["INPUT"]),
+      repairEvery: duration.default(20),
+    })
+    .prefault({}),
+  ignoreip: z.array(network).default([]),
+  sources: z
+    .array(source)
+    .min(1)
+    .prefault([{ name: "mail-log", path: "/var/log/mail.log" }])
+    .refine((all) => new Set(all.map((each) => each.name)).size === all.length, {
+      error: "expected a different name for every source",
+    }),
+});
+export type AgentConfig = z.output<typeof agentConfig>;
+
+export const AGENT_VARIABLES = {
+  ...NATS_VARIABLES,
+  FLEETBAN_HOST: "host",
+  FLEETBAN_STATE_DIR: "stateDir",
+  FLEETBAN_LOG_LEVEL: "log.level",
+  FLEETBAN_FIREWALL: "firewall.backend",
+} as const;

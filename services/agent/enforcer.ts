@@ -1,0 +1,303 @@
+/**
+ * Brings the bans bucket into the kernel, and keeps it there.
+ *
+ * All work runs in one queue, in order: first the jails' rules; at every (re)connect all bans at
+ * once, swapped in; then changes in batches, as they come. Only a bucket that is declared
+ * complete takes bans away: NATS may have lost its storage, and then what the kernel holds is
+ * better than nothing. Kernel timeouts end bans by themselves.
+ */
+import type { NatsConnection } from "@nats-io/nats-core";
+import { followBucket, type BucketEntry } from "../daemon/bucket.ts";
+import type { Log } from "../daemon/log.ts";
+import type { Address } from "../wire/address.ts";
+import { decodeBan, isInForce, type Ban } from "../wire/ban.ts";
+import { WireError } from "../wire/codec.ts";
+import type { Jail } from "../wire/settings.ts";
+import { BANS_BUCKET } from "../wire/subjects.ts";
+import type { Firewall, TimedBan } from "./firewall/firewall.ts";
+import type { FleetSettings } from "./fleet-settings.ts";
+import type { NeverBan } from "./never-ban.ts";
+
+export interface EnforcerState {
+  revision: number;
+  bansCreated: string | null;
+  bansInForce: number;
+  repairs: number;
+  refused: { address: Address; reason: string }[];
+}
+
+export interface Enforcer {
+  /** The settings have changed: rules, allowlist, completeness. */
+  settingsChanged(): void;
+  /** Follows the bans bucket from here on. */
+  follow(connection: NatsConnection): void;
+  /** Counts what is in force, in the kernel. */
+  recount(): Promise<void>;
+  state(): EnforcerState;
+  stop(): Promise<void>;
+}
+
+export interface EnforcerOptions {
+  firewall: Firewall;
+  jails: readonly Jail[];
+  settings: () => FleetSettings | undefined;
+  neverBan: NeverBan;
+  repairEveryMs: number;
+  now: () => number;
+  log: Log;
+  /** Something was applied, and the kernel has said so. */
+  onApplied: () => void;
+  onFailed: (error: unknown) => void;
+}
+
+const REFUSED_KEPT = 20;
+/** The kernel cannot hold longer timeouts than 24 days: they are renewed long before. */
+const RENEW_EVERY_MS = 86_400_000;
+/** A smaller difference to the server's clock is the network's delay. */
+const CLOCK_SLACK_MS = 1_000;
+
+export function createEnforcer(options: EnforcerOptions): Enforcer {
+  const { firewall, settings, neverBan, now, log, onApplied, onFailed } = options;
+  const bans = new Map<string, Ban>();
+  const refused = new Map<Address, string>();
+  let created: string | null = null;
+  /** The newest revision that was read, and the newest that is in the kernel. */
+  let read = 0;
+  let applied = 0;
+  /** Keys of the bans that were given to the kernel and not taken away since. */
+  let held = new Set<string>();
+  let inForce = 0;
+  let repairs = 0;
+  let caughtUp = false;
+  /** What the bucket must have been declared to be, for the kernel to have been replaced by it. */
+  let replacedFor: string | null = null;
+  let jailsOpen = JSON.stringify(options.jails);
+  let clockAhead = 0;
+  let changed = new Set<string>();
+  let unseen = new Set<string>();
+  let following: { stop(): void } | undefined;
+  let stopped = false;
+
+  let queue: Promise<void> = Promise.resolve();
+  let scheduled = false;
+  const enqueue = (work: () => Promise<void>) => {
+    queue = queue.then(async () => {
+      if (!stopped) await work();
+    });
+    queue = queue.catch(onFailed);
+    return queue;
+  };
+
+  /** Why this ban is not applied here; undefined: it is. */
+  function reasonAgainst(ban: Ban): string | undefined {
+    const own = neverBan.reason(ban.address);
+    if (own !== undefined || ban.by !== "decider") return own;
+    const allowed = settings()?.allowed(ban.address);
+    return allowed && `is allowlisted (${allowed.address})`;
+  }
+
+  function refuse(address: Address, reason: string): void {
+    if (refused.get(address) === reason) return;
+    log.warn({ address, reason }, "not banned here");
+    refused.delete(address);
+    refused.set(address, reason);
+    const [oldest] = refused.keys();
+    if (refused.size > REFUSED_KEPT && oldest !== undefined) refused.delete(oldest);
+  }
+
+  /** The ban as the kernel is to have it; undefined: not at all. */
+  function timed(ban: Ban | undefined): TimedBan | undefined {
+    const serverNow = now() + clockAhead;
+    if (!ban || !isInForce(ban, serverNow)) return undefined;
+    const reason = reasonAgainst(ban);
+    if (reason !== undefined) {
+      refuse(ban.address, reason);
+      return undefined;
+    }
+    refused.delete(ban.address);
+    const { jail, address, until } = ban;
+    return { jail, address, seconds: until === null ? undefined : (until - serverNow) / 1000 };
+  }
+
+  async function replaceAll(): Promise<void> {
+    const wanted: TimedBan[] = [];
+    held = new Set();
+    for (const [key, ban] of bans) {
+      const each = timed(ban);
+      if (!each) continue;
+      wanted.push(each);
+      held.add(key);
+    }
+    for (const { address, reason } of await firewall.replace(wanted)) refuse(address, reason);
+    inForce = held.size;
+  }
+
+  /** Everything that has changed since the last time. */
+  async function applyChanges(): Promise<void> {
+    const target = read;
+    const keys = changed;
+    changed = new Set();
+    const isComplete = created !== null && settings()?.readyFor() === created;
+    if (caughtUp && isComplete && replacedFor !== created) {
+      await replaceAll();
+      replacedFor = created;
+      log.info({ bans: inForce, revision: target }, "all bans are in force");
+    } else await applyKeys(keys);
+    if (!caughtUp || created === null) return;
+    applied = target;
+    onApplied();
+  }
+
+  async function applyKeys(keys: ReadonlySet<string>): Promise<void> {
+    const adding: TimedBan[] = [];
+    const removing: { jail: string; address: Address }[] = [];
+    for (const key of keys) {
+      const ban = bans.get(key);
+      const wanted = timed(ban);
+      if (wanted) {
+        adding.push(wanted);
+        if (!held.has(key)) inForce += 1;
+        held.add(key);
+      } else if (ban) {
+        removing.push(ban);
+        if (held.delete(key)) inForce -= 1;
+      }
+    }
+    if (removing.length > 0) await firewall.unban(removing);
+    if (adding.length > 0) {
+      for (const { address, reason } of await firewall.ban(adding)) refuse(address, reason);
+    }
+  }
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    void enqueue(async () => {
+      scheduled = false;
+      await applyChanges();
+    });
+  }
+
+  function learn(entry: BucketEntry): void {
+    read = Math.max(read, entry.revision);
+    unseen.delete(entry.key);
+    if (caughtUp) {
+      const ahead = entry.writtenAt - now();
+      clockAhead = Math.abs(ahead) > CLOCK_SLACK_MS ? ahead : 0;
+    }
+    if (entry.value === undefined) {
+      forget(entry.key);
+      return;
+    }
+    try {
+      bans.set(entry.key, decodeBan(entry.value, entry.key));
+      changed.add(entry.key);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      log.error({ key: entry.key, reason: error.message }, "ban cannot be decoded");
+    }
+  }
+
+  /** A purged entry was in a final state before; one that was deleted by hand may not have been. */
+  function forget(key: string): void {
+    const ban = bans.get(key);
+    bans.delete(key);
+    if (!ban || !held.delete(key)) return;
+    inForce -= 1;
+    if (isInForce(ban, now())) void enqueue(() => firewall.unban([ban]));
+  }
+
+  async function repair(): Promise<void> {
+    const { repaired, bansLost } = await firewall.repair();
+    if (bansLost) await replaceAll();
+    if (repaired.length === 0) return;
+    repairs += 1;
+    log.warn({ repaired, bansLost }, "firewall was changed from outside, and is repaired");
+    onApplied();
+  }
+
+  async function renew(): Promise<void> {
+    const keys = [...bans].filter(([, ban]) => (ban.until ?? 0) - now() > RENEW_EVERY_MS * 20);
+    await applyKeys(new Set(keys.map(([key]) => key)));
+  }
+
+  const timers = [
+    setInterval(() => void enqueue(repair), options.repairEveryMs),
+    setInterval(() => void enqueue(renew), RENEW_EVERY_MS),
+  ];
+
+  return {
+    settingsChanged() {
+      const jails = settings()?.jails() ?? [];
+      const spelled = JSON.stringify(jails);
+      if (jails.length > 0 && spelled !== jailsOpen) {
+        jailsOpen = spelled;
+        void enqueue(async () => {
+          await firewall.open(jails);
+          replacedFor = null; // a jail's new set is empty
+        });
+      }
+      // An address that is allowed now comes out; one that no longer is goes in again.
+      for (const [key, ban] of bans) {
+        if (
+          ban.by === "decider" &&
+          (settings()?.allowed(ban.address) || refused.has(ban.address))
+        ) {
+          changed.add(key);
+        }
+      }
+      schedule();
+    },
+
+    follow(connection) {
+      following = followBucket(
+        connection,
+        BANS_BUCKET,
+        {
+          begin(stream) {
+            if (stream !== created) {
+              read = 0;
+              applied = 0;
+            }
+            created = stream;
+            caughtUp = false;
+            replacedFor = null;
+            unseen = new Set(bans.keys());
+          },
+          entry(entry) {
+            learn(entry);
+            if (caughtUp) schedule();
+          },
+          caughtUp() {
+            caughtUp = true;
+            // Nothing is taken out of the kernel for it: replacing does that, when it may.
+            for (const key of unseen) bans.delete(key);
+            schedule();
+          },
+        },
+        log,
+      );
+    },
+
+    recount: () =>
+      enqueue(async () => {
+        inForce = await firewall.count();
+      }),
+
+    state: () => ({
+      revision: applied,
+      bansCreated: created,
+      bansInForce: inForce,
+      repairs,
+      refused: [...refused].map(([address, reason]) => ({ address, reason })),
+    }),
+
+    async stop() {
+      stopped = true;
+      for (const timer of timers) clearInterval(timer);
+      following?.stop();
+      await queue;
+      await firewall.close();
+    },
+  };
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { EXIT, type ExitCode } from "../daemon/exit.ts";
+import { runProgram } from "../daemon/program.ts";
+import { agentProgram } from "./program.ts";
+
+// Debian keeps the firewall's tools where an ordinary user's PATH does not look.
+process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+
+let ended: ExitCode = EXIT.ok;
+const program = agentProgram({
+  environment: process.env,
+  write: (text) => void process.stdout.write(text),
+  exit: (code) => (ended = code),
+});
+const code = await runProgram(program, process.argv);
+process.exit(code === EXIT.ok ? ended : code);

@@ -1,0 +1,104 @@
+/** The command line of fleetban-agent. */
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { loadConfig, type Environment } from "../daemon/config.ts";
+import { runDaemon, type Life } from "../daemon/daemon.ts";
+import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
+import { createLog } from "../daemon/log.ts";
+import { connectPatiently, natsOptions, watchLink } from "../daemon/nats.ts";
+import { createProgram } from "../daemon/program.ts";
+import { startAgent } from "./agent.ts";
+import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./config.ts";
+import { checkFirewall } from "./firewall/check.ts";
+import { createIpsetFirewall } from "./firewall/ipset.ts";
+
+const NAME = "fleetban-agent";
+const DEFAULT_FILE = "/etc/fleetban/agent.yaml";
+
+export interface ProgramOptions {
+  environment: Environment;
+  write: (text: string) => void;
+  exit: (code: ExitCode) => void;
+}
+
+export function agentProgram({ environment, write, exit }: ProgramOptions): Command {
+  const program = createProgram(
+    NAME,
+    "Reports Dovecot's authentication failures of this host, and applies the fleet's bans to its firewall.",
+  ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
+
+  const load = () => {
+    const { config } = program.opts<{ config?: string }>();
+    const file = config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+    return loadConfig(agentConfig, file, environment, AGENT_VARIABLES);
+  };
+
+  program
+    .command("run")
+    .description("watch and enforce until SIGTERM; bans stay in force after it")
+    .action(async () => {
+      const config = await load();
+      exit(await runDaemon(NAME, (life) => run(config, life)));
+    });
+
+  program
+    .command("check")
+    .description("say whether configuration, sources, firewall and NATS can be used")
+    .action(async () => {
+      const config = await load();
+      const { checkAgent } = await import("./check.ts");
+      exit(await checkAgent(config, Date.now(), write));
+    });
+
+  program
+    .command("uninstall")
+    .description("remove fleetban's rules and sets, and with them every ban on this host")
+    .action(async () => {
+      const config = await load();
+      await requireFirewall();
+      const firewall = createIpsetFirewall({ chains: config.firewall.chains });
+      await firewall.remove();
+      await firewall.close();
+      write("removed: rules, chains and sets of fleetban\n");
+    });
+
+  return program;
+}
+
+/** Ends the program with a reason before anything is touched. */
+async function requireFirewall(): Promise<void> {
+  const problems = await checkFirewall();
+  const [first] = problems;
+  if (!first) return;
+  const code = problems.some(({ kind }) => kind === "permission")
+    ? EXIT.permission
+    : EXIT.unavailable;
+  throw new PlainError(problems.map(({ text }) => `firewall: ${text}`).join("\n"), code);
+}
+
+async function run(config: AgentConfig, life: Life): Promise<void> {
+  const log = createLog(NAME, config.log.level);
+  if (config.firewall.backend === "ipset") await requireFirewall();
+  else log.warn("dry-run: nobody is banned on this host");
+  const stopping = new AbortController();
+  const options = await natsOptions(config.nats, `${NAME} ${config.host}`);
+  const inbox = { ...options, inboxPrefix: `_INBOX_${config.host}` };
+  const connected = connectPatiently(inbox, log, stopping.signal).then((connection) => {
+    if (!connection) return undefined;
+    watchLink(connection, log);
+    life.onRelease(() => {
+      stopping.abort();
+      return connection.close();
+    });
+    void connection.closed().then((error) => {
+      if (!stopping.signal.aborted) life.fail(error ?? new Error("NATS closed the connection"));
+    });
+    return connection;
+  });
+  // NATS may be away for long: the start goes on beside the signals that end it.
+  startAgent(config, connected, log, life).catch(life.fail);
+  life.onRelease(() => {
+    stopping.abort();
+    return Promise.resolve();
+  });
+}

@@ -1,0 +1,169 @@
+/**
+ * Publishes failures to NATS, in the order of their positions, at least once.
+ *
+ * Per source one batch is under way at a time: sent at once when nothing is, gathered
+ * while an acknowledgement is awaited. A batch that gets none is sent again until it does, under
+ * the same id; who counts tells by the positions what was seen before.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Failure } from "../detection/failure.ts";
+import { encodeFailureBatch, failureBatchId, type FailureBatch } from "../wire/failure.ts";
+import { failureSubject } from "../wire/subjects.ts";
+
+export interface Publisher {
+  /**
+   * Takes what was found in the lines of a source between two positions. Returns a promise
+   * where the reader must wait, because too much is not yet acknowledged.
+   */
+  add(lines: ReadLines): Promise<void> | undefined;
+  /** Position of a source up to which everything is acknowledged. */
+  acknowledged(source: string): number;
+  /** Failures that wait for their acknowledgement. */
+  backlog(): number;
+  close(): void;
+}
+
+export interface ReadLines {
+  source: string;
+  jail: string;
+  epoch: string;
+  from: number;
+  to: number;
+  failures: readonly Failure[];
+}
+
+export interface PublisherOptions {
+  host: string;
+  /** Resolves when the message is stored. */
+  publish: (subject: string, bytes: Uint8Array, id: string) => Promise<unknown>;
+  /** Something was acknowledged, or read without a failure. */
+  onProgress: () => void;
+  onTrouble: (reason: string) => void;
+}
+
+/** Failures in one batch; with the longest names that is some 500 kB. */
+const BATCH = 1_000;
+/** From so many on, reading waits. */
+const BACKLOG = 10_000;
+const RETRY_MS = { first: 100, longest: 2_000 };
+
+interface Lane {
+  waiting: { failure: Failure; epoch: string; jail: string }[];
+  /** The end of what was read. */
+  read: number;
+  /** The end of the last batch that was made. */
+  sent: number;
+  acknowledged: number;
+  /** Of what was read last, and of the last batch that was made. */
+  readEpoch: string;
+  sentEpoch: string;
+  busy: boolean;
+}
+
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { host, publish, onProgress, onTrouble } = options;
+  const lanes = new Map<string, Lane>();
+  const ended = new AbortController();
+  let backlog = 0;
+  let readers: (() => void)[] = [];
+
+  function laneOf({ source, from, epoch }: ReadLines): Lane {
+    const known = lanes.get(source);
+    if (known) return known;
+    const made: Lane = {
+      waiting: [],
+      read: from,
+      sent: from,
+      acknowledged: from,
+      readEpoch: epoch,
+      sentEpoch: epoch,
+      busy: false,
+    };
+    lanes.set(source, made);
+    return made;
+  }
+
+  async function send(batch: FailureBatch): Promise<void> {
+    const bytes = encodeFailureBatch(batch);
+    const subject = failureSubject(batch.jail, host);
+    for (let delay = RETRY_MS.first; ; delay = Math.min(delay * 2, RETRY_MS.longest)) {
+      try {
+        await publish(subject, bytes, failureBatchId(batch));
+        return;
+      } catch (error) {
+        ended.signal.throwIfAborted();
+        onTrouble(error instanceof Error ? error.message : String(error));
+        await sleep(delay, undefined, { signal: ended.signal });
+      }
+    }
+  }
+
+  /** The next failures of one epoch, at most a batch full. */
+  function takeBatch(source: string, lane: Lane): FailureBatch | undefined {
+    const [first] = lane.waiting;
+    if (!first) return undefined;
+    const { epoch, jail } = first;
+    let count = 0;
+    while (count < BATCH && lane.waiting[count]?.epoch === epoch) count += 1;
+    const failures = lane.waiting.splice(0, count).map(({ failure }) => bounded(failure));
+    // With nothing left, the batch covers all that was read; else up to its last failure.
+    const isAll = lane.waiting.length === 0 && lane.readEpoch === epoch;
+    const to = isAll ? lane.read : (failures.at(-1)?.position ?? lane.sent);
+    const from = lane.sentEpoch === epoch ? Math.min(lane.sent, to) : 0;
+    lane.sentEpoch = epoch;
+    lane.sent = to;
+    return { v: 1, host, jail, source, epoch, from, to, failures };
+  }
+
+  async function work(source: string, lane: Lane): Promise<void> {
+    if (lane.busy) return;
+    lane.busy = true;
+    try {
+      for (let batch = takeBatch(source, lane); batch; batch = takeBatch(source, lane)) {
+        await send(batch);
+        if (batch.epoch === lane.readEpoch) lane.acknowledged = batch.to;
+        backlog -= batch.failures.length;
+        if (backlog < BACKLOG / 2) {
+          for (const proceed of readers) proceed();
+          readers = [];
+        }
+        onProgress();
+      }
+      lane.sent = lane.read;
+      lane.acknowledged = lane.read;
+      onProgress();
+    } catch (error) {
+      if (!ended.signal.aborted) throw error;
+    } finally {
+      lane.busy = false;
+    }
+  }
+
+  return {
+    add(lines) {
+      const { source, jail, epoch, to, failures } = lines;
+      const lane = laneOf(lines);
+      if (lane.readEpoch !== epoch) lane.acknowledged = lines.from;
+      lane.readEpoch = epoch;
+      lane.read = to;
+      for (const failure of failures) lane.waiting.push({ failure, epoch, jail });
+      backlog += failures.length;
+      void work(source, lane);
+      if (backlog < BACKLOG) return undefined;
+      return new Promise((resolve) => readers.push(resolve));
+    },
+    acknowledged: (source) => lanes.get(source)?.acknowledged ?? Infinity,
+    backlog: () => backlog,
+    close: () => ended.abort(),
+  };
+}
+
+/** As the wire allows it. */
+function bounded({ user, service, session, ...failure }: Failure): Failure {
+  return {
+    ...failure,
+    ...(user !== undefined && { user: user.slice(0, 256) }),
+    ...(service !== undefined && { service: service.slice(0, 32) }),
+    ...(session !== undefined && { session: session.slice(0, 64) }),
+  };
+}

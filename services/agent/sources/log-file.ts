@@ -1,0 +1,109 @@
+/** One log file that is open, and the lines read from it so far. */
+import { createHash } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+
+/** How a file begins: an inode's number is used again, and a file can be truncated. */
+export interface Fingerprint {
+  length: number;
+  hash: string;
+}
+
+export interface LogFile {
+  readonly device: number;
+  readonly inode: number;
+  /** Bytes taken: up to the end of the last whole line. */
+  offset(): number;
+  size(): number;
+  /** Whole lines that follow, at most some 256 kB, valid until the next call; empty: none yet. */
+  take(): Buffer;
+  /** Does it still hold what was taken? Not after it was truncated. */
+  isIntact(): boolean;
+  fingerprint(): Fingerprint;
+  close(): void;
+}
+
+const CHUNK_BYTES = 262_144;
+/** A longer line is skipped. */
+const MAX_LINE_BYTES = 1_048_576;
+const FINGERPRINT_BYTES = 256;
+const NEWLINE = 10;
+
+/** Opens `path` at `offset`; undefined when there is no such file. `onOverlong`: a line was skipped. */
+export function openLogFile(
+  path: string,
+  offset: number,
+  onOverlong: () => void,
+): LogFile | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  const { dev, ino } = fstatSync(descriptor);
+  let taken = offset;
+  let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  /** Its first bytes, as far as they were taken. */
+  let head = readHead(descriptor, offset);
+
+  /** Skips a line that does not end within the limit; one without an end waits for it. */
+  function skipOverlong(): boolean {
+    for (let at = taken; ;) {
+      const length = readSync(descriptor, chunk, 0, chunk.length, at);
+      if (length === 0) return false;
+      const newline = chunk.subarray(0, length).indexOf(NEWLINE);
+      if (newline >= 0) {
+        taken = at + newline + 1;
+        onOverlong();
+        return true;
+      }
+      at += length;
+    }
+  }
+
+  function take(): Buffer {
+    const length = readSync(descriptor, chunk, 0, chunk.length, taken);
+    const end = chunk.subarray(0, length).lastIndexOf(NEWLINE) + 1;
+    if (end > 0) {
+      taken += end;
+      if (head.length < FINGERPRINT_BYTES) head = readHead(descriptor, taken);
+      return chunk.subarray(0, end);
+    }
+    if (length < chunk.length) return chunk.subarray(0, 0);
+    if (chunk.length < MAX_LINE_BYTES) chunk = Buffer.allocUnsafe(chunk.length * 2);
+    else if (!skipOverlong()) return chunk.subarray(0, 0);
+    return take();
+  }
+
+  return {
+    device: dev,
+    inode: ino,
+    offset: () => taken,
+    size: () => fstatSync(descriptor).size,
+    take,
+    isIntact: () =>
+      fstatSync(descriptor).size >= taken && readHead(descriptor, head.length).equals(head),
+    fingerprint: () => ({ length: head.length, hash: hashOf(head) }),
+    close: () => closeSync(descriptor),
+  };
+}
+
+/** Does the file at `path` still begin as it did? */
+export function hasFingerprint(path: string, { length, hash }: Fingerprint): boolean {
+  const descriptor = openSync(path, "r");
+  try {
+    return hashOf(readHead(descriptor, length)) === hash;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function readHead(descriptor: number, length: number): Buffer {
+  const bytes = Buffer.alloc(Math.min(length, FINGERPRINT_BYTES));
+  return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0));
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,37 @@
+/** Conditions of this host that its operator should know, and what to do about each. */
+import type { Jail } from "../wire/settings.ts";
+import type { HostStatus, Warning } from "../wire/status.ts";
+
+export interface Conditions {
+  sources: HostStatus["sources"];
+  jails: readonly Jail[];
+  backend: string;
+}
+
+/** A source that is further behind than this does not keep up. */
+const MUCH_LAG_BYTES = 10_000_000;
+
+export function warningsOf({ sources, jails, backend }: Conditions): Warning[] {
+  const warnings: Warning[] = [];
+  const warn = (code: string, severity: Warning["severity"], text: string) =>
+    warnings.push({ code, severity, text });
+  if (backend === "dry-run") {
+    warn("dry-run", "high", "nobody is banned here: set firewall.backend to ipset");
+  }
+  for (const { name, jail, state, lag } of sources) {
+    if (state === "failed") {
+      warn("source-failed", "high", `source ${name} cannot be read: run fleetban-agent check`);
+    }
+    if (state === "waiting") {
+      warn("source-missing", "medium", `source ${name}: there is no such file yet`);
+    }
+    if (lag > MUCH_LAG_BYTES) {
+      warn("source-lag", "medium", `source ${name} is ${Math.round(lag / 1e6)} MB behind`);
+    }
+    if (jails.length > 0 && !jails.some((each) => each.name === jail)) {
+      const text = `source ${name} is of jail ${jail}, which the coordinator does not have: nothing counts`;
+      warn("unknown-jail", "high", text);
+    }
+  }
+  return warnings;
+}
