@@ -52,6 +52,8 @@ export async function natsOptions(config: NatsConfig, name: string): Promise<Con
     ...(authenticator && { authenticator }),
     ...(user !== undefined && { user }),
     ...(password !== undefined && { pass: password }),
+    // The client takes tls:// for nats:// and would go on in clear text.
+    ...(config.url.includes("tls://") && { tls: {} }),
     ...(config.ca !== undefined && { tls: { ca: await readFile(config.ca, "utf8") } }),
   };
 }

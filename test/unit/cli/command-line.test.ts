@@ -52,6 +52,28 @@ test("something that is not NATS is no reason to wait for ever", async () => {
   assert.equal(answer.code, 69);
 });
 
+test("tls:// never goes on in clear text", async () => {
+  const server = createServer((socket) => {
+    socket.write(
+      `INFO ${JSON.stringify({ server_id: "x", version: "2.9.10", proto: 1, max_payload: 1000 })}\r\n`,
+    );
+    socket.on("data", (data) => received.push(data.toString("latin1")));
+    socket.on("error", () => {});
+  });
+  const received: string[] = [];
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const answer = await runFleetban(["status"], { NATS_URL: `tls://u:secret@127.0.0.1:${port}` });
+  server.close();
+  assert.match(
+    answer.stderr,
+    /^fleetban: no NATS server answers at tls:\/\/127\.0\.0\.1:[^\n]+\n$/,
+  );
+  assert.equal(answer.code, 69);
+  assert.doesNotMatch(received.join(""), /secret/);
+});
+
 test("credentials that cannot be read are named, exit 78", async () => {
   const answer = await runFleetban(["status"], { FLEETBAN_NATS_CREDS: "/nonexistent/op.creds" });
   assert.match(answer.stderr, /^fleetban: default: .*\/nonexistent\/op\.creds/);
