@@ -48,21 +48,16 @@ function expectedOf({ action, attempts, file }: Action): number | null {
   return attempts;
 }
 
-export function measureAccuracy(folder: string): Promise<Accuracy[]> {
+export function measureAccuracy(folder: string): Accuracy[] {
   const actions = readFileSync(resolve(folder, "expected.jsonl"), "utf8")
     .split("\n")
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Action);
   const files = [...new Set(actions.map(({ file }) => file))];
-  return Promise.all(
-    files.map((file) =>
-      measureFile(
-        folder,
-        file,
-        actions.filter((action) => action.file === file),
-      ),
-    ),
-  );
+  return files.map((file) => {
+    const own = actions.filter((action) => action.file === file);
+    return measureFile(folder, file, own);
+  });
 }
 
 /** The whole file goes through one detector, in order, as an agent reads it. */

@@ -14,21 +14,25 @@ export interface Answer {
 const ROOT = join(import.meta.dirname, "../..");
 
 /**
- * Runs it with nothing of this machine's settings: only `environment` and
+ * Starts it with nothing of this machine's settings: only `environment` and
  * `folder` say where the server is.
  */
-export async function runFleetban(
+export function spawnFleetban(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   folder = tmpdir(),
-): Promise<Answer> {
+) {
   const program = join(ROOT, "services/cli/main.ts");
   const loader = import.meta.resolve("tsx");
-  const child = spawn(process.execPath, ["--import", loader, program, ...args], {
+  return spawn(process.execPath, ["--import", loader, program, ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], HOME: "/nonexistent", TZ: "UTC", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
+}
+
+export async function runFleetban(...how: Parameters<typeof spawnFleetban>): Promise<Answer> {
+  const child = spawnFleetban(...how);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

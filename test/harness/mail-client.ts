@@ -30,6 +30,7 @@ export interface MailClient extends AsyncDisposable {
   logIn(attempt: Attempt): Promise<Outcome>;
   /** Does a TCP connection open within a second? */
   connects(probe: Probe): Promise<boolean>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export function startMailClient(spawn: Spawn): MailClient {

@@ -24,6 +24,7 @@ export interface Namespace {
 
 export interface Network extends AsyncDisposable {
   host(name: string): Namespace;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Namespaces that exist, to be removed however this process ends. */
