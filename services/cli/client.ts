@@ -48,7 +48,7 @@ export function createClient(locate: () => Promise<Location>): Client {
 
   return {
     async ask(endpoint, request) {
-      opening ??= openLink(await locate());
+      opening ??= locate().then(openLink);
       const { connection, where } = await opening;
       const shapes = shapesOf(endpoint);
       const [noun = "", verb = ""] = endpoint.split(".");

@@ -9,6 +9,7 @@ import { fleetbanProgram } from "./program.ts";
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.bug);
 });
+process.stderr.on("error", () => {}); // nobody reads it; the exit code remains
 
 /** A container's user may have no name. */
 function userName(): string {

@@ -49,11 +49,9 @@ function describeStatus(status: Status, now: number): Cell[][] {
 function describeHosts({ up, down, current }: Status["hosts"]): Cell {
   if (up + down === 0) return { text: "none yet: no agent has reported", color: "yellow" };
   const behind = up - current;
-  const text = [
-    `${up} up`,
-    ...(down > 0 ? [`${down} down`] : []),
-    behind === 0 ? `bans are current on all that are up` : `${behind} not current with the bans`,
-  ].join(", ");
+  const bans = behind === 0 ? "all that are up have every ban" : `${behind} without the last bans`;
+  const parts = [`${up} up`, ...(down > 0 ? [`${down} down`] : []), ...(up > 0 ? [bans] : [])];
+  const text = parts.join(", ");
   return down + behind > 0 ? { text, color: down > 0 ? "red" : "yellow" } : text;
 }
 

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { runFleetban } from "../../harness/fleetban.ts";
+import { runFleetban, spawnFleetban } from "../../harness/fleetban.ts";
 
 /** A port on which nobody listens: an address that was asked would show as exit 69. */
 const NOBODY = { NATS_URL: "nats://127.0.0.1:1" };
@@ -122,4 +123,14 @@ test("--version is the package's", async () => {
   const { stdout, code } = await runFleetban(["--version"]);
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
   assert.equal(code, 0);
+});
+
+test("a reader that goes away early is no error", async () => {
+  const child = spawnFleetban(["--help"]);
+  child.stdout.destroy();
+  const [stderr, [code]] = await Promise.all([
+    text(child.stderr),
+    once(child, "close") as Promise<[number | null]>,
+  ]);
+  assert.deepEqual([stderr, code], ["", 0]);
 });
