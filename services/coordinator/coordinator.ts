@@ -14,6 +14,7 @@ import { openBanStore } from "./ban-store.ts";
 import { jailsOf, type CoordinatorConfig } from "./config.ts";
 import { createDecider, type Decider } from "./decider.ts";
 import { createDuties } from "./duties.ts";
+import { createFollowUp } from "./follow-up.ts";
 import { startFold } from "./fold.ts";
 import type { Health } from "./health.ts";
 import { openHistory } from "./history/history.ts";
@@ -57,7 +58,12 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   await Promise.all([bans.ready, settings.ready]);
 
   const common = { bans, settings, history, hosts, jails, isHolder, now, newId, log };
-  const onBanned = (_: unknown, storedAt: number) => health.metrics?.banned(now() - storedAt);
+  const onBanned = createFollowUp({
+    hosts,
+    now,
+    log,
+    onBanned: (ms) => health.metrics?.banned(ms),
+  });
   const decider = createDecider({ ...common, allowlist, onBanned });
   later.decider = decider;
   const { take, sweep, counters } = decider;

@@ -32,8 +32,8 @@ export interface DeciderOptions {
   now: () => number;
   newId: () => string;
   log: Log;
-  /** A ban was written; `at` is the stream's time of the message that brought it. */
-  onBanned?: (ban: Ban, at: number) => void;
+  /** A ban was written; `storedAt` is the stream's time of the failure that brought it. */
+  onBanned?: (written: Written, storedAt: number) => void;
 }
 
 export interface Decider {
@@ -131,7 +131,7 @@ export function createDecider(options: DeciderOptions): Decider {
       if (written) {
         const { address, reason, until } = written.ban;
         log.info({ jail: jail.name, address, reason, until: spell(until) }, "banned");
-        options.onBanned?.(written.ban, task.at);
+        options.onBanned?.(written, task.at);
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

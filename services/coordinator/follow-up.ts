@@ -1,0 +1,36 @@
+/** Says of every ban that was decided where it is in force, once the hosts have said so. */
+import type { Log } from "../daemon/log.ts";
+import type { Written } from "./ban-store.ts";
+import type { Hosts } from "./hosts.ts";
+
+export interface FollowUpOptions {
+  hosts: Pick<Hosts, "untilApplied">;
+  now: () => number;
+  log: Log;
+  /** Milliseconds from the failure stored in NATS to the ban written. */
+  onBanned: (milliseconds: number) => void;
+}
+
+const PATIENCE_MS = 10_000;
+
+/** Takes a ban that was written; `storedAt` is when NATS had stored the failure that brought it. */
+export function createFollowUp({ hosts, now, log, onBanned }: FollowUpOptions) {
+  return ({ ban, revision }: Written, storedAt: number): void => {
+    const decided = now() - storedAt;
+    onBanned(decided);
+    const { jail, address } = ban;
+    void hosts
+      .untilApplied(revision, performance.now() - decided, PATIENCE_MS)
+      .then(({ applied, missing, down }) => {
+        const expected = applied.length + missing.length;
+        const ms = Math.max(0, ...applied.map((each) => each.ms));
+        const facts = { jail, address, inForce: `${applied.length}/${expected}`, ms: round(ms) };
+        if (missing.length + down.length === 0) log.info(facts, "in force on every host");
+        else log.warn({ ...facts, missing, down }, "not in force on every host");
+      });
+  };
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
