@@ -20,7 +20,7 @@ import {
   statusSubject,
 } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
-import { runFleetban } from "../harness/fleetban.ts";
+import { runFleetban, type Answer } from "../harness/fleetban.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
 
@@ -55,6 +55,13 @@ after(async () => {
 });
 
 const fleetban = (...args: string[]) => runFleetban(args, { NATS_URL: nats.url });
+
+/** The answer of a call that must succeed; its own words say why when it does not. */
+async function ask(...args: string[]): Promise<Answer> {
+  const answer = await fleetban(...args);
+  assert.equal(answer.code, 0, `fleetban ${args.join(" ")}: ${answer.stderr}`);
+  return answer;
+}
 
 /** What an agent tells of itself, without an agent's work: a host that reports every ban. */
 async function reportingHost(
@@ -103,12 +110,12 @@ async function reportingHost(
   );
   t.after(() => following.stop());
   await eventually(`${host} is listed`, async () =>
-    (await fleetban("host", "list", "--json")).stdout.includes(instance),
+    (await ask("host", "list", "--json")).stdout.includes(instance),
   );
 }
 
 test("a fleet without hosts is said to be one, and a ban in force nowhere is no success", async () => {
-  const status = await fleetban("status");
+  const status = await ask("status");
   assert.match(status.stdout, /^hosts +none yet: no agent has reported\nbans +0 in force/);
   assert.deepEqual([status.stderr, status.code], ["", 0]);
   const added = await fleetban("ban", "add", "192.0.2.66", "--wait");
@@ -125,35 +132,35 @@ test("a ban, shown, listed, lengthened, and lifted", async (t) => {
   await reportingHost(t, "mx2");
   await reportingHost(t, "mx3");
 
-  const added = await fleetban("ban", "add", "198.51.100.7", "--wait", "--reason", "a\x1b[2Jb");
+  const added = await ask("ban", "add", "198.51.100.7", "--wait", "--reason", "a\x1b[2Jb");
   assert.match(added.stdout, /^198\.51\.100\.7 is banned in dovecot until [\d: -]+ \(in 20m\)\n/);
   assert.match(added.stdout, /\nin force on 3\/3 hosts after [\d.]+ ms\n$/);
   assert.deepEqual([added.stderr, added.code], ["", 0]);
 
-  const shorter = await fleetban("ban", "add", "198.51.100.7", "--for", "1m");
+  const shorter = await ask("ban", "add", "198.51.100.7", "--for", "1m");
   assert.match(shorter.stdout, /is already banned in dovecot until .* \(in 20m\)/);
   assert.match(shorter.stderr, /--replace sets another end/);
-  const forEver = await fleetban("ban", "add", "198.51.100.7", "--for", "-1");
+  const forEver = await ask("ban", "add", "198.51.100.7", "--for", "-1");
   assert.equal(forEver.stdout, "198.51.100.7 is banned in dovecot for ever\n");
-  const replaced = await fleetban("ban", "add", "198.51.100.7", "--for", "1h", "--replace");
+  const replaced = await ask("ban", "add", "198.51.100.7", "--for", "1h", "--replace");
   assert.match(replaced.stdout, /\(in 1h\)\n$/);
 
-  const network = await fleetban("ban", "add", "203.0.113.9/24", "--wait=5s");
+  const network = await ask("ban", "add", "203.0.113.9/24", "--wait=5s");
   assert.match(network.stdout, /^203\.0\.113\.0\/24 is banned .*\nin force on 3\/3 hosts/);
 
-  const list = await fleetban("ban", "list", "--address", "198.51.100.0/24");
+  const list = await ask("ban", "list", "--address", "198.51.100.0/24");
   assert.match(list.stdout, /^ADDRESS +JAIL +STATE +BANNED +BY +REASON\n198\.51\.100\.7 +dovecot/);
   assert.equal(list.stdout.trimEnd().split("\n").length, 2);
 
   const show = await eventually("the history has both", async () => {
-    const answer = await fleetban("ban", "show", "198.51.100.7");
+    const answer = await ask("ban", "show", "198.51.100.7");
     return answer.stdout.includes("a\\x1b[2Jb") && answer;
   });
   assert.match(show.stdout, /^198\.51\.100\.7 in dovecot\n +state +banned until .* \(in 1h\)/);
   assert.match(show.stdout, /in force +on 3\/3 hosts: mx1, mx2, mx3\n/);
   assert.match(show.stdout, /\nhistory\nTIME .*\n.*banned .*a\\x1b\[2Jb/);
 
-  const removed = await fleetban("ban", "remove", "198.51.100.7", "--wait", "--immunity", "10m");
+  const removed = await ask("ban", "remove", "198.51.100.7", "--wait", "--immunity", "10m");
   assert.match(removed.stdout, /^198\.51\.100\.7 is no longer banned in dovecot; .*\(in 10m\)\n/);
   assert.match(removed.stdout, /\nlifted on 3\/3 hosts after/);
   const again = await fleetban("ban", "remove", "198.51.100.7");
@@ -161,7 +168,7 @@ test("a ban, shown, listed, lengthened, and lifted", async (t) => {
   assert.equal(again.code, 1);
   const around = await fleetban("ban", "remove", "203.0.113.9");
   assert.match(around.stderr, /fleetban ban remove 203\.0\.113\.0\/24/);
-  const all = await fleetban("ban", "list", "--all", "--json", "--address", "198.51.100.7");
+  const all = await ask("ban", "list", "--all", "--json", "--address", "198.51.100.7");
   const reply = api["ban.list"].reply.parse(JSON.parse(all.stdout));
   assert.ok(reply.bans.some(({ state }) => state === "lifted"));
 });
@@ -179,10 +186,10 @@ test("a host that does not report in time, refuses, or only logs is named", asyn
   assert.match(late.stderr, /not in force everywhere: no report in time from mx2; /);
   assert.match(late.stderr, /refused by mx3 \(its own\\x0aignoreip\)/);
 
-  const status = await fleetban("status");
+  const status = await ask("status");
   assert.match(status.stdout, /^hosts +4 up, 1 without the last bans/);
   assert.match(status.stdout, /\nhigh: +host mx4 bans nobody: its firewall is dry-run\n/);
-  const list = await fleetban("host", "list");
+  const list = await ask("host", "list");
   assert.match(
     list.stdout,
     /\nmx2 +up +(?:now|\d+s ago) +ipset +0 +no +0 of 0 sources +ok +0\.1\.0\n/,
@@ -191,8 +198,8 @@ test("a host that does not report in time, refuses, or only logs is named", asyn
 });
 
 test("the allowlist keeps an address from being banned, and lifts its bans", async () => {
-  await fleetban("ban", "add", "192.0.2.10");
-  const added = await fleetban("allow", "add", "192.0.2.0/28", "--comment", "office");
+  await ask("ban", "add", "192.0.2.10");
+  const added = await ask("allow", "add", "192.0.2.0/28", "--comment", "office");
   assert.equal(
     added.stdout,
     "192.0.2.0/28 is on the allowlist\n192.0.2.10 is no longer banned in dovecot\n",
@@ -200,16 +207,13 @@ test("the allowlist keeps an address from being banned, and lifts its bans", asy
   const refused = await fleetban("ban", "add", "192.0.2.10");
   assert.match(refused.stderr, /192\.0\.2\.0\/28 is on the allowlist \(office\)/);
   assert.deepEqual([refused.stdout, refused.code], ["", 1]);
-  assert.match((await fleetban("ban", "show", "192.0.2.10")).stdout, /192\.0\.2\.0\/28 is on the/);
-  assert.match(
-    (await fleetban("allow", "list")).stdout,
-    /\n192\.0\.2\.0\/28 +operator .* office\n/,
-  );
-  const removed = await fleetban("allow", "remove", "192.0.2.0/28", "--json");
+  assert.match((await ask("ban", "show", "192.0.2.10")).stdout, /192\.0\.2\.0\/28 is on the/);
+  assert.match((await ask("allow", "list")).stdout, /\n192\.0\.2\.0\/28 +operator .* office\n/);
+  const removed = await ask("allow", "remove", "192.0.2.0/28", "--json");
   const { allowed } = api["allow.remove"].reply.parse(JSON.parse(removed.stdout));
   assert.equal(allowed.address, "192.0.2.0/28");
   assert.equal((await fleetban("allow", "remove", "192.0.2.0/28")).code, 1);
-  assert.equal((await fleetban("allow", "list")).stdout, "the allowlist is empty\n");
+  assert.equal((await ask("allow", "list")).stdout, "the allowlist is empty\n");
 });
 
 test("failures are found by address, user, host and time; hostile users stay text", async () => {
@@ -239,7 +243,7 @@ test("failures are found by address, user, host and time; hostile users stay tex
     { msgID: failureBatchId(batch) },
   );
   const rows = async (...args: string[]) => {
-    const { stdout } = await fleetban("failure", "list", "--json", ...args);
+    const { stdout } = await ask("failure", "list", "--json", ...args);
     return api["failure.list"].reply.parse(JSON.parse(stdout)).failures;
   };
   await eventually("three failures are recorded", async () => (await rows()).length === 3);
@@ -250,11 +254,11 @@ test("failures are found by address, user, host and time; hostile users stay tex
   assert.equal((await rows("--user", "info@example.com")).length, 1);
   assert.equal((await rows("--jail", "dovecot", "--limit", "2")).length, 2);
 
-  const list = await fleetban("failure", "list", "--limit", "2");
+  const list = await ask("failure", "list", "--limit", "2");
   assert.match(list.stdout, /^TIME +HOST +JAIL +ADDRESS +ATTEMPTS +SERVICE +USER\n/);
   assert.match(list.stdout, / imap +x\\x1b\]0;owned\\x07\\u202ey\n/);
   assert.match(list.stderr, /there are more than these 2/);
-  const json = await fleetban("failure", "list", "--json");
+  const json = await ask("failure", "list", "--json");
   assert.doesNotMatch(json.stdout, /[\x1b\x07\u202e]/);
 });
 
@@ -271,7 +275,7 @@ test("every answer in JSON is one document of the API's shape, with instants in 
     ["allow.remove", "allow", "remove", "198.51.100.31"],
     ["failure.list", "failure", "list"],
   ] as const) {
-    const { stdout, code } = await fleetban(...args, "--json");
+    const { stdout, code } = await ask(...args, "--json");
     assert.equal(code, 0, endpoint);
     const schema: z.ZodType = api[endpoint].reply;
     const document: unknown = JSON.parse(stdout);
@@ -287,11 +291,11 @@ test("a list of several pages is read to its end, or to its limit", async () => 
       connection.request("fleetban.api.ban.add", JSON.stringify({ address, ...request })),
     ),
   );
-  const all = await fleetban("ban", "list", "--address", "10.1.0.0/16", "--json");
+  const all = await ask("ban", "list", "--address", "10.1.0.0/16", "--json");
   const reply = api["ban.list"].reply.parse(JSON.parse(all.stdout));
   assert.deepEqual(reply.bans.map(({ address }) => String(address)).sort(), bans.sort());
   assert.deepEqual([reply.total, reply.next], [450, null]);
-  const some = await fleetban("ban", "list", "--address", "10.1.0.0/16", "--limit", "250");
+  const some = await ask("ban", "list", "--address", "10.1.0.0/16", "--limit", "250");
   assert.equal(some.stdout.trimEnd().split("\n").length, 251);
   assert.match(some.stderr, /there are more than these 250/);
 });
@@ -305,16 +309,16 @@ test("a jail that is not there is refused with those that are", async () => {
 test("without PostgreSQL a ban still happens, and answers from the history say that they are old", async () => {
   await postgres.stop();
   try {
-    const added = await fleetban("ban", "add", "198.51.100.40");
+    const added = await ask("ban", "add", "198.51.100.40");
     assert.equal(added.code, 0);
-    const list = await fleetban("ban", "list", "--all");
+    const list = await ask("ban", "list", "--all");
     assert.match(list.stderr, /this answer may be incomplete: PostgreSQL cannot be asked/);
-    const present = await fleetban("ban", "list");
+    const present = await ask("ban", "list");
     assert.match(present.stdout, /198\.51\.100\.40/);
     assert.equal(list.stdout.split("\n").length, present.stdout.split("\n").length);
     const failures = await fleetban("failure", "list");
     assert.deepEqual([failures.stdout, failures.code], ["", 69]);
-    assert.match((await fleetban("status")).stdout, /\nPostgreSQL +cannot be reached/);
+    assert.match((await ask("status")).stdout, /\nPostgreSQL +cannot be reached/);
   } finally {
     await postgres.start();
   }
@@ -322,8 +326,8 @@ test("without PostgreSQL a ban still happens, and answers from the history say t
 
 test("a coordinator that is not there, errs or talks nonsense is explained in one line", async () => {
   await using other = await startTestNats();
-  const ask = () => runFleetban(["status"], { NATS_URL: other.url });
-  const silent = await ask();
+  const askOther = () => runFleetban(["status"], { NATS_URL: other.url });
+  const silent = await askOther();
   assert.match(
     silent.stderr,
     /^fleetban: no coordinator answers at nats:.* \(from NATS_URL\): is fleetban-coordinator running\?\n$/,
@@ -352,13 +356,13 @@ test("a coordinator that is not there, errs or talks nonsense is explained in on
     ["999", 69],
   ] as const) {
     code = error;
-    const answer = await ask();
+    const answer = await askOther();
     assert.equal(answer.stderr, "fleetban: because \\x1b[31m of \\x9b\n");
     assert.deepEqual([answer.stdout, answer.code], ["", exit]);
   }
   code = "";
   for (body of ["", "no JSON", "{}", '{"version":1}']) {
-    const answer = await ask();
+    const answer = await askOther();
     assert.match(
       answer.stderr,
       /^fleetban: the coordinator's reply cannot be read: status\.show: /,
