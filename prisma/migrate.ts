@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
 import * as engine from "@prisma/schema-engine-wasm/schema_engine_bg";
+import pg from "pg";
 
 /** What we use of it; TypeScript declares it for browsers only. */
 declare const WebAssembly: {
@@ -26,7 +27,21 @@ function findFolder(): string {
   throw new Error("prisma/schema.prisma is not there");
 }
 
-async function startEngine(databaseUrl: string): Promise<engine.SchemaEngine> {
+/** Runs `work` with the engine, and ends its connections: one of them holds a lock on migrating. */
+async function withEngine<T>(
+  databaseUrl: string,
+  work: (started: engine.SchemaEngine) => Promise<T>,
+): Promise<T> {
+  const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+  pool.on("error", () => {}); // the query that is under way fails, and says why
+  try {
+    return await work(await startEngine(pool));
+  } finally {
+    await pool.end();
+  }
+}
+
+async function startEngine(pool: pg.Pool): Promise<engine.SchemaEngine> {
   const require = createRequire(import.meta.url);
   const wasm = require
     .resolve("@prisma/schema-engine-wasm")
@@ -41,7 +56,7 @@ async function startEngine(databaseUrl: string): Promise<engine.SchemaEngine> {
   return engine.SchemaEngine.new(
     { datamodels: [["schema.prisma", schema]] },
     () => {},
-    bindMigrationAwareSqlAdapterFactory(new PrismaPg({ connectionString: databaseUrl })),
+    bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool)),
   );
 }
 
@@ -70,11 +85,10 @@ function readMigrations(): engine.MigrationList {
 
 /** Applies what is missing; returns the names of the migrations that it applied. */
 export async function migrate(databaseUrl: string): Promise<string[]> {
-  const started = await startEngine(databaseUrl);
-  const { appliedMigrationNames } = await started.applyMigrations({
-    migrationsList: readMigrations(),
-    filters: FILTERS,
-  });
+  const migrationsList = readMigrations();
+  const { appliedMigrationNames } = await withEngine(databaseUrl, (started) =>
+    started.applyMigrations({ migrationsList, filters: FILTERS }),
+  );
   return appliedMigrationNames;
 }
 
@@ -87,14 +101,15 @@ export async function sqlBetween(
   before: string | undefined,
   after: string,
 ): Promise<string> {
-  const started = await startEngine(databaseUrl);
-  const { stdout } = await started.diff({
-    from: before === undefined ? { tag: "empty" } : modelOf(before),
-    to: modelOf(after),
-    script: true,
-    exitCode: null,
-    filters: FILTERS,
-  });
+  const { stdout } = await withEngine(databaseUrl, (started) =>
+    started.diff({
+      from: before === undefined ? { tag: "empty" } : modelOf(before),
+      to: modelOf(after),
+      script: true,
+      exitCode: null,
+      filters: FILTERS,
+    }),
+  );
   return stdout ?? "";
 }
 
