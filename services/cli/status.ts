@@ -30,7 +30,7 @@ export function statusCommand(context: Context): Command {
 
 function describeStatus(status: Status, now: number): Cell[][] {
   const { hosts, postgres } = status;
-  const counted = `${count(status.failures, "failure")} since ${formatRelative(status.startedAt, now)}`;
+  const counted = `${count(status.failures, "failure")} since its start ${formatRelative(status.startedAt, now)}`;
   const broken = status.undecodable === 0 ? "" : `, ${status.undecodable} messages not decodable`;
   return [
     ["hosts", describeHosts(hosts)],
