@@ -41,6 +41,7 @@ export interface Recorder {
 }
 
 const AT_ONCE = 500;
+const ACK_WAIT_SECONDS = 5;
 const RETRY_MS = 500;
 const COMPLAIN_EVERY_MS = 60_000;
 const SECOND_NS = 1_000_000_000;
@@ -57,8 +58,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       durable_name: name,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
-      // Longer than a batch takes; what is delivered twice is recorded once.
-      ack_wait: 60 * SECOND_NS,
+      // What a coordinator that died had taken goes to another this soon.
+      ack_wait: ACK_WAIT_SECONDS * SECOND_NS,
       max_ack_pending: 4 * AT_ONCE,
       ...(filter !== undefined && { filter_subject: filter }),
     });
@@ -100,6 +101,14 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     const opened = await open();
     messages = opened;
     let waiting: JsMsg[] = [];
+    let batch: JsMsg[] = [];
+    // While PostgreSQL is away: they are still being worked on, and need not be delivered again.
+    const holding = setInterval(
+      () => {
+        for (const message of [...batch, ...waiting]) message.working();
+      },
+      (ACK_WAIT_SECONDS * 1000) / 3,
+    );
     let wake: () => void = () => {};
     const reader = { isOver: false };
     const reading = (async () => {
@@ -111,12 +120,16 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       reader.isOver = true;
       wake();
     });
-    while (!reader.isOver || waiting.length > 0) {
-      if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-      const batch = waiting.slice(0, AT_ONCE);
-      waiting = waiting.slice(AT_ONCE);
-      if (batch.length > 0 && !ended.signal.aborted) await commit(batch);
-      else waiting = [];
+    try {
+      while (!reader.isOver && !ended.signal.aborted) {
+        if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        batch = waiting.slice(0, AT_ONCE);
+        waiting = waiting.slice(AT_ONCE);
+        await commit(batch);
+        batch = [];
+      }
+    } finally {
+      clearInterval(holding);
     }
     await reading;
   }
