@@ -84,7 +84,7 @@ export async function startAgent(
     },
     describe: () => {
       const sources = watcher.describe();
-      const warnings = warningsOf({ sources, jails: parts.settings?.jails() ?? [], backend });
+      const warnings = warningsOf({ sources, jails: parts.settings?.jails() ?? [] });
       const own = { addresses: neverBan.own(), sources, warnings, firewall: backend };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
       return { ...identity, ...enforcer.state(), ...own };

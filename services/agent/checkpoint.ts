@@ -34,6 +34,7 @@ export interface Checkpoint {
   /** Something was read or acknowledged: there may be a new place to write down. */
   touch(): void;
   /** Writes down what can be, now. */
+  write(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -99,6 +100,7 @@ export function createCheckpoint(options: CheckpointOptions): Checkpoint {
         void run();
       }, pause);
     },
+    write: run,
     async close() {
       clearTimeout(timer);
       await run();

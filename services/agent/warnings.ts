@@ -5,19 +5,15 @@ import type { HostStatus, Warning } from "../wire/status.ts";
 export interface Conditions {
   sources: HostStatus["sources"];
   jails: readonly Jail[];
-  backend: string;
 }
 
 /** A source that is further behind than this does not keep up. */
 const MUCH_LAG_BYTES = 10_000_000;
 
-export function warningsOf({ sources, jails, backend }: Conditions): Warning[] {
+export function warningsOf({ sources, jails }: Conditions): Warning[] {
   const warnings: Warning[] = [];
   const warn = (code: string, severity: Warning["severity"], text: string) =>
     warnings.push({ code, severity, text });
-  if (backend === "dry-run") {
-    warn("dry-run", "high", "nobody is banned here: set firewall.backend to ipset");
-  }
   for (const { name, jail, state, lag } of sources) {
     if (state === "failed") {
       warn("source-failed", "high", `source ${name} cannot be read: run fleetban-agent check`);

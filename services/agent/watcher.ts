@@ -9,7 +9,7 @@ import type { HostStatus } from "../wire/status.ts";
 import { createCheckpoint, readCheckpoint } from "./checkpoint.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import type { Publisher } from "./publisher.ts";
-import { startFileSource, type FileSource } from "./sources/file-source.ts";
+import { openFileSource, type FileSource } from "./sources/file-source.ts";
 
 export interface Watcher {
   describe(): HostStatus["sources"];
@@ -65,7 +65,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
       checkpoint.touch();
       return wait;
     };
-    const file = startFileSource({
+    const file = openFileSource({
       path: source.path,
       startAt: source.startAt,
       bookmark: restored?.sources[source.name],
@@ -75,7 +75,9 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     });
     watched.push(Object.assign(counters, { config: source, file, detector }));
   }
-  checkpoint.touch();
+  // The epochs must outlive this process before anything is published under them.
+  await checkpoint.write();
+  for (const { file } of watched) file.start();
 
   return {
     describe: () =>

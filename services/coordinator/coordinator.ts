@@ -58,12 +58,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   await Promise.all([bans.ready, settings.ready]);
 
   const common = { bans, settings, history, hosts, jails, isHolder, now, newId, log };
-  const onBanned = createFollowUp({
-    hosts,
-    now,
-    log,
-    onBanned: (ms) => health.metrics?.banned(ms),
-  });
+  const measured = (ms: number) => health.metrics?.banned(ms);
+  const onBanned = createFollowUp({ bans, hosts, now, log, onBanned: measured });
   const decider = createDecider({ ...common, allowlist, onBanned });
   later.decider = decider;
   const { take, sweep, counters } = decider;

@@ -48,8 +48,6 @@ export interface Decider {
   readonly counters: { failures: number; undecodable: number; tracked(): number; due(): number };
 }
 
-/** A host whose clock runs ahead cannot ban into the future. */
-const AHEAD_AT_MOST_MS = 60_000;
 const COMPLAIN_EVERY_MS = 60_000;
 
 interface Due {
@@ -97,7 +95,8 @@ export function createDecider(options: DeciderOptions): Decider {
     const { jail, windows } = counted;
     for (const { address, at, attempts } of seen.take(batch)) {
       failures += attempts;
-      const ownAt = at > storedAt + AHEAD_AT_MOST_MS ? storedAt : at;
+      // A host whose clock runs ahead cannot ban into the future.
+      const ownAt = Math.min(at, storedAt);
       const present = bans.get(jail.name, address);
       if (present && ownAt <= spentUntil(present)) continue;
       for (const offence of windows.add(address, batch.host, ownAt, attempts)) {

@@ -1,9 +1,10 @@
 /** Says of every ban that was decided where it is in force, once the hosts have said so. */
 import type { Log } from "../daemon/log.ts";
-import type { Written } from "./ban-store.ts";
+import type { BanStore, Written } from "./ban-store.ts";
 import type { Hosts } from "./hosts.ts";
 
 export interface FollowUpOptions {
+  bans: Pick<BanStore, "created">;
   hosts: Pick<Hosts, "untilApplied">;
   now: () => number;
   log: Log;
@@ -14,13 +15,13 @@ export interface FollowUpOptions {
 const PATIENCE_MS = 10_000;
 
 /** Takes a ban that was written; `storedAt` is when NATS had stored the failure that brought it. */
-export function createFollowUp({ hosts, now, log, onBanned }: FollowUpOptions) {
+export function createFollowUp({ bans, hosts, now, log, onBanned }: FollowUpOptions) {
   return ({ ban, revision }: Written, storedAt: number): void => {
     const decided = now() - storedAt;
     onBanned(decided);
     const { jail, address } = ban;
     void hosts
-      .untilApplied(revision, performance.now() - decided, PATIENCE_MS)
+      .untilApplied({ created: bans.created(), revision }, performance.now() - decided, PATIENCE_MS)
       .then(({ applied, missing, down }) => {
         const expected = applied.length + missing.length;
         const ms = Math.max(0, ...applied.map((each) => each.ms));

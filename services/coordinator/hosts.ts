@@ -16,10 +16,14 @@ export interface Hosts {
   list(): Host[];
   isUp(host: Host): boolean;
   /**
-   * Waits until every live host has applied the bans bucket up to `revision`, at
-   * most `patience` milliseconds; `since` is when that was written (performance.now).
+   * Waits until every live host has applied the bans bucket that was made at `created` up to
+   * `revision`, at most `patience` milliseconds; `since` is when that was written (performance.now).
    */
-  untilApplied(revision: number, since: number, patience: number): Promise<Reach>;
+  untilApplied(
+    { created, revision }: { created: string | null; revision: number },
+    since: number,
+    patience: number,
+  ): Promise<Reach>;
   stop(): void;
 }
 
@@ -58,13 +62,14 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
     list: () => [...hosts.values()].toSorted((a, b) => compare(a.status.host, b.status.host)),
     isUp,
 
-    untilApplied(revision, since, patience) {
+    untilApplied({ created, revision }, since, patience) {
       const up = [...hosts.values()].filter(isUp);
       const down = [...hosts.values()].filter((host) => !isUp(host));
       const missing = new Set(up.map(({ status }) => status.host));
       const applied: Reach["applied"] = [];
       const note = (status: HostStatus) => {
-        if (status.revision < revision || !missing.delete(status.host)) return;
+        const hasApplied = status.bansCreated === created && status.revision >= revision;
+        if (!hasApplied || !missing.delete(status.host)) return;
         applied.push({ host: status.host, ms: performance.now() - since });
       };
       for (const { status } of up) note(status);

@@ -53,7 +53,7 @@ export function createDryRunFirewall({ now, say }: DryRunOptions): Firewall {
     },
     unban(bans) {
       for (const ban of bans) {
-        if (ends.delete(keyOf(ban))) say("would unban", ban);
+        if (ends.delete(keyOf(ban))) say("would unban", { jail: ban.jail, address: ban.address });
       }
       return Promise.resolve();
     },

@@ -17,6 +17,8 @@ import { hasFingerprint, openLogFile, type Fingerprint, type LogFile } from "./l
 import { siblingsOf, statOf, type Sibling } from "./siblings.ts";
 
 export interface FileSource {
+  /** Begins to read. Until then it only knows where it stands, for that to be written down. */
+  start(): void;
   bookmark(): FileBookmark;
   state(): "reading" | "waiting" | "failed";
   /** Bytes that are written and were not handed out yet. */
@@ -42,7 +44,7 @@ const POLL_MS = 1_000;
 /** The inode of a bookmark made while there was no file. */
 const NO_FILE = 0;
 
-export function startFileSource(options: FileSourceOptions): FileSource {
+export function openFileSource(options: FileSourceOptions): FileSource {
   const { path, onLines, onOverlong, say } = options;
   const name = basename(path);
   let file: LogFile | undefined;
@@ -184,20 +186,23 @@ export function startFileSource(options: FileSourceOptions): FileSource {
     }
   }
 
-  watchDirectory();
-  const poll = setInterval(() => {
-    if (!watcher) watchDirectory();
-    void pump();
-  }, POLL_MS);
+  let poll: NodeJS.Timeout | undefined;
   try {
     begin();
   } catch (error) {
     failed = true;
     say("source cannot be read", { path, reason: String(error) });
   }
-  void pump();
 
   return {
+    start() {
+      watchDirectory();
+      poll = setInterval(() => {
+        if (!watcher) watchDirectory();
+        void pump();
+      }, POLL_MS);
+      void pump();
+    },
     bookmark: () => ({
       epoch,
       position: position(),

@@ -48,7 +48,8 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
   const reachOf = async (written: readonly Written[], since: number, wait: number | null) => {
     if (wait === null) return null;
     const revision = Math.max(...written.map((each) => each.revision), 0);
-    return hosts.untilApplied(revision || bans.revision(), since, wait);
+    const target = { created: bans.created(), revision: revision || bans.revision() };
+    return hosts.untilApplied(target, since, wait);
   };
 
   return {

@@ -1,0 +1,106 @@
+/** An agent of dist/ as a process of its own, in dry-run, and what it has published. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { DeliverPolicy, jetstreamManager, type JsMsg } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { createSeen } from "../../services/coordinator/seen.ts";
+import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { followStream } from "../../services/daemon/follow.ts";
+import { createLog } from "../../services/daemon/log.ts";
+import { startChild } from "../../services/standalone/child.ts";
+import { decodeFailureBatch, type Failure } from "../../services/wire/failure.ts";
+import { FAILURES_STREAM } from "../../services/wire/subjects.ts";
+import { eventually } from "./eventually.ts";
+import { restartable, type Restartable } from "./restartable.ts";
+import { startTestNats, type TestNats } from "./servers.ts";
+
+const MAIN = resolve(import.meta.dirname, "../../dist/services/agent/main.js");
+
+export interface TestAgent extends AsyncDisposable {
+  agent: Restartable;
+  nats: TestNats;
+  connection: NatsConnection;
+  /** The log that it reads; not there before the test writes it. */
+  mailLog: string;
+  /** Everything on the stream, as who counts sees it: what was seen before is dropped. */
+  failures(): Promise<Failure[]>;
+  /** How many failures have arrived on the stream, those seen before included. */
+  arrived(): number;
+}
+
+export interface TestAgentOptions {
+  startAt?: "end" | "beginning";
+  /** More of agent.yaml. */
+  yaml?: string;
+}
+
+export async function startTestAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-agent-"));
+  const nats = await startTestNats();
+  const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1 });
+  await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
+  const mailLog = join(folder, "mail.log");
+  const config = join(folder, "agent.yaml");
+  const source = `{ name: mail-log, path: ${mailLog}, startAt: ${options.startAt ?? "beginning"} }`;
+  const yaml = `host: mx1\nfirewall: { backend: dry-run }\nsources: [${source}]\n`;
+  await writeFile(config, `${yaml}${options.yaml ?? ""}`);
+  const env = {
+    ...process.env,
+    NATS_URL: nats.url,
+    FLEETBAN_STATE_DIR: join(folder, "state"),
+  };
+  const agent = await restartable((onOutput) =>
+    startChild(process.execPath, { args: [MAIN, "run", "--config", config], env, onOutput }),
+  );
+
+  await eventually("the agent is at work", () => agent.log().includes("agent is at work"));
+
+  let found: Failure[] = [];
+  let seen = createSeen(Date.now);
+  let last = 0;
+  let arrived = 0;
+  const follower = {
+    begin() {
+      [found, seen, last, arrived] = [[], createSeen(Date.now), 0, 0];
+    },
+    message({ data, subject, seq }: JsMsg) {
+      const batch = decodeFailureBatch(data, subject);
+      arrived += batch.failures.length;
+      found.push(...seen.take(batch));
+      last = seq;
+    },
+    caughtUp() {},
+  };
+  const all = () => ({ deliver_policy: DeliverPolicy.All });
+  const following = followStream(
+    connection,
+    FAILURES_STREAM,
+    all,
+    follower,
+    createLog("test", "silent"),
+  );
+  const manager = await jetstreamManager(connection);
+
+  async function failures(): Promise<Failure[]> {
+    const { state } = await manager.streams.info(FAILURES_STREAM);
+    return eventually("the stream is read", () => last >= state.last_seq && [...found]);
+  }
+
+  return {
+    agent,
+    nats,
+    connection,
+    mailLog,
+    failures,
+    arrived: () => arrived,
+    async [Symbol.asyncDispose]() {
+      await agent.stop();
+      following.stop();
+      await connection.close();
+      await nats[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
