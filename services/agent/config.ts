@@ -4,16 +4,8 @@ import { z } from "zod";
 import { duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
-import { parseNetwork, type Address } from "../wire/address.ts";
+import { networkSetting } from "../daemon/network-setting.ts";
 import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";
-
-const network = z.string().transform((text, context): Address => {
-  const address = parseNetwork(text);
-  if (address !== undefined) return address;
-  const message = `expected an address or a network such as 192.0.2.0/24, got ${JSON.stringify(text)}`;
-  context.addIssue({ code: "custom", message });
-  return z.NEVER;
-});
 
 const name = (pattern: RegExp) =>
   z.string().regex(pattern, {
@@ -46,7 +38,7 @@ export const agentConfig = z.strictObject({
       repairEvery: duration.default(20),
     })
     .prefault({}),
-  ignoreip: z.array(network).default([]),
+  ignoreip: z.array(networkSetting).default([]),
   sources: z
     .array(source)
     .min(1)

@@ -2,12 +2,13 @@
  * The answer on stdout, all else on stderr. The only way out for text from
  * elsewhere, which is made visible here and nowhere else.
  */
+import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";
 import { z } from "zod";
 import { api, type Endpoint, type Reply } from "../wire/api.ts";
 import { formatTable, type Cell, type Paint } from "./table.ts";
-import { visible, visibleJson } from "./visible.ts";
+import { visible, visibleJson, visibleJsonLine } from "./visible.ts";
 
 export interface Output {
   line(text: string): void;
@@ -17,6 +18,8 @@ export interface Output {
   facts(rows: readonly (readonly Cell[])[]): void;
   /** The coordinator's reply as one JSON document, instants as on the wire. */
   json<E extends Endpoint>(endpoint: E, reply: Reply<E>): void;
+  /** One JSON document of many, on a line of its own; resolves when there is room for more. */
+  jsonLine(value: unknown): Promise<void>;
   /** To stderr. */
   note(text: string): void;
 }
@@ -46,6 +49,9 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
     json(endpoint, reply) {
       const schema: z.ZodType = api[endpoint].reply;
       write([visibleJson(z.encode(schema, reply))]);
+    },
+    async jsonLine(value) {
+      if (!stdout.write(`${visibleJsonLine(value)}\n`)) await once(stdout, "drain");
     },
     note: (text) => void stderr.write(`${visible(text)}\n`),
   };

@@ -6,6 +6,7 @@ import { createProgram } from "../daemon/program.ts";
 import { allowCommand } from "./allow.ts";
 import { banCommand } from "./ban.ts";
 import { createClient, type Client } from "./client.ts";
+import { explainCommand } from "./explain/explain.ts";
 import { failureCommand } from "./failure.ts";
 import { hostCommand } from "./host.ts";
 import { locateNats, type Surroundings } from "./location.ts";
@@ -13,7 +14,7 @@ import { createOutput } from "./output.ts";
 import { statusCommand } from "./status.ts";
 
 export interface Io {
-  stdin: Readable;
+  stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean };
   stderr: Writable;
 }
@@ -47,6 +48,7 @@ export function fleetbanProgram(options: ProgramOptions): { program: Command; cl
     banCommand(context),
     allowCommand(context),
     failureCommand(context),
+    explainCommand({ stdin: io.stdin, output, now: Date.now }),
   ]) {
     program.addCommand(command);
   }
@@ -74,6 +76,7 @@ Examples:
   fleetban ban add 198.51.100.7 --wait        ban, and wait for every host
   fleetban ban remove 198.51.100.7            unban
   fleetban failure list --since 1h --json     for a script
+  fleetban explain /var/log/mail.log          what would be counted in this log?
 
 Where the server is: --nats, else NATS_URL (with FLEETBAN_NATS_USER,
 FLEETBAN_NATS_PASSWORD or FLEETBAN_NATS_CREDS), else the first client.yaml of
@@ -84,7 +87,7 @@ FLEETBAN_HOME, .fleetban in this folder or one above it (npm start writes it),
 ("bans", "hosts", "allowed", "failures"), instants in ISO 8601, "stale" why the
 answer may be old or null, "next" not null if there is more than --limit.
 
-Exit codes: 0 done; 1 no such thing, or it may not be done; 64 wrong usage;
-69 NATS or the coordinator does not answer, or --wait was in vain;
+Exit codes: 0 done; 1 no such thing, or it may not be done; 64 wrong usage; 66 a
+file cannot be read; 69 NATS or the coordinator does not answer, or --wait was in vain;
 77 NATS refuses the login; 78 client.yaml is wrong.
 `;

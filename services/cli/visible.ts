@@ -44,6 +44,11 @@ export function visibleJson(value: unknown): string {
   );
 }
 
+/** The same on one line. */
+export function visibleJsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(DRIVING, escapeUnits);
+}
+
 function escapeUnits(character: string): string {
   let escaped = "";
   for (let index = 0; index < character.length; index += 1) {

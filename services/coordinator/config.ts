@@ -4,7 +4,7 @@ import { z } from "zod";
 import { durationOrForever, duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
-import { parseNetwork, type Address } from "../wire/address.ts";
+import { networkSetting } from "../daemon/network-setting.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 
@@ -16,14 +16,6 @@ const jailConfig = z.strictObject({
   maxretry: z.number().int().min(1).max(100).default(5),
   findtime: duration.default(1200),
   bantime: durationOrForever.default(1200),
-});
-
-const network = z.string().transform((text, context): Address => {
-  const address = parseNetwork(text);
-  if (address !== undefined) return address;
-  const message = `expected an address or a network such as 192.0.2.0/24, got ${JSON.stringify(text)}`;
-  context.addIssue({ code: "custom", message });
-  return z.NEVER;
 });
 
 export const coordinatorConfig = z.strictObject({
@@ -50,7 +42,7 @@ export const coordinatorConfig = z.strictObject({
     .prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
   replicas: z.number().int().min(1).max(5).default(1),
-  allowlist: z.array(network).default([]),
+  allowlist: z.array(networkSetting).default([]),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
     .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")

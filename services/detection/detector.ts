@@ -2,6 +2,7 @@
  * Finds failures in chunks of a log, quickly: most lines of a mail log are none of
  * ours, and only lines that hold one of a few fixed texts are looked at.
  */
+import { countLine } from "./count-line.ts";
 import type { Failure } from "./failure.ts";
 import type { Ledger } from "./ledger.ts";
 import { MAX_LINE_BYTES, readLine } from "./read-line.ts";
@@ -30,28 +31,6 @@ const NEWLINE = 10;
 export function createDetector({ source, ledger }: DetectorOptions): Detector {
   let overlong = 0;
 
-  function look(line: string, end: number, receivedAt: number): Failure | undefined {
-    const reading = readLine(line, receivedAt);
-    if (reading.stage === undefined || reading.address === undefined) return undefined;
-    const at = reading.at ?? receivedAt;
-    let attempts = 0;
-    for (let each = 0; each < Math.min(reading.repeat, 1000); each += 1) {
-      attempts += ledger.count(reading, source, at);
-    }
-    if (attempts === 0) return undefined;
-    const { address, user, service, session, form } = reading;
-    return {
-      address,
-      at,
-      attempts: Math.min(attempts, 1000),
-      ...(user !== undefined && { user }),
-      ...(service !== undefined && { service }),
-      ...(session !== undefined && { session }),
-      form: form ?? "unknown",
-      position: end,
-    };
-  }
-
   return {
     feed(chunk, position, receivedAt) {
       const failures: Failure[] = [];
@@ -68,8 +47,8 @@ export function createDetector({ source, ledger }: DetectorOptions): Detector {
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
           const line = chunk.toString("utf8", start, end);
-          const failure = look(line, position + end + 1, receivedAt);
-          if (failure) failures.push(failure);
+          const counted = countLine(readLine(line, receivedAt), ledger, source, receivedAt);
+          if (counted) failures.push({ ...counted, position: position + end + 1 });
         }
         for (const [index, mark] of MARKS.entries()) {
           const place = next[index] ?? -1;

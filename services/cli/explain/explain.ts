@@ -1,0 +1,167 @@
+/** `fleetban explain`: what is seen in the lines of a log, and what is counted of it; asks no server. */
+import { Command, Option } from "commander";
+import type { Readable } from "node:stream";
+import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { countLine, type CountedFailure } from "../../detection/count-line.ts";
+import { createLedger } from "../../detection/ledger.ts";
+import type { Output } from "../output.ts";
+import { formatInstant } from "../time.ts";
+import { quote, shorten } from "../visible.ts";
+import { mergeByTime, readFileLines, readLines, type InputLine } from "./input.ts";
+import { createSummary } from "./summary.ts";
+
+export interface ExplainOptions {
+  stdin: Readable & { isTTY?: boolean };
+  output: Output;
+  now: () => number;
+}
+
+type Mode = "normal" | "aggressive";
+
+interface Flags {
+  json?: true;
+  lines?: true;
+  mode: Mode;
+}
+
+/** Addresses that the summary names. */
+const TOP = 10;
+
+export function explainCommand({ stdin, output, now }: ExplainOptions): Command {
+  return new Command("explain")
+    .description("say what is seen and counted in a log; needs no server")
+    .argument("[file...]", "log files, also .gz; none or -: stdin")
+    .option("--lines", "say of every line, taken alone, what it is")
+    .option("--json", "one JSON object per counted failure, with --lines per line")
+    .addOption(
+      new Option("--mode <mode>", "as the jail's mode")
+        .choices(["normal", "aggressive"])
+        .default("normal"),
+    )
+    .addHelpText("after", MORE)
+    .action(async (files: string[], { json, lines, mode }: Flags) => {
+      const input = openInput(files);
+      const ledger = createLedger({ mode });
+      const summary = createSummary();
+      const isMany = files.length > 1;
+      try {
+        for await (const line of input) {
+          const counted = countLine(line.reading, ledger, sourceOf(line.file), now());
+          summary.add(line.reading, counted);
+          if (json) {
+            if (lines) await output.jsonLine(describeReading(line, mode));
+            else if (counted) await output.jsonLine(describeCounted(line, counted));
+          } else if (lines) output.line(tellReading(line, mode, isMany));
+          else if (counted) output.line(tellCounted(line, counted, isMany));
+        }
+      } catch (error) {
+        throw unreadable(error);
+      }
+      if (json) return;
+      output.line("");
+      output.facts(summary.totals());
+      const forms = summary.forms();
+      if (forms.length === 1) return;
+      output.line("");
+      output.table(forms);
+      const { rows, total } = summary.addresses(TOP);
+      if (total === 0) return;
+      output.line("");
+      output.table(rows);
+      if (total > TOP) output.note(`${total - TOP} more addresses; --json names them all`);
+    });
+
+  function openInput(files: readonly string[]): AsyncGenerator<InputLine> {
+    if ((files.length === 0 || files.includes("-")) && stdin.isTTY) {
+      output.note("explain: reads lines from the terminal, Ctrl-D ends them");
+    }
+    const each = (files.length === 0 ? ["-"] : files).map((file) =>
+      file === "-" ? readLines("-", stdin, now()) : readFileLines(file),
+    );
+    return mergeByTime(each);
+  }
+}
+
+/** mail.log.1 and mail.log-20260303.gz are parts of one source, mail.log. */
+function sourceOf(file: string): string {
+  return file.replace(/(?:\.\d{1,4}|-\d{8})?(?:\.gz)?$/, "");
+}
+
+/** Nobody counts a scan in normal mode: it is as nothing there. */
+function verdictOf({ reading: { verdict } }: InputLine, mode: Mode): string {
+  if (verdict !== "scan") return verdict;
+  return mode === "aggressive" ? "aggressive" : "other";
+}
+
+/** auth_verbose_passwords writes what was tried; nobody else is to read it. */
+function withoutPassword(text: string): string {
+  return text.replace(/(given password: ).*/su, "$1(hidden)");
+}
+
+function describeReading(line: InputLine, mode: Mode) {
+  const { form, address, attempts, repeat, user, service, session, at } = line.reading;
+  const verdict = verdictOf(line, mode);
+  return {
+    file: line.file,
+    line: line.number,
+    form,
+    verdict,
+    address: address ?? null,
+    attempts: verdict === "failure" || verdict === "aggressive" ? attempts * repeat : 0,
+    user: user ?? null,
+    service: service ?? null,
+    session: session ?? null,
+    at: at === undefined ? null : new Date(at).toISOString(),
+    text: withoutPassword(line.text),
+  };
+}
+
+function describeCounted(line: InputLine, counted: CountedFailure) {
+  const { address, attempts, user, service, session, at, form } = counted;
+  return {
+    file: line.file,
+    line: line.number,
+    address,
+    attempts,
+    user: user ?? null,
+    service: service ?? null,
+    session: session ?? null,
+    at: new Date(at).toISOString(),
+    form,
+    text: withoutPassword(line.text),
+  };
+}
+
+function placeOf({ file, number }: InputLine, isMany: boolean): string {
+  return (isMany ? `${file}:${number}` : String(number)).padStart(6);
+}
+
+function tellReading(line: InputLine, mode: Mode, isMany: boolean): string {
+  const { form, address = "-", user } = line.reading;
+  const verdict = form === null ? "-" : verdictOf(line, mode);
+  const name = user === undefined ? "" : `  ${quote(shorten(user, 48))}`;
+  return `${placeOf(line, isMany)}  ${verdict.padEnd(10)}  ${address.padEnd(15)}  ${form ?? "not known"}${name}`;
+}
+
+function tellCounted(line: InputLine, counted: CountedFailure, isMany: boolean): string {
+  const { address, attempts, user, form, at } = counted;
+  const name = user === undefined ? "" : `  ${quote(shorten(user, 48))}`;
+  return `${placeOf(line, isMany)}  ${formatInstant(at)}  ${address.padEnd(15)}  +${attempts}  ${form}${name}`;
+}
+
+function unreadable(error: unknown): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || (syscall === undefined && !code.startsWith("Z_"))) return error;
+  return new PlainError(`explain: cannot read: ${message}`, EXIT.noInput, { cause: error });
+}
+
+const MORE = `
+Attempts are counted as an agent counts them: one attempt is one failure, however many
+lines tell of it. Several files are read as one log, in the order of their time.
+
+Examples:
+  fleetban explain /var/log/mail.log          what was counted, and a summary
+  fleetban explain --lines mail.log           what every line is
+  journalctl -u dovecot -o json | fleetban explain
+  zcat -f /var/log/mail.log* | fleetban explain --json
+`;

@@ -1,0 +1,93 @@
+/**
+ * Lines of log files, compressed or not, of stdin, or of several files as one log.
+ *
+ * Lines end with \n and nothing else: some of Dovecot's hold U+2028.
+ */
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { readLine, type ReadLine } from "../../detection/read-line.ts";
+
+export interface InputLine {
+  /** As it was named; "-" for stdin. */
+  file: string;
+  /** From 1. */
+  number: number;
+  text: string;
+  reading: ReadLine;
+}
+
+/** What is beyond is cut: no line that matters is so long. */
+const MAX_LINE_BYTES = 1_048_576;
+const NEWLINE = 10;
+
+/** Reads one file; `receivedAt` of stamps without a year is when it was last written to. */
+export async function* readFileLines(file: string): AsyncGenerator<InputLine> {
+  const handle = await open(file); // says at once why not
+  const { mtimeMs } = await handle.stat();
+  yield* readLines(file, createReadStream("", { fd: handle }), mtimeMs);
+}
+
+export async function* readLines(
+  file: string,
+  stream: Readable,
+  receivedAt: number,
+): AsyncGenerator<InputLine> {
+  let number = 0;
+  let rest = Buffer.alloc(0);
+  const line = (bytes: Buffer): InputLine => {
+    number += 1;
+    const text = bytes.toString("utf8", 0, MAX_LINE_BYTES);
+    return { file, number, text, reading: readLine(text, receivedAt) };
+  };
+  for await (const chunk of decompressed(stream)) {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+      const piece = chunk.subarray(from, at);
+      yield line(rest.length === 0 ? piece : Buffer.concat([rest, piece]));
+      rest = Buffer.alloc(0);
+      from = at + 1;
+    }
+    if (from < chunk.length && rest.length < MAX_LINE_BYTES) {
+      rest = Buffer.concat([rest, chunk.subarray(from)]);
+    }
+  }
+  if (rest.length > 0) yield line(rest);
+}
+
+/** gzip tells itself by its first two bytes. */
+async function* decompressed(stream: Readable): AsyncGenerator<Buffer> {
+  const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const { value: first } = (await chunks.next()) as IteratorResult<Buffer, undefined>;
+  if (first === undefined) return;
+  const all = async function* () {
+    yield first;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  };
+  if (first[0] !== 0x1f || first[1] !== 0x8b) yield* all();
+  else yield* Readable.from(all()).pipe(createGunzip()) as AsyncIterable<Buffer>;
+}
+
+/** Several logs as one, by the time that each line was written. */
+export async function* mergeByTime(
+  inputs: readonly AsyncGenerator<InputLine>[],
+): AsyncGenerator<InputLine> {
+  const heads: { line: InputLine; at: number; rest: AsyncGenerator<InputLine> }[] = [];
+  for (const rest of inputs) {
+    const { value } = (await rest.next()) as IteratorResult<InputLine, undefined>;
+    if (value) heads.push({ line: value, at: value.reading.at ?? -Infinity, rest });
+  }
+  for (;;) {
+    let [first] = heads;
+    if (first === undefined) return;
+    for (const head of heads) if (head.at < first.at) first = head;
+    yield first.line;
+    const { value } = (await first.rest.next()) as IteratorResult<InputLine, undefined>;
+    if (!value) heads.splice(heads.indexOf(first), 1);
+    else {
+      first.line = value;
+      first.at = Math.max(first.at, value.reading.at ?? -Infinity); // without a stamp: follows
+    }
+  }
+}

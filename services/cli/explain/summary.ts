@@ -1,0 +1,53 @@
+/** What a whole log came to: lines, attempts, forms and addresses. */
+import type { Address } from "../../wire/address.ts";
+import type { CountedFailure } from "../../detection/count-line.ts";
+import type { ReadLine } from "../../detection/read-line.ts";
+import type { Cell } from "../table.ts";
+
+export interface Summary {
+  add(reading: ReadLine, counted: CountedFailure | undefined): void;
+  /** Tables with their heads, to be printed one after the other. */
+  totals(): Cell[][];
+  forms(): Cell[][];
+  /** Those with the most attempts, at most so many, and how many there are. */
+  addresses(limit: number): { rows: Cell[][]; total: number };
+}
+
+export function createSummary(): Summary {
+  let [lines, known, attempts, successes] = [0, 0, 0, 0];
+  const forms = new Map<string, { lines: number; attempts: number }>();
+  const addresses = new Map<Address, number>();
+  return {
+    add({ form, verdict }, counted) {
+      lines += 1;
+      if (form === null) return;
+      known += 1;
+      if (verdict === "success") successes += 1;
+      const own = forms.get(form) ?? { lines: 0, attempts: 0 };
+      own.lines += 1;
+      own.attempts += counted?.attempts ?? 0;
+      forms.set(form, own);
+      if (!counted) return;
+      attempts += counted.attempts;
+      addresses.set(counted.address, (addresses.get(counted.address) ?? 0) + counted.attempts);
+    },
+    totals: () => [
+      ["lines", String(lines)],
+      ["of Dovecot's authentication", String(known)],
+      ["failed attempts counted", String(attempts)],
+      ["addresses they came from", String(addresses.size)],
+      ["successful logins", String(successes)],
+    ],
+    forms: () => [
+      ["FORM", "LINES", "ATTEMPTS"],
+      ...[...forms]
+        .sort(([, a], [, b]) => b.attempts - a.attempts || b.lines - a.lines)
+        .map(([form, own]) => [form, String(own.lines), String(own.attempts)]),
+    ],
+    addresses(limit) {
+      const sorted = [...addresses].sort(([, a], [, b]) => b - a);
+      const rows = sorted.slice(0, limit).map(([address, count]) => [address, String(count)]);
+      return { rows: [["ADDRESS", "ATTEMPTS"], ...rows], total: addresses.size };
+    },
+  };
+}

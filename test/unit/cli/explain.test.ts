@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { after, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { explainCommand } from "../../../services/cli/explain/explain.ts";
+import { createOutput } from "../../../services/cli/output.ts";
+
+const folder = await mkdtemp(join(tmpdir(), "fleetban-explain-"));
+after(() => rm(folder, { recursive: true, force: true }));
+
+const ELEMENTS = "rip=198.51.100.7, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>";
+const PAM = [
+  "Mar  3 18:00:01 mx1 dovecot(pam_unix)[26236]: check pass; user unknown",
+  "Mar  3 18:00:01 mx1 dovecot(pam_unix)[26236]: authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=info@example.com rhost=198.51.100.7",
+  "Mar  3 18:00:01 mx1 PAM-warn[26236]: function=[pam_sm_authenticate] service=[dovecot] terminal=[dovecot] user=[info@example.com] ruser=[info@example.com] rhost=[198.51.100.7]",
+];
+const END = `Mar  3 18:00:05 mx1 dovecot: imap-login: Aborted login (auth failed, 1 attempts in 4 secs): user=<info@example.com>, method=PLAIN, ${ELEMENTS}`;
+
+async function explain(args: string[], input: string | Buffer | Buffer[] = ""): Promise<string> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const chunks = Array.isArray(input) ? input : [Buffer.from(input)];
+  const command = explainCommand({
+    stdin: Readable.from(chunks),
+    output: createOutput({ stdout, stderr, environment: {} }),
+    now: () => Date.UTC(2026, 10, 24),
+  });
+  const printed = text(stdout);
+  try {
+    await command.exitOverride().parseAsync(args, { from: "user" });
+  } finally {
+    stdout.end();
+  }
+  return printed;
+}
+
+interface Explained {
+  line: number;
+  file: string;
+  form: string | null;
+  verdict?: string;
+  address: string | null;
+  attempts: number;
+  user: string | null;
+  service: string | null;
+  session: string | null;
+  at: string;
+  text: string;
+}
+
+async function explained(args: string[], input?: string | Buffer | Buffer[]): Promise<Explained[]> {
+  const printed = await explain([...args, "--json"], input);
+  return printed
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Explained);
+}
+
+test("the three lines that PAM writes, and the end of the connection, are one failure", async () => {
+  const found = await explained([], [...PAM, END].join("\n"));
+  assert.deepEqual(found, [
+    {
+      file: "-",
+      line: 2,
+      address: "198.51.100.7",
+      attempts: 1,
+      user: "info@example.com",
+      service: null,
+      session: null,
+      at: new Date(2026, 2, 3, 18, 0, 1).toISOString(),
+      form: "pam-authentication-failure",
+      text: PAM[1],
+    },
+  ]);
+});
+
+test("--lines takes every line alone", async () => {
+  const found = await explained(["--lines"], [...PAM, END, "", "something else"].join("\n"));
+  assert.deepEqual(
+    found.map(({ line, verdict, attempts }) => [line, verdict, attempts]),
+    [
+      [1, "other", 0],
+      [2, "failure", 1],
+      [3, "other", 0],
+      [4, "failure", 1],
+      [5, "other", 0],
+      [6, "other", 0],
+    ],
+  );
+  assert.equal(found[3]?.session, "dhXQXP1gB8nGM2QH");
+  assert.equal(found[5]?.form, null);
+});
+
+test("two logs that tell of the same attempt are read as one, by time", async () => {
+  const mail = join(folder, "mail.log");
+  const auth = join(folder, "auth.log");
+  await writeFile(mail, `${END}\n`);
+  await writeFile(auth, `${PAM.join("\n")}\n`);
+  const found = await explained([mail, auth]);
+  assert.deepEqual(
+    found.map(({ file, line, attempts }) => [file, line, attempts]),
+    [[auth, 2, 1]],
+  );
+});
+
+test("lines end with \\n only, wherever the chunks are cut", async () => {
+  const line = END.replace("info@", "in\u2028fo\u0085\r@");
+  const bytes = Buffer.from(`${line}\n${END.replace(/session=<.*>/, "TLS")}\n`);
+  for (let cut = 1; cut < bytes.length; cut += 7) {
+    const found = await explained([], [bytes.subarray(0, cut), bytes.subarray(cut)]);
+    assert.deepEqual(
+      found.map(({ line: number }) => number),
+      [1, 2],
+    );
+    assert.equal(found[0]?.user, "in\u2028fo\u0085\r@example.com");
+  }
+});
+
+test("a compressed log tells itself, by whatever name", async () => {
+  const path = join(folder, "mail.log.2");
+  await writeFile(path, gzipSync(`${END}\n`));
+  assert.equal((await explained([path]))[0]?.address, "198.51.100.7");
+  assert.equal((await explained([], gzipSync(`${END}\n`)))[0]?.address, "198.51.100.7");
+});
+
+test("passwords that Dovecot was told to log are not shown", async () => {
+  const line = `Mar  3 18:00:01 mx1 dovecot: auth: passwd-file(bob,198.51.100.7,<dhXQXP1gB8nGM2QH>): Password mismatch (given password: hunter2)`;
+  for (const args of [["--json"], ["--json", "--lines"], ["--lines"], []]) {
+    const printed = await explain(args, line);
+    assert.match(printed, /198\.51\.100\.7/);
+    assert.doesNotMatch(printed, /hunter2/);
+  }
+});
+
+test("--mode aggressive counts what normal mode does not", async () => {
+  const scan = `Mar  3 18:00:05 mx1 dovecot: imap-login: Disconnected (no auth attempts in 2 secs): user=<>, ${ELEMENTS}\n`;
+  assert.deepEqual(await explained([], scan), []);
+  assert.equal((await explained(["--lines"], scan))[0]?.verdict, "other");
+  assert.equal((await explained(["--mode", "aggressive"], scan))[0]?.attempts, 1);
+  const [line] = await explained(["--lines", "--mode", "aggressive"], scan);
+  assert.equal(line?.verdict, "aggressive");
+});
+
+test("nothing that a line holds drives the terminal", async () => {
+  const line = END.replace("info@", "\u001b[2J\u009b31m\u202e");
+  for (const args of [[], ["--lines"], ["--json"], ["--json", "--lines"]]) {
+    assert.doesNotMatch(await explain(args, line), /[\u001b\u009b\u202e]/);
+  }
+});
+
+test("a summary tells what came of it all", async () => {
+  const printed = await explain([], [...PAM, END].join("\n"));
+  assert.match(printed, /^lines +4$/m);
+  assert.match(printed, /^failed attempts counted +1$/m);
+  assert.match(printed, /^198\.51\.100\.7 +1$/m);
+  assert.match(await explain([], ""), /^lines +0$/m);
+});
+
+test("a file that cannot be read ends it with 66", async () => {
+  for (const path of [join(folder, "nowhere"), folder]) {
+    await assert.rejects(explain([path]), { exitCode: 66, message: /^explain: cannot read: E/ });
+  }
+  await writeFile(join(folder, "broken.gz"), gzipSync("x".repeat(1000)).subarray(0, 15));
+  await assert.rejects(explain([join(folder, "broken.gz")]), { exitCode: 66 });
+});
