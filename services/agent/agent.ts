@@ -1,6 +1,5 @@
 /** The agent's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Life } from "../daemon/daemon.ts";
@@ -13,6 +12,7 @@ import { createIpsetFirewall } from "./firewall/ipset.ts";
 import { followFleetSettings, lastKnownJails, type FleetSettings } from "./fleet-settings.ts";
 import { createNeverBan } from "./never-ban.ts";
 import { createPublisher } from "./publisher.ts";
+import { ensureStateDir } from "./state-file.ts";
 import { startStatus, type StatusReporter } from "./status.ts";
 import { warningsOf } from "./warnings.ts";
 import { startWatcher } from "./watcher.ts";
@@ -29,7 +29,7 @@ export async function startAgent(
   const { host, stateDir } = config;
   const now = Date.now;
   const [instance, version, startedAt] = [randomUUID(), readVersion(), now()];
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await ensureStateDir(stateDir);
 
   // The rules stand before anything else, with the bans that the kernel still has.
   const { backend, chains, repairEvery } = config.firewall;

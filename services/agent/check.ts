@@ -1,12 +1,13 @@
 /** `fleetban-agent check`: would this agent do its work here? */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "@nats-io/transport-node";
-import { EXIT, type ExitCode } from "../daemon/exit.ts";
+import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { natsOptions } from "../daemon/nats.ts";
 import { createDetector } from "../detection/detector.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { checkFirewall } from "./firewall/check.ts";
+import { ensureStateDir } from "./state-file.ts";
 
 const LINES = 1_000;
 const TAIL_BYTES = 1_000_000;
@@ -22,7 +23,14 @@ export async function checkAgent(
     write(`${ok ? "ok  " : "FAIL"}  ${part}: ${text}\n`);
     if (!ok && worst === EXIT.ok) worst = code;
   };
-  say("configuration", true, `host ${config.host}, state in ${config.stateDir}`, EXIT.config);
+  say("configuration", true, `host ${config.host}`, EXIT.config);
+  try {
+    await ensureStateDir(config.stateDir);
+    say("state", true, config.stateDir, EXIT.ok);
+  } catch (error) {
+    if (!(error instanceof PlainError)) throw error;
+    say("state", false, error.message, error.exitCode);
+  }
   if (config.firewall.backend === "dry-run") say("firewall", true, "dry-run", EXIT.ok);
   else {
     const problems = await checkFirewall();

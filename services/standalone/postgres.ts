@@ -119,7 +119,10 @@ async function initialize(initdb: string, folder: string, cluster: string, passw
     ],
   });
   const status = await child.ended;
-  if (status !== 0) throw new Error(`initdb: ended with ${status}:\n${child.lastWords()}`);
+  if (status !== 0) {
+    const message = `PostgreSQL: initdb ended with ${status}: ${child.lastWords()}`;
+    throw new PlainError(message, EXIT.unavailable);
+  }
 }
 
 function asOrdinaryUser(program: string): [string, ...string[]] {

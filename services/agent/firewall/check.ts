@@ -15,15 +15,6 @@ const PACKAGES = { ipset: "ipset", iptables: "iptables", ip6tables: "iptables" }
 
 export async function checkFirewall(run: Run = runCommand): Promise<FirewallProblem[]> {
   const problems: FirewallProblem[] = [];
-  for (const [program, debianPackage] of Object.entries(PACKAGES)) {
-    try {
-      await run(program, ["--version"]);
-    } catch (error) {
-      if (!(error instanceof FirewallError)) throw error;
-      const text = `${program}: cannot be run; install it: apt-get install ${debianPackage}`;
-      problems.push({ kind: "missing", text });
-    }
-  }
   const status = await readFile("/proc/self/status", "utf8");
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
   if ((effective >> CAP_NET_ADMIN) % 2n === 0n) {
@@ -32,5 +23,20 @@ export async function checkFirewall(run: Run = runCommand): Promise<FirewallProb
       text: "no permission to change the firewall: run as root or with the capability CAP_NET_ADMIN (AmbientCapabilities=CAP_NET_ADMIN in the unit), or set firewall.backend to dry-run",
     });
   }
+  for (const [program, debianPackage] of Object.entries(PACKAGES)) {
+    try {
+      await run(program, ["--version"]);
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      // Without permission ipset does not even tell its version: that is said above.
+      if (!isMissing(error.cause)) continue;
+      const text = `${program}: is not there; install it: apt-get install ${debianPackage}`;
+      problems.push({ kind: "missing", text });
+    }
+  }
   return problems;
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
 }
