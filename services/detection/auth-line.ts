@@ -10,7 +10,7 @@
  * message stand together is a candidate, and the rule at `choose` decides.
  */
 import { parseAddress, type Address } from "../wire/address.ts";
-import { NOTHING, type Reading, type Verdict } from "./reading.ts";
+import { emptyReading, type Reading, type Verdict } from "./reading.ts";
 
 /** What the processes say, how it counts, and the form's name. */
 const MESSAGES: readonly (readonly [text: string, form: string, verdict: Verdict])[] = [
@@ -61,13 +61,18 @@ export function readAuthLine(text: string): Reading | undefined {
   const candidates = IS_24.test(text.slice(0, 40)) ? candidates24(text) : candidates23(text);
   if (candidates === undefined) return undefined;
   const chosen = choose(candidates, text);
-  if (!chosen) return { ...NOTHING, form: "auth-other" };
-  const { user, address, session, refusedBy, form, verdict } = chosen;
-  const attempts = verdict === "other" ? 0 : 1;
-  const stage = verdict === "other" ? undefined : "immediate";
-  const named = user === "?" ? undefined : user;
-  const common = { ...NOTHING, form, verdict, address, session, refusedBy, attempts };
-  return { ...common, stage, user: named };
+  if (!chosen) return emptyReading("auth-other");
+  const reading = emptyReading(chosen.form);
+  reading.verdict = chosen.verdict;
+  reading.address = chosen.address;
+  reading.session = chosen.session;
+  reading.user = chosen.user === "?" ? undefined : chosen.user;
+  reading.refusedBy = chosen.refusedBy;
+  if (chosen.verdict !== "other") {
+    reading.stage = "immediate";
+    reading.attempts = 1;
+  }
+  return reading;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Failure } from "./failure.ts";
 import type { Ledger } from "./ledger.ts";
-import type { ReadLine } from "./read-line.ts";
+import type { Reading } from "./reading.ts";
 
 /** A failure without the place of its line. */
 export type CountedFailure = Omit<Failure, "position">;
@@ -10,7 +10,7 @@ const MAX_ATTEMPTS = 1000;
 
 /** What a line adds to the ledger; undefined: nothing that was not counted before. */
 export function countLine(
-  reading: ReadLine,
+  reading: Reading,
   ledger: Ledger,
   source: string,
   receivedAt: number,
@@ -22,13 +22,14 @@ export function countLine(
     attempts += ledger.count(reading, source, at);
   }
   if (attempts === 0) return undefined;
-  return {
+  const counted: CountedFailure = {
     address,
     at,
     attempts: Math.min(attempts, MAX_ATTEMPTS),
-    ...(user !== undefined && { user }),
-    ...(service !== undefined && { service }),
-    ...(session !== undefined && { session }),
     form: form ?? "unknown",
   };
+  if (user !== undefined) counted.user = user;
+  if (service !== undefined) counted.service = service;
+  if (session !== undefined) counted.session = session;
+  return counted;
 }

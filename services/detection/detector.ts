@@ -2,6 +2,7 @@
  * Finds failures in chunks of a log, quickly: most lines of a mail log are none of
  * ours, and only lines that hold one of a few fixed texts are looked at.
  */
+import { isAscii } from "node:buffer";
 import { countLine } from "./count-line.ts";
 import type { Failure } from "./failure.ts";
 import type { Ledger } from "./ledger.ts";
@@ -26,7 +27,6 @@ export interface DetectorOptions {
 
 /** Every line that matters holds one of these, whatever surrounds it. */
 const MARKS = ["rip=", "rhost=", "auth: ", "auth(", "auth-worker", '"MESSAGE":[', '"MESSAGE" : ['];
-const NEWLINE = 10;
 
 export function createDetector({ source, ledger }: DetectorOptions): Detector {
   let overlong = 0;
@@ -36,23 +36,24 @@ export function createDetector({ source, ledger }: DetectorOptions): Detector {
       const failures: Failure[] = [];
       // One character a byte: an index in it is an index in the chunk.
       const text = chunk.toString("latin1");
+      const encoding = isAscii(chunk) ? "latin1" : "utf8"; // the former is decoded much faster
       const next = MARKS.map((mark) => text.indexOf(mark));
       for (;;) {
         let at = -1;
         for (const place of next) if (place >= 0 && (at < 0 || place < at)) at = place;
         if (at < 0) return failures;
         const start = text.lastIndexOf("\n", at) + 1;
-        const newline = chunk.indexOf(NEWLINE, at);
+        const newline = text.indexOf("\n", at);
         const end = newline < 0 ? chunk.length : newline;
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
-          const line = chunk.toString("utf8", start, end);
+          const line = chunk.toString(encoding, start, end);
           const counted = countLine(readLine(line, receivedAt), ledger, source, receivedAt);
           if (counted) failures.push({ ...counted, position: position + end + 1 });
         }
-        for (const [index, mark] of MARKS.entries()) {
+        for (let index = 0; index < MARKS.length; index += 1) {
           const place = next[index] ?? -1;
-          if (place >= 0 && place <= end) next[index] = text.indexOf(mark, end);
+          if (place >= 0 && place <= end) next[index] = text.indexOf(MARKS[index] ?? "", end);
         }
       }
     },

@@ -29,14 +29,15 @@ export function openEnvelope(line: string, receivedAt: number): Message {
 
 /** `mailserver  | Mar  3 ...`: docker compose. */
 function stripContainer(text: string): string {
-  return /^[\w.-]{1,64} +\| /.test(text.slice(0, 80)) ? text.slice(text.indexOf("| ") + 2) : text;
+  const bar = text.slice(0, 80).indexOf("| ");
+  return bar > 0 && /^[\w.-]{1,64} +$/.test(text.slice(0, bar)) ? text.slice(bar + 2) : text;
 }
 
 function openText(line: string, receivedAt: number): Message {
   let text = line;
   let at: number | undefined;
   // <22>Mar  3 ...: a syslog packet as it is on the wire.
-  const priority = /^<\d{1,3}>/.exec(text.slice(0, 6));
+  const priority = text.startsWith("<") ? /^<\d{1,3}>/.exec(text.slice(0, 6)) : null;
   if (priority) text = text.slice(priority[0].length);
   if (priority && text.startsWith("1 ")) {
     const message = openRfc5424(text.slice(2));
@@ -51,7 +52,7 @@ function openText(line: string, receivedAt: number): Message {
     readMonthStamp(text, receivedAt) ?? readIsoStamp(text) ?? readTaiStamp(text) ?? undefined;
   if (stamp) {
     at = stamp.at;
-    text = text.slice(stamp.end).replace(/^ /, "");
+    text = text.slice(text[stamp.end] === " " ? stamp.end + 1 : stamp.end);
   }
   return unpackRepeat(afterStamp(text, at));
 }
@@ -75,11 +76,12 @@ function afterStamp(text: string, at: number | undefined): Message {
   const [whole, program = ""] = header;
   let rest = text.slice(whole.length);
   // `[ID 583609 mail.info] `: Solaris. `(libdovecot.0.dylib) `: macOS.
-  const mark = /^(?:\[ID \d{1,10} [a-z0-9.]{1,32}\]|\(libdovecot[\w.]{0,32}\)) /.exec(
-    rest.slice(0, 64),
-  );
+  const isMarked = rest.startsWith("[ID ") || rest.startsWith("(libdovecot");
+  const mark =
+    isMarked &&
+    /^(?:\[ID \d{1,10} [a-z0-9.]{1,32}\]|\(libdovecot[\w.]{0,32}\)) /.exec(rest.slice(0, 64));
   if (mark) rest = rest.slice(mark[0].length);
-  const isDovecot = mark?.[0].startsWith("(libdovecot") ?? false;
+  const isDovecot = mark && mark[0].startsWith("(libdovecot");
   return { at, program: isDovecot ? "dovecot" : program, text: rest, repeat: 1 };
 }
 
@@ -111,6 +113,7 @@ function openRfc5424(text: string): Message | undefined {
 /** `message repeated 4 times: [ ...]`: rsyslog stands in for so many further events. */
 function unpackRepeat(message: Message): Message {
   const { text } = message;
+  if (!text.startsWith("message repeated ")) return message;
   const match = /^message repeated (\d{1,6}) times: \[ /.exec(text.slice(0, 48));
   if (!match || !text.endsWith("]")) return message;
   return { ...message, text: text.slice(match[0].length, -1), repeat: Number(match[1]) };

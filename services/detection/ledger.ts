@@ -199,7 +199,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (now - sweptAt < FORGET_AFTER_MS / 10) return;
     sweptAt = now;
     for (const [name, { lastAt }] of sessions) {
-      if (now - lastAt > FORGET_AFTER_MS) sessions.delete(name);
+      if (now - lastAt <= FORGET_AFTER_MS) break; // those behind it were touched later
+      sessions.delete(name);
     }
     for (const [address, open] of credits) {
       const rest = open.filter(({ at }) => now - at <= FORGET_AFTER_MS);

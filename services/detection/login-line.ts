@@ -10,7 +10,7 @@
  * last `rip=` that an address follows.
  */
 import { parseAddress, type Address } from "../wire/address.ts";
-import { NOTHING, type Reading, type Verdict } from "./reading.ts";
+import { emptyReading, type Reading, type Verdict } from "./reading.ts";
 
 const SERVICE = /^([a-z0-9]{1,16})-login: (?:Info: )?/;
 
@@ -18,13 +18,16 @@ const SERVICE = /^([a-z0-9]{1,16})-login: (?:Info: )?/;
 export function readLoginLine(text: string): Reading | undefined {
   const service = SERVICE.exec(text.slice(0, 40));
   if (!service) return undefined;
+  const reading = emptyReading("login-other");
+  reading.service = service[1];
   const body = text.slice(service[0].length);
   const elements = readElements(body);
-  if (!elements) return { ...NOTHING, form: "login-other", service: service[1] };
-  const reason = body.slice(0, elements.from);
-  const { address, user, session, method } = elements;
-  const common = { ...NOTHING, address, user, session, service: service[1] };
-  return { ...common, ...judge(reason, method) };
+  if (!elements) return reading;
+  reading.address = elements.address;
+  reading.user = elements.user;
+  reading.session = elements.session;
+  judge(reading, body.slice(0, elements.from), elements.method);
+  return reading;
 }
 
 interface Elements {
@@ -41,9 +44,9 @@ function readElements(body: string): Elements | undefined {
   if (from < 0) return undefined;
   const found = findAddress(body, from + 2);
   if (!found) return undefined;
-  const before = body.slice(from + 2, found.at);
+  const { user, method } = readUser(body.slice(from + 2, found.at));
   const session = /, session=<([^<>]{1,64})>$/.exec(body.slice(-90))?.[1];
-  return { from, address: found.address, session, ...readUser(before) };
+  return { from, address: found.address, session, user, method };
 }
 
 /** Index of the `: ` before the first element; none of their names can stand in a reason. */
@@ -87,37 +90,32 @@ function readUser(elements: string): { user: string | undefined; method: string 
   return { user: close < 6 ? undefined : elements.slice(6, close), method: undefined };
 }
 
-type Judgement = Pick<
-  Reading,
-  "form" | "verdict" | "stage" | "attempts" | "hidden" | "seconds" | "refusedBy"
->;
-
-const judgement = (form: string, verdict: Verdict, more: Partial<Judgement> = {}): Judgement => ({
-  form,
-  verdict,
-  stage: undefined,
-  attempts: 0,
-  hidden: 0,
-  seconds: undefined,
-  refusedBy: undefined,
-  ...more,
-});
-
-function judge(reason: string, method: string | undefined): Judgement {
+/** Notes in `reading` what the reason says. */
+function judge(reading: Reading, reason: string, method: string | undefined): void {
   // imap-login: Login: user=<..>        imap-login: Logged in: user=<..>
-  if (reason === "Login") return judgement("login-2.3-success", "success", { stage: "final" });
-  if (reason === "Logged in") return judgement("login-2.4-success", "success", { stage: "final" });
+  if (reason === "Login") judgeSuccess(reading, "login-2.3-success");
+  else if (reason === "Logged in") judgeSuccess(reading, "login-2.4-success");
   // imap-login: proxy(bob@example.com,192.0.2.9:143): Login failed: [AUTHENTICATIONFAILED] ..: user=<..>
-  if (reason.startsWith("proxy(")) return judgeProxy(reason);
-  return judgeByEvent(reason, method) ?? judgeByWords(reason, method);
+  else if (reason.startsWith("proxy(")) judgeProxy(reading, reason);
+  else if (!judgeByEvent(reading, reason, method)) judgeByWords(reading, reason, method);
 }
 
-function judgeProxy(reason: string): Judgement {
+function judgeSuccess(reading: Reading, form: string): void {
+  reading.form = form;
+  reading.verdict = "success";
+  reading.stage = "final";
+}
+
+function judgeProxy(reading: Reading, reason: string): void {
+  reading.form = "login-proxy";
   const isRefused = /: Login failed(?:: | to )/.test(reason.slice(0, 400));
   const isTemporary = /\[(?:UNAVAILABLE|SERVERBUG|INUSE)\]/.test(reason.slice(-400));
-  if (!isRefused || isTemporary) return judgement("login-proxy", "other");
-  const more = { stage: "immediate", attempts: 1, refusedBy: "proxy" } as const;
-  return judgement("login-proxy-refused", "failure", more);
+  if (!isRefused || isTemporary) return;
+  reading.form = "login-proxy-refused";
+  reading.verdict = "failure";
+  reading.stage = "immediate";
+  reading.attempts = 1;
+  reading.refusedBy = "proxy";
 }
 
 /** Dovecot 2.4 names the reason: `... (auth failed, 2 attempts in 8 secs) (auth_failed)`. */
@@ -140,22 +138,28 @@ const EVENTS: Readonly<Record<string, Verdict | "hides" | "proxy">> = {
   client_ssl_cert_untrusted: "scan",
 };
 
-function judgeByEvent(reason: string, method: string | undefined): Judgement | undefined {
+function judgeByEvent(reading: Reading, reason: string, method: string | undefined): boolean {
   const event = /\) \(([a-z_]{3,40})\)$/.exec(reason.slice(-60))?.[1];
-  if (event === undefined) return undefined;
-  const form = `login-2.4-${event.replaceAll("_", "-")}`;
+  if (event === undefined) return false;
   const { attempts, seconds } = readCount(reason);
   const kind = EVENTS[event] ?? "other";
-  if (kind === "proxy") return judgement(form, "failure", { stage: "final", attempts: 1, seconds });
-  if (kind === "hides") {
-    const hidden = Math.max(attempts - 1, 0);
-    return judgement(form, "other", { stage: "final", hidden, seconds });
+  reading.form = `login-2.4-${event.replaceAll("_", "-")}`;
+  reading.stage = "final";
+  reading.seconds = seconds;
+  if (kind === "proxy") {
+    reading.verdict = "failure";
+    reading.attempts = 1;
+  } else if (kind === "hides") {
+    reading.hidden = Math.max(attempts - 1, 0);
+  } else if (kind === "failure" && method === undefined) {
+    reading.form += "-cleartext";
+    reading.verdict = "aggressive";
+    reading.attempts = attempts;
+  } else {
+    reading.verdict = kind;
+    if (kind === "failure" || kind === "aggressive") reading.attempts = attempts;
   }
-  if (kind === "failure" && method === undefined) {
-    return judgement(`${form}-cleartext`, "aggressive", { stage: "final", attempts, seconds });
-  }
-  const isCounted = kind === "failure" || kind === "aggressive";
-  return judgement(form, kind, { stage: "final", attempts: isCounted ? attempts : 0, seconds });
+  return true;
 }
 
 /** Words of Dovecot 1.1 to 2.3, in the order in which they are looked for. */
@@ -194,20 +198,25 @@ const WORDS: readonly (readonly [words: string, form: string, verdict: Verdict])
   ["(sent invalid base64", "login-2.3-invalid-base64", "other"],
 ];
 
-function judgeByWords(reason: string, method: string | undefined): Judgement {
+function judgeByWords(reading: Reading, reason: string, method: string | undefined): void {
   // Too many connections of a user: `Disconnected: Maximum number of connections ... (..=10)`.
   const found = WORDS.find(([words]) => reason.includes(words));
-  if (!found) return judgement("login-other", "other", isEnd(reason) ? { stage: "final" } : {});
-  const [, form, verdict] = found;
-  const isRefused = verdict === "failure" || verdict === "aggressive";
-  const { attempts, seconds } = readCount(reason);
-  const count = isRefused ? Math.max(attempts, 1) : 0;
-  if (form === "login-2.3-auth-failed" && method === undefined && !hasNoSeconds(reason)) {
-    // LOGIN or USER was refused because the connection was not encrypted: nothing was checked.
-    const cleartext = { stage: "final", attempts: count, seconds } as const;
-    return judgement("login-2.3-auth-failed-cleartext", "aggressive", cleartext);
+  if (!found) {
+    if (isEnd(reason)) reading.stage = "final";
+    return;
   }
-  return judgement(form, verdict, { stage: "final", attempts: count, seconds });
+  const { attempts, seconds } = readCount(reason);
+  reading.form = found[1];
+  reading.verdict = found[2];
+  reading.stage = "final";
+  reading.seconds = seconds;
+  const isRefused = reading.verdict === "failure" || reading.verdict === "aggressive";
+  if (isRefused) reading.attempts = Math.max(attempts, 1);
+  if (reading.form === "login-2.3-auth-failed" && method === undefined && !hasNoSeconds(reason)) {
+    // LOGIN or USER was refused because the connection was not encrypted: nothing was checked.
+    reading.form = "login-2.3-auth-failed-cleartext";
+    reading.verdict = "aggressive";
+  }
 }
 
 /** Verbose lines while the connection goes on say `Authenticate FOO failed` or `Login failed`. */

@@ -9,7 +9,7 @@
  * same on both sides, which tells where it ends.
  */
 import { parseAddress, type Address } from "../wire/address.ts";
-import { NOTHING, type Reading } from "./reading.ts";
+import { emptyReading, type Reading } from "./reading.ts";
 
 /** `pam_unix(dovecot:auth): `, `pam_sss(dovecot:auth): `. */
 const MODULE = /^pam_[a-z0-9_]{1,24}\(dovecot[\w.-]{0,32}:[a-z]{1,16}\): /;
@@ -22,23 +22,21 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   // `dovecot(pam_unix)[26236]: authentication failure; ...`: PAM names itself in the tag.
   const isTagged = program !== undefined && /^dovecot[\w-]{0,32}\(pam_[a-z0-9_]+\)$/.test(program);
   if (!module && !isTagged) {
-    return program === "PAM-warn" ? { ...NOTHING, form: "pam-companion" } : undefined;
+    return program === "PAM-warn" ? emptyReading("pam-companion") : undefined;
   }
   const body = module ? text.slice(module[0].length) : text;
   const failure = FAILURE.exec(body.slice(0, 60));
   const found = failure ? readAddress(body) : undefined;
   // `check pass; user unknown` and others say again what the failure says.
-  if (!failure || !found) return { ...NOTHING, form: "pam-companion" };
-  return {
-    ...NOTHING,
-    form: "pam-authentication-failure",
-    verdict: "failure",
-    stage: "pam",
-    attempts: failure[1] === undefined ? 1 : Number(failure[1]),
-    user: found.user === "" ? undefined : found.user,
-    address: found.address,
-    refusedBy: "pam",
-  };
+  if (!failure || !found) return emptyReading("pam-companion");
+  const reading = emptyReading("pam-authentication-failure");
+  reading.verdict = "failure";
+  reading.stage = "pam";
+  reading.attempts = failure[1] === undefined ? 1 : Number(failure[1]);
+  reading.user = found.user === "" ? undefined : found.user;
+  reading.address = found.address;
+  reading.refusedBy = "pam";
+  return reading;
 }
 
 function readAddress(body: string): { user: string; address: Address } | undefined {

@@ -17,6 +17,10 @@ export type Stage = "final" | "immediate" | "pam";
 
 /** What one line says, taken alone. */
 export interface Reading {
+  /** When it was written, epoch milliseconds; undefined: nothing says. */
+  at: number | undefined;
+  /** How many such events the line stands for. */
+  repeat: number;
   /** The form's name; null: the line is none of Dovecot's that we know. */
   form: string | null;
   verdict: Verdict;
@@ -35,16 +39,24 @@ export interface Reading {
   refusedBy: string | undefined;
 }
 
-export const NOTHING: Reading = {
-  form: null,
-  verdict: "other",
-  stage: undefined,
-  address: undefined,
-  attempts: 0,
-  hidden: 0,
-  user: undefined,
-  service: undefined,
-  session: undefined,
-  seconds: undefined,
-  refusedBy: undefined,
-};
+/**
+ * A reading that says nothing yet, to be filled by whoever makes it: one literal for all,
+ * because copies of parts of objects would take more time than the reading itself.
+ */
+export function emptyReading(form: string | null = null): Reading {
+  return {
+    at: undefined,
+    repeat: 1,
+    form,
+    verdict: "other",
+    stage: undefined,
+    address: undefined,
+    attempts: 0,
+    hidden: 0,
+    user: undefined,
+    service: undefined,
+    session: undefined,
+    seconds: undefined,
+    refusedBy: undefined,
+  };
+}

@@ -7,7 +7,8 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { readLine, type ReadLine } from "../../detection/read-line.ts";
+import { readLine } from "../../detection/read-line.ts";
+import type { Reading } from "../../detection/reading.ts";
 
 export interface InputLine {
   /** As it was named; "-" for stdin. */
@@ -15,7 +16,7 @@ export interface InputLine {
   /** From 1. */
   number: number;
   text: string;
-  reading: ReadLine;
+  reading: Reading;
 }
 
 /** What is beyond is cut: no line that matters is so long. */

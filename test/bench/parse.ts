@@ -1,0 +1,117 @@
+/** Lines a second from a log to counted failures, one core, the log in memory in chunks of 64 kB. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createDetector } from "../../services/detection/detector.ts";
+import { createLedger } from "../../services/detection/ledger.ts";
+import { readLine } from "../../services/detection/read-line.ts";
+import { percentile, type Figure } from "./figure.ts";
+import { mixedMailLog } from "./mail-log.ts";
+
+const CHUNK = 65_536;
+const RUNS = 7;
+const NEWLINE = 10;
+
+export function run(): Promise<Figure[]> {
+  const mixed = { lines: 500_000, failures: 5 };
+  const failing = { lines: 200_000, failures: 100 };
+  const log = mixedMailLog(mixed);
+  return Promise.resolve([
+    {
+      name: "parse",
+      value: linesPerSecond(log, mixed.lines),
+      unit: "lines/s",
+      beside: measurePeers(log, mixed.lines),
+    },
+    {
+      name: "parse, nothing but failures",
+      value: linesPerSecond(mixedMailLog(failing), failing.lines),
+      unit: "lines/s",
+    },
+    { name: "parse, worst hostile line of 64 kB", value: worstHostileLine(), unit: "ms" },
+  ]);
+}
+
+function linesPerSecond(log: Buffer, lines: number): number {
+  const rates: number[] = [];
+  for (let round = 0; round < RUNS; round += 1) {
+    const detector = createDetector({ source: "mail", ledger: createLedger({ mode: "normal" }) });
+    const began = performance.now();
+    for (let from = 0; from < log.length;) {
+      const last = log.lastIndexOf(NEWLINE, from + CHUNK);
+      const to = last < from ? log.length : last + 1;
+      detector.feed(log.subarray(from, to), from, Date.now());
+      from = to;
+    }
+    rates.push((lines * 1000) / (performance.now() - began));
+  }
+  return percentile(rates, 0.5);
+}
+
+/** fail2ban-regex with its own Dovecot filter, and grep, on the same log. */
+function measurePeers(log: Buffer, lines: number): Record<string, number> {
+  const folder = mkdtempSync(join(tmpdir(), "fleetban-parse-"));
+  try {
+    const path = join(folder, "mail.log");
+    writeFileSync(path, log);
+    const part = log.subarray(0, log.lastIndexOf(NEWLINE, Math.floor(log.length / 10)) + 1);
+    const partPath = join(folder, "part.log");
+    writeFileSync(partPath, part);
+    const partLines = part.toString("latin1").split("\n").length - 1;
+    return {
+      ...timed("fail2ban-regex", [partPath, "dovecot"], partLines),
+      ...timed("grep", ["-c", "auth failed", path], lines),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function timed(program: string, args: string[], lines: number): Record<string, number> {
+  try {
+    const began = performance.now();
+    execFileSync(program, args, { stdio: ["ignore", "pipe", "ignore"] }); // into /dev/null grep would end at the first match
+    return { [program]: (lines * 1000) / (performance.now() - began) };
+  } catch {
+    return {}; // it is not installed
+  }
+}
+
+/** What somebody might send as a name, up to the longest line that is looked at. */
+function worstHostileLine(): number {
+  const head = "2026-11-24T12:00:00.000000+00:00 mx1 dovecot: imap-login: Aborted login";
+  const tail = "rip=198.51.100.7, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>";
+  const patterns = [
+    "(",
+    "<",
+    " rip=",
+    ", rip=9.9.9.9, lip=",
+    "user=<",
+    ": ",
+    " (auth failed, 1 attempts",
+    "\\",
+    "é",
+    "a ",
+  ];
+  let worst = 0;
+  for (const pattern of patterns) {
+    const name = pattern.repeat(Math.floor(65_000 / Buffer.byteLength(pattern)));
+    for (const line of [
+      `${head} (auth failed, 1 attempts in 2 secs): user=<${name}>, method=PLAIN, ${tail}`,
+      `${head} ${name}, ${tail}`,
+      `2026-11-24T12:00:00.000000+00:00 mx1 dovecot: auth: passwd-file(${name},198.51.100.7): Password mismatch`,
+      `2026-11-24T12:00:00.000000+00:00 mx1 dovecot: pam_unix(dovecot:auth): authentication failure; ruser=${name} rhost=198.51.100.7`,
+      name,
+    ]) {
+      const text = line.slice(0, 65_536);
+      const times = Array.from({ length: 20 }, () => {
+        const began = performance.now();
+        readLine(text, 0);
+        return performance.now() - began;
+      });
+      worst = Math.max(worst, percentile(times, 0.5));
+    }
+  }
+  return worst;
+}
