@@ -48,7 +48,7 @@ export interface CheckpointOptions {
   onError: (error: unknown) => void;
 }
 
-const EVERY_MS = 250;
+const EVERY_MS = 1_000;
 /** Taking a snapshot may use so much of the time. */
 const SHARE = 20;
 

@@ -7,7 +7,7 @@
  * decision and never shortened, unless an operator replaces it.
  */
 import { z } from "zod";
-import { address, decode, encode, foreignText, instant } from "./codec.ts";
+import { address, decode, foreignText, instant, spellInstant, toBytes } from "./codec.ts";
 import { JAIL_NAME, NAME } from "./subjects.ts";
 
 export const ban = z.object({
@@ -36,7 +36,17 @@ export const ban = z.object({
 });
 export type Ban = z.infer<typeof ban>;
 
-export const encodeBan = (value: Ban): Uint8Array => encode(ban, value);
+export function encodeBan(value: Ban): Uint8Array {
+  return toBytes({
+    ...value,
+    startsAt: spellInstant(value.startsAt),
+    until: spellInstant(value.until),
+    changedAt: spellInstant(value.changedAt),
+    immuneUntil: spellInstant(value.immuneUntil),
+    spentUntil: spellInstant(value.spentUntil),
+  });
+}
+
 export const decodeBan = (bytes: Uint8Array, key: string): Ban => decode(ban, bytes, key);
 
 /** Is it to be in force at `now`? */

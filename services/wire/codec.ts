@@ -18,6 +18,21 @@ export function encode<T>(schema: z.ZodType<T>, value: T): Uint8Array {
   return Buffer.from(JSON.stringify(z.encode(schema, value)));
 }
 
+/**
+ * What has been spelled for the wire already. On the way from failure to ban no message of
+ * ours is checked once more before it goes out: zod takes ten times as long as JSON for it.
+ */
+export function toBytes(spelled: object): Uint8Array {
+  return Buffer.from(JSON.stringify(spelled));
+}
+
+/** Epoch milliseconds as they cross the wire. */
+export function spellInstant(at: number): string;
+export function spellInstant(at: number | null): string | null;
+export function spellInstant(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
 /** Throws a WireError that says what was wrong and where; it never quotes the message itself. */
 export function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
   if (bytes.length > MAX_MESSAGE_BYTES) {
@@ -40,7 +55,7 @@ export function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string)
 /** An instant: ISO 8601 with milliseconds and Z on the wire, epoch milliseconds in code. */
 export const instant = z.codec(z.iso.datetime(), z.number().int(), {
   decode: (text) => Date.parse(text),
-  encode: (at) => new Date(at).toISOString(),
+  encode: (at) => spellInstant(at),
 });
 
 /** An address or network in its one canonical spelling; others are refused. */

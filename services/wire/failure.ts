@@ -8,7 +8,15 @@
  * that cannot prove that it goes on where it was begins a new epoch.
  */
 import { z } from "zod";
-import { address, decode, encode, foreignText, instant, WireError } from "./codec.ts";
+import {
+  address,
+  decode,
+  foreignText,
+  instant,
+  spellInstant,
+  toBytes,
+  WireError,
+} from "./codec.ts";
 import { JAIL_NAME, NAME } from "./subjects.ts";
 
 export const failure = z.object({
@@ -45,7 +53,8 @@ export function failureBatchId(batch: FailureBatch): string {
 }
 
 export function encodeFailureBatch(batch: FailureBatch): Uint8Array {
-  return encode(failureBatch, batch);
+  const failures = batch.failures.map((each) => ({ ...each, at: spellInstant(each.at) }));
+  return toBytes({ ...batch, failures });
 }
 
 /**

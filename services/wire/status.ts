@@ -1,6 +1,14 @@
 /** What an agent says of itself, every 10 s and after every change it applied. */
 import { z } from "zod";
-import { address, decode, encode, foreignText, instant, WireError } from "./codec.ts";
+import {
+  address,
+  decode,
+  foreignText,
+  instant,
+  spellInstant,
+  toBytes,
+  WireError,
+} from "./codec.ts";
 import { NAME } from "./subjects.ts";
 
 /** An agent is taken to be down when nothing was heard of it for this long. */
@@ -57,7 +65,16 @@ export const hostStatus = z.object({
 });
 export type HostStatus = z.infer<typeof hostStatus>;
 
-export const encodeHostStatus = (value: HostStatus): Uint8Array => encode(hostStatus, value);
+export function encodeHostStatus(value: HostStatus): Uint8Array {
+  return toBytes({
+    ...value,
+    startedAt: spellInstant(value.startedAt),
+    sentAt: spellInstant(value.sentAt),
+    sources: value.sources.map((source) => {
+      return { ...source, lastLineAt: spellInstant(source.lastLineAt) };
+    }),
+  });
+}
 
 /** Throws a WireError, also when the status names another host than `subject`. */
 export function decodeHostStatus(bytes: Uint8Array, subject: string): HostStatus {

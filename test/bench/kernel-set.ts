@@ -2,7 +2,7 @@
  * Asks the kernel whether an address is in a set, some 0.2 ms a question: one long-lived
  * `ipset -` answers, a process for each would take 4 ms.
  */
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { createIpsetSession } from "../../services/agent/firewall/ipset-session.ts";
 import type { Namespace } from "../harness/netns.ts";
 
@@ -25,7 +25,7 @@ export function openKernelSet(namespace: Namespace, set: string): KernelSet {
       const deadline = performance.now() + seconds * 1000;
       while (!(await has(address))) {
         if (performance.now() > deadline) throw new Error(`${address} is not in ${set}`);
-        await turn();
+        await pause(1);
       }
     },
     close: () => session.close(),
