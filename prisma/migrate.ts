@@ -41,7 +41,10 @@ async function withEngine<T>(
   }
 }
 
-async function startEngine(pool: pg.Pool): Promise<engine.SchemaEngine> {
+let loaded: Promise<void> | undefined;
+
+/** Once a process: the package's functions all work on one instance. */
+async function loadEngine(): Promise<void> {
   const require = createRequire(import.meta.url);
   const wasm = require
     .resolve("@prisma/schema-engine-wasm")
@@ -51,6 +54,10 @@ async function startEngine(pool: pg.Pool): Promise<engine.SchemaEngine> {
   });
   engine.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
+}
+
+async function startEngine(pool: pg.Pool): Promise<engine.SchemaEngine> {
+  await (loaded ??= loadEngine());
   const folder = findFolder();
   const schema = readFileSync(join(folder, "schema.prisma"), "utf8");
   return engine.SchemaEngine.new(

@@ -23,7 +23,7 @@ export function banForOffence(
   offence: Offence,
   { now, id }: Change,
 ): Ban | undefined {
-  const until = jail.bantime === null ? null : offence.at + jail.bantime * 1000;
+  const until = endOf(offence.at, jail.bantime);
   if (until !== null && until <= now) return undefined;
   // Spent before: this very ban, or one that was given or lifted since, has covered it.
   if (present && (present.spentUntil ?? 0) >= offence.at) return undefined;
@@ -64,7 +64,7 @@ export function banByOperator(
   { now, id }: Change,
 ): Ban | undefined {
   const seconds = order.seconds === undefined ? order.jail.bantime : order.seconds;
-  const until = seconds === null ? null : now + seconds * 1000;
+  const until = endOf(now, seconds);
   const isBanned = present !== undefined && isInForce(present, now);
   if (isBanned && !order.replace && !isLonger(until, present.until)) return undefined;
   return {
@@ -98,7 +98,7 @@ export function liftBan(
     changedAt: now,
     reason,
     by,
-    immuneUntil: now + immunity * 1000,
+    immuneUntil: endOf(now, immunity) ?? LAST_INSTANT,
   };
 }
 
@@ -113,6 +113,16 @@ export function isOver(ban: Ban, now: number, longestFindtime: number): boolean 
   if (ban.state === "active") return false;
   const rest = Math.max(ban.changedAt, ban.immuneUntil ?? 0);
   return rest + 2 * longestFindtime * 1000 < now;
+}
+
+/** ISO 8601 has four digits for a year: who reads a later instant refuses the whole message. */
+const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** What would end after that never ends. */
+function endOf(start: number, seconds: number | null): number | null {
+  if (seconds === null) return null;
+  const end = start + seconds * 1000;
+  return end > LAST_INSTANT ? null : end;
 }
 
 function isLonger(until: number | null, than: number | null): boolean {

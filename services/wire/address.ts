@@ -29,6 +29,7 @@ export function parseAddress(text: string): Address | undefined {
  * "192.0.2.7/24" is "192.0.2.0/24".
  */
 export function parseNetwork(text: string): Address | undefined {
+  if (isIPv4(text)) return text as Address; // nearly always
   const [base = "", bits, ...rest] = text.split("/");
   const address = parseAddress(base);
   if (address === undefined || rest.length > 0) return undefined;
