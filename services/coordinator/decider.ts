@@ -9,7 +9,7 @@
  */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Log } from "../daemon/log.ts";
-import type { Address } from "../wire/address.ts";
+import { isNetwork, type Address } from "../wire/address.ts";
 import { spentUntil, type Ban } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
 import { decodeFailureBatch, type FailureBatch } from "../wire/failure.ts";
@@ -68,19 +68,25 @@ export function createDecider(options: DeciderOptions): Decider {
   const seen = createSeen(now);
   const due = new Map<string, Due>();
   const writing = new Set<string>();
+  /** When which host was last complained of. */
   const complained = new Map<string, number>();
   let failures = 0;
   let undecodable = 0;
 
   function decodeOrComplain(message: Pick<JsMsg, "subject" | "data">): FailureBatch | undefined {
     try {
-      return decodeFailureBatch(message.data, message.subject);
+      const batch = decodeFailureBatch(message.data, message.subject);
+      // The wire's addresses may be networks; nobody fails to log in from all of one.
+      if (!batch.failures.some(({ address }) => isNetwork(address))) return batch;
+      throw new WireError(`${message.subject}: expected failures of addresses, got a network's`);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       undecodable += 1;
-      const last = complained.get(message.subject) ?? -Infinity;
+      // Credentials let a host name any jail, but no other host.
+      const sender = message.subject.split(".").at(-1) ?? "";
+      const last = complained.get(sender) ?? -Infinity;
       if (now() - last >= COMPLAIN_EVERY_MS) {
-        complained.set(message.subject, now());
+        complained.set(sender, now());
         log.warn({ subject: message.subject, reason: error.message }, "failures cannot be decoded");
       }
       return undefined;
@@ -164,8 +170,8 @@ export function createDecider(options: DeciderOptions): Decider {
     sweep() {
       for (const { windows } of jails.values()) windows.sweep(now());
       seen.sweep(now() - 4 * longestFindtimeMs);
-      for (const [subject, at] of complained) {
-        if (now() - at >= COMPLAIN_EVERY_MS) complained.delete(subject);
+      for (const [sender, at] of complained) {
+        if (now() - at >= COMPLAIN_EVERY_MS) complained.delete(sender);
       }
       submitDue();
     },
