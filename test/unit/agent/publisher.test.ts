@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createPublisher, type ReadLines } from "../../../services/agent/publisher.ts";
+import { createSeen } from "../../../services/coordinator/seen.ts";
+import { parseAddress } from "../../../services/wire/address.ts";
+import { decodeFailureBatch, type FailureBatch } from "../../../services/wire/failure.ts";
+import { eventually } from "../../harness/eventually.ts";
+
+const address = parseAddress("198.51.100.7")!;
+
+/** Lines of which each is 100 bytes long and a failure. */
+function lines(first: number, count: number, epoch = "e1"): ReadLines {
+  const failures = Array.from({ length: count }, (_, index) => {
+    const position = (first + index + 1) * 100;
+    return { position, address, at: 0, attempts: 1, form: "test" };
+  });
+  const [from, to] = [first * 100, (first + count) * 100];
+  return { source: "mail", jail: "dovecot", epoch, from, to, failures };
+}
+
+/** A server that answers when it is told to. */
+function setUp() {
+  const arrived: FailureBatch[] = [];
+  const answers: ((error?: Error) => void)[] = [];
+  const publisher = createPublisher({
+    host: "mx1",
+    publish: (subject, bytes) =>
+      new Promise((resolve, reject) => {
+        arrived.push(decodeFailureBatch(bytes, subject));
+        answers.push((error) => (error ? reject(error) : resolve(undefined)));
+      }),
+    onProgress: () => {},
+    onTrouble: () => {},
+  });
+  const answer = async (error?: Error) => {
+    await eventually("something was sent", () => answers.length > 0);
+    answers.shift()?.(error);
+    await new Promise(setImmediate);
+  };
+  const sizes = () => arrived.map(({ failures }) => failures.length);
+  return { publisher, arrived, answers, answer, sizes };
+}
+
+test("a failure goes out at once, and what comes meanwhile is the next batch", async () => {
+  const { publisher, answer, sizes, arrived } = setUp();
+  void publisher.add(lines(0, 1));
+  assert.deepEqual(sizes(), [1]);
+  void publisher.add(lines(1, 1));
+  void publisher.add(lines(2, 5));
+  assert.deepEqual(sizes(), [1]);
+  await answer();
+  assert.deepEqual(sizes(), [1, 6]);
+  assert.equal(publisher.acknowledged("mail"), 100);
+  await answer();
+  assert.equal(publisher.acknowledged("mail"), 700);
+  assert.deepEqual(
+    arrived.map(({ from, to }) => [from, to]),
+    [
+      [0, 100],
+      [100, 700],
+    ],
+  );
+});
+
+test("a batch without an answer is sent again until there is one, before anything else", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(lines(0, 2));
+  void publisher.add(lines(2, 1));
+  await answer(new Error("timeout"));
+  await answer(new Error("timeout"));
+  assert.equal(publisher.acknowledged("mail"), 0);
+  await answer();
+  await answer();
+  assert.deepEqual(
+    arrived.map(({ to }) => to),
+    [200, 200, 200, 300],
+  );
+  const seen = createSeen(() => 0);
+  assert.equal(arrived.flatMap((batch) => seen.take(batch)).length, 3);
+});
+
+test("lines without a failure need no message, and are as good as acknowledged", () => {
+  const { publisher, arrived } = setUp();
+  void publisher.add({ ...lines(0, 0), to: 5_000 });
+  assert.equal(arrived.length, 0);
+  assert.equal(publisher.acknowledged("mail"), 5_000);
+});
+
+test("a reader waits while too much is not acknowledged", async () => {
+  const { publisher, answer, sizes } = setUp();
+  assert.equal(publisher.add(lines(0, 9_999)), undefined);
+  const wait = publisher.add(lines(9_999, 2_000));
+  assert.ok(wait);
+  let isOver = false;
+  void wait.then(() => (isOver = true));
+  await answer();
+  assert.equal(isOver, false);
+  for (let round = 0; round < 8; round += 1) await answer();
+  assert.equal(isOver, true);
+  assert.ok(sizes().every((size) => size <= 1_000));
+});
+
+test("every batch is of one epoch, and none claims positions of another", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(lines(40, 1, "e1"));
+  void publisher.add(lines(41, 2, "e1"));
+  void publisher.add(lines(0, 3, "e2"));
+  for (let round = 0; round < 3; round += 1) await answer();
+  assert.deepEqual(
+    arrived.map(({ epoch, from, to }) => [epoch, from, to]),
+    [
+      ["e1", 4000, 4100],
+      ["e1", 4100, 4300],
+      ["e2", 0, 300],
+    ],
+  );
+  assert.equal(publisher.acknowledged("mail"), 300);
+});
