@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
+import { pino } from "pino";
 import { createDecider, type Decider } from "../../../services/coordinator/decider.ts";
 import { createAllowlist } from "../../../services/coordinator/allowlist.ts";
 import { liftBan } from "../../../services/coordinator/policy.ts";
-import { createLog } from "../../../services/daemon/log.ts";
 import { parseNetwork, type Address } from "../../../services/wire/address.ts";
 import type { Ban } from "../../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../../services/wire/failure.ts";
@@ -11,7 +12,8 @@ import type { Jail } from "../../../services/wire/settings.ts";
 import { failureSubject } from "../../../services/wire/subjects.ts";
 
 const START = Date.UTC(2026, 10, 24);
-const A = parseNetwork("198.51.100.7")!;
+const network = (text: string): Address => parseNetwork(text)!;
+const A = network("198.51.100.7");
 const JAIL: Jail = {
   v: 1,
   name: "dovecot",
@@ -28,8 +30,13 @@ interface Message {
 }
 
 /** One failure as an agent sends it; `at` in seconds after START. */
-function failure(host: string, at: number, address: Address = A, storedAt = at): Message {
-  const position = Math.round(at * 1000) + 1;
+function failure(
+  host: string,
+  at: number,
+  address: Address = A,
+  storedAt = at,
+  position = Math.round(at * 1000) + 1,
+): Message {
   const each = { position, address, at: START + at * 1000, attempts: 1, form: "test" };
   const batch = { v: 1, host, jail: "dovecot", source: "mail", epoch: "e" } as const;
   return {
@@ -42,19 +49,23 @@ function failure(host: string, at: number, address: Address = A, storedAt = at):
 /** A decider with a bucket in memory; `bucket` outlives it, as NATS does. */
 function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
   const clock = { now: START };
+  const lease = { isHeld: isHolder };
+  const nats = { isAway: false };
   const written: Ban[] = [];
+  const lines: string[] = [];
   const allowlist = createAllowlist();
   const later: { decider?: Decider } = {};
   const decider = createDecider({
     jails: [JAIL],
     allowlist,
-    isHolder: () => isHolder,
+    isHolder: () => lease.isHeld,
     now: () => clock.now,
     newId: () => crypto.randomUUID(),
-    log: createLog("test", "silent"),
+    log: pino({ base: null }, { write: (line) => void lines.push(line) }),
     bans: {
       get: (_jail, address) => bucket.get(address),
       change(_jail, address, step) {
+        if (nats.isAway) return Promise.reject(new Error("no responders"));
         const ban = step(bucket.get(address));
         if (!ban) return Promise.resolve(undefined);
         bucket.set(address, ban);
@@ -73,7 +84,7 @@ function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
     }
     await new Promise(setImmediate);
   };
-  return { decider, tell, written, bucket, allowlist, clock };
+  return { decider, tell, written, lines, bucket, allowlist, clock, lease, nats };
 }
 
 const ATTACK = ["mx1", "mx2", "mx3", "mx1", "mx2"].map((host, index) => failure(host, index));
@@ -81,7 +92,7 @@ const ATTACK = ["mx1", "mx2", "mx3", "mx1", "mx2"].map((host, index) => failure(
 test("an attacker below maxretry on every host is banned, with what each host saw", async () => {
   const { tell, written } = setUp();
   await tell(ATTACK.slice(0, 4));
-  assert.deepEqual(written, []);
+  assert.equal(written.length, 0);
   await tell(ATTACK.slice(4));
   assert.equal(written.length, 1);
   const [ban] = written;
@@ -113,15 +124,89 @@ test("a fold that begins in the middle of a count goes on with it", async () => 
 test("a batch that is sent again counts once", async () => {
   const { tell, written, decider } = setUp();
   for (const message of ATTACK.slice(0, 4)) await tell([message, message, message]);
-  assert.deepEqual(written, []);
+  assert.equal(written.length, 0);
   assert.equal(decider.counters.failures, 4);
 });
 
 test("who does not hold the lease writes nothing, and all that is due when it gets it", async () => {
+  const { tell, written, decider, lease } = setUp(new Map(), false);
+  await tell(ATTACK);
+  assert.equal(written.length, 0);
+  assert.equal(decider.counters.due(), 1);
+  lease.isHeld = true;
+  decider.submitDue();
+  await tell([]);
+  assert.equal(written.length, 1);
+  assert.equal(decider.counters.due(), 0);
+});
+
+test("who gets the lease does not write what was written before", async () => {
   const waiting = setUp(new Map(), false);
   await waiting.tell(ATTACK);
+  const first = setUp();
+  await first.tell(ATTACK);
+  waiting.decider.observe(first.written[0]!);
+  assert.equal(waiting.decider.counters.due(), 0);
+  waiting.lease.isHeld = true;
+  waiting.decider.submitDue();
+  await waiting.tell([]);
   assert.deepEqual(waiting.written, []);
-  assert.equal(waiting.decider.counters.due(), 1);
+});
+
+test("a ban that cannot be written now is kept, and written with the next sweep", async () => {
+  const { tell, written, decider, lines, nats } = setUp();
+  nats.isAway = true;
+  await tell(ATTACK);
+  assert.match(lines.join(""), /no responders.*ban cannot be written, keeps trying/);
+  assert.equal(decider.counters.due(), 1);
+  nats.isAway = false;
+  decider.sweep();
+  await tell([]);
+  assert.equal(written.length, 1);
+  assert.equal(decider.counters.due(), 0);
+});
+
+/** What two who decide on the same messages must have in common. */
+function decisions(bucket: ReadonlyMap<string, Ban>) {
+  return [...bucket.values()]
+    .map(({ address, until, spentUntil, offence, evidence }) => {
+      const hosts = evidence.map(({ host, failures }) => `${host} ${failures}`).sort();
+      return { address, until, spentUntil, offence, hosts };
+    })
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+test("whatever hosts tell, and however late: folding it again makes the same bans", async () => {
+  const step = fc.record({
+    host: fc.constantFrom("mx1", "mx2", "mx3"),
+    address: fc.constantFrom("198.51.100.7", "198.51.100.8", "2001:db8::7"),
+    passes: fc.oneof(fc.constant(0), fc.nat({ max: 30 }), fc.nat({ max: 200 })),
+    late: fc.oneof(fc.constant(0), fc.nat({ max: 300 })),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+      let storedAt = 300;
+      const messages = steps.flatMap(({ host, address, passes, late }) => {
+        storedAt += passes + 0.001; // positions are made of it, and lines have one each
+        // So that no ban is over meanwhile; that would be its address's second offence.
+        if (storedAt > 1_400) return [];
+        const position = Math.round(storedAt * 1000);
+        return [failure(host, storedAt - late, network(address), storedAt, position)];
+      });
+      const live = setUp();
+      await live.tell(messages);
+
+      const beside = setUp(new Map(live.bucket));
+      await beside.tell(messages);
+      assert.deepEqual(beside.written, []);
+
+      const anew = setUp();
+      anew.clock.now = live.clock.now;
+      await anew.tell(messages);
+      assert.deepEqual(decisions(anew.bucket), decisions(live.bucket));
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test("an unban holds against the failures that brought the ban, and those of its immunity", async () => {
@@ -149,7 +234,7 @@ test("an address that is allowed, alone or in a network, is not banned", async (
     const allowed = { v: 1, comment: "", addedAt: START, by: "test", origin: "operator" } as const;
     allowlist.set({ ...allowed, address: parseNetwork(entry)! });
     await tell(ATTACK);
-    assert.deepEqual(written, []);
+    assert.equal(written.length, 0);
   }
 });
 
@@ -165,7 +250,7 @@ test("failures whose ban would be over by now ban nobody", async () => {
   clock.now = START + 5_000_000;
   for (const message of ATTACK) decider.take(message);
   await new Promise(setImmediate);
-  assert.deepEqual(written, []);
+  assert.equal(written.length, 0);
 });
 
 test("what cannot be decoded is counted, and hides nothing", async () => {
@@ -177,4 +262,44 @@ test("what cannot be decoded is counted, and hides nothing", async () => {
   assert.equal(decider.counters.undecodable, 4);
   await tell(ATTACK);
   assert.equal(written.length, 1);
+});
+
+test("failures of a jail that is not configured are nobody's", () => {
+  const { decider, written } = setUp();
+  const { counters } = decider;
+  const [first] = ATTACK;
+  const batch = { host: "mx1", source: "mail", epoch: "e", from: 0, to: 1 };
+  const each = { position: 1, address: A, at: START, attempts: 9, form: "test" };
+  const data = encodeFailureBatch({ v: 1, jail: "sshd", ...batch, failures: [each] });
+  decider.take({ ...first!, subject: failureSubject("sshd", "mx1"), data });
+  assert.deepEqual([written, counters.failures, counters.undecodable], [[], 0, 0]);
+});
+
+test("a host is complained of once a minute, whatever it sends and whatever jail it names", async () => {
+  const { tell, decider, lines, clock } = setUp();
+  const garbage = (jail: string, host: string): Message => {
+    return { subject: failureSubject(jail, host), data: Buffer.from("{"), timestampNanos: 0n };
+  };
+  await tell([garbage("dovecot", "mx1"), garbage("dovecot", "mx1"), garbage("sshd", "mx1")]);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? "", /fleetban\.failures\.dovecot\.mx1.*failures cannot be decoded/);
+  await tell([garbage("dovecot", "mx2")]);
+  assert.equal(lines.length, 2);
+  clock.now += 59_999;
+  await tell([garbage("dovecot", "mx1")]);
+  assert.equal(lines.length, 2);
+  clock.now += 1;
+  decider.sweep();
+  await tell([garbage("dovecot", "mx1")]);
+  assert.equal(lines.length, 3);
+  assert.equal(decider.counters.undecodable, 6);
+});
+
+test("no host bans a whole network: failures come from addresses", async () => {
+  const { tell, decider, written } = setUp();
+  for (const text of ["0.0.0.0/1", "203.0.113.0/31", "::/0"]) {
+    await tell([1, 2, 3, 4, 5].map((at) => failure("mx1", at, network(text))));
+  }
+  assert.equal(written.length, 0);
+  assert.equal(decider.counters.undecodable, 15);
 });
