@@ -22,7 +22,11 @@ test("this host's own addresses are never banned", () => {
 
 test("the NATS server is never banned, however it is named", async () => {
   const neverBan = createNeverBan([]);
-  await neverBan.refresh(["203.0.113.10:4222", "[2001:db8::10]:4222", "nats://u:p@203.0.113.11:4222"]);
+  await neverBan.refresh([
+    "203.0.113.10:4222",
+    "[2001:db8::10]:4222",
+    "nats://u:p@203.0.113.11:4222",
+  ]);
   for (const text of ["203.0.113.10", "2001:db8::10", "203.0.113.11", "203.0.113.0/24"]) {
     assert.match(neverBan.reason(network(text)) ?? "", /NATS server/, text);
   }
