@@ -87,7 +87,7 @@ FLEETBAN_HOME, .fleetban in this folder or one above it (npm start writes it),
 ("bans", "hosts", "allowed", "failures"), instants in ISO 8601, "stale" why the
 answer may be old or null, "next" not null if there is more than --limit.
 
-Exit codes: 0 done; 1 no such thing, or it may not be done; 64 wrong usage; 66 a
-file cannot be read; 69 NATS or the coordinator does not answer, or --wait was in vain;
-77 NATS refuses the login; 78 client.yaml is wrong.
+Exit codes: 0 done; 1 no such thing, or it may not be done; 64 wrong usage;
+66 a file cannot be read; 69 NATS or the coordinator does not answer, or --wait
+was in vain; 77 NATS refuses the login; 78 client.yaml is wrong.
 `;
