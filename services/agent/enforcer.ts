@@ -17,13 +17,14 @@ import { BANS_BUCKET } from "../wire/subjects.ts";
 import type { Firewall, TimedBan } from "./firewall/firewall.ts";
 import type { FleetSettings } from "./fleet-settings.ts";
 import type { NeverBan } from "./never-ban.ts";
+import { createRefusals, type Refusal } from "./refusals.ts";
 
 export interface EnforcerState {
   revision: number;
   bansCreated: string | null;
   bansInForce: number;
   repairs: number;
-  refused: { address: Address; reason: string }[];
+  refused: Refusal[];
 }
 
 export interface Enforcer {
@@ -50,7 +51,6 @@ export interface EnforcerOptions {
   onFailed: (error: unknown) => void;
 }
 
-const REFUSED_KEPT = 20;
 /** The kernel cannot hold longer timeouts than 24 days: they are renewed long before. */
 const RENEW_EVERY_MS = 86_400_000;
 /** A smaller difference to the server's clock is the network's delay. */
@@ -59,7 +59,7 @@ const CLOCK_SLACK_MS = 1_000;
 export function createEnforcer(options: EnforcerOptions): Enforcer {
   const { firewall, settings, neverBan, now, log, onApplied, onFailed } = options;
   const bans = new Map<string, Ban>();
-  const refused = new Map<Address, string>();
+  const refused = createRefusals(log);
   let created: string | null = null;
   /** The newest revision that was read, and the newest that is in the kernel. */
   let read = 0;
@@ -96,25 +96,16 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     return allowed && `is allowlisted (${allowed.address})`;
   }
 
-  function refuse(address: Address, reason: string): void {
-    if (refused.get(address) === reason) return;
-    log.warn({ address, reason }, "not banned here");
-    refused.delete(address);
-    refused.set(address, reason);
-    const [oldest] = refused.keys();
-    if (refused.size > REFUSED_KEPT && oldest !== undefined) refused.delete(oldest);
-  }
-
   /** The ban as the kernel is to have it; undefined: not at all. */
   function timed(ban: Ban | undefined): TimedBan | undefined {
     const serverNow = now() + clockAhead;
     if (!ban || !isInForce(ban, serverNow)) return undefined;
     const reason = reasonAgainst(ban);
     if (reason !== undefined) {
-      refuse(ban.address, reason);
+      refused.note(ban.address, reason);
       return undefined;
     }
-    refused.delete(ban.address);
+    refused.forget(ban.address);
     const { jail, address, until } = ban;
     return { jail, address, seconds: until === null ? undefined : (until - serverNow) / 1000 };
   }
@@ -128,7 +119,9 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       wanted.push(each);
       held.add(key);
     }
-    for (const { address, reason } of await firewall.replace(wanted)) refuse(address, reason);
+    for (const { address, reason } of await firewall.replace(wanted)) {
+      refused.note(address, reason);
+    }
     inForce = held.size;
   }
 
@@ -165,7 +158,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     }
     if (removing.length > 0) await firewall.unban(removing);
     if (adding.length > 0) {
-      for (const { address, reason } of await firewall.ban(adding)) refuse(address, reason);
+      for (const { address, reason } of await firewall.ban(adding)) refused.note(address, reason);
     }
   }
 
@@ -289,7 +282,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       bansCreated: created,
       bansInForce: inForce,
       repairs,
-      refused: [...refused].map(([address, reason]) => ({ address, reason })),
+      refused: refused.list(),
     }),
 
     async stop() {
