@@ -4,32 +4,39 @@
  */
 import type { PrismaClient } from "../../../prisma/client/client.ts";
 import type { Ban } from "../../wire/ban.ts";
-import type { FailureBatch } from "../../wire/failure.ts";
+import type { Failure, FailureBatch } from "../../wire/failure.ts";
 
 export async function insertFailures(
   prisma: PrismaClient,
   batches: readonly FailureBatch[],
 ): Promise<void> {
-  const rows = batches.flatMap((batch) => batch.failures.map((failure) => ({ batch, failure })));
+  const rows = batches.flatMap(({ failures }, index) =>
+    failures.map((failure) => ({ failure, batch: index + 1 })),
+  );
   if (rows.length === 0) return;
-  const column = <T>(value: (row: (typeof rows)[number]) => T) => rows.map(value);
+  const column = <T>(value: (failure: Failure) => T) => rows.map(({ failure }) => value(failure));
   await prisma.$executeRaw`
     INSERT INTO failure
       (host, jail, source, epoch, position, address, at, attempts, "user", service, session, form)
-    SELECT * FROM unnest(
-      ${column(({ batch }) => batch.host)}::text[],
-      ${column(({ batch }) => batch.jail)}::text[],
-      ${column(({ batch }) => batch.source)}::text[],
-      ${column(({ batch }) => batch.epoch)}::text[],
-      ${column(({ failure }) => failure.position)}::bigint[],
-      ${column(({ failure }) => failure.address)}::inet[],
-      ${column(({ failure }) => new Date(failure.at).toISOString())}::timestamptz[],
-      ${column(({ failure }) => failure.attempts)}::int[],
-      ${column(({ failure }) => storable(failure.user))}::text[],
-      ${column(({ failure }) => storable(failure.service))}::text[],
-      ${column(({ failure }) => storable(failure.session))}::text[],
-      ${column(({ failure }) => storable(failure.form))}::text[]
-    )
+    SELECT
+      host, jail, source, epoch, position, address, at, attempts, "user", service, session, form
+    FROM unnest(
+      ${rows.map(({ batch }) => batch)}::int[],
+      ${column(({ position }) => position)}::bigint[],
+      ${column(({ address }) => address)}::inet[],
+      ${column(({ at }) => new Date(at).toISOString())}::timestamptz[],
+      ${column(({ attempts }) => attempts)}::int[],
+      ${column(({ user }) => storable(user))}::text[],
+      ${column(({ service }) => storable(service))}::text[],
+      ${column(({ session }) => storable(session))}::text[],
+      ${column(({ form }) => storable(form))}::text[]
+    ) AS failure (batch, position, address, at, attempts, "user", service, session, form)
+    JOIN unnest(
+      ${batches.map(({ host }) => host)}::text[],
+      ${batches.map(({ jail }) => jail)}::text[],
+      ${batches.map(({ source }) => source)}::text[],
+      ${batches.map(({ epoch }) => epoch)}::text[]
+    ) WITH ORDINALITY AS batch (host, jail, source, epoch, batch) USING (batch)
     ON CONFLICT DO NOTHING`;
 }
 

@@ -40,6 +40,12 @@ export interface Recorder {
   stop(): Promise<void>;
 }
 
+interface Decoded<T> {
+  message: JsMsg;
+  /** undefined: there is nothing to record. */
+  value: T | undefined;
+}
+
 const AT_ONCE = 500;
 const ACK_WAIT_SECONDS = 5;
 const RETRY_MS = 500;
@@ -83,8 +89,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     }
   }
 
-  async function commit(batch: readonly JsMsg[]): Promise<void> {
-    const values = batch.flatMap((message) => decodeOrEnd(message) ?? []);
+  async function commit(batch: readonly Decoded<T>[]): Promise<void> {
+    const values = batch.flatMap(({ value }) => value ?? []);
     for (;;) {
       try {
         await record(values);
@@ -95,19 +101,19 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
         await pause(RETRY_MS);
       }
     }
-    for (const message of batch) message.ack();
+    for (const { message } of batch) message.ack();
   }
 
   /** Records what comes; whatever comes while a batch is being written is the next batch. */
   async function consume(): Promise<void> {
     const opened = await open();
     messages = opened;
-    let waiting: JsMsg[] = [];
-    let batch: JsMsg[] = [];
+    let waiting: Decoded<T>[] = [];
+    let batch: Decoded<T>[] = [];
     // While PostgreSQL is away: they are still being worked on, and need not be delivered again.
     const holding = setInterval(
       () => {
-        for (const message of [...batch, ...waiting]) message.working();
+        for (const { message } of [...batch, ...waiting]) message.working();
       },
       (ACK_WAIT_SECONDS * 1000) / 3,
     );
@@ -115,7 +121,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     const reader = { isOver: false };
     const reading = (async () => {
       for await (const message of opened) {
-        waiting.push(message);
+        // Here and not when it is written: PostgreSQL works meanwhile.
+        waiting.push({ message, value: decodeOrEnd(message) });
         wake();
       }
     })().finally(() => {
