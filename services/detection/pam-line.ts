@@ -5,8 +5,10 @@
  *   pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob
  *     rhost=192.0.2.55  user=bob
  *
- * The user name is not cleaned and stands on both sides of the address. It is the
- * same on both sides, which tells where it ends.
+ * The user name is not cleaned and stands on both sides of the address, or, where the user
+ * is unknown to PAM, only before it. A name that holds ` rhost=` can make a line that is right
+ * in both ways, with another address in each: then nobody is counted by it, and Dovecot's own
+ * line at the connection's end tells.
  */
 import { parseAddress, type Address } from "../wire/address.ts";
 import { emptyReading, type Reading } from "./reading.ts";
@@ -39,6 +41,7 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   return reading;
 }
 
+/** undefined: there is none, or one cannot tell which. */
 function readAddress(body: string): { user: string; address: Address } | undefined {
   const start = body.indexOf(" ruser=");
   if (start < 0) return undefined;
@@ -53,7 +56,9 @@ function readAddress(body: string): { user: string; address: Address } | undefin
     const isWhole = rest === "" && body.slice(end).trim() === "";
     if (!isWhole && !isSameUser(body, end, user)) continue;
     const address = parseAddress(body.slice(from, end));
-    if (address !== undefined) found = { user, address };
+    if (address === undefined) continue;
+    if (found && found.address !== address) return undefined;
+    found = { user, address };
   }
   return found;
 }
