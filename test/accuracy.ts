@@ -10,7 +10,7 @@ if (!CAPTURES) {
   process.stdout.write("accuracy: skipped, the captures of real Dovecot runs are not here\n");
   process.exit(0);
 }
-const rows = measureAccuracy(CAPTURES);
+const rows = measureAccuracy(CAPTURES, { withPeer: true });
 const line = (cells: (string | number)[]) =>
   `${String(cells[0]).padEnd(38)}${cells
     .slice(1)

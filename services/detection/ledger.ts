@@ -37,6 +37,8 @@ export interface Credit {
   user: string;
   /** What counted it: a PAM module, or another passdb. */
   by: "pam" | "other";
+  /** A line of a session has counted it: no other session's end tells of it. */
+  isOfSession: boolean;
   /** Sources that have told of it by such a line. */
   sources: string[];
 }
@@ -133,7 +135,7 @@ export function createLedger(options: LedgerOptions): Ledger {
         open.splice(early, 1);
         continue;
       }
-      open.push({ at, user, by: "pam", sources: [source] });
+      open.push({ at, user, by: "pam", isOfSession: false, sources: [source] });
       added += 1;
     }
     return added;
@@ -159,12 +161,14 @@ export function createLedger(options: LedgerOptions): Ledger {
         credit.at <= at + SLACK_MS &&
         at - credit.at <= PAM_BEFORE_MS;
       if (useCredit(address, user, fits)) {
-        if (name === undefined) creditsOf(address).push({ at, user, by: "other", sources: [] });
+        if (name === undefined)
+          creditsOf(address).push({ at, user, by: "other", isOfSession: false, sources: [] });
         return 0;
       }
     }
     // PAM may be the next passdb to be asked, or its line may be read later from another source.
-    creditsOf(address).push({ at, user, by: "other", sources: [`${source}/auth`] });
+    const isOfSession = name !== undefined;
+    creditsOf(address).push({ at, user, by: "other", isOfSession, sources: [`${source}/auth`] });
     return 1;
   }
 
@@ -190,7 +194,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     for (let own = 0; own < before; own += 1) {
       useCredit(address, user, (credit) => credit.by === "other" && inConnection(credit));
     }
-    while (missing > 0 && useCredit(address, user, inConnection)) missing -= 1;
+    const isOpen = (credit: Credit) => inConnection(credit) && !credit.isOfSession;
+    while (missing > 0 && useCredit(address, user, isOpen)) missing -= 1;
     if (session) session.counted = Math.max(session.counted, attempts);
     return missing;
   }

@@ -5,10 +5,10 @@
  *   pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob
  *     rhost=192.0.2.55  user=bob
  *
- * The user name is not cleaned and stands on both sides of the address, or, where the user
- * is unknown to PAM, only before it. A name that holds ` rhost=` can make a line that is right
- * in both ways, with another address in each: then nobody is counted by it, and Dovecot's own
- * line at the connection's end tells.
+ * The user name is not cleaned and stands before the address and, where PAM knows the user,
+ * behind it. A name that holds ` rhost=` can make a line that reads well with another address,
+ * all the more where the log cuts it: nobody is counted by such a line, and Dovecot's own
+ * at the connection's end tells.
  */
 import { parseAddress, type Address } from "../wire/address.ts";
 import { emptyReading, type Reading } from "./reading.ts";
@@ -41,34 +41,13 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   return reading;
 }
 
-/** undefined: there is none, or one cannot tell which. */
+/** undefined: there is none, or one cannot tell which it is. */
 function readAddress(body: string): { user: string; address: Address } | undefined {
   const start = body.indexOf(" ruser=");
-  if (start < 0) return undefined;
-  let found: { user: string; address: Address } | undefined;
-  for (let at = body.indexOf(" rhost=", start); at >= 0; at = body.indexOf(" rhost=", at + 1)) {
-    const user = body.slice(start + 7, at);
-    const from = at + 7;
-    const space = body.indexOf(" ", from);
-    const end = space < 0 ? body.length : space;
-    if (end - from > 64) continue;
-    const rest = body.slice(end, end + 8).trimStart();
-    const isWhole = rest === "" && body.slice(end).trim() === "";
-    if (!isWhole && !isSameUser(body, end, user)) continue;
-    const address = parseAddress(body.slice(from, end));
-    if (address === undefined) continue;
-    if (found && found.address !== address) return undefined;
-    found = { user, address };
-  }
-  return found;
-}
-
-/** `  user=bob` (pam_unix) or ` user=bob` (pam_sss) up to the end. */
-function isSameUser(body: string, from: number, user: string): boolean {
-  return [" user=", "  user="].some(
-    (mark) =>
-      body.length - from === mark.length + user.length &&
-      body.startsWith(mark, from) &&
-      body.endsWith(user),
-  );
+  const at = start < 0 ? -1 : body.indexOf(" rhost=", start);
+  if (at < 0 || body.includes(" rhost=", at + 1)) return undefined;
+  const from = at + 7;
+  const space = body.indexOf(" ", from);
+  const address = parseAddress(body.slice(from, space < 0 ? body.length : space));
+  return address === undefined ? undefined : { user: body.slice(start + 7, at), address };
 }

@@ -48,7 +48,7 @@ function expectedOf({ action, attempts, file }: Action): number | null {
   return attempts;
 }
 
-export function measureAccuracy(folder: string): Accuracy[] {
+export function measureAccuracy(folder: string, { withPeer }: { withPeer: boolean }): Accuracy[] {
   const actions = readFileSync(resolve(folder, "expected.jsonl"), "utf8")
     .split("\n")
     .filter(Boolean)
@@ -56,7 +56,8 @@ export function measureAccuracy(folder: string): Accuracy[] {
   const files = [...new Set(actions.map(({ file }) => file))];
   return files.map((file) => {
     const own = actions.filter((action) => action.file === file);
-    return measureFile(folder, file, own);
+    const fail2ban = withPeer ? countWithFail2ban(resolve(folder, file)) : undefined;
+    return { ...measureFile(folder, file, own), fail2ban };
   });
 }
 
@@ -73,7 +74,7 @@ function measureFile(folder: string, file: string, actions: readonly Action[]): 
     expected: 0,
     counted: 0,
     strangers: 0,
-    fail2ban: countWithFail2ban(resolve(folder, file)),
+    fail2ban: undefined,
     misses: [],
   };
   for (const action of actions) {
