@@ -53,13 +53,9 @@ function ownAddresses(): Address[] {
     .flatMap(({ address }) => parseAddress(address) ?? []);
 }
 
-/** "nats.example.org:4222" or "[2001:db8::1]:4222". */
+/** "nats.example.org:4222" or "[2001:db8::1]:4222", or a whole URL. */
 async function addressesOf(server: string): Promise<Address[]> {
-  const host = server
-    .replace(/^\w+:\/\//, "")
-    .replace(/^[^@/]*@/, "")
-    .replace(/:\d+$/, "")
-    .replace(/^\[|\]$/g, "");
+  const host = hostOf(server.trim());
   if (isIP(host)) return [parseAddress(host) ?? []].flat();
   try {
     const found = await lookup(host, { all: true });
@@ -67,4 +63,10 @@ async function addressesOf(server: string): Promise<Address[]> {
   } catch {
     return []; // no name service now
   }
+}
+
+function hostOf(server: string): string {
+  if (isIP(server)) return server;
+  const url = server.includes("://") ? server : `nats://${server}`;
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, "") : server;
 }

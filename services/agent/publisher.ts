@@ -41,8 +41,11 @@ export interface PublisherOptions {
   onTrouble: (reason: string) => void;
 }
 
-/** Failures in one batch; with the longest names that is some 500 kB. */
-const BATCH = 1_000;
+/**
+ * Failures in one batch. With the longest names, every character of them escaped in JSON, one
+ * takes 2,400 bytes: no attacker makes a batch of more than MAX_MESSAGE_BYTES, which nobody reads.
+ */
+const BATCH = 400;
 /** From so many on, reading waits. */
 const BACKLOG = 10_000;
 const RETRY_MS = { first: 100, longest: 2_000 };
