@@ -33,6 +33,27 @@ test("the NATS server is never banned, however it is named", async () => {
   assert.equal(neverBan.reason(network("203.0.113.12")), undefined);
 });
 
+test("every server of a list is found, with spaces, without a port, and with a path", async () => {
+  const neverBan = createNeverBan([]);
+  await neverBan.refresh([
+    ...["nats://203.0.113.10", " nats://203.0.113.11:4222", "tls://203.0.113.12:4222/"],
+    ...["nats://[2001:db8::13]", "2001:db8::14", "nats://u:p%40w@203.0.113.15:4222", "localhost"],
+  ]);
+  for (const text of ["10", "11", "12", "15"].map((last) => `203.0.113.${last}`)) {
+    assert.match(neverBan.reason(network(text)) ?? "", /NATS server/, text);
+  }
+  for (const text of ["2001:db8::13", "2001:db8::14"]) {
+    assert.match(neverBan.reason(network(text)) ?? "", /NATS server/, text);
+  }
+});
+
+test("an IPv4-mapped address is the IPv4 address that it stands for", () => {
+  const { reason } = createNeverBan([network("::ffff:198.51.100.0/120")]);
+  assert.match(reason(network("198.51.100.7")) ?? "", /ignoreip/);
+  assert.match(reason(network("::ffff:198.51.100.7")) ?? "", /ignoreip/);
+  assert.equal(reason(network("2001:db8::7")), undefined);
+});
+
 test("a server whose name cannot be looked up now keeps the address that it had", async () => {
   const neverBan = createNeverBan([]);
   await neverBan.refresh(["203.0.113.10:4222"]);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
+import fc from "fast-check";
 import { createPublisher, type ReadLines } from "../../../services/agent/publisher.ts";
 import { createSeen } from "../../../services/coordinator/seen.ts";
 import { parseAddress } from "../../../services/wire/address.ts";
@@ -18,6 +19,11 @@ function lines(first: number, count: number, epoch = "e1"): ReadLines {
   return { source: "mail", jail: "dovecot", epoch, from, to, failures };
 }
 
+let closeLast = () => {};
+afterEach(() => {
+  closeLast(); // one that is never answered tries for ever
+});
+
 /** A server that answers when it is told to. */
 function setUp() {
   const arrived: FailureBatch[] = [];
@@ -32,6 +38,7 @@ function setUp() {
     onProgress: () => {},
     onTrouble: () => {},
   });
+  closeLast = publisher.close;
   const answer = async (error?: Error) => {
     await eventually("something was sent", () => answers.length > 0);
     answers.shift()?.(error);
@@ -93,10 +100,11 @@ test("a reader waits while too much is not acknowledged", async () => {
   assert.ok(wait);
   let isOver = false;
   void wait.then(() => (isOver = true));
-  await answer();
-  assert.equal(isOver, false);
-  for (let round = 0; round < 8; round += 1) await answer();
-  assert.equal(isOver, true);
+  while (publisher.backlog() >= 5_000) {
+    assert.equal(isOver, false);
+    await answer();
+  }
+  await eventually("the reader goes on", () => isOver);
   assert.ok(sizes().every((size) => size <= 1_000));
 });
 
@@ -115,4 +123,74 @@ test("every batch is of one epoch, and none claims positions of another", async 
     ],
   );
   assert.equal(publisher.acknowledged("mail"), 300);
+});
+
+test("however long the names that an attacker tries, what is sent can be decoded", async () => {
+  const { publisher, arrived, answer } = setUp();
+  void publisher.add(lines(0, 1));
+  for (const [index, letter] of ["\u0001", "\ud83d", "\u6f22", '"'].entries()) {
+    const given = lines(1 + index * 1_000, 1_000);
+    const user = letter.repeat(1_000);
+    const failures = given.failures.map((each) => {
+      return { ...each, user, service: user, session: user };
+    });
+    void publisher.add({ ...given, failures });
+  }
+  for (let sent = 0; sent < 4_001; sent = arrived.flatMap((batch) => batch.failures).length) {
+    await answer(); // decodes what comes, as the coordinator does
+  }
+  assert.equal(arrived.at(-1)?.to, 400_100);
+});
+
+test("whatever is read, and however late the answers: every failure is stored, once and in order", async () => {
+  const step = fc.record({
+    failures: fc.nat({ max: 900 }),
+    silent: fc.nat({ max: 3 }),
+    answers: fc.nat({ max: 2 }),
+  });
+  const story = fc.array(step, { minLength: 1, maxLength: 10 });
+  await fc.assert(
+    fc.asyncProperty(story, fc.boolean(), async (steps, failsOnce) => {
+      const { publisher, arrived, answers, answer } = setUp();
+      const stored: FailureBatch[] = [];
+      const store = async () => {
+        await answer();
+        stored.push(arrived[arrived.length - answers.length - 1]!);
+      };
+      const positions: number[] = [];
+      let read = 0;
+      for (const { failures, silent, answers: count } of steps) {
+        const given = lines(read, failures);
+        positions.push(...given.failures.map(({ position }) => position));
+        read += failures + silent;
+        void publisher.add({ ...given, to: read * 100 });
+        for (let left = count; left > 0 && answers.length > 0; left -= 1) await store();
+      }
+      if (failsOnce && answers.length > 0) await answer(new Error("timeout"));
+      while (publisher.backlog() > 0) await store();
+      assert.equal(publisher.acknowledged("mail"), read * 100);
+      assert.deepEqual(
+        stored.flatMap(({ failures }) => failures.map(({ position }) => position)),
+        positions,
+      );
+      let end = 0;
+      for (const { from, to, failures } of stored) {
+        // Between two batches lies nothing but lines without a failure.
+        assert.ok(from >= end && to > from);
+        assert.ok(failures.every(({ position }) => position > from && position <= to));
+        end = to;
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("a publisher that is closed sends nothing again", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(lines(0, 1));
+  publisher.close();
+  await answer(new Error("connection closed"));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(arrived.length, 1);
+  assert.equal(publisher.acknowledged("mail"), 0);
 });

@@ -109,7 +109,7 @@ test("another decider that folds the same messages over the same bucket writes n
   await tell(ATTACK);
   const second = setUp(bucket);
   await second.tell(ATTACK);
-  assert.deepEqual(second.written, []);
+  assert.equal(second.written.length, 0);
 });
 
 test("a fold that begins in the middle of a count goes on with it", async () => {
@@ -150,7 +150,7 @@ test("who gets the lease does not write what was written before", async () => {
   waiting.lease.isHeld = true;
   waiting.decider.submitDue();
   await waiting.tell([]);
-  assert.deepEqual(waiting.written, []);
+  assert.equal(waiting.written.length, 0);
 });
 
 test("a ban that cannot be written now is kept, and written with the next sweep", async () => {
@@ -221,7 +221,7 @@ test("an unban holds against the failures that brought the ban, and those of its
   const again = setUp(new Map([[A, lifted]]));
   await again.tell(ATTACK);
   await again.tell([11, 12, 13, 14, 15, 16].map((at) => failure("mx3", at)));
-  assert.deepEqual(again.written, []);
+  assert.equal(again.written.length, 0);
   await again.tell([1300, 1301, 1302, 1303, 1304].map((at) => failure("mx3", at)));
   assert.equal(again.written.length, 1);
   assert.equal(again.written[0]?.offence, 2);
