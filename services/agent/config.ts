@@ -7,32 +7,53 @@ import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
 import { networkSetting } from "../daemon/network-setting.ts";
 import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";
 
-const name = (pattern: RegExp) =>
+const name = (pattern: RegExp, longest: number) =>
   z.string().regex(pattern, {
-    error: (issue) => `expected letters, digits, - and _, got ${JSON.stringify(issue.input)}`,
+    error: (issue) =>
+      `expected up to ${longest} letters, digits, - and _, got ${JSON.stringify(issue.input)}`,
   });
+
+const absolutePath = z.string().startsWith("/", {
+  error: (issue) => `expected an absolute path, got ${JSON.stringify(issue.input)}`,
+});
+
+const path = z.string().startsWith("/", {
+  error: (issue) => `expected an absolute path, got ${JSON.stringify(issue.input)}`,
+});
 
 const source = z.strictObject({
   name: name(NAME),
-  path: z.string().startsWith("/", {
-    error: (issue) => `expected an absolute path, got ${JSON.stringify(issue.input)}`,
-  }),
   jail: name(JAIL_NAME).default("dovecot"),
   startAt: z.enum(["end", "beginning"]).default("end"),
 });
-export type SourceConfig = z.output<typeof source>;
+const fileSource = source.extend({ path });
+const journalSource = source.extend({
+  unit: z.string().regex(/^[\w@.:-]{1,200}\.service$/, {
+    error: (issue) =>
+      `expected a unit such as "dovecot.service", got ${JSON.stringify(issue.input)}`,
+  }),
+  directory: path.optional(),
+});
+/** As which of the two it is meant tells which faults it has. */
+const anySource = z.record(z.string(), z.unknown()).transform((value, context) => {
+  const result = ("unit" in value ? journalSource : fileSource).safeParse(value);
+  if (result.success) return result.data;
+  context.issues.push(...result.error.issues.map((issue) => ({ ...issue, input: value })));
+  return z.NEVER;
+});
+export type SourceConfig = z.output<typeof fileSource> | z.output<typeof journalSource>;
 
 export const agentConfig = z.strictObject({
-  host: name(NAME).default(() => hostToken(hostname())),
+  host: name(NAME, 63).default(() => hostToken(hostname())),
   nats: natsConfig,
-  stateDir: z.string().startsWith("/").default("/var/lib/fleetban-agent"),
+  stateDir: absolutePath.default("/var/lib/fleetban-agent"),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
   mode: z.enum(["normal", "aggressive"]).default("normal"),
   firewall: z
     .strictObject({
       backend: z.enum(["ipset", "dry-run"]).default("ipset"),
       chains: z
-        .array(name(/^[\w-]{1,28}$/))
+        .array(name(/^[\w-]{1,28}$/, 28))
         .min(1)
         .default(["INPUT"]),
       repairEvery: duration.default(20),
