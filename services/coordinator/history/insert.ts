@@ -24,7 +24,7 @@ export async function insertFailures(
       ${rows.map(({ batch }) => batch)}::int[],
       ${column(({ position }) => position)}::bigint[],
       ${column(({ address }) => address)}::inet[],
-      ${column(({ at }) => new Date(at).toISOString())}::timestamptz[],
+      ${column(({ at }) => spell(at))}::timestamptz[],
       ${column(({ attempts }) => attempts)}::int[],
       ${column(({ user }) => storable(user))}::text[],
       ${column(({ service }) => storable(service))}::text[],
@@ -74,8 +74,11 @@ export async function insertBanChanges(
     ON CONFLICT DO NOTHING`;
 }
 
+const FIRST_INSTANT = Date.parse("0001-01-01T00:00:00.000Z");
+
+/** PostgreSQL refuses the year 0, which a host may name: it would stop the record for all of them. */
 function spell(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
+  return at === null ? null : new Date(Math.max(at, FIRST_INSTANT)).toISOString();
 }
 
 /** PostgreSQL stores any Unicode text but U+0000, and no halves of characters. */

@@ -81,9 +81,11 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       message.term(error.message.slice(0, 100));
-      const last = complained.get(message.subject) ?? -Infinity;
+      // The host, for failures: credentials let it name any jail.
+      const sender = message.subject.split(".").at(-1) ?? "";
+      const last = complained.get(sender) ?? -Infinity;
       if (Date.now() - last < COMPLAIN_EVERY_MS) return undefined;
-      complained.set(message.subject, Date.now());
+      complained.set(sender, Date.now());
       log.warn({ subject: message.subject, reason: error.message }, "not recorded");
       return undefined;
     }
