@@ -1,0 +1,229 @@
+/** The record of the fleet in a real PostgreSQL, written from a real nats-server. */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+import { jetstream } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { pino } from "pino";
+import { migrate } from "../../prisma/migrate.ts";
+import { openHistory, type History } from "../../services/coordinator/history/history.ts";
+import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
+import { insertBanChanges, insertFailures } from "../../services/coordinator/history/insert.ts";
+import { findActiveBans, findFailures } from "../../services/coordinator/history/queries.ts";
+import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { createLog } from "../../services/daemon/log.ts";
+import { parseNetwork } from "../../services/wire/address.ts";
+import type { Ban } from "../../services/wire/ban.ts";
+import {
+  encodeFailureBatch,
+  type Failure,
+  type FailureBatch,
+} from "../../services/wire/failure.ts";
+import { failureSubject } from "../../services/wire/subjects.ts";
+import { eventually } from "../harness/eventually.ts";
+import { startTestNats, startTestPostgres } from "../harness/servers.ts";
+import type { TestNats, TestPostgres } from "../harness/servers.ts";
+
+const T0 = Date.UTC(2026, 10, 24);
+const ALL = { limit: 1_000, after: null };
+const address = parseNetwork("198.51.100.7")!;
+const silent = createLog("history.test", "silent");
+
+let nats: TestNats;
+let postgres: TestPostgres;
+before(async () => {
+  [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+});
+after(async () => {
+  await Promise.all([nats[Symbol.asyncDispose](), postgres[Symbol.asyncDispose]()]);
+});
+
+/** One batch with a failure for each of `given`. */
+function batchOf(host: string, from: number, ...given: readonly Partial<Failure>[]): FailureBatch {
+  const failures = given.map((each, index) => {
+    return { position: from + index + 1, address, at: T0, attempts: 1, form: "login", ...each };
+  });
+  const place = { source: "mail-log", epoch: "e1", from, to: from + given.length };
+  return { v: 1, host, jail: "dovecot", ...place, failures };
+}
+
+const ban: Ban = {
+  ...{ v: 1, change: randomUUID(), jail: "dovecot", address, state: "active" },
+  ...{ startsAt: T0, until: null, changedAt: T0, reason: "because", offence: 1 },
+  ...{ evidence: [{ host: "mx1", failures: 5 }], by: "decider", immuneUntil: null, spentUntil: T0 },
+};
+
+/** A database of its own, with its tables. */
+async function openEmpty(): Promise<Database & AsyncDisposable> {
+  const url = await postgres.createDatabase();
+  await migrate(url);
+  const database = openDatabase({ url, log: silent, onEmpty: () => Promise.resolve() });
+  return { ...database, [Symbol.asyncDispose]: () => database.close() };
+}
+
+interface Recording extends AsyncDisposable {
+  history: History;
+  connection: NatsConnection;
+  lines: string[];
+  publish(batch: FailureBatch): Promise<unknown>;
+  users(): Promise<(string | null)[]>;
+}
+
+/** A recorder at work, over streams and a database of its own. */
+async function record(): Promise<Recording> {
+  await nats.stop();
+  await nats.wipe();
+  await nats.start();
+  const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1 });
+  await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
+  const lines: string[] = [];
+  const log = pino({ base: null }, { write: (line) => void lines.push(line) });
+  const databaseUrl = await postgres.createDatabase();
+  const history = openHistory({ databaseUrl, connection, log });
+  const js = jetstream(connection);
+  return {
+    history,
+    connection,
+    lines,
+    publish: (batch) =>
+      js.publish(failureSubject(batch.jail, batch.host), encodeFailureBatch(batch)),
+    users: async () => (await history.failures(ALL)).rows.map(({ user }) => user),
+    async [Symbol.asyncDispose]() {
+      await history.close();
+      await connection.close();
+    },
+  };
+}
+
+const isRecorded = ({ users }: Recording, ...expected: string[]) =>
+  eventually(`${expected.join(", ")} are recorded`, async () => {
+    const found = await users();
+    return expected.every((user) => found.includes(user));
+  });
+
+const isUpToDate = ({ history }: Recording) =>
+  eventually("nothing is left to record", async () => (await history.lag()) === 0);
+
+test("migrations make the tables, and do nothing where they are, also two at a time", async () => {
+  const url = await postgres.createDatabase();
+  const [first, second] = await Promise.all([migrate(url), migrate(url)]);
+  assert.ok(first.length + second.length > 0);
+  assert.ok(first.length === 0 || second.length === 0, "each is applied by one of them");
+  assert.deepEqual(await migrate(url), []);
+});
+
+test("a batch and a ban that are recorded twice are there once", async () => {
+  await using database = await openEmpty();
+  const batch = batchOf("mx1", 0, { user: "a" }, { user: "b" });
+  const wider = batchOf("mx1", 0, { user: "a" }, { user: "b" }, { user: "c" });
+  await database.ask((prisma) => insertFailures(prisma, [batch, batch]));
+  await database.ask((prisma) => insertFailures(prisma, [batch, wider]));
+  const { rows } = await database.ask((prisma) => findFailures(prisma, ALL));
+  assert.deepEqual(rows.map(({ user }) => user).sort(), ["a", "b", "c"]);
+  for (let time = 0; time < 2; time += 1) {
+    await database.ask((prisma) => insertBanChanges(prisma, [{ ban, revision: 1 }]));
+  }
+  assert.equal(await database.ask((prisma) => prisma.banChange.count()), 1);
+});
+
+test("failures of every host, source and epoch are rows of their own", async () => {
+  await using database = await openEmpty();
+  const batch = batchOf("mx1", 0, {});
+  const others = [{ host: "mx2" }, { source: "journal" }, { epoch: "e2" }];
+  const batches = [batch, ...others.map((other) => ({ ...batch, ...other }))];
+  await database.ask((prisma) => insertFailures(prisma, batches));
+  assert.equal(await database.ask((prisma) => prisma.failure.count()), 4);
+});
+
+test("hostile text is recorded as text, and what cannot be stored is replaced", async () => {
+  await using database = await openEmpty();
+  const texts = {
+    'it\'s "quoted" \\ $1 {a,b} NULL': undefined,
+    "'); DROP TABLE failure; --": undefined,
+    '{"a": ["b", null]}': undefined,
+    "": undefined,
+    NULL: undefined,
+    "a\0b\0": "a\ufffdb\ufffd",
+    "\ud83dcut": "\ufffdcut",
+    "cut\ude00": "cut\ufffd",
+    "\x1b]0;owned\x07\u202e\r\n": undefined,
+    ["\u6f22".repeat(256)]: undefined,
+  };
+  const given = Object.keys(texts);
+  const failures = given.map((user) => {
+    return { user, service: user.slice(0, 32), session: user.slice(0, 64) };
+  });
+  await database.ask((prisma) => insertFailures(prisma, [batchOf("mx1", 0, ...failures)]));
+  const { rows } = await database.ask((prisma) => findFailures(prisma, ALL));
+  const expected = Object.entries(texts).map(([text, stored]) => stored ?? text);
+  assert.deepEqual(rows.map(({ user }) => user).reverse(), expected);
+
+  const changes = given.map((reason, index) => {
+    const each = { ...ban, change: randomUUID(), address: parseNetwork(`192.0.2.${index}`)! };
+    return { ban: { ...each, reason, by: reason }, revision: index + 1 };
+  });
+  await database.ask((prisma) => insertBanChanges(prisma, changes));
+  const bans = await database.ask((prisma) => findActiveBans(prisma, T0));
+  assert.deepEqual(bans.map(({ reason }) => reason).sort(), expected.sort());
+});
+
+test("any instant and position that the wire allows can be recorded", async () => {
+  await using database = await openEmpty();
+  const year = (text: string) => ({ at: Date.parse(`${text}-01-01T00:00:00.000Z`) });
+  const extremes = [year("0000"), year("0001"), year("9999"), { attempts: 1_000 }];
+  const last = { position: Number.MAX_SAFE_INTEGER };
+  const batch = batchOf("mx1", 0, ...extremes, last);
+  await database.ask((prisma) => insertFailures(prisma, [batch]));
+  const { rows } = await database.ask((prisma) => findFailures(prisma, ALL));
+  assert.equal(rows.length, 5);
+  assert.deepEqual(
+    rows
+      .map(({ at }) => at)
+      .sort()
+      .at(-1),
+    year("9999").at,
+  );
+});
+
+test("a recorder goes on after PostgreSQL was away, and loses nothing of that time", async () => {
+  await using recording = await record();
+  await recording.publish(batchOf("mx1", 0, { user: "before" }));
+  await isRecorded(recording, "before");
+  await isUpToDate(recording);
+  await postgres.stop();
+  try {
+    await recording.publish(batchOf("mx1", 1, { user: "during" }));
+    await eventually("the history says that it is away", () => !recording.history.reachable());
+    await assert.rejects(recording.history.failures(ALL), { name: "HistoryUnavailable" });
+    await eventually("one waits", async () => (await recording.history.lag()) === 1);
+  } finally {
+    await postgres.start();
+  }
+  await recording.publish(batchOf("mx1", 2, { user: "after" }));
+  await isRecorded(recording, "before", "during", "after");
+  assert.equal((await recording.users()).length, 3);
+  await isUpToDate(recording);
+  const said = recording.lines.filter((line) => line.includes("cannot be reached, keeps trying"));
+  assert.equal(said.length, 1);
+});
+
+test("what nobody can decode is skipped, and complained of once a host and minute", async () => {
+  await using recording = await record();
+  const js = jetstream(recording.connection);
+  const garbage = [Buffer.from([0xff, 0, 0x7b]), Buffer.from("{}"), Buffer.alloc(0)];
+  for (const [jail, host] of [
+    ["dovecot", "mx1"],
+    ["dovecot", "mx2"],
+    ["sshd", "mx1"],
+  ] as const) {
+    for (const bytes of garbage) await js.publish(failureSubject(jail, host), bytes);
+  }
+  await recording.publish(batchOf("mx1", 0, { user: "afterwards" }));
+  await isRecorded(recording, "afterwards");
+  const said = recording.lines.filter((line) => line.includes("not recorded"));
+  assert.deepEqual(
+    said.map((line) => /failures\.(\S+?)"/.exec(line)?.[1]),
+    ["dovecot.mx1", "dovecot.mx2"],
+  );
+  await isUpToDate(recording);
+});
