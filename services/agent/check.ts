@@ -1,4 +1,5 @@
 /** `fleetban-agent check`: would this agent do its work here? */
+import { execFileSync } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "@nats-io/transport-node";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
@@ -6,6 +7,7 @@ import { natsOptions } from "../daemon/nats.ts";
 import { createDetector } from "../detection/detector.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
+import { journalArguments } from "./sources/journal-source.ts";
 import { checkFirewall } from "./firewall/check.ts";
 import { ensureStateDir } from "./state-file.ts";
 
@@ -42,7 +44,8 @@ export async function checkAgent(
   const ledger = createLedger({ mode: config.mode });
   for (const source of config.sources) {
     const { ok, text } = checkSource(source, ledger, now);
-    say(`source ${source.name}`, ok, `${source.path}: ${text}`, EXIT.noInput);
+    const where = source.path ?? source.unit ?? "";
+    say(`source ${source.name}`, ok, `${where}: ${text}`, EXIT.noInput);
   }
   const { url } = config.nats;
   try {
@@ -64,10 +67,12 @@ function checkSource(
 ): { ok: boolean; text: string } {
   let tail: Buffer;
   try {
-    tail = readTail(source.path);
+    tail = source.path === undefined ? readJournalTail(source) : readTail(source.path);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT") return { ok: true, text: "is not there yet, will be read when it is" };
+    if (code === "ENOENT" && source.path !== undefined) {
+      return { ok: true, text: "is not there yet, will be read when it is" };
+    }
     return { ok: false, text: `cannot be read: ${String(code ?? error)}` };
   }
   const lines = tail.toString("latin1").split("\n").slice(0, -1).slice(-LINES);
@@ -77,6 +82,15 @@ function checkSource(
   const addresses = new Set(failures.map(({ address }) => address)).size;
   const counted = `${attempts} failed attempts of ${addresses} addresses`;
   return { ok: true, text: `the last ${lines.length} lines would have counted ${counted}` };
+}
+
+/** Throws when journalctl cannot be run, or may not read. */
+function readJournalTail({ unit, directory }: SourceConfig): Buffer {
+  const args = journalArguments(directory, [`--lines=${LINES}`, `_SYSTEMD_UNIT=${unit}`]);
+  return execFileSync("journalctl", args, {
+    maxBuffer: 64_000_000,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
 }
 
 function readTail(path: string): Buffer {

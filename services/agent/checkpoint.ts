@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { z } from "zod";
 import type { LedgerSnapshot } from "../detection/ledger.ts";
+import { journalBookmark, type JournalBookmark } from "./sources/journal-source.ts";
 import { readState, writeState } from "./state-file.ts";
 
 /** Where a file source stands. */
@@ -25,9 +26,10 @@ export type FileBookmark = z.infer<typeof fileBookmark>;
 
 const checkpointFile = z.object({
   v: z.literal(1),
-  sources: z.record(z.string(), fileBookmark),
+  sources: z.record(z.string(), z.union([fileBookmark, journalBookmark])),
   ledger: z.custom<LedgerSnapshot>((value) => typeof value === "object" && value !== null),
 });
+export type Bookmark = FileBookmark | JournalBookmark;
 export type CheckpointFile = z.infer<typeof checkpointFile>;
 
 export interface Checkpoint {
@@ -41,7 +43,7 @@ export interface Checkpoint {
 export interface CheckpointOptions {
   folder: string;
   /** The present place in every source. */
-  bookmarks: () => Record<string, FileBookmark>;
+  bookmarks: () => Record<string, Bookmark>;
   ledger: () => LedgerSnapshot;
   /** The position of a source up to which all is acknowledged. */
   acknowledged: (source: string) => number;

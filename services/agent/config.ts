@@ -17,31 +17,28 @@ const absolutePath = z.string().startsWith("/", {
   error: (issue) => `expected an absolute path, got ${JSON.stringify(issue.input)}`,
 });
 
-const path = z.string().startsWith("/", {
-  error: (issue) => `expected an absolute path, got ${JSON.stringify(issue.input)}`,
-});
-
-const source = z.strictObject({
-  name: name(NAME),
-  jail: name(JAIL_NAME).default("dovecot"),
-  startAt: z.enum(["end", "beginning"]).default("end"),
-});
-const fileSource = source.extend({ path });
-const journalSource = source.extend({
-  unit: z.string().regex(/^[\w@.:-]{1,200}\.service$/, {
-    error: (issue) =>
-      `expected a unit such as "dovecot.service", got ${JSON.stringify(issue.input)}`,
-  }),
-  directory: path.optional(),
-});
-/** As which of the two it is meant tells which faults it has. */
-const anySource = z.record(z.string(), z.unknown()).transform((value, context) => {
-  const result = ("unit" in value ? journalSource : fileSource).safeParse(value);
-  if (result.success) return result.data;
-  context.issues.push(...result.error.issues.map((issue) => ({ ...issue, input: value })));
-  return z.NEVER;
-});
-export type SourceConfig = z.output<typeof fileSource> | z.output<typeof journalSource>;
+const source = z
+  .strictObject({
+    name: name(NAME, 63),
+    path: absolutePath.optional(),
+    unit: z
+      .string()
+      .regex(/^[\w@.:-]{1,200}\.service$/, {
+        error: (issue) =>
+          `expected a unit such as "dovecot.service", got ${JSON.stringify(issue.input)}`,
+      })
+      .optional(),
+    directory: absolutePath.optional(),
+    jail: name(JAIL_NAME, 16).default("dovecot"),
+    startAt: z.enum(["end", "beginning"]).default("end"),
+  })
+  .refine((each) => (each.path === undefined) !== (each.unit === undefined), {
+    error: "expected either the path of a log or a unit of the journal",
+  })
+  .refine((each) => each.directory === undefined || each.unit !== undefined, {
+    error: "expected a directory only where there is a unit: it is the journal's",
+  });
+export type SourceConfig = z.output<typeof source>;
 
 export const agentConfig = z.strictObject({
   host: name(NAME, 63).default(() => hostToken(hostname())),

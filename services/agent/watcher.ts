@@ -6,10 +6,12 @@ import { createDetector, type Detector } from "../detection/detector.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { Log } from "../daemon/log.ts";
 import type { HostStatus } from "../wire/status.ts";
-import { createCheckpoint, readCheckpoint } from "./checkpoint.ts";
+import { createCheckpoint, readCheckpoint, type Bookmark } from "./checkpoint.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import type { Publisher } from "./publisher.ts";
-import { openFileSource, type FileSource } from "./sources/file-source.ts";
+import { openFileSource } from "./sources/file-source.ts";
+import { openJournalSource } from "./sources/journal-source.ts";
+import type { Source, SourceOptions } from "./sources/source.ts";
 
 export interface Watcher {
   describe(): HostStatus["sources"];
@@ -28,7 +30,7 @@ export interface WatcherOptions {
 
 interface Watched {
   config: SourceConfig;
-  file: FileSource;
+  reader: Source<Bookmark>;
   detector: Detector;
   lines: number;
   failures: number;
@@ -46,7 +48,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const checkpoint = createCheckpoint({
     folder: config.stateDir,
     bookmarks: () =>
-      Object.fromEntries(watched.map(({ config: { name }, file }) => [name, file.bookmark()])),
+      Object.fromEntries(watched.map(({ config: { name }, reader }) => [name, reader.bookmark()])),
     ledger: ledger.snapshot,
     acknowledged: publisher.acknowledged,
     onError: onFailed,
@@ -65,32 +67,53 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
       checkpoint.touch();
       return wait;
     };
-    const file = openFileSource({
-      path: source.path,
+    const reader = openSource(source, restored?.sources[source.name], {
       startAt: source.startAt,
-      bookmark: restored?.sources[source.name],
       onLines,
       onOverlong: () => log.warn({ source: source.name }, "a line of over 1 MiB was skipped"),
       say: (what, facts) => log.info({ source: source.name, ...facts }, what),
     });
-    watched.push(Object.assign(counters, { config: source, file, detector }));
+    watched.push(Object.assign(counters, { config: source, reader, detector }));
   }
   // The epochs must outlive this process before anything is published under them.
   await checkpoint.write();
-  for (const { file } of watched) file.start();
+  for (const { reader } of watched) reader.start();
 
   return {
     describe: () =>
-      watched.map(({ config: { name, jail }, file, lines, failures, lastLineAt }) => {
-        return { name, jail, state: file.state(), lines, failures, lag: file.lag(), lastLineAt };
+      watched.map(({ config: { name, jail }, reader, lines, failures, lastLineAt }) => {
+        return {
+          name,
+          jail,
+          state: reader.state(),
+          lines,
+          failures,
+          lag: reader.lag(),
+          lastLineAt,
+        };
       }),
     progress: checkpoint.touch,
     async stop() {
       // The bookmarks are those of open files.
       await checkpoint.close();
-      for (const { file } of watched) file.stop();
+      for (const { reader } of watched) reader.stop();
     },
   };
+}
+
+function openSource(
+  { path, unit, directory }: SourceConfig,
+  bookmark: Bookmark | undefined,
+  options: Omit<SourceOptions<never>, "bookmark">,
+): Source<Bookmark> {
+  if (unit !== undefined) {
+    // A source that was another one under the same name begins anew.
+    const own = bookmark && "cursor" in bookmark ? bookmark : undefined;
+    return openJournalSource({ ...options, unit, directory, bookmark: own });
+  }
+  if (path === undefined) throw new Error("a source has neither path nor unit");
+  const own = bookmark && "inode" in bookmark ? bookmark : undefined;
+  return openFileSource({ ...options, path, bookmark: own });
 }
 
 function countLines(lines: Buffer): number {

@@ -32,6 +32,10 @@ export interface TestAgent extends AsyncDisposable {
 
 export interface TestAgentOptions {
   startAt?: "end" | "beginning";
+  /** Where it reads from, in place of the log file; given the test's folder. */
+  source?: (folder: string) => string;
+  /** Something to be there before it starts. */
+  prepare?: (folder: string) => Promise<void>;
   /** More of agent.yaml. */
   yaml?: string;
 }
@@ -43,7 +47,9 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
   await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
   const mailLog = join(folder, "mail.log");
   const config = join(folder, "agent.yaml");
-  const source = `{ name: mail-log, path: ${mailLog}, startAt: ${options.startAt ?? "beginning"} }`;
+  const startAt = options.startAt ?? "beginning";
+  const where = options.source?.(folder) ?? `path: ${mailLog}`;
+  const source = `{ name: mail-log, startAt: ${startAt}, ${where} }`;
   const yaml = `host: mx1\nfirewall: { backend: dry-run }\nsources: [${source}]\n`;
   await writeFile(config, `${yaml}${options.yaml ?? ""}`);
   const env = {
@@ -51,6 +57,7 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     NATS_URL: nats.url,
     FLEETBAN_STATE_DIR: join(folder, "state"),
   };
+  await options.prepare?.(folder);
   const agent = await restartable((onOutput) =>
     startChild(process.execPath, { args: [MAIN, "run", "--config", config], env, onOutput }),
   );

@@ -9,42 +9,22 @@
  *
  * Positions count bytes from the start of the epoch, over all files.
  */
-import { randomBytes } from "node:crypto";
 import { watch, type FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { FileBookmark } from "../checkpoint.ts";
 import { hasFingerprint, openLogFile, type Fingerprint, type LogFile } from "./log-file.ts";
 import { siblingsOf, statOf, type Sibling } from "./siblings.ts";
+import { newEpoch, type Source, type SourceOptions } from "./source.ts";
 
-export interface FileSource {
-  /** Begins to read. Until then it only knows where it stands, for that to be written down. */
-  start(): void;
-  bookmark(): FileBookmark;
-  state(): "reading" | "waiting" | "failed";
-  /** Bytes that are written and were not handed out yet. */
-  lag(): number;
-  stop(): void;
-}
-
-export interface FileSourceOptions {
+export interface FileSourceOptions extends SourceOptions<FileBookmark> {
   path: string;
-  /** Where a first start begins. */
-  startAt: "end" | "beginning";
-  bookmark: FileBookmark | undefined;
-  /**
-   * Takes whole lines; `from` and `to` are their positions. Nothing more is read until
-   * the promise that it returns resolves.
-   */
-  onLines: (lines: Buffer, from: number, to: number, epoch: string) => Promise<void> | undefined;
-  onOverlong: () => void;
-  say: (what: string, facts?: object) => void;
 }
 
 const POLL_MS = 1_000;
 /** The inode of a bookmark made while there was no file. */
 const NO_FILE = 0;
 
-export function openFileSource(options: FileSourceOptions): FileSource {
+export function openFileSource(options: FileSourceOptions): Source<FileBookmark> {
   const { path, onLines, onOverlong, say } = options;
   const name = basename(path);
   let file: LogFile | undefined;
@@ -221,8 +201,4 @@ export function openFileSource(options: FileSourceOptions): FileSource {
       file = undefined;
     },
   };
-}
-
-function newEpoch(): string {
-  return randomBytes(6).toString("hex");
 }

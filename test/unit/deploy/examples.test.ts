@@ -56,7 +56,7 @@ for (const [name, schema] of [
 
 /** The example with every `#option: value` as an option. */
 async function withoutDefaults(path: string): Promise<string> {
-  return (await readFile(path, "utf8")).replace(/^( *)#(?=[a-z])/gim, "$1");
+  return (await readFile(path, "utf8")).replace(/^( *)#(?=[a-z-])/gim, "$1");
 }
 
 /** "firewall.chains", "sources.name", "jails.*.ports". */

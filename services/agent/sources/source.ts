@@ -1,0 +1,30 @@
+/** Where log lines come from: what the agent reads, and where in it it stands. */
+import { randomBytes } from "node:crypto";
+
+export interface Source<B> {
+  /** Begins to read. Until then it only knows where it stands, for that to be written down. */
+  start(): void;
+  bookmark(): B;
+  state(): "reading" | "waiting" | "failed";
+  /** Bytes that are written and were not handed out yet, as far as that can be told. */
+  lag(): number;
+  stop(): void;
+}
+
+export interface SourceOptions<B> {
+  /** Where a first start begins. */
+  startAt: "end" | "beginning";
+  bookmark: B | undefined;
+  /**
+   * Takes whole lines; `from` and `to` are their positions. Nothing more is read until
+   * the promise that it returns resolves.
+   */
+  onLines: (lines: Buffer, from: number, to: number, epoch: string) => Promise<void> | undefined;
+  onOverlong: () => void;
+  say: (what: string, facts?: object) => void;
+}
+
+/** Positions of one epoch are told apart from those of any other. */
+export function newEpoch(): string {
+  return randomBytes(6).toString("hex");
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { readFile, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { startTestAgent, type TestAgent } from "../harness/agent-process.ts";
+import { eventually } from "../harness/eventually.ts";
+import { failedLogin } from "../harness/failed-login.ts";
+import { needsJournal, writeJournal } from "../harness/journal.ts";
+
+/** The message alone, as Dovecot gives it to the journal. */
+const message = (user: string) =>
+  failedLogin({ address: "198.51.100.7", user })
+    .trimEnd()
+    .replace(/^.*? dovecot: /, "");
+
+const options = {
+  source: (folder: string) => `unit: dovecot.service, directory: ${join(folder, "journal")}`,
+};
+const journalOf = ({ mailLog }: TestAgent) => join(dirname(mailLog), "journal");
+
+async function users({ failures }: TestAgent): Promise<string[]> {
+  return (await failures()).map(({ user }) => user ?? "");
+}
+
+async function areCounted(running: TestAgent, expected: readonly string[]): Promise<void> {
+  await eventually(
+    `${expected.length} failures are counted`,
+    async () => (await users(running)).length >= expected.length,
+    20,
+  );
+  assert.deepEqual(await users(running), expected);
+}
+
+async function isCheckpointed({ mailLog }: TestAgent, entries: number): Promise<void> {
+  const path = join(dirname(mailLog), "state/checkpoint.json");
+  await eventually("the checkpoint is written", async () =>
+    (await readFile(path, "utf8")).includes(`"position":${entries * 1_048_576},`),
+  );
+}
+
+test(
+  "entries of the unit are counted as they come, others are not",
+  { skip: needsJournal },
+  async () => {
+    await using running = await startTestAgent(options);
+    const journal = journalOf(running);
+    await writeJournal(journal, [message("one"), "master: something else"]);
+    await areCounted(running, ["one"]);
+    await writeJournal(journal, [message("other")], { unit: "evil.service" });
+    const hostile = "\u001b[2J\u0085 rip=9.9.9.9";
+    await writeJournal(journal, [message(hostile), message("two")]);
+    await areCounted(running, ["one", hostile, "two"]);
+  },
+);
+
+test(
+  "an agent that is killed goes on behind the entry that it read last",
+  { skip: needsJournal },
+  async () => {
+    await using running = await startTestAgent(options);
+    const journal = journalOf(running);
+    await writeJournal(journal, ["a", "b", "c"].map(message));
+    await areCounted(running, ["a", "b", "c"]);
+    await isCheckpointed(running, 3);
+    await writeJournal(journal, ["d", "e"].map(message));
+    await areCounted(running, ["a", "b", "c", "d", "e"]);
+    await running.agent.stop("SIGKILL"); // before the next checkpoint
+    await writeJournal(journal, ["f"].map(message), { file: "remote-b.journal" });
+    await running.agent.start();
+    await areCounted(running, ["a", "b", "c", "d", "e", "f"]);
+  },
+);
+
+test(
+  "a journal that was vacuumed meanwhile is read on from what is left",
+  { skip: needsJournal },
+  async () => {
+    await using running = await startTestAgent(options);
+    const journal = journalOf(running);
+    await writeJournal(journal, ["a", "b"].map(message));
+    await areCounted(running, ["a", "b"]);
+    await isCheckpointed(running, 2);
+    await running.agent.stop("SIGKILL");
+    await rm(join(journal, "remote-a.journal"));
+    await writeJournal(journal, ["c"].map(message), { file: "remote-b.journal" });
+    await running.agent.start();
+    await areCounted(running, ["a", "b", "c"]);
+    assert.match(running.agent.log(), /the journal has lost the entry/);
+  },
+);
+
+test(
+  "at its first start an agent begins at the end of the journal",
+  { skip: needsJournal },
+  async () => {
+    await using running = await startTestAgent({
+      ...options,
+      startAt: "end",
+      prepare: (folder) => writeJournal(join(folder, "journal"), [message("before")]),
+    });
+    await eventually("the journal is read", () => running.agent.log().includes("journal is read"));
+    await writeJournal(journalOf(running), [message("a"), message("b")]);
+    await areCounted(running, ["a", "b"]);
+  },
+);
