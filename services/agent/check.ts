@@ -7,6 +7,7 @@ import { natsOptions } from "../daemon/nats.ts";
 import { createDetector } from "../detection/detector.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
+import { openUserNames } from "./user-names.ts";
 import { journalArguments } from "./sources/journal-source.ts";
 import { checkFirewall } from "./firewall/check.ts";
 import { ensureStateDir } from "./state-file.ts";
@@ -40,6 +41,12 @@ export async function checkAgent(
       say("firewall", false, text, kind === "permission" ? EXIT.permission : EXIT.unavailable);
     }
     if (problems.length === 0) say("firewall", true, "ipset and iptables can be used", EXIT.ok);
+  }
+  try {
+    await openUserNames(config);
+  } catch (error) {
+    if (!(error instanceof PlainError)) throw error;
+    say("users", false, error.message, error.exitCode);
   }
   const ledger = createLedger({ mode: config.mode });
   for (const source of config.sources) {

@@ -40,31 +40,38 @@ const source = z
   });
 export type SourceConfig = z.output<typeof source>;
 
-export const agentConfig = z.strictObject({
-  host: name(NAME, 63).default(() => hostToken(hostname())),
-  nats: natsConfig,
-  stateDir: absolutePath.default("/var/lib/fleetban-agent"),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
-  mode: z.enum(["normal", "aggressive"]).default("normal"),
-  firewall: z
-    .strictObject({
-      backend: z.enum(["ipset", "dry-run"]).default("ipset"),
-      chains: z
-        .array(name(/^[\w-]{1,28}$/, 28))
-        .min(1)
-        .default(["INPUT"]),
-      repairEvery: duration.default(20),
-    })
-    .prefault({}),
-  ignoreip: z.array(networkSetting).default([]),
-  sources: z
-    .array(source)
-    .min(1)
-    .prefault([{ name: "mail-log", path: "/var/log/mail.log" }])
-    .refine((all) => new Set(all.map((each) => each.name)).size === all.length, {
-      error: "expected a different name for every source",
-    }),
-});
+export const agentConfig = z
+  .strictObject({
+    host: name(NAME, 63).default(() => hostToken(hostname())),
+    nats: natsConfig,
+    stateDir: absolutePath.default("/var/lib/fleetban-agent"),
+    log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
+    mode: z.enum(["normal", "aggressive"]).default("normal"),
+    users: z.enum(["store", "hash", "drop"]).default("store"),
+    usersKey: absolutePath.optional(),
+    firewall: z
+      .strictObject({
+        backend: z.enum(["ipset", "dry-run"]).default("ipset"),
+        chains: z
+          .array(name(/^[\w-]{1,28}$/, 28))
+          .min(1)
+          .default(["INPUT"]),
+        repairEvery: duration.default(20),
+      })
+      .prefault({}),
+    ignoreip: z.array(networkSetting).default([]),
+    sources: z
+      .array(source)
+      .min(1)
+      .prefault([{ name: "mail-log", path: "/var/log/mail.log" }])
+      .refine((all) => new Set(all.map((each) => each.name)).size === all.length, {
+        error: "expected a different name for every source",
+      }),
+  })
+  .refine((config) => config.users !== "hash" || config.usersKey !== undefined, {
+    path: ["usersKey"],
+    error: "expected a file with the fleet's key, for users: hash, got nothing",
+  });
 export type AgentConfig = z.output<typeof agentConfig>;
 
 export const AGENT_VARIABLES = {

@@ -9,6 +9,7 @@ import type { HostStatus } from "../wire/status.ts";
 import { createCheckpoint, readCheckpoint, type Bookmark } from "./checkpoint.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import type { Publisher } from "./publisher.ts";
+import { openUserNames } from "./user-names.ts";
 import { openFileSource } from "./sources/file-source.ts";
 import { openJournalSource } from "./sources/journal-source.ts";
 import type { Source, SourceOptions } from "./sources/source.ts";
@@ -21,7 +22,7 @@ export interface Watcher {
 }
 
 export interface WatcherOptions {
-  config: Pick<AgentConfig, "sources" | "stateDir" | "mode">;
+  config: Pick<AgentConfig, "sources" | "stateDir" | "mode" | "users" | "usersKey">;
   publisher: Publisher;
   now: () => number;
   log: Log;
@@ -43,6 +44,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const { config, publisher, now, log, onFailed } = options;
   const restored = await readCheckpoint(config.stateDir);
   const ledger = createLedger({ mode: config.mode, snapshot: restored?.ledger });
+  const nameOf = await openUserNames(config);
   const watched: Watched[] = [];
 
   const checkpoint = createCheckpoint({
@@ -59,6 +61,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     const counters = { lines: 0, failures: 0, lastLineAt: null as number | null };
     const onLines = (lines: Buffer, from: number, to: number, epoch: string) => {
       const failures = detector.feed(lines, from, now());
+      for (const failure of failures) failure.user = nameOf(failure.user);
       counters.lines += countLines(lines);
       counters.failures += failures.length;
       counters.lastLineAt = now();

@@ -7,7 +7,7 @@ export interface Failure {
   at: number;
   /** At least 1. */
   attempts: number;
-  user?: string;
+  user?: string | undefined;
   service?: string;
   session?: string;
   /** Name of the line's form. */

@@ -119,6 +119,16 @@ test("NATS away for a while: everything is published afterwards, once", async ()
   await everyOneOnce(running, 600);
 });
 
+test("user names leave the host only as they are meant to", async () => {
+  await using running = await startTestAgent({ yaml: "users: drop\n" });
+  await write(running, 1, () => {});
+  const [failure] = await eventually("it is published", async () => {
+    const found = await running.failures();
+    return found.length > 0 && found;
+  });
+  assert.deepEqual([failure?.address, failure?.user], [ADDRESS, undefined]);
+});
+
 test("half lines wait, and garbage hides nothing", async () => {
   await using running = await startTestAgent();
   const { mailLog, agent } = running;

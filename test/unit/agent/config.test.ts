@@ -38,6 +38,7 @@ test("without a file and without an environment every option has its default", a
     stateDir: "/var/lib/fleetban-agent",
     log: { level: "info" },
     mode: "normal",
+    users: "store",
     firewall: { backend: "ipset", chains: ["INPUT"], repairEvery: 20 },
     ignoreip: [],
     sources: [mail],
