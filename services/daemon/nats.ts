@@ -45,6 +45,8 @@ export async function natsOptions(config: NatsConfig, name: string): Promise<Con
     servers: config.url.split(",").map((text) => text.trim().replace(/^(\w+:\/\/)[^@/]*@/, "$1")),
     name,
     maxReconnectAttempts: -1,
+    // A stack kept for every request, in case that it fails, cost 0.1 ms on the way to a ban.
+    noAsyncTraces: true,
     reconnectTimeWait: 250,
     reconnectJitter: 100,
     pingInterval: 5_000,

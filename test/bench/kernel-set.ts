@@ -1,8 +1,10 @@
 /**
- * Asks the kernel whether an address is in a set, some 0.2 ms a question: one long-lived
+ * Asks the kernel whether an address is in a set, some 0.1 ms a question: one long-lived
  * `ipset -` answers, a process for each would take 4 ms.
+ *
+ * Between two questions it sleeps for some 0.3 ms, which takes nothing from those who are
+ * measured. Timers of Node would not come before 1 ms.
  */
-import { setTimeout as pause } from "node:timers/promises";
 import { createIpsetSession } from "../../services/agent/firewall/ipset-session.ts";
 import type { Namespace } from "../harness/netns.ts";
 
@@ -12,6 +14,9 @@ export interface KernelSet {
   untilHas(address: string, seconds: number): Promise<void>;
   close(): void;
 }
+
+const REST_MS = 0.25;
+const never = new Int32Array(new SharedArrayBuffer(4));
 
 export function openKernelSet(namespace: Namespace, set: string): KernelSet {
   const session = createIpsetSession(namespace.spawn);
@@ -25,7 +30,7 @@ export function openKernelSet(namespace: Namespace, set: string): KernelSet {
       const deadline = performance.now() + seconds * 1000;
       while (!(await has(address))) {
         if (performance.now() > deadline) throw new Error(`${address} is not in ${set}`);
-        await pause(1);
+        Atomics.wait(never, 0, 0, REST_MS);
       }
     },
     close: () => session.close(),

@@ -40,10 +40,10 @@ export interface Recorder {
   stop(): Promise<void>;
 }
 
-interface Decoded<T> {
+interface Waiting<T> {
   message: JsMsg;
-  /** undefined: there is nothing to record. */
-  value: T | undefined;
+  /** Decodes it at the first call; undefined: there is nothing to record. */
+  value: () => T | undefined;
 }
 
 const AT_ONCE = 500;
@@ -91,8 +91,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     }
   }
 
-  async function commit(batch: readonly Decoded<T>[]): Promise<void> {
-    const values = batch.flatMap(({ value }) => value ?? []);
+  async function commit(batch: readonly Waiting<T>[]): Promise<void> {
+    const values = batch.flatMap(({ value }) => value() ?? []);
     for (;;) {
       try {
         await record(values);
@@ -110,8 +110,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
   async function consume(): Promise<void> {
     const opened = await open();
     messages = opened;
-    let waiting: Decoded<T>[] = [];
-    let batch: Decoded<T>[] = [];
+    let waiting: Waiting<T>[] = [];
+    let batch: Waiting<T>[] = [];
     // While PostgreSQL is away: they are still being worked on, and need not be delivered again.
     const holding = setInterval(
       () => {
@@ -123,8 +123,10 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     const reader = { isOver: false };
     const reading = (async () => {
       for await (const message of opened) {
-        // Here and not when it is written: PostgreSQL works meanwhile.
-        waiting.push({ message, value: decodeOrEnd(message) });
+        const value = once(() => decodeOrEnd(message));
+        waiting.push({ message, value });
+        // PostgreSQL has work: time to do ours. Else the decider, which gets the same, goes first.
+        if (batch.length > 0) value();
         wake();
       }
     })().finally(() => {
@@ -185,4 +187,9 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       await living;
     },
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
