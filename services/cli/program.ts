@@ -11,6 +11,7 @@ import { failureCommand } from "./failure.ts";
 import { hostCommand } from "./host.ts";
 import { locateNats, type Surroundings } from "./location.ts";
 import { createOutput } from "./output.ts";
+import { simulateCommand } from "./simulate/simulate.ts";
 import { statusCommand } from "./status.ts";
 
 export interface Io {
@@ -49,6 +50,7 @@ export function fleetbanProgram(options: ProgramOptions): { program: Command; cl
     allowCommand(context),
     failureCommand(context),
     explainCommand({ stdin: io.stdin, output, now: Date.now }),
+    simulateCommand({ output, now: Date.now }),
   ]) {
     program.addCommand(command);
   }
@@ -77,6 +79,7 @@ Examples:
   fleetban ban remove 198.51.100.7            unban
   fleetban failure list --since 1h --json     for a script
   fleetban explain /var/log/mail.log          what would be counted in this log?
+  fleetban simulate /var/log/mail.log*        who would have been banned in it?
 
 Where the server is: --nats, else NATS_URL (with FLEETBAN_NATS_USER,
 FLEETBAN_NATS_PASSWORD or FLEETBAN_NATS_CREDS), else the first client.yaml of

@@ -17,9 +17,9 @@ import type { Jail } from "../wire/settings.ts";
 import { banKey } from "../wire/subjects.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { Step, Written } from "./ban-store.ts";
-import { banForOffence } from "./policy.ts";
+import { banForOffence } from "../counting/policy.ts";
 import { createSeen } from "./seen.ts";
-import { createWindows, type Offence, type Windows } from "./window.ts";
+import { createWindows, type Offence, type Windows } from "../counting/window.ts";
 
 export interface DeciderOptions {
   jails: readonly Jail[];

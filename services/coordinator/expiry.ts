@@ -1,7 +1,7 @@
 /** Notes which bans have run out, and forgets those that are over and on record. */
 import type { Ban } from "../wire/ban.ts";
 import type { BanStore } from "./ban-store.ts";
-import { expireBan, isOver } from "./policy.ts";
+import { expireBan, isOver } from "../counting/policy.ts";
 
 export interface ExpiryOptions {
   bans: Pick<BanStore, "entries" | "change" | "purge">;

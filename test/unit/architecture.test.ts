@@ -12,8 +12,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   daemon: ["wire"],
   detection: ["wire"],
   agent: ["wire", "daemon", "detection"],
-  coordinator: ["wire", "daemon", "../prisma"],
-  cli: ["wire", "daemon", "detection"],
+  counting: ["wire", "daemon"],
+  coordinator: ["wire", "daemon", "counting", "../prisma"],
+  cli: ["wire", "daemon", "detection", "counting"],
   standalone: ["daemon"],
 };
 const SERVICES = resolve(import.meta.dirname, "../../services");

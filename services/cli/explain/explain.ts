@@ -1,13 +1,19 @@
 /** `fleetban explain`: what is seen in the lines of a log, and what is counted of it; asks no server. */
 import { Command, Option } from "commander";
 import type { Readable } from "node:stream";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
 import { countLine, type CountedFailure } from "../../detection/count-line.ts";
 import { createLedger } from "../../detection/ledger.ts";
 import type { Output } from "../output.ts";
 import { formatInstant } from "../time.ts";
 import { quote, shorten } from "../visible.ts";
-import { mergeByTime, readFileLines, readLines, type InputLine } from "./input.ts";
+import {
+  mergeByTime,
+  readFileLines,
+  readLines,
+  sourceOf,
+  unreadable,
+  type InputLine,
+} from "./input.ts";
 import { createSummary } from "./summary.ts";
 
 export interface ExplainOptions {
@@ -55,7 +61,7 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
           else if (counted) output.line(tellCounted(line, counted, isMany));
         }
       } catch (error) {
-        throw unreadable(error);
+        throw unreadable("explain", error);
       }
       if (json) return;
       output.line("");
@@ -80,11 +86,6 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
     );
     return mergeByTime(each);
   }
-}
-
-/** mail.log.1 and mail.log-20260303.gz are parts of one source, mail.log. */
-function sourceOf(file: string): string {
-  return file.replace(/(?:\.\d{1,4}|-\d{8})?(?:\.gz)?$/, "");
 }
 
 /** Nobody counts a scan in normal mode: it is as nothing there. */
@@ -147,12 +148,6 @@ function tellCounted(line: InputLine, counted: CountedFailure, isMany: boolean):
   const { address, attempts, user, form, at } = counted;
   const name = user === undefined ? "" : `  ${quote(shorten(user, 48))}`;
   return `${placeOf(line, isMany)}  ${formatInstant(at)}  ${address.padEnd(15)}  +${attempts}  ${form}${name}`;
-}
-
-function unreadable(error: unknown): unknown {
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
-  if (code === undefined || (syscall === undefined && !code.startsWith("Z_"))) return error;
-  return new PlainError(`explain: cannot read: ${message}`, EXIT.noInput, { cause: error });
 }
 
 const MORE = `

@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { EXIT, PlainError } from "../../daemon/exit.ts";
 import { readLine } from "../../detection/read-line.ts";
 import type { Reading } from "../../detection/reading.ts";
 
@@ -91,4 +92,16 @@ export async function* mergeByTime(
       first.at = Math.max(first.at, value.reading.at ?? -Infinity); // without a stamp: follows
     }
   }
+}
+
+/** mail.log.1 and mail.log-20260303.gz are parts of one source, mail.log. */
+export function sourceOf(file: string): string {
+  return file.replace(/(?:\.\d{1,4}|-\d{8})?(?:\.gz)?$/, "");
+}
+
+/** The error of a file that cannot be read, for the user; any other as it is. */
+export function unreadable(where: string, error: unknown): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || (syscall === undefined && !code.startsWith("Z_"))) return error;
+  return new PlainError(`${where}: cannot read: ${message}`, EXIT.noInput, { cause: error });
 }

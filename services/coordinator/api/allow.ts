@@ -1,7 +1,7 @@
 /** `fleetban allow list|add|remove`. */
 import { overlaps } from "../../wire/address.ts";
 import { isInForce, type Ban } from "../../wire/ban.ts";
-import { liftBan } from "../policy.ts";
+import { liftBan } from "../../counting/policy.ts";
 import type { ApiContext } from "./context.ts";
 import { ApiError, type Endpoints } from "./server.ts";
 

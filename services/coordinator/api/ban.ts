@@ -4,7 +4,7 @@ import { WIDEST_BAN } from "../../wire/api.ts";
 import { isInForce, type Ban } from "../../wire/ban.ts";
 import { banKey } from "../../wire/subjects.ts";
 import type { Written } from "../ban-store.ts";
-import { banByOperator, liftBan } from "../policy.ts";
+import { banByOperator, liftBan } from "../../counting/policy.ts";
 import { fromHistory, jailNamed, nameBan, pageOf, type ApiContext } from "./context.ts";
 import { ApiError, type Endpoints } from "./server.ts";
 

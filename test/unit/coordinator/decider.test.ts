@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { createDecider, type Decider } from "../../../services/coordinator/decider.ts";
 import { createAllowlist } from "../../../services/coordinator/allowlist.ts";
-import { liftBan } from "../../../services/coordinator/policy.ts";
+import { liftBan } from "../../../services/counting/policy.ts";
 import { parseNetwork, type Address } from "../../../services/wire/address.ts";
 import type { Ban } from "../../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../../services/wire/failure.ts";

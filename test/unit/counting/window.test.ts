@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { createWindows, type Offence } from "../../../services/coordinator/window.ts";
+import { createWindows, type Offence } from "../../../services/counting/window.ts";
 import { parseAddress, type Address } from "../../../services/wire/address.ts";
 
 const FINDTIME = 1_000;

@@ -8,8 +8,8 @@ import {
   isOver,
   liftBan,
   type OperatorBan,
-} from "../../../services/coordinator/policy.ts";
-import type { Offence } from "../../../services/coordinator/window.ts";
+} from "../../../services/counting/policy.ts";
+import type { Offence } from "../../../services/counting/window.ts";
 import { parseAddress } from "../../../services/wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../../../services/wire/ban.ts";
 import type { Jail } from "../../../services/wire/settings.ts";

@@ -1,0 +1,178 @@
+/** `fleetban simulate`: who would have been banned, had this policy been in force; asks no server. */
+import { Command } from "commander";
+import { formatDuration, parseDuration } from "../../daemon/duration.ts";
+import { countLine } from "../../detection/count-line.ts";
+import { createLedger, type Ledger } from "../../detection/ledger.ts";
+import type { Address } from "../../wire/address.ts";
+import { hostToken } from "../../wire/subjects.ts";
+import { checksOf, UsageError } from "../arguments.ts";
+import { mergeByTime, readFileLines, sourceOf, unreadable } from "../explain/input.ts";
+import type { Output } from "../output.ts";
+import type { Cell } from "../table.ts";
+import { formatInstant } from "../time.ts";
+import { quote } from "../visible.ts";
+import { createReplay, type Replay, type SimulatedPolicy } from "./replay.ts";
+
+export interface SimulateOptions {
+  output: Output;
+  now: () => number;
+}
+
+interface Flags {
+  host: [host: string, file: string][];
+  maxretry: number;
+  findtime: number;
+  bantime: number | null;
+  json?: true;
+}
+
+/** Bans that the answer names; --json names them all. */
+const SHOWN = 20;
+
+export function simulateCommand({ output, now }: SimulateOptions): Command {
+  const check = checksOf("simulate", output.note);
+  return new Command("simulate")
+    .description("say who would have been banned in a log; needs no server")
+    .argument("[log...]", "logs of one host, in any order, also .gz")
+    .option("--host <name=log>", "a log of another host; may be repeated", addHost, [])
+    .option("--maxretry <number>", "so many failures", check.limit, 5)
+    .option("--findtime <duration>", "within this time", seconds, 1200)
+    .option("--bantime <duration>", "are banned for so long; -1: for ever", secondsOrForever, 1200)
+    .option("--json", "print the answer as one JSON document")
+    .addHelpText("after", MORE)
+    .action(async (logs: string[], { host, json, ...policy }: Flags) => {
+      const inputs = [...logs.map((log): [string, string] => ["this host", log]), ...host];
+      if (inputs.length === 0)
+        throw new UsageError("simulate: expected at least one log, got none");
+      const hosts = new Map(inputs.map(([name, file]) => [file, name]));
+      const replays = policiesOf(policy).map(createReplay);
+      const successes = new Set<Address>();
+      const ledgers = new Map<string, Ledger>();
+      let attempts = 0;
+      try {
+        for await (const { file, reading } of mergeByTime(
+          inputs.map(([, path]) => readFileLines(path)),
+        )) {
+          const name = hosts.get(file) ?? "";
+          if (reading.verdict === "success" && reading.address) successes.add(reading.address);
+          let ledger = ledgers.get(name);
+          if (!ledger) ledgers.set(name, (ledger = createLedger({ mode: "normal" })));
+          const counted = countLine(reading, ledger, sourceOf(file), now());
+          if (!counted) continue;
+          attempts += counted.attempts;
+          for (const replay of replays) {
+            replay.fail(name, counted.address, counted.at, counted.attempts);
+          }
+        }
+      } catch (error) {
+        throw unreadable("simulate", error);
+      }
+      const facts = { attempts, hosts: new Set(hosts.values()).size, successes };
+      if (json) await output.jsonLine(describe(replays, facts));
+      else tell(replays, facts, output);
+    });
+}
+
+interface Facts {
+  attempts: number;
+  hosts: number;
+  /** Addresses from which somebody has logged in. */
+  successes: ReadonlySet<Address>;
+}
+
+/** The policy that was asked for comes first; beside it others, for comparison. */
+function policiesOf(asked: Omit<SimulatedPolicy, "scope">): SimulatedPolicy[] {
+  const fleet: SimulatedPolicy = { ...asked, scope: "fleet" };
+  const others = [Math.ceil(asked.maxretry / 2), asked.maxretry * 2]
+    .filter((maxretry) => maxretry !== asked.maxretry)
+    .map((maxretry): SimulatedPolicy => ({ ...fleet, maxretry }));
+  return [fleet, { ...asked, scope: "alone" }, ...others, { ...fleet, bantime: 86_400 }];
+}
+
+function addHost(text: string, before: [string, string][]): [string, string][] {
+  const at = text.indexOf("=");
+  const [name, file] = [hostToken(text.slice(0, Math.max(at, 0))), text.slice(at + 1)];
+  if (name !== "" && file !== "") return [...before, [name, file]];
+  throw new UsageError(
+    `simulate: ${quote(text)}: expected a host and its log such as mx1=mail.log`,
+  );
+}
+
+function seconds(text: string): number {
+  const parsed = parseDuration(text);
+  if (typeof parsed === "number" && parsed > 0) return parsed;
+  throw new UsageError(`simulate: ${quote(text)}: expected a duration such as "20m" or 1200`);
+}
+
+function secondsOrForever(text: string): number | null {
+  return parseDuration(text) === null ? null : seconds(text);
+}
+
+function summaryOf({ bans, prevented }: Replay, { successes }: Facts) {
+  const addresses = new Set(bans.map(({ address }) => address));
+  const withLogin = [...addresses].filter((address) => successes.has(address)).length;
+  return { bans: bans.length, addresses: addresses.size, withLogin, prevented: prevented() };
+}
+
+function describe(replays: readonly Replay[], facts: Facts) {
+  const [asked] = replays;
+  return {
+    attempts: facts.attempts,
+    hosts: facts.hosts,
+    policies: replays.map((replay) => ({ ...replay.policy, ...summaryOf(replay, facts) })),
+    bans: (asked?.bans ?? []).map(({ address, at, until, hosts }) => ({
+      address,
+      at: new Date(at).toISOString(),
+      until: until === null ? null : new Date(until).toISOString(),
+      hosts: Object.fromEntries(hosts),
+      hasLoggedIn: facts.successes.has(address),
+    })),
+  };
+}
+
+function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
+  const [asked] = replays;
+  const bans = asked?.bans ?? [];
+  if (bans.length > 0) {
+    output.table([
+      ["BANNED AT", "ADDRESS", "FAILURES", "LOGGED IN"],
+      ...bans
+        .slice(0, SHOWN)
+        .map(({ at, address, hosts }): Cell[] => [
+          formatInstant(at),
+          address,
+          [...hosts].map(([host, count]) => `${host} ${count}`).join(", "),
+          facts.successes.has(address) ? { text: "yes", color: "yellow" } : "no",
+        ]),
+    ]);
+    if (bans.length > SHOWN) output.note(`${bans.length - SHOWN} more bans; --json names them all`);
+    output.line("");
+  }
+  output.line(
+    `${facts.attempts} failed attempts on ${facts.hosts === 1 ? "1 host" : `${facts.hosts} hosts`}`,
+  );
+  output.line("");
+  output.table([
+    ["POLICY", "BANS", "ADDRESSES", "WITH A LOGIN", "ATTEMPTS PREVENTED"],
+    ...replays.map((replay) => {
+      const { bans: count, addresses, withLogin, prevented } = summaryOf(replay, facts);
+      return [spell(replay.policy), ...[count, addresses, withLogin, prevented].map(String)];
+    }),
+  ]);
+}
+
+function spell({ maxretry, findtime, bantime, scope }: SimulatedPolicy): string {
+  const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
+  const where = scope === "fleet" ? "all hosts together" : "each host alone";
+  return `${maxretry} within ${formatDuration(findtime)}, ${punished}, ${where}`;
+}
+
+const MORE = `
+The policy that is asked for comes first, then others to compare it with. WITH A LOGIN says
+how many of the banned addresses had a successful login in the same logs: who they are is
+worth a look before the policy is put in force.
+
+Examples:
+  fleetban simulate /var/log/mail.log*
+  fleetban simulate --host mx1=mx1.log --host mx2=mx2.log --maxretry 3
+`;

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { after, test } from "node:test";
+import { createOutput } from "../../../services/cli/output.ts";
+import { simulateCommand } from "../../../services/cli/simulate/simulate.ts";
+import { failedLogin } from "../../harness/failed-login.ts";
+
+const START = Date.UTC(2026, 10, 24);
+const [A, B] = ["198.51.100.7", "198.51.100.8"];
+const folder = await mkdtemp(join(tmpdir(), "fleetban-simulate-"));
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** A log with failures of an address, at seconds after START. */
+async function log(
+  name: string,
+  failures: readonly (readonly [address: string, second: number])[],
+) {
+  const path = join(folder, name);
+  const lines = failures.map(([address, second]) =>
+    failedLogin({ address, at: START + second * 1000 }),
+  );
+  await writeFile(path, lines.join(""));
+  return path;
+}
+
+async function simulate(...args: string[]): Promise<string> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const output = createOutput({ stdout, stderr, environment: {} });
+  const printed = text(stdout);
+  try {
+    const command = simulateCommand({ output, now: () => START });
+    await command.exitOverride().parseAsync(args, { from: "user" });
+  } finally {
+    stdout.end();
+  }
+  return printed;
+}
+
+interface Simulated {
+  attempts: number;
+  policies: {
+    scope: string;
+    maxretry: number;
+    bans: number;
+    prevented: number;
+    withLogin: number;
+  }[];
+  bans: {
+    address: string;
+    at: string;
+    until: string | null;
+    hosts: object;
+    hasLoggedIn: boolean;
+  }[];
+}
+const simulated = async (...args: string[]) =>
+  JSON.parse(await simulate(...args, "--json")) as Simulated;
+
+test("an attacker below maxretry on every host is banned by the fleet, and by no host alone", async () => {
+  const mx1 = await log("mx1", [
+    [A, 0],
+    [A, 3],
+    [B, 4],
+  ]);
+  const mx2 = await log("mx2", [
+    [A, 1],
+    [A, 4],
+    [A, 9],
+  ]);
+  const mx3 = await log("mx3", [
+    [A, 2],
+    [B, 5],
+  ]);
+  const hosts = [mx1, mx2, mx3].flatMap((path, index) => ["--host", `mx${index + 1}=${path}`]);
+  const { attempts, bans, policies } = await simulated(...hosts);
+  assert.equal(attempts, 8);
+  assert.deepEqual(bans, [
+    {
+      address: A,
+      at: new Date(START + 4_000).toISOString(),
+      until: new Date(START + 1_204_000).toISOString(),
+      hosts: { mx1: 2, mx2: 2, mx3: 1 },
+      hasLoggedIn: false,
+    },
+  ]);
+  assert.deepEqual(
+    policies.slice(0, 2).map(({ scope, bans: count, prevented }) => [scope, count, prevented]),
+    [
+      ["fleet", 1, 1],
+      ["alone", 0, 0],
+    ],
+  );
+});
+
+test("attempts while banned count for nothing; after the ban they do again", async () => {
+  const path = await log(
+    "one",
+    [0, 1, 50, 51, 200, 201].map((second) => [A, second] as const),
+  );
+  const { bans, policies } = await simulated(
+    path,
+    "--maxretry",
+    "2",
+    "--findtime",
+    "60",
+    "--bantime",
+    "100",
+  );
+  assert.equal(bans.length, 2);
+  assert.equal(policies[0]?.prevented, 2);
+  const { bans: forEver } = await simulated(path, "--maxretry", "2", "--bantime", "-1");
+  assert.deepEqual(
+    forEver.map(({ until }) => until),
+    [null],
+  );
+});
+
+test("a banned address from which somebody has logged in is shown to be one", async () => {
+  const path = await log("two", [
+    [A, 0],
+    [A, 1],
+    [B, 2],
+    [B, 3],
+  ]);
+  const stamp = new Date(START + 9_000).toISOString().replace("Z", "000+00:00");
+  const success = `${stamp} mx1 dovecot: imap-login: Login: user=<bob>, method=PLAIN, rip=${B}, lip=192.0.2.25, mpid=1, session=<dhXQXP1gB8nGM2QH>\n`;
+  await writeFile(join(folder, "two.1"), success);
+  const { bans, policies } = await simulated(path, join(folder, "two.1"), "--maxretry", "2");
+  assert.deepEqual(
+    bans.map(({ address, hasLoggedIn }) => [address, hasLoggedIn]),
+    [
+      [A, false],
+      [B, true],
+    ],
+  );
+  assert.equal(policies[0]?.withLogin, 1);
+  assert.match(
+    await simulate(path, join(folder, "two.1"), "--maxretry", "2"),
+    /198\.51\.100\.8 .* yes$/m,
+  );
+});
+
+test("a call without a log, or with a host without one, is wrong", async () => {
+  await assert.rejects(simulate(), { exitCode: 64, message: /expected at least one log/ });
+  await assert.rejects(simulate("--host", "mx1"), {
+    exitCode: 64,
+    message: /expected a host and its log/,
+  });
+  await assert.rejects(simulate("x", "--findtime", "soon"), { exitCode: 64 });
+  await assert.rejects(simulate(join(folder, "nowhere")), { exitCode: 66 });
+});
