@@ -22,7 +22,8 @@ interface Flags {
   host: [host: string, file: string][];
   maxretry: number;
   findtime: number;
-  bantime: number | null;
+  /** Infinity: for ever. */
+  bantime: number;
   json?: true;
 }
 
@@ -37,15 +38,16 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
     .option("--host <name=log>", "a log of another host; may be repeated", addHost, [])
     .option("--maxretry <number>", "so many failures", check.limit, 5)
     .option("--findtime <duration>", "within this time", seconds, 1200)
-    .option("--bantime <duration>", "are banned for so long; -1: for ever", secondsOrForever, 1200)
+    .option("--bantime <duration>", "are banned for so long; -1: for ever", check.seconds, 1200)
     .option("--json", "print the answer as one JSON document")
     .addHelpText("after", MORE)
-    .action(async (logs: string[], { host, json, ...policy }: Flags) => {
+    .action(async (logs: string[], { host, json, maxretry, findtime, ...flags }: Flags) => {
       const inputs = [...logs.map((log): [string, string] => ["this host", log]), ...host];
       if (inputs.length === 0)
         throw new UsageError("simulate: expected at least one log, got none");
       const hosts = new Map(inputs.map(([name, file]) => [file, name]));
-      const replays = policiesOf(policy).map(createReplay);
+      const bantime = flags.bantime === Infinity ? null : flags.bantime;
+      const replays = policiesOf({ maxretry, findtime, bantime }).map(createReplay);
       const successes = new Set<Address>();
       const ledgers = new Map<string, Ledger>();
       let attempts = 0;
@@ -102,10 +104,6 @@ function seconds(text: string): number {
   const parsed = parseDuration(text);
   if (typeof parsed === "number" && parsed > 0) return parsed;
   throw new UsageError(`simulate: ${quote(text)}: expected a duration such as "20m" or 1200`);
-}
-
-function secondsOrForever(text: string): number | null {
-  return parseDuration(text) === null ? null : seconds(text);
 }
 
 function summaryOf({ bans, prevented }: Replay, { successes }: Facts) {
