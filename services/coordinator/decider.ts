@@ -9,7 +9,7 @@
  */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Log } from "../daemon/log.ts";
-import { isNetwork, type Address } from "../wire/address.ts";
+import type { Address } from "../wire/address.ts";
 import { spentUntil, type Ban } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
 import { decodeFailureBatch, type FailureBatch } from "../wire/failure.ts";
@@ -75,10 +75,7 @@ export function createDecider(options: DeciderOptions): Decider {
 
   function decodeOrComplain(message: Pick<JsMsg, "subject" | "data">): FailureBatch | undefined {
     try {
-      const batch = decodeFailureBatch(message.data, message.subject);
-      // The wire's addresses may be networks; nobody fails to log in from all of one.
-      if (!batch.failures.some(({ address }) => isNetwork(address))) return batch;
-      throw new WireError(`${message.subject}: expected failures of addresses, got a network's`);
+      return decodeFailureBatch(message.data, message.subject);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       undecodable += 1;

@@ -3,7 +3,7 @@
  * its schema says, whoever sent it.
  */
 import { z } from "zod";
-import { parseNetwork, type Address } from "./address.ts";
+import { parseAddress, parseNetwork, type Address } from "./address.ts";
 
 /** Larger messages are refused before they are parsed; NATS itself ends at 1 MiB. */
 export const MAX_MESSAGE_BYTES = 1_000_000;
@@ -64,6 +64,12 @@ export const instant = z.codec(z.string().regex(INSTANT), z.number().int(), {
 export const address = z.custom<Address>(
   (value) => typeof value === "string" && value.length <= 49 && parseNetwork(value) === value,
   "expected an address or network in canonical spelling",
+);
+
+/** One address: nobody fails to log in from all of a network. */
+export const hostAddress = z.custom<Address>(
+  (value) => typeof value === "string" && value.length <= 45 && parseAddress(value) === value,
+  "expected an address in canonical spelling",
 );
 
 /** Text that came from an attacker in the end: bounded, otherwise opaque. */

@@ -9,9 +9,9 @@
  */
 import { z } from "zod";
 import {
-  address,
   decode,
   foreignText,
+  hostAddress,
   instant,
   spellInstant,
   toBytes,
@@ -22,7 +22,7 @@ import { JAIL_NAME, NAME } from "./subjects.ts";
 export const failure = z.object({
   /** Where its line ends. */
   position: z.number().int().nonnegative(),
-  address,
+  address: hostAddress,
   at: instant,
   /** Failed attempts that this line added to what was counted before. */
   attempts: z.number().int().min(1).max(1000),

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { jetstream } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import pg from "pg";
 import { pino } from "pino";
 import { migrate } from "../../prisma/migrate.ts";
 import { openHistory, type History } from "../../services/coordinator/history/history.ts";
@@ -67,6 +68,7 @@ interface Recording extends AsyncDisposable {
   lines: string[];
   publish(batch: FailureBatch): Promise<unknown>;
   users(): Promise<(string | null)[]>;
+  databaseUrl: string;
 }
 
 /** A recorder at work, over streams and a database of its own. */
@@ -85,6 +87,7 @@ async function record(): Promise<Recording> {
     history,
     connection,
     lines,
+    databaseUrl,
     publish: (batch) =>
       js.publish(failureSubject(batch.jail, batch.host), encodeFailureBatch(batch)),
     users: async () => (await history.failures(ALL)).rows.map(({ user }) => user),
@@ -226,4 +229,22 @@ test("what nobody can decode is skipped, and complained of once a host and minut
     ["dovecot.mx1", "dovecot.mx2"],
   );
   await isUpToDate(recording);
+});
+
+test("what PostgreSQL refuses is skipped alone, and keeps nothing else from being recorded", async () => {
+  await using recording = await record();
+  const { publish, users, lines, databaseUrl } = recording;
+  await publish(batchOf("mx1", 0, { user: "first" }));
+  await isRecorded(recording, "first");
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query(`ALTER TABLE failure ADD CHECK ("user" <> 'poison')`);
+  await client.end();
+  const names = ["a", "b", "poison", "c", "d"];
+  await Promise.all(names.map((user, index) => publish(batchOf("mx1", index + 1, { user }))));
+  await isRecorded(recording, "a", "b", "c", "d");
+  await isUpToDate(recording);
+  assert.ok(!(await users()).includes("poison"));
+  const refusals = lines.filter((line) => line.includes("not recorded"));
+  assert.equal(refusals.length, 1);
 });

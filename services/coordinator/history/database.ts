@@ -12,8 +12,13 @@ export class HistoryUnavailable extends Error {
   override name = "HistoryUnavailable";
 }
 
+/** PostgreSQL is there, and will not do this. */
+export class HistoryRefused extends HistoryUnavailable {
+  override name = "HistoryRefused";
+}
+
 export interface Database {
-  /** Runs `work`; throws HistoryUnavailable when it fails or the database was never ready. */
+  /** Runs `work`; throws HistoryUnavailable or HistoryRefused when it fails. */
   ask<T>(work: (prisma: PrismaClient) => Promise<T>): Promise<T>;
   reachable(): boolean;
   everReached(): boolean;
@@ -78,8 +83,9 @@ export function openDatabase({ url, log, onEmpty }: DatabaseOptions): Database {
         note(true);
         return result;
       } catch (error) {
-        void checkAgain();
-        throw new HistoryUnavailable(`${where}: ${reasonOf(error)}`, { cause: error });
+        await checkAgain();
+        const Why = reachable === true ? HistoryRefused : HistoryUnavailable;
+        throw new Why(`${where}: ${reasonOf(error)}`, { cause: error });
       }
     },
     reachable: () => reachable === true,

@@ -16,7 +16,7 @@ import {
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../daemon/log.ts";
 import { WireError } from "../../wire/codec.ts";
-import { HistoryUnavailable } from "./database.ts";
+import { HistoryRefused, HistoryUnavailable } from "./database.ts";
 
 export interface RecorderOptions<T> {
   connection: NatsConnection;
@@ -49,6 +49,7 @@ interface Waiting<T> {
 const AT_ONCE = 500;
 const ACK_WAIT_SECONDS = 5;
 const RETRY_MS = 500;
+const REFUSALS = 2;
 /** What comes in this time is written at once; and a ban's own path has the processor first. */
 const GATHER_MS = 100;
 const COMPLAIN_EVERY_MS = 60_000;
@@ -80,7 +81,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       return decode(message);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      message.term(error.message.slice(0, 100));
+      message.term(); // with a reason, nats-server before 2.10.4 would not understand it
       // The host, for failures: credentials let it name any jail.
       const sender = message.subject.split(".").at(-1) ?? "";
       const last = complained.get(sender) ?? -Infinity;
@@ -93,17 +94,34 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
 
   async function commit(batch: readonly Waiting<T>[]): Promise<void> {
     const values = batch.flatMap(({ value }) => value() ?? []);
-    for (;;) {
+    for (let refusals = 0; ;) {
       try {
         await record(values);
         break;
       } catch (error) {
-        if (!(error instanceof HistoryUnavailable)) throw error;
         if (ended.signal.aborted) return;
+        if (error instanceof HistoryRefused) {
+          // It may have been away for just that moment.
+          refusals += 1;
+          if (refusals > REFUSALS) return apart(batch, error);
+        } else if (!(error instanceof HistoryUnavailable)) throw error;
         await pause(RETRY_MS);
       }
     }
     for (const { message } of batch) message.ack();
+  }
+
+  /** One message must not keep all others from being recorded: finds it, and goes on without. */
+  async function apart(batch: readonly Waiting<T>[], refused: HistoryRefused): Promise<void> {
+    const [first] = batch;
+    if (first && batch.length === 1) {
+      first.message.term();
+      log.error({ subject: first.message.subject, reason: refused.message }, "not recorded");
+      return;
+    }
+    const middle = batch.length >> 1;
+    await commit(batch.slice(0, middle));
+    await commit(batch.slice(middle));
   }
 
   /** Records what comes; whatever comes while a batch is being written is the next batch. */
