@@ -65,6 +65,7 @@ export async function startAgent(
   const progress = { watcher: () => {} };
   const publisher = createPublisher({
     host,
+    now,
     publish: (subject, bytes, msgID) =>
       js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS }),
     onProgress: () => progress.watcher(),

@@ -36,6 +36,7 @@ export interface PublisherOptions {
   host: string;
   /** Resolves when the message is stored. */
   publish: (subject: string, bytes: Uint8Array, id: string) => Promise<unknown>;
+  now: () => number;
   /** Something was acknowledged, or read without a failure. */
   onProgress: () => void;
   onTrouble: (reason: string) => void;
@@ -49,6 +50,8 @@ const BATCH = 400;
 /** From so many on, reading waits. */
 const BACKLOG = 10_000;
 const RETRY_MS = { first: 100, longest: 2_000 };
+
+type UnsentBatch = Omit<FailureBatch, "sentAt">;
 
 interface Lane {
   waiting: { failure: Failure; epoch: string; jail: string }[];
@@ -64,7 +67,7 @@ interface Lane {
 }
 
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { host, publish, onProgress, onTrouble } = options;
+  const { host, publish, now, onProgress, onTrouble } = options;
   const lanes = new Map<string, Lane>();
   const ended = new AbortController();
   let backlog = 0;
@@ -86,11 +89,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return made;
   }
 
-  async function send(batch: FailureBatch): Promise<void> {
-    const bytes = encodeFailureBatch(batch);
+  async function send(batch: UnsentBatch): Promise<void> {
     const subject = failureSubject(batch.jail, host);
     for (let delay = RETRY_MS.first; ; delay = Math.min(delay * 2, RETRY_MS.longest)) {
       try {
+        const bytes = encodeFailureBatch({ ...batch, sentAt: now() });
         await publish(subject, bytes, failureBatchId(batch));
         return;
       } catch (error) {
@@ -102,7 +105,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   /** The next failures of one epoch, at most a batch full. */
-  function takeBatch(source: string, lane: Lane): FailureBatch | undefined {
+  function takeBatch(source: string, lane: Lane): UnsentBatch | undefined {
     const [first] = lane.waiting;
     if (!first) return undefined;
     const { epoch, jail } = first;

@@ -18,6 +18,7 @@ import { banKey } from "../wire/subjects.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { Step, Written } from "./ban-store.ts";
 import { banForOffence } from "../counting/policy.ts";
+import { byServersClock, storedAtOf } from "./host-clock.ts";
 import { createSeen } from "./seen.ts";
 import { createWindows, type Offence, type Windows } from "../counting/window.ts";
 
@@ -94,15 +95,13 @@ export function createDecider(options: DeciderOptions): Decider {
     const batch = decodeOrComplain(message);
     const counted = batch && jails.get(batch.jail);
     if (!counted) return;
-    const storedAt = Number(message.timestampNanos / 1_000_000n);
+    const storedAt = storedAtOf(message);
     const { jail, windows } = counted;
-    for (const { address, at, attempts } of seen.take(batch)) {
+    for (const { address, at, attempts } of seen.take(byServersClock(batch, storedAt))) {
       failures += attempts;
-      // A host whose clock runs ahead cannot ban into the future.
-      const ownAt = Math.min(at, storedAt);
       const present = bans.get(jail.name, address);
-      if (present && ownAt <= spentUntil(present)) continue;
-      for (const offence of windows.add(address, batch.host, ownAt, attempts)) {
+      if (present && at <= spentUntil(present)) continue;
+      for (const offence of windows.add(address, batch.host, at, attempts)) {
         enqueue({ jail, offence, at: storedAt });
       }
     }

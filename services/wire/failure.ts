@@ -40,6 +40,8 @@ export const failureBatch = z.object({
   jail: z.string().regex(JAIL_NAME),
   source: z.string().regex(NAME),
   epoch: z.string().regex(NAME),
+  /** By the host's own clock, which is that of its log: NATS says by how much it is wrong. */
+  sentAt: instant,
   /** The batch covers the lines that end after `from` and not after `to`. */
   from: z.number().int().nonnegative(),
   to: z.number().int().nonnegative(),
@@ -48,13 +50,13 @@ export const failureBatch = z.object({
 export type FailureBatch = z.infer<typeof failureBatch>;
 
 /** The batch's `Nats-Msg-Id`. */
-export function failureBatchId(batch: FailureBatch): string {
+export function failureBatchId(batch: Omit<FailureBatch, "sentAt">): string {
   return `${batch.host}/${batch.source}/${batch.epoch}/${batch.to}`;
 }
 
 export function encodeFailureBatch(batch: FailureBatch): Uint8Array {
   const failures = batch.failures.map((each) => ({ ...each, at: spellInstant(each.at) }));
-  return toBytes({ ...batch, failures });
+  return toBytes({ ...batch, sentAt: spellInstant(batch.sentAt), failures });
 }
 
 /**

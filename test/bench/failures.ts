@@ -33,6 +33,7 @@ export async function storeFailures(
       jail: "dovecot",
       source: "mail-log",
       epoch: "bench",
+      sentAt: Date.now(),
       from,
       to,
       failures: Array.from({ length: batch }, (_, index) => ({

@@ -225,6 +225,7 @@ test("failures are found by address, user, host and time; hostile users stay tex
     jail: "dovecot",
     source: "mail",
     epoch: "one",
+    sentAt: Date.now(),
     from: 0,
     to: 300,
     failures: [1, 2, 3].map((position) => ({

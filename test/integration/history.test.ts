@@ -44,7 +44,13 @@ function batchOf(host: string, from: number, ...given: readonly Partial<Failure>
   const failures = given.map((each, index) => {
     return { position: from + index + 1, address, at: T0, attempts: 1, form: "login", ...each };
   });
-  const place = { source: "mail-log", epoch: "e1", from, to: from + given.length };
+  const place = {
+    source: "mail-log",
+    epoch: "e1",
+    sentAt: Date.now(),
+    from,
+    to: from + given.length,
+  };
   return { v: 1, host, jail: "dovecot", ...place, failures };
 }
 

@@ -8,6 +8,7 @@ import { decodeFailureBatch } from "../../wire/failure.ts";
 import type { Allowed } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
 import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjects.ts";
+import { byServersClock, storedAtOf } from "../host-clock.ts";
 import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
 import { openDatabase } from "./database.ts";
 import { insertBanChanges, insertFailures } from "./insert.ts";
@@ -66,7 +67,8 @@ export function openHistory({ databaseUrl, connection, log }: HistoryOptions): H
     log,
     stream: FAILURES_STREAM,
     name: "recorder-failures",
-    decode: ({ data, subject }) => decodeFailureBatch(data, subject),
+    decode: (message) =>
+      byServersClock(decodeFailureBatch(message.data, message.subject), storedAtOf(message)),
     record: (batches) => database.ask((prisma) => insertFailures(prisma, batches)),
   });
   const bans = startRecorder({

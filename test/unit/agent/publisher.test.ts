@@ -30,6 +30,7 @@ function setUp() {
   const answers: ((error?: Error) => void)[] = [];
   const publisher = createPublisher({
     host: "mx1",
+    now: () => 1_790_000_000_000,
     publish: (subject, bytes) =>
       new Promise((resolve, reject) => {
         arrived.push(decodeFailureBatch(bytes, subject));

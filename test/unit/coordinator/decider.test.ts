@@ -36,12 +36,16 @@ function failure(
   address: Address = A,
   storedAt = at,
   position = Math.round(at * 1000) + 1,
+  sentAt = storedAt,
 ): Message {
   const each = { position, address, at: START + at * 1000, attempts: 1, form: "test" };
-  const batch = { v: 1, host, jail: "dovecot", source: "mail", epoch: "e" } as const;
+  const batch = {
+    ...({ v: 1, host, jail: "dovecot", source: "mail", epoch: "e" } as const),
+    ...{ sentAt: START + sentAt * 1000, from: position - 1, to: position },
+  };
   return {
     subject: failureSubject("dovecot", host),
-    data: encodeFailureBatch({ ...batch, from: position - 1, to: position, failures: [each] }),
+    data: encodeFailureBatch({ ...batch, failures: [each] }),
     timestampNanos: BigInt(START + storedAt * 1000) * 1_000_000n,
   };
 }
@@ -253,6 +257,26 @@ test("failures whose ban would be over by now ban nobody", async () => {
   assert.equal(written.length, 0);
 });
 
+test("hosts whose clocks differ by hours count together, each failure at its own time", async () => {
+  const { tell, written } = setUp();
+  // mx1's clock is two hours behind, mx2's one ahead; all five are made within 4 s.
+  const clocks = { mx1: -7200, mx2: 3600, mx3: 0 };
+  const at = (host: keyof typeof clocks, second: number) =>
+    failure(host, second + clocks[host], A, second, second * 1000 + 1, second + clocks[host]);
+  await tell([at("mx1", 0), at("mx2", 1), at("mx3", 2), at("mx1", 3)]);
+  assert.equal(written.length, 0);
+  await tell([at("mx2", 4)]);
+  assert.equal(written.length, 1);
+  assert.equal(written[0]?.until, START + 4_000 + 1_200_000);
+});
+
+test("a backlog counts at the time that its log says, whenever it is sent", async () => {
+  const { tell, written } = setUp();
+  const late = [0, 400, 800, 1201, 1600].map((at) => failure("mx1", at, A, 5_000, at * 1000 + 1));
+  await tell(late);
+  assert.deepEqual(written, []);
+});
+
 test("what cannot be decoded is counted, and hides nothing", async () => {
   const { tell, decider, written } = setUp();
   const [first] = ATTACK;
@@ -268,7 +292,7 @@ test("failures of a jail that is not configured are nobody's", () => {
   const { decider, written } = setUp();
   const { counters } = decider;
   const [first] = ATTACK;
-  const batch = { host: "mx1", source: "mail", epoch: "e", from: 0, to: 1 };
+  const batch = { host: "mx1", source: "mail", epoch: "e", sentAt: START, from: 0, to: 1 };
   const each = { position: 1, address: A, at: START, attempts: 9, form: "test" };
   const data = encodeFailureBatch({ v: 1, jail: "sshd", ...batch, failures: [each] });
   decider.take({ ...first!, subject: failureSubject("sshd", "mx1"), data });

@@ -18,7 +18,7 @@ function batch(
     return { position, address, at: 1_790_000_000_000 + position, attempts: 1, form: "login" };
   });
   const identity = { v: 1, host: "mx1", jail: "dovecot", source: "mail-log", epoch: "e1" } as const;
-  return { ...identity, from, to, failures, ...sender };
+  return { ...identity, sentAt: 1_790_000_000_000, from, to, failures, ...sender };
 }
 
 const positions = (seen: Seen, given: FailureBatch) =>

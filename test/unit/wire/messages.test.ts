@@ -16,6 +16,7 @@ const batch: FailureBatch = {
   jail: "dovecot",
   source: "mail-log",
   epoch: "k3j5",
+  sentAt: 1_790_000_000_500,
   from: 0,
   to: 120,
   failures: [{ position: 120, address, at: 1_790_000_000_000, attempts: 2, form: "login" }],
