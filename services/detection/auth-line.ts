@@ -46,14 +46,18 @@ export function isMechanism(name: string): boolean {
   return MECHANISMS.has(name);
 }
 
-interface Candidate {
+interface Tail {
   user: string;
   address: Address;
   session: string | undefined;
-  refusedBy: string;
+}
+interface Known {
   form: string;
   verdict: Verdict;
   message: string;
+}
+interface Candidate extends Tail, Known {
+  refusedBy: string;
 }
 
 /** Reads a message; undefined when no auth process wrote it. */
@@ -118,9 +122,16 @@ function candidates23(text: string): Candidate[] | undefined {
     const known = readMessage(body, at + 3);
     if (!known) continue;
     const tail = readTail(body, open + 1, at);
-    if (tail) found.push({ ...tail, ...known, refusedBy });
+    if (tail) found.push(candidate(tail, known, refusedBy));
   }
   return found;
+}
+
+/** By hand: copies of objects would take longer than all the rest. */
+function candidate(tail: Tail, known: Known, refusedBy: string): Candidate {
+  const { user, address, session } = tail;
+  const { form, verdict, message } = known;
+  return { user, address, session, refusedBy, form, verdict, message };
 }
 
 /** The end of `USER,IP[,master][,<SESSION>]` before index `end`. */
@@ -142,7 +153,7 @@ function readUserAndAddress(
   open: number,
   end: number,
   session: string | undefined,
-): { user: string; address: Address; session: string | undefined } | undefined {
+): Tail | undefined {
   const comma = body.lastIndexOf(",", end - 1);
   if (comma < open || end - comma > 50) return undefined;
   const address = parseAddress(body.slice(comma + 1, end));
@@ -177,7 +188,7 @@ function candidates24(text: string): Candidate[] {
     }
     const session = after[2] ?? undefined;
     const tail = readUserAndAddress(text, open, end, session);
-    if (tail) found.push({ ...tail, ...named, refusedBy: named.refusedBy || mechanism });
+    if (tail) found.push(candidate(tail, named, named.refusedBy || mechanism));
   }
   return found;
 }
@@ -192,13 +203,13 @@ function readNamedMessage(text: string, from: number) {
 }
 
 /** The known message at this index, or undefined. */
-function readMessage(text: string, from: number) {
+function readMessage(text: string, from: number): Known | undefined {
   const found = MESSAGES.find(([words]) => text.startsWith(words, from));
   if (!found) return undefined;
   const [, form, verdict] = found;
   const message = text.slice(from);
-  if (PAM_TEMPORARY.test(message.slice(0, 120))) {
-    return { form: "auth-temporary-failure", verdict: "other" as const, message };
+  if (form === "auth-pam-failed" && PAM_TEMPORARY.test(message.slice(0, 120))) {
+    return { form: "auth-temporary-failure", verdict: "other", message };
   }
   return { form, verdict, message };
 }

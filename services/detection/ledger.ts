@@ -64,6 +64,9 @@ const PAM_BEFORE_MS = 60_000;
 /** Several sources, or stamps of whole seconds, tell of one moment a little differently. */
 const SLACK_MS = 2_000;
 
+/** Of most sessions there is nothing but the end. */
+const NO_REFUSALS: Record<string, number> = {};
+
 export function createLedger(options: LedgerOptions): Ledger {
   const { mode, maxSessions = 100_000, snapshot } = options;
   const sessions = new Map<string, Session>(structuredClone(snapshot?.sessions ?? []));
@@ -83,7 +86,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       const oldest = sessions.keys().next().value;
       if (oldest !== undefined) sessions.delete(oldest);
     }
-    const made = { lastAt: 0, counted: 0, refusals: {}, closed: false };
+    const made = { lastAt: 0, counted: 0, refusals: NO_REFUSALS, closed: false };
     sessions.set(name, made);
     return made;
   }
@@ -98,7 +101,8 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   /** Uses up one credit that `fits`; the one of the same user first, then the oldest. */
   function useCredit(address: Address, user: string, fits: (credit: Credit) => boolean): boolean {
-    const open = credits.get(address) ?? [];
+    const open = credits.get(address);
+    if (!open) return false;
     let place = open.findIndex((credit) => fits(credit) && isSameUser(credit.user, user));
     if (place < 0) place = open.findIndex(fits);
     if (place < 0) return false;
@@ -148,6 +152,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     const session = sessionOf(name ?? `${address} ${user}`);
     session.lastAt = at;
     const key = `${source}/${refusedBy}`;
+    if (session.refusals === NO_REFUSALS) session.refusals = {};
     session.refusals[key] = (session.refusals[key] ?? 0) + 1;
     const attempts = attemptsOf(session.refusals);
     if (attempts <= session.counted) return 0;
