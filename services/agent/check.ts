@@ -3,12 +3,12 @@ import { execFileSync } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "@nats-io/transport-node";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
+import { journalArguments } from "../daemon/journal.ts";
 import { natsOptions } from "../daemon/nats.ts";
 import { createDetector } from "../detection/detector.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { openUserNames } from "./user-names.ts";
-import { journalArguments } from "./sources/journal-source.ts";
 import { checkFirewall } from "./firewall/check.ts";
 import { ensureStateDir } from "./state-file.ts";
 

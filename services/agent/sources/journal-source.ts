@@ -5,12 +5,13 @@
  * A place in the journal is the cursor of the last entry that was handed out. Positions count
  * entries since the epoch began, because who reads on from a cursor finds the same entries in
  * the same order; a journal that no longer has the cursor has lost entries, and the
- * epoch ends with it. Fields with a leading underscore are journald's own: nobody else writes into a unit.
+ * epoch ends with it.
  */
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { journalArguments } from "../../daemon/journal.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";
 
 export const journalBookmark = z.object({
@@ -33,16 +34,6 @@ const RETRY_MS = { first: 1_000, longest: 30_000 };
 const NEWLINE = 10;
 /** Quotes in a message are escaped, so this is nowhere but in the entry's own field. */
 const CURSOR = /"__CURSOR":"([^"]{1,512})"/;
-
-/** journalctl's, for entries as the detector reads them. */
-export function journalArguments(directory: string | undefined, args: readonly string[]): string[] {
-  return [
-    ...["--output=json", "--all", "--no-pager", "--quiet"],
-    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SOURCE_REALTIME_TIMESTAMP",
-    ...(directory === undefined ? [] : [`--directory=${directory}`]),
-    ...args,
-  ];
-}
 
 export function openJournalSource(options: JournalSourceOptions): Source<JournalBookmark> {
   const { unit, directory, startAt, onLines, onOverlong, say } = options;

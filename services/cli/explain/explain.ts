@@ -3,12 +3,14 @@ import { Command, Option } from "commander";
 import type { Readable } from "node:stream";
 import { countLine, type CountedFailure } from "../../detection/count-line.ts";
 import { createLedger } from "../../detection/ledger.ts";
+import { UsageError } from "../arguments.ts";
 import type { Output } from "../output.ts";
 import { formatInstant } from "../time.ts";
 import { quote, shorten } from "../visible.ts";
 import {
   mergeByTime,
   readFileLines,
+  readJournalLines,
   readLines,
   sourceOf,
   unreadable,
@@ -28,6 +30,7 @@ interface Flags {
   json?: true;
   lines?: true;
   mode: Mode;
+  journal?: string | true;
 }
 
 /** Addresses that the summary names. */
@@ -37,6 +40,7 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
   return new Command("explain")
     .description("say what is seen and counted in a log; needs no server")
     .argument("[file...]", "log files, also .gz; none or -: stdin")
+    .option("--journal [unit]", "the journal of a unit (preset: dovecot.service)")
     .option("--lines", "say of every line, taken alone, what it is")
     .option("--json", "one JSON object per counted failure, with --lines per line")
     .addOption(
@@ -45,8 +49,8 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
         .default("normal"),
     )
     .addHelpText("after", MORE)
-    .action(async (files: string[], { json, lines, mode }: Flags) => {
-      const input = openInput(files);
+    .action(async (files: string[], { json, lines, mode, journal }: Flags) => {
+      const input = journal === undefined ? openInput(files) : openJournal(files, journal);
       const ledger = createLedger({ mode });
       const summary = createSummary();
       const isMany = files.length > 1;
@@ -76,6 +80,12 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
       output.table(rows);
       if (total > TOP) output.note(`${total - TOP} more addresses; --json names them all`);
     });
+
+  function openJournal(files: readonly string[], unit: string | true): AsyncGenerator<InputLine> {
+    if (files.length === 0)
+      return readJournalLines(unit === true ? "dovecot.service" : unit, now());
+    throw new UsageError("explain: expected either files or --journal, got both");
+  }
 
   function openInput(files: readonly string[]): AsyncGenerator<InputLine> {
     if ((files.length === 0 || files.includes("-")) && stdin.isTTY) {
@@ -157,6 +167,6 @@ lines tell of it. Several files are read as one log, in the order of their time.
 Examples:
   fleetban explain /var/log/mail.log          what was counted, and a summary
   fleetban explain --lines mail.log           what every line is
-  journalctl -u dovecot -o json | fleetban explain
+  fleetban explain --journal
   zcat -f /var/log/mail.log* | fleetban explain --json
 `;

@@ -3,10 +3,12 @@
  *
  * Lines end with \n and nothing else: some of Dovecot's hold U+2028.
  */
+import { spawn } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { journalArguments } from "../../daemon/journal.ts";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
 import { readLine } from "../../detection/read-line.ts";
 import type { Reading } from "../../detection/reading.ts";
@@ -29,6 +31,27 @@ export async function* readFileLines(file: string): AsyncGenerator<InputLine> {
   const handle = await open(file); // says at once why not
   const { mtimeMs } = await handle.stat();
   yield* readLines(file, createReadStream("", { fd: handle }), mtimeMs);
+}
+
+/** Every entry of a unit in this machine's journal. */
+export async function* readJournalLines(
+  unit: string,
+  receivedAt: number,
+): AsyncGenerator<InputLine> {
+  const args = journalArguments(undefined, [`_SYSTEMD_UNIT=${unit}`]);
+  const child = spawn("journalctl", args, { stdio: ["ignore", "pipe", "inherit"] });
+  const failed = new Promise<never>((_, reject) => child.once("error", reject));
+  failed.catch(() => {}); // the first line that is waited for says so
+  try {
+    const lines = readLines(unit, child.stdout, receivedAt);
+    for (;;) {
+      const next = await Promise.race([lines.next(), failed]);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    child.kill();
+  }
 }
 
 export async function* readLines(
