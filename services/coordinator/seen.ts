@@ -8,19 +8,47 @@ export interface Seen {
   sweep(before: number): void;
 }
 
+/**
+ * Sources and epochs that are remembered of one host. An honest one has a few; one that makes
+ * up ever new ones forgets its own, and takes nobody else's room.
+ */
+const PER_HOST = 256;
+
+interface End {
+  /** Up to there everything was covered. */
+  position: number;
+  at: number;
+}
+
 export function createSeen(now: () => number): Seen {
-  /** Per source and epoch: the end of what was covered, and when that was. */
-  const ends = new Map<string, { position: number; at: number }>();
+  /** Per host, by source and epoch; the longest untouched first. */
+  const hosts = new Map<string, Map<string, End>>();
+
+  function endsOf(host: string): Map<string, End> {
+    const known = hosts.get(host);
+    if (known) return known;
+    const made = new Map<string, End>();
+    hosts.set(host, made);
+    return made;
+  }
+
   return {
     take(batch) {
-      const source = `${batch.host}/${batch.source}/${batch.epoch}`;
+      const ends = endsOf(batch.host);
+      const source = `${batch.source}/${batch.epoch}`;
       const position = ends.get(source)?.position ?? -1;
+      ends.delete(source);
       ends.set(source, { position: Math.max(position, batch.to), at: now() });
+      const [oldest] = ends.keys();
+      if (ends.size > PER_HOST && oldest !== undefined) ends.delete(oldest);
       if (batch.from >= position) return batch.failures;
       return batch.failures.filter((failure) => failure.position > position);
     },
     sweep(before) {
-      for (const [source, { at }] of ends) if (at < before) ends.delete(source);
+      for (const [host, ends] of hosts) {
+        for (const [source, { at }] of ends) if (at < before) ends.delete(source);
+        if (ends.size === 0) hosts.delete(host);
+      }
     },
   };
 }

@@ -91,3 +91,14 @@ test("an agent that goes on from any checkpoint, any number of times, is counted
     }),
   );
 });
+
+test("a host that makes up ever new epochs forgets its own, and nobody else's", () => {
+  const seen = createSeen(() => 0);
+  seen.take(batch(0, 100, [50], { host: "mx2" }));
+  for (let epoch = 0; epoch < 10_000; epoch += 1) {
+    seen.take(batch(0, 100, [50], { epoch: `e${epoch}` }));
+  }
+  assert.deepEqual(positions(seen, batch(0, 100, [50], { host: "mx2" })), []);
+  assert.deepEqual(positions(seen, batch(0, 100, [50], { epoch: "e9999" })), []);
+  assert.deepEqual(positions(seen, batch(0, 100, [50], { epoch: "e0" })), [50]);
+});
