@@ -78,7 +78,8 @@ function checkSource(
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" && source.path !== undefined) {
-      return { ok: true, text: "is not there yet, will be read when it is" };
+      const other = "where Dovecot logs into the journal, give its unit in place of a path";
+      return { ok: true, text: `is not there yet, will be read when it is; ${other}` };
     }
     return { ok: false, text: `cannot be read: ${String(code ?? error)}` };
   }

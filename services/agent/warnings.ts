@@ -19,7 +19,8 @@ export function warningsOf({ sources, jails }: Conditions): Warning[] {
       warn("source-failed", "high", `source ${name} cannot be read: run fleetban-agent check`);
     }
     if (state === "waiting") {
-      warn("source-missing", "medium", `source ${name}: there is no such file yet`);
+      const text = `source ${name}: there is no such file yet; where Dovecot logs into the journal, give its unit in place of a path`;
+      warn("source-missing", "medium", text);
     }
     if (lag > MUCH_LAG_BYTES) {
       warn("source-lag", "medium", `source ${name} is ${Math.round(lag / 1e6)} MB behind`);

@@ -2,7 +2,7 @@
  * Everything on one machine: nats-server, PostgreSQL, coordinator and this
  * machine's agent, each a child of its own. The first that ends by itself ends all.
  */
-import { createWriteStream } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Life } from "../daemon/daemon.ts";
@@ -53,7 +53,7 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
   await home.writeFile("client.yaml", clientYaml(nats));
 
   const startProgram = async (name: "coordinator" | "agent", extra: Environment) => {
-    const config = await home.ensureFile(`${name}.yaml`, FIRST_CONFIG[name]);
+    const config = await home.ensureFile(`${name}.yaml`, FIRST_CONFIG[name]());
     const child = await startChild(process.execPath, {
       args: [join(options.programs, name, "main.js"), "run", "--config", config],
       env: { ...environment, ...extra },
@@ -143,12 +143,19 @@ function clientYaml(nats: Environment): string {
 }
 
 const FIRST_CONFIG = {
-  coordinator: `# Options of the coordinator; deploy/examples/coordinator.yaml explains every one.
+  coordinator:
+    () => `# Options of the coordinator; deploy/examples/coordinator.yaml explains every one.
 # Where NATS, PostgreSQL and HTTP are is set from outside at every start.
 {}
 `,
-  agent: `# Options of this machine's agent; deploy/examples/agent.yaml explains every one.
+  agent: () => `# Options of this machine's agent; deploy/examples/agent.yaml explains every one.
 # Where NATS and the state are is set from outside at every start.
-{}
+${firstSources()}
 `,
 };
+
+/** Where Dovecot logs on this machine: Debian 12 has no mail.log unless rsyslog is installed. */
+function firstSources(): string {
+  const hasJournalOnly = !existsSync("/var/log/mail.log") && existsSync("/run/systemd/journal");
+  return hasJournalOnly ? "sources: [{ name: journal, unit: dovecot.service }]" : "{}";
+}
