@@ -15,7 +15,7 @@ import { createPublisher } from "./publisher.ts";
 import { ensureStateDir } from "./state-file.ts";
 import { startStatus, type StatusReporter } from "./status.ts";
 import { warningsOf } from "./warnings.ts";
-import { startWatcher } from "./watcher.ts";
+import { startWatcher, type Watcher } from "./watcher.ts";
 
 const PUBLISH_WITHIN_MS = 5_000;
 
@@ -40,7 +40,7 @@ export async function startAgent(
   const jails = await lastKnownJails(stateDir);
   await firewall.open(jails);
 
-  const parts: { settings?: FleetSettings; status?: StatusReporter } = {};
+  const parts: { settings?: FleetSettings; status?: StatusReporter; watcher?: Watcher } = {};
   const settings = () => parts.settings;
   const neverBan = createNeverBan(config.ignoreip);
   const onApplied = () => parts.status?.soon();
@@ -56,23 +56,25 @@ export async function startAgent(
   if (!connection) return;
   const servers = () => [...config.nats.url.split(","), connection.getServer()];
   await neverBan.refresh(servers());
-  parts.settings = followFleetSettings({
-    ...{ connection, stateDir, log, onChange: enforcer.settingsChanged },
-  });
+  const onChange = () => {
+    enforcer.settingsChanged();
+    parts.watcher?.jailsChanged(settings()?.jails() ?? []);
+  };
+  parts.settings = followFleetSettings({ connection, stateDir, log, onChange });
   enforcer.follow(connection);
 
   const js = jetstream(connection);
-  const progress = { watcher: () => {} };
   const publisher = createPublisher({
     host,
     now,
     publish: (subject, bytes, msgID) =>
       js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS }),
-    onProgress: () => progress.watcher(),
+    onProgress: () => parts.watcher?.progress(),
     onTrouble: (reason) => log.debug({ reason }, "failures are not stored yet, tries again"),
   });
-  const watcher = await startWatcher({ ...common, config, publisher });
-  progress.watcher = watcher.progress;
+  const watcher = await startWatcher({ ...common, config, publisher, jails });
+  parts.watcher = watcher;
+  watcher.jailsChanged(parts.settings.jails());
   onRelease(async () => {
     await watcher.stop();
     publisher.close();

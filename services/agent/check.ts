@@ -5,11 +5,12 @@ import { connect } from "@nats-io/transport-node";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { journalArguments } from "../daemon/journal.ts";
 import { natsOptions } from "../daemon/nats.ts";
-import { createDetector } from "../detection/detector.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { openUserNames } from "./user-names.ts";
 import { checkFirewall } from "./firewall/check.ts";
+import { lastKnownJails } from "./fleet-settings.ts";
+import { createSourceDetector, type SourceDetector } from "./source-detector.ts";
 import { ensureStateDir } from "./state-file.ts";
 
 const LINES = 1_000;
@@ -49,8 +50,15 @@ export async function checkAgent(
     say("users", false, error.message, error.exitCode);
   }
   const ledger = createLedger({ mode: config.mode });
+  const jails = await lastKnownJails(config.stateDir);
   for (const source of config.sources) {
-    const { ok, text } = checkSource(source, ledger, now);
+    const { name, jail } = source;
+    const onUnusable = (reason: string) => {
+      say(`jail ${jail}`, false, reason, EXIT.bug);
+    };
+    const detector = createSourceDetector({ source: name, jail, ledger, onUnusable });
+    detector.learn(jails);
+    const { ok, text } = checkSource(source, detector, now);
     const where = source.path ?? source.unit ?? "";
     say(`source ${source.name}`, ok, `${where}: ${text}`, EXIT.noInput);
   }
@@ -69,7 +77,7 @@ export async function checkAgent(
 
 function checkSource(
   source: SourceConfig,
-  ledger: ReturnType<typeof createLedger>,
+  { current }: SourceDetector,
   now: number,
 ): { ok: boolean; text: string } {
   let tail: Buffer;
@@ -85,7 +93,10 @@ function checkSource(
   }
   const lines = tail.toString("latin1").split("\n").slice(0, -1).slice(-LINES);
   const chunk = Buffer.from(lines.map((line) => `${line}\n`).join(""), "latin1");
-  const failures = createDetector({ source: source.name, ledger }).feed(chunk, 0, now);
+  const failures = current()?.feed(chunk, 0, now);
+  if (!failures) {
+    return { ok: true, text: `read; jail ${source.jail} is not known here before the first start` };
+  }
   const attempts = failures.reduce((sum, failure) => sum + failure.attempts, 0);
   const addresses = new Set(failures.map(({ address }) => address)).size;
   const counted = `${attempts} failed attempts of ${addresses} addresses`;

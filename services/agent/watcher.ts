@@ -2,12 +2,13 @@
  * From log lines to published failures: every source, one ledger for all of them,
  * the publisher and the checkpoint.
  */
-import { createDetector, type Detector } from "../detection/detector.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { Log } from "../daemon/log.ts";
+import type { Jail } from "../wire/settings.ts";
 import type { HostStatus } from "../wire/status.ts";
 import { createCheckpoint, readCheckpoint, type Bookmark } from "./checkpoint.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
+import { createSourceDetector, type SourceDetector } from "./source-detector.ts";
 import type { Publisher } from "./publisher.ts";
 import { openUserNames } from "./user-names.ts";
 import { openFileSource } from "./sources/file-source.ts";
@@ -16,6 +17,8 @@ import type { Source, SourceOptions } from "./sources/source.ts";
 
 export interface Watcher {
   describe(): HostStatus["sources"];
+  /** A source is read from when on its jail is known. */
+  jailsChanged(jails: readonly Jail[]): void;
   /** Something was acknowledged. */
   progress(): void;
   stop(): Promise<void>;
@@ -24,6 +27,8 @@ export interface Watcher {
 export interface WatcherOptions {
   config: Pick<AgentConfig, "sources" | "stateDir" | "mode" | "users" | "usersKey">;
   publisher: Publisher;
+  /** The last known ones. */
+  jails: readonly Jail[];
   now: () => number;
   log: Log;
   onFailed: (error: unknown) => void;
@@ -32,7 +37,8 @@ export interface WatcherOptions {
 interface Watched {
   config: SourceConfig;
   reader: Source<Bookmark>;
-  detector: Detector;
+  detector: SourceDetector;
+  started: boolean;
   lines: number;
   failures: number;
   lastLineAt: number | null;
@@ -56,16 +62,28 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     onError: onFailed,
   });
 
+  function jailsChanged(jails: readonly Jail[]): void {
+    for (const each of watched) {
+      each.detector.learn(jails);
+      if (each.started || !each.detector.current()) continue;
+      each.started = true;
+      each.reader.start();
+    }
+  }
+
   for (const source of config.sources) {
-    const detector = createDetector({ source: source.name, ledger });
-    const counters = { lines: 0, failures: 0, lastLineAt: null as number | null };
+    const { name, jail } = source;
+    const onUnusable = (reason: string) => {
+      log.error({ jail, reason }, "the jail's filter cannot be used");
+    };
+    const detector = createSourceDetector({ source: name, jail, ledger, onUnusable });
+    const counters = { lines: 0, failures: 0, lastLineAt: null as number | null, started: false };
     const onLines = (lines: Buffer, from: number, to: number, epoch: string) => {
-      const failures = detector.feed(lines, from, now());
+      const failures = detector.current()?.feed(lines, from, now()) ?? [];
       for (const failure of failures) failure.user = nameOf(failure.user);
       counters.lines += countLines(lines);
       counters.failures += failures.length;
       counters.lastLineAt = now();
-      const { name, jail } = source;
       const wait = publisher.add({ source: name, jail, epoch, from, to, failures });
       checkpoint.touch();
       return wait;
@@ -80,7 +98,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   }
   // The epochs must outlive this process before anything is published under them.
   await checkpoint.write();
-  for (const { reader } of watched) reader.start();
+  jailsChanged(options.jails);
 
   return {
     describe: () =>
@@ -95,6 +113,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
           lastLineAt,
         };
       }),
+    jailsChanged,
     progress: checkpoint.touch,
     async stop() {
       // The bookmarks are those of open files.

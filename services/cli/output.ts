@@ -22,11 +22,13 @@ export interface Output {
   jsonLine(value: unknown): Promise<void>;
   /** To stderr. */
   note(text: string): void;
+  /** Where stderr is a terminal, its last line until something else is written; undefined: none. */
+  transient(text: string | undefined): void;
 }
 
 export interface OutputOptions {
   stdout: Writable & { isTTY?: boolean };
-  stderr: Writable;
+  stderr: Writable & { isTTY?: boolean };
   environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -35,7 +37,15 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
     stdout.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
   const paint: Paint = (color, text) =>
     isColored ? styleText(color, text, { validateStream: false }) : text;
-  const write = (lines: readonly string[]) => void stdout.write(`${lines.join("\n")}\n`);
+  let hasTransient = false;
+  const erase = () => {
+    if (hasTransient) stderr.write("\r\u001b[K");
+    hasTransient = false;
+  };
+  const write = (lines: readonly string[]) => {
+    erase();
+    stdout.write(`${lines.join("\n")}\n`);
+  };
 
   return {
     line: (text) => write([visible(text)]),
@@ -51,8 +61,19 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
       write([visibleJson(z.encode(schema, reply))]);
     },
     async jsonLine(value) {
+      erase();
       if (!stdout.write(`${visibleJsonLine(value)}\n`)) await once(stdout, "drain");
     },
-    note: (text) => void stderr.write(`${visible(text)}\n`),
+    note(text) {
+      erase();
+      stderr.write(`${visible(text)}\n`);
+    },
+    transient(text) {
+      if (stderr.isTTY !== true) return;
+      erase();
+      if (text === undefined) return;
+      stderr.write(visible(text));
+      hasTransient = true;
+    },
   };
 }

@@ -9,6 +9,7 @@ import { createClient, type Client } from "./client.ts";
 import { explainCommand } from "./explain/explain.ts";
 import { failureCommand } from "./failure.ts";
 import { hostCommand } from "./host.ts";
+import { importCommand } from "./import/import.ts";
 import { locateNats, type Surroundings } from "./location.ts";
 import { createOutput } from "./output.ts";
 import { simulateCommand } from "./simulate/simulate.ts";
@@ -17,7 +18,7 @@ import { statusCommand } from "./status.ts";
 export interface Io {
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean };
-  stderr: Writable;
+  stderr: Writable & { isTTY?: boolean };
 }
 
 export interface ProgramOptions {
@@ -51,6 +52,7 @@ export function fleetbanProgram(options: ProgramOptions): { program: Command; cl
     failureCommand(context),
     explainCommand({ stdin: io.stdin, output, now: Date.now }),
     simulateCommand({ output, now: Date.now }),
+    importCommand({ output }),
   ]) {
     program.addCommand(command);
   }
@@ -80,6 +82,7 @@ Examples:
   fleetban failure list --since 1h --json     for a script
   fleetban explain /var/log/mail.log          what would be counted in this log?
   fleetban simulate /var/log/mail.log*        who would have been banned in it?
+  fleetban import fail2ban /etc/fail2ban      the jails that I have, for fleetban
 
 Where the server is: --nats, else NATS_URL (with FLEETBAN_NATS_USER,
 FLEETBAN_NATS_PASSWORD or FLEETBAN_NATS_CREDS), else the first client.yaml of

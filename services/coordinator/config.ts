@@ -5,18 +5,74 @@ import { durationOrForever, duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
 import { networkSetting } from "../daemon/network-setting.ts";
+import {
+  compileFilter,
+  FilterError,
+  type FilterFault,
+  type FilterRules,
+} from "../detection/filter/filter.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 
+type FilterOptions = Omit<FilterRules, "failregex"> & { failregex?: string[] | undefined };
+
 const port = z.number().int().min(1).max(65535);
 
+/** A jail travels to the agents as one message. */
+const MAX_FILTER_LENGTH = 200_000;
+
+/** One expression a line, as in fail2ban's files, or a list of them. */
+const expressions = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) =>
+    (typeof value === "string" ? value.split("\n") : value)
+      .map((each) => each.trim())
+      .filter((each) => each !== ""),
+  )
+  .pipe(z.array(z.string().max(8_192)).max(100))
+  .optional();
+
 /** The set-up that mail administrators come from (fail2ban's jail for pop3 and imap). */
-const jailConfig = z.strictObject({
-  ports: z.array(port).max(64).default([110, 995, 143, 993]),
-  maxretry: z.number().int().min(1).max(100).default(5),
-  findtime: duration.default(1200),
-  bantime: durationOrForever.default(1200),
-});
+const jailConfig = z
+  .strictObject({
+    ports: z.array(port).max(64).default([110, 995, 143, 993]),
+    maxretry: z.number().int().min(1).max(100).default(5),
+    findtime: duration.default(1200),
+    bantime: durationOrForever.default(1200),
+    prefregex: z.string().min(1).max(8_192).optional(),
+    failregex: expressions,
+    ignoreregex: expressions,
+  })
+  .superRefine((jail, context) => {
+    for (const { option, index, column, reason } of faultsOf(jail)) {
+      context.addIssue({
+        code: "custom",
+        path: option === "prefregex" ? [option] : [option, index],
+        message: column === undefined ? reason : `column ${column}: ${reason}`,
+      });
+    }
+  });
+
+function faultsOf({ prefregex, failregex, ignoreregex }: FilterOptions): readonly FilterFault[] {
+  if (failregex === undefined || failregex.length === 0) {
+    const option = prefregex !== undefined ? "prefregex" : "ignoreregex";
+    const isAlone = prefregex !== undefined || ignoreregex !== undefined;
+    const reason = "expected a failregex beside it, got none";
+    return isAlone ? [{ option, index: 0, column: undefined, reason }] : [];
+  }
+  const size = JSON.stringify([prefregex, failregex, ignoreregex]).length;
+  if (size > MAX_FILTER_LENGTH) {
+    const reason = `expected at most ${MAX_FILTER_LENGTH} characters in all, got ${size}`;
+    return [{ option: "failregex", index: 0, column: undefined, reason }];
+  }
+  try {
+    compileFilter({ prefregex, failregex, ignoreregex });
+    return [];
+  } catch (error) {
+    if (error instanceof FilterError) return error.faults;
+    throw error;
+  }
+}
 
 export const coordinatorConfig = z.strictObject({
   id: z

@@ -121,20 +121,17 @@ function unpackRepeat(message: Message): Message {
 
 /** journalctl -o json, and docker's json-file log. */
 function openJson(line: string, receivedAt: number): Message | undefined {
-  let fields: Record<string, unknown>;
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== "object" || value === null) return undefined;
-    fields = value as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
+  const fields = readFields(line);
+  if (!fields) return undefined;
   const { MESSAGE, SYSLOG_IDENTIFIER, log, time } = fields;
   if (MESSAGE !== undefined && MESSAGE !== null) {
     const program = typeof SYSLOG_IDENTIFIER === "string" ? SYSLOG_IDENTIFIER : undefined;
-    const micros = Number(fields["_SOURCE_REALTIME_TIMESTAMP"] ?? fields["__REALTIME_TIMESTAMP"]);
-    const at = Number.isFinite(micros) ? Math.floor(micros / 1000) : undefined;
-    return unpackRepeat({ at, program, text: journalText(MESSAGE), repeat: 1 });
+    return unpackRepeat({
+      at: journalTime(fields),
+      program,
+      text: journalText(MESSAGE),
+      repeat: 1,
+    });
   }
   if (typeof log !== "string") return undefined;
   const message = openText(log.replace(/\r?\n$/, ""), receivedAt);
@@ -142,8 +139,26 @@ function openJson(line: string, receivedAt: number): Message | undefined {
   return { ...message, at };
 }
 
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The fields of a line that is a JSON object. */
+export function readFields(line: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? (value as Fields) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** When an entry of the journal was written. */
+export function journalTime(fields: Fields): number | undefined {
+  const micros = Number(fields["_SOURCE_REALTIME_TIMESTAMP"] ?? fields["__REALTIME_TIMESTAMP"]);
+  return Number.isFinite(micros) ? Math.floor(micros / 1000) : undefined;
+}
+
 /** A message with control bytes is an array of bytes there. */
-function journalText(message: unknown): string {
+export function journalText(message: unknown): string {
   if (typeof message === "string") return message;
   if (!Array.isArray(message)) return "";
   return Buffer.from(message.filter((byte) => typeof byte === "number")).toString();

@@ -29,15 +29,20 @@ export function readMonthStamp(text: string, receivedAt: number): Stamp | undefi
   if (month < 0 || month % 3 !== 0) return undefined;
   const local = (year: number) =>
     new Date(year, month / 3, Number(day), Number(hours), Number(minutes), Number(seconds));
+  return { at: inNearestYear(local, receivedAt) + milliseconds(fraction), end: whole.length };
+}
+
+/** When a day without a year was, by `receivedAt`: the last time, or within a day to come. */
+export function inNearestYear(inYear: (year: number) => Date, receivedAt: number): number {
   const year = new Date(receivedAt).getFullYear();
-  let at = local(year).getTime();
-  if (at > receivedAt + DAY_MS) at = local(year - 1).getTime();
+  const at = inYear(year).getTime();
+  if (at > receivedAt + DAY_MS) return inYear(year - 1).getTime();
   // Read on 31 December what a host ahead of us wrote on 1 January.
-  else if (at < receivedAt - 364 * DAY_MS) {
-    const next = local(year + 1).getTime();
-    if (next <= receivedAt + DAY_MS) at = next;
+  if (at < receivedAt - 364 * DAY_MS) {
+    const next = inYear(year + 1).getTime();
+    if (next <= receivedAt + DAY_MS) return next;
   }
-  return { at: at + milliseconds(fraction), end: whole.length };
+  return at;
 }
 
 /**

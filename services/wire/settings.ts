@@ -3,6 +3,8 @@ import { z } from "zod";
 import { address, decode, encode, foreignText, instant } from "./codec.ts";
 import { JAIL_NAME } from "./subjects.ts";
 
+const expressions = z.array(z.string().max(8_192)).max(100);
+
 /** A jail as agents need it, under `jail.<name>`. Durations in seconds. */
 export const jail = z.object({
   v: z.literal(1),
@@ -13,6 +15,10 @@ export const jail = z.object({
   findtime: z.number().positive(),
   /** null: for ever. */
   bantime: z.number().positive().nullable(),
+  /** Of a jail with a filter of its own, as fail2ban has them; without: Dovecot's own lines count. */
+  prefregex: z.string().max(8_192).optional(),
+  failregex: expressions.optional(),
+  ignoreregex: expressions.optional(),
 });
 export type Jail = z.infer<typeof jail>;
 

@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   detection: ["wire"],
   agent: ["wire", "daemon", "detection"],
   counting: ["wire", "daemon"],
-  coordinator: ["wire", "daemon", "counting", "../prisma"],
+  coordinator: ["wire", "daemon", "counting", "detection", "../prisma"],
   cli: ["wire", "daemon", "detection", "counting"],
   standalone: ["daemon"],
 };

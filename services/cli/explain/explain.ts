@@ -1,20 +1,23 @@
 /** `fleetban explain`: what is seen in the lines of a log, and what is counted of it; asks no server. */
 import { Command, Option } from "commander";
 import type { Readable } from "node:stream";
-import { countLine, type CountedFailure } from "../../detection/count-line.ts";
+import type { CountedFailure } from "../../detection/count-line.ts";
 import { createLedger } from "../../detection/ledger.ts";
 import { UsageError } from "../arguments.ts";
 import type { Output } from "../output.ts";
+import { createProgress } from "../progress.ts";
 import { formatInstant } from "../time.ts";
 import { quote, shorten } from "../visible.ts";
+import { addFilterOptions, readerOf, type FilterFlags } from "./filter-options.ts";
 import {
   mergeByTime,
   readFileLines,
   readJournalLines,
   readLines,
-  sourceOf,
   unreadable,
   type InputLine,
+  type Read,
+  type ReadOptions,
 } from "./input.ts";
 import { createSummary } from "./summary.ts";
 
@@ -26,7 +29,7 @@ export interface ExplainOptions {
 
 type Mode = "normal" | "aggressive";
 
-interface Flags {
+interface Flags extends FilterFlags {
   json?: true;
   lines?: true;
   mode: Mode;
@@ -37,7 +40,7 @@ interface Flags {
 const TOP = 10;
 
 export function explainCommand({ stdin, output, now }: ExplainOptions): Command {
-  return new Command("explain")
+  const command = new Command("explain")
     .description("say what is seen and counted in a log; needs no server")
     .argument("[file...]", "log files, also .gz; none or -: stdin")
     .option("--journal [unit]", "the journal of a unit (preset: dovecot.service)")
@@ -49,14 +52,19 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
         .default("normal"),
     )
     .addHelpText("after", MORE)
-    .action(async (files: string[], { json, lines, mode, journal }: Flags) => {
-      const input = journal === undefined ? openInput(files) : openJournal(files, journal);
+    .action(async (files: string[], { json, lines, mode, journal, ...flags }: Flags) => {
+      const { read, count } = readerOf("explain", flags);
+      const progress = createProgress({ files, output, now });
+      const input =
+        journal === undefined
+          ? openInput(files, { read, onBytes: progress.advance })
+          : openJournal(files, journal, read);
       const ledger = createLedger({ mode });
       const summary = createSummary();
       const isMany = files.length > 1;
       try {
         for await (const line of input) {
-          const counted = countLine(line.reading, ledger, sourceOf(line.file), now());
+          const counted = count(line, ledger, now());
           summary.add(line.reading, counted);
           if (json) {
             if (lines) await output.jsonLine(describeReading(line, mode));
@@ -66,6 +74,8 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
         }
       } catch (error) {
         throw unreadable("explain", error);
+      } finally {
+        progress.done();
       }
       if (json) return;
       output.line("");
@@ -81,18 +91,25 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
       if (total > TOP) output.note(`${total - TOP} more addresses; --json names them all`);
     });
 
-  function openJournal(files: readonly string[], unit: string | true): AsyncGenerator<InputLine> {
-    if (files.length === 0)
-      return readJournalLines(unit === true ? "dovecot.service" : unit, now());
+  return addFilterOptions(command);
+
+  function openJournal(
+    files: readonly string[],
+    unit: string | true,
+    read: Read,
+  ): AsyncGenerator<InputLine> {
+    if (files.length === 0) {
+      return readJournalLines(unit === true ? "dovecot.service" : unit, now(), read);
+    }
     throw new UsageError("explain: expected either files or --journal, got both");
   }
 
-  function openInput(files: readonly string[]): AsyncGenerator<InputLine> {
+  function openInput(files: readonly string[], options: ReadOptions): AsyncGenerator<InputLine> {
     if ((files.length === 0 || files.includes("-")) && stdin.isTTY) {
       output.note("explain: reads lines from the terminal, Ctrl-D ends them");
     }
     const each = (files.length === 0 ? ["-"] : files).map((file) =>
-      file === "-" ? readLines("-", stdin, now()) : readFileLines(file),
+      file === "-" ? readLines("-", stdin, now(), options.read) : readFileLines(file, options),
     );
     return mergeByTime(each);
   }
@@ -168,5 +185,6 @@ Examples:
   fleetban explain /var/log/mail.log          what was counted, and a summary
   fleetban explain --lines mail.log           what every line is
   fleetban explain --journal
+  fleetban explain --failregex 'sshd.*Failed password .* from <ADDR> ' /var/log/auth.log
   zcat -f /var/log/mail.log* | fleetban explain --json
 `;

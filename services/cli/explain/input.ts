@@ -22,28 +22,54 @@ export interface InputLine {
   reading: Reading;
 }
 
+/** What one line says, alone. */
+export type Read = (line: string, receivedAt: number) => Reading;
+
+export interface ReadOptions {
+  /** Preset: Dovecot's own lines. */
+  read?: Read | undefined;
+  onBytes?: ((count: number) => void) | undefined;
+}
+
 /** What is beyond is cut: no line that matters is so long. */
 const MAX_LINE_BYTES = 1_048_576;
 const NEWLINE = 10;
 
 /** Reads one file; `receivedAt` of stamps without a year is when it was last written to. */
-export async function* readFileLines(file: string): AsyncGenerator<InputLine> {
+export async function* readFileLines(
+  file: string,
+  { read, onBytes }: ReadOptions = {},
+): AsyncGenerator<InputLine> {
   const handle = await open(file); // says at once why not
   const { mtimeMs } = await handle.stat();
-  yield* readLines(file, createReadStream("", { fd: handle }), mtimeMs);
+  const stream = createReadStream("", { fd: handle });
+  const chunks = onBytes ? measured(stream, onBytes) : stream;
+  yield* readLines(file, chunks, mtimeMs, read);
+}
+
+/** Tells how much has been read of a file, as it is on the disk. */
+async function* measured(
+  stream: AsyncIterable<Buffer>,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of stream) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
 }
 
 /** Every entry of a unit in this machine's journal. */
 export async function* readJournalLines(
   unit: string,
   receivedAt: number,
+  read?: Read,
 ): AsyncGenerator<InputLine> {
   const args = journalArguments(undefined, [`_SYSTEMD_UNIT=${unit}`]);
   const child = spawn("journalctl", args, { stdio: ["ignore", "pipe", "inherit"] });
   const failed = new Promise<never>((_, reject) => child.once("error", reject));
   failed.catch(() => {}); // the first line that is waited for says so
   try {
-    const lines = readLines(unit, child.stdout, receivedAt);
+    const lines = readLines(unit, child.stdout, receivedAt, read);
     for (;;) {
       const next = await Promise.race([lines.next(), failed]);
       if (next.done) return;
@@ -56,15 +82,16 @@ export async function* readJournalLines(
 
 export async function* readLines(
   file: string,
-  stream: Readable,
+  stream: AsyncIterable<Buffer>,
   receivedAt: number,
+  read: Read = readLine,
 ): AsyncGenerator<InputLine> {
   let number = 0;
   let rest = Buffer.alloc(0);
   const line = (bytes: Buffer): InputLine => {
     number += 1;
     const text = bytes.toString("utf8", 0, MAX_LINE_BYTES);
-    return { file, number, text, reading: readLine(text, receivedAt) };
+    return { file, number, text, reading: read(text, receivedAt) };
   };
   for await (const chunk of decompressed(stream)) {
     let from = 0;
@@ -82,8 +109,8 @@ export async function* readLines(
 }
 
 /** gzip tells itself by its first two bytes. */
-async function* decompressed(stream: Readable): AsyncGenerator<Buffer> {
-  const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+async function* decompressed(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = stream[Symbol.asyncIterator]();
   const { value: first } = (await chunks.next()) as IteratorResult<Buffer, undefined>;
   if (first === undefined) return;
   const all = async function* () {

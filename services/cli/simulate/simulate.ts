@@ -1,13 +1,14 @@
 /** `fleetban simulate`: who would have been banned, had this policy been in force; asks no server. */
 import { Command } from "commander";
 import { formatDuration, parseDuration } from "../../daemon/duration.ts";
-import { countLine } from "../../detection/count-line.ts";
 import { createLedger, type Ledger } from "../../detection/ledger.ts";
 import type { Address } from "../../wire/address.ts";
 import { hostToken } from "../../wire/subjects.ts";
 import { checksOf, UsageError } from "../arguments.ts";
-import { mergeByTime, readFileLines, sourceOf, unreadable } from "../explain/input.ts";
+import { addFilterOptions, readerOf, type FilterFlags } from "../explain/filter-options.ts";
+import { mergeByTime, readFileLines, unreadable } from "../explain/input.ts";
 import type { Output } from "../output.ts";
+import { createProgress } from "../progress.ts";
 import type { Cell } from "../table.ts";
 import { formatInstant } from "../time.ts";
 import { quote } from "../visible.ts";
@@ -18,7 +19,7 @@ export interface SimulateOptions {
   now: () => number;
 }
 
-interface Flags {
+interface Flags extends FilterFlags {
   host: [host: string, file: string][];
   maxretry: number;
   findtime: number;
@@ -32,7 +33,7 @@ const SHOWN = 20;
 
 export function simulateCommand({ output, now }: SimulateOptions): Command {
   const check = checksOf("simulate", output.note);
-  return new Command("simulate")
+  const command = new Command("simulate")
     .description("say who would have been banned in a log; needs no server")
     .argument("[log...]", "logs of one host, in any order, also .gz")
     .option("--host <name=log>", "a log of another host; may be repeated", addHost, [])
@@ -45,6 +46,9 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
       const inputs = [...logs.map((log): [string, string] => ["this host", log]), ...host];
       if (inputs.length === 0)
         throw new UsageError("simulate: expected at least one log, got none");
+      const { read, count } = readerOf("simulate", flags);
+      const files = inputs.map(([, path]) => path);
+      const progress = createProgress({ files, output, now });
       const hosts = new Map(inputs.map(([name, file]) => [file, name]));
       const bantime = flags.bantime === Infinity ? null : flags.bantime;
       const replays = policiesOf({ maxretry, findtime, bantime }).map(createReplay);
@@ -52,14 +56,16 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
       const ledgers = new Map<string, Ledger>();
       let attempts = 0;
       try {
-        for await (const { file, reading } of mergeByTime(
-          inputs.map(([, path]) => readFileLines(path)),
+        const onBytes = progress.advance;
+        for await (const line of mergeByTime(
+          files.map((path) => readFileLines(path, { read, onBytes })),
         )) {
+          const { file, reading } = line;
           const name = hosts.get(file) ?? "";
           if (reading.verdict === "success" && reading.address) successes.add(reading.address);
           let ledger = ledgers.get(name);
           if (!ledger) ledgers.set(name, (ledger = createLedger({ mode: "normal" })));
-          const counted = countLine(reading, ledger, sourceOf(file), now());
+          const counted = count(line, ledger, now());
           if (!counted) continue;
           attempts += counted.attempts;
           for (const replay of replays) {
@@ -68,11 +74,14 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
         }
       } catch (error) {
         throw unreadable("simulate", error);
+      } finally {
+        progress.done();
       }
       const facts = { attempts, hosts: new Set(hosts.values()).size, successes };
       if (json) await output.jsonLine(describe(replays, facts));
       else tell(replays, facts, output);
     });
+  return addFilterOptions(command);
 }
 
 interface Facts {

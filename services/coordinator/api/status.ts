@@ -1,5 +1,6 @@
 /** `fleetban status`, `fleetban host list`, `fleetban failure list`. */
 import type { HostRow } from "../../wire/api.ts";
+import type { Jail } from "../../wire/settings.ts";
 import type { Warning } from "../../wire/status.ts";
 import type { Host } from "../hosts.ts";
 import { fromHistory, jailNamed, type ApiContext } from "./context.ts";
@@ -69,6 +70,10 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     return warnings;
   }
 
+  const withoutFilter = ({ v, name, ports, maxretry, findtime, bantime }: Jail): Jail => {
+    return { v, name, ports, maxretry, findtime, bantime };
+  };
+
   return {
     async "status.show"() {
       const { rows } = await allHosts();
@@ -86,7 +91,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         },
         bans: bans.countInForce(now()),
         allowed: settings.allowlist.list().length,
-        jails: [...context.jails],
+        jails: context.jails.map(withoutFilter),
         failures: context.counters.failures,
         undecodable: context.counters.undecodable,
         postgres: { reachable: history.reachable(), lag },

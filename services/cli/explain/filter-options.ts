@@ -1,0 +1,54 @@
+/** `--failregex` and `--ignoreregex`: a filter to try in place of Dovecot's own lines. */
+import type { Command } from "commander";
+import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { countLine, type CountedFailure } from "../../detection/count-line.ts";
+import { compileFilter, FilterError } from "../../detection/filter/filter.ts";
+import { countFiltered, readFiltered } from "../../detection/filter/filter-detector.ts";
+import type { Ledger } from "../../detection/ledger.ts";
+import { readLine } from "../../detection/read-line.ts";
+import { sourceOf, type InputLine, type Read } from "./input.ts";
+
+export interface FilterFlags {
+  failregex?: string[];
+  ignoreregex?: string[];
+  prefregex?: string;
+}
+
+/** How lines are read, and what they count. */
+export interface Reader {
+  read: Read;
+  count(line: InputLine, ledger: Ledger, receivedAt: number): CountedFailure | undefined;
+}
+
+export function addFilterOptions(command: Command): Command {
+  const gather = (text: string, before: string[] = []) => [...before, text];
+  return command
+    .option("--failregex <regex>", "count what fail2ban's filter would find; repeatable", gather)
+    .option("--ignoreregex <regex>", "but not these lines; repeatable", gather)
+    .option("--prefregex <regex>", "which must match first, with <F-CONTENT>");
+}
+
+/** Throws where the expressions cannot be used. */
+export function readerOf(
+  where: string,
+  { failregex, ignoreregex, prefregex }: FilterFlags,
+): Reader {
+  if (!failregex) {
+    return {
+      read: readLine,
+      count: (line, ledger, receivedAt) =>
+        countLine(line.reading, ledger, sourceOf(line.file), receivedAt),
+    };
+  }
+  try {
+    const filter = compileFilter({ failregex, ignoreregex, prefregex });
+    return {
+      read: (line, receivedAt) => readFiltered(line, filter, receivedAt),
+      count: (line, _ledger, receivedAt) => countFiltered(line.reading, receivedAt),
+    };
+  } catch (cause) {
+    if (!(cause instanceof FilterError)) throw cause;
+    const faults = cause.message.split("\n").map((fault) => `${where}: ${fault}`);
+    throw new PlainError(faults.join("\n"), EXIT.usage, { cause });
+  }
+}

@@ -1,0 +1,135 @@
+/** A filter of fail2ban's filter.d as fleetban takes it. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import {
+  compileFilter,
+  describeFault,
+  FilterError,
+  type FilterFault,
+} from "../../detection/filter/filter.ts";
+import { lookUp, readIni, valueOf, valuesOf, type Ini } from "./ini.ts";
+
+export interface ImportedFilter {
+  /** undefined: nothing of it can be used. */
+  rules?: { prefregex?: string; failregex: string[]; ignoreregex?: string[] };
+  /** The unit of the journal that it is for. */
+  unit?: string;
+  /** What was not carried over. */
+  notes: string[];
+}
+
+const DEFINITION = "Definition";
+/** Tags within tags. */
+const MAX_DEPTH = 20;
+
+/** `dovecot[mode=aggressive, logtype="journal"]`: the filter's name, and its parameters. */
+export function parseFilterOption(text: string): { name: string; parameters: Map<string, string> } {
+  const [, name = text.trim(), inside = ""] = /^\s*([\w.-]+)\s*(?:\[(.*)\])?\s*$/s.exec(text) ?? [];
+  const parameters = new Map<string, string>();
+  for (const [, key = "", double, single, bare = ""] of inside.matchAll(
+    /([\w?-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^,\]]*))/g,
+  )) {
+    parameters.set(key.toLowerCase(), (double ?? single ?? bare).trim());
+  }
+  return { name, parameters };
+}
+
+/** undefined: there is no such filter. */
+export function importFilter(
+  folder: string,
+  name: string,
+  parameters: ReadonlyMap<string, string>,
+): ImportedFilter | undefined {
+  const path = join(folder, "filter.d", `${name}.conf`);
+  const local = path.replace(/\.conf$/, ".local");
+  if (!existsSync(path) && !existsSync(local)) return undefined;
+  const ini = readIni([path]);
+  const options = new Map([...valuesOf(ini, "Init"), ...valuesOf(ini, DEFINITION), ...parameters]);
+  const value = (option: string) =>
+    replaceTags(ini, options, parameters.get(option) ?? valueOf(ini, DEFINITION, option) ?? "");
+  const notes: string[] = [];
+  const lines = Number(value("maxlines") || valueOf(ini, "Init", "maxlines") || 1);
+  if (lines > 1) notes.push("maxlines: a failure that several lines tell together is not found");
+  const imported = importRules(
+    value("prefregex").trim(),
+    expressionsOf(value("failregex")),
+    expressionsOf(value("ignoreregex")),
+  );
+  const unit = /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(value("journalmatch"))?.[1];
+  return {
+    notes: [...notes, ...imported.notes],
+    ...(imported.rules && { rules: imported.rules }),
+    ...(unit !== undefined && { unit }),
+  };
+}
+
+export function expressionsOf(text: string): string[] {
+  return text
+    .split("\n")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
+}
+
+/** Leaves out the failregex that cannot be used; without the others a filter would count too much. */
+export function importRules(
+  prefregex: string,
+  failregex: readonly string[],
+  ignoreregex: readonly string[],
+): Pick<ImportedFilter, "rules" | "notes"> {
+  const notes: string[] = [];
+  const [broken] = faultsOf({ prefregex, failregex: ["<HOST>"] }).filter(
+    ({ option }) => option === "prefregex" && prefregex !== "",
+  );
+  if (broken) return { notes: [`${describeFault(broken)}: ${prefregex}`] };
+  const usable = failregex.filter((regex, index) => {
+    const faults = faultsOf({ failregex: [regex], ...(prefregex !== "" && { prefregex }) });
+    const own = faults.filter(({ option }) => option === "failregex");
+    notes.push(...own.map((fault) => `${describeFault({ ...fault, index })}: ${regex}`));
+    return own.length === 0;
+  });
+  if (usable.length === 0) return { notes: [...notes, "no failregex is left"] };
+  const rules = {
+    ...(prefregex !== "" && { prefregex }),
+    failregex: usable,
+    ...(ignoreregex.length > 0 && { ignoreregex: [...ignoreregex] }),
+  };
+  const faults = faultsOf(rules);
+  if (faults.length === 0) return { rules, notes };
+  const shown = (fault: FilterFault) =>
+    `${describeFault(fault)}: ${ignoreregex[fault.index] ?? ""}`;
+  return { notes: [...notes, ...faults.map(shown)] };
+}
+
+function faultsOf(rules: Parameters<typeof compileFilter>[0]): readonly FilterFault[] {
+  try {
+    compileFilter(rules);
+    return [];
+  } catch (error) {
+    if (error instanceof FilterError) return error.faults;
+    throw error;
+  }
+}
+
+/** `<name>`, `<section/name>` and `<mdre-<mode>>`; fail2ban's own tags stay. */
+function replaceTags(ini: Ini, options: ReadonlyMap<string, string>, text: string): string {
+  let value = text;
+  for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
+    const replaced = value.replace(/<([\w-]+(?:\/[\w-]+)?)>/g, (tag, name: string) => {
+      if (/^(?:F-|HOST$|ADDR$|IP[46]$|CIDR$|SUBNET$|DNS$|SKIPLINES$)/.test(name)) return tag;
+      const found = options.get(name.toLowerCase()) ?? sectionValue(ini, name);
+      return found ?? tag;
+    });
+    if (replaced === value) return value;
+    value = replaced;
+  }
+  return value;
+}
+
+function sectionValue(ini: Ini, name: string): string | undefined {
+  const slash = name.indexOf("/");
+  if (slash < 0) return undefined;
+  const [section, option] = [name.slice(0, slash), name.slice(slash + 1).toLowerCase()];
+  return section === "known"
+    ? lookUp(ini, DEFINITION, `known/${option}`)
+    : valueOf(ini, section, option);
+}

@@ -1,0 +1,61 @@
+/**
+ * Finds the failures that a custom filter describes: every line that matches is one, and
+ * the ledger, which knows Dovecot's lines, has no part in it.
+ */
+import type { CountedFailure } from "../count-line.ts";
+import type { Detector } from "../detector.ts";
+import type { Failure } from "../failure.ts";
+import { MAX_LINE_BYTES } from "../read-line.ts";
+import { emptyReading, type Reading } from "../reading.ts";
+import type { Filter } from "./filter.ts";
+import { openLine } from "./open-line.ts";
+
+const NEWLINE = 10;
+
+export function createFilterDetector(filter: Filter): Detector {
+  let overlong = 0;
+  return {
+    feed(chunk, position, receivedAt) {
+      const failures: Failure[] = [];
+      for (let start = 0; start < chunk.length;) {
+        const newline = chunk.indexOf(NEWLINE, start);
+        const end = newline < 0 ? chunk.length : newline;
+        if (end - start > MAX_LINE_BYTES) overlong += 1;
+        else {
+          const reading = readFiltered(chunk.toString("utf8", start, end), filter, receivedAt);
+          const counted = countFiltered(reading, receivedAt);
+          if (counted) failures.push({ ...counted, position: position + end + 1 });
+        }
+        start = end + 1;
+      }
+      return failures;
+    },
+    get overlong() {
+      return overlong;
+    },
+  };
+}
+
+/** What a line of any log says to a filter. */
+export function readFiltered(line: string, filter: Filter, receivedAt: number): Reading {
+  const { text, at, repeat } = openLine(line, receivedAt);
+  const match = filter.match(text);
+  const reading = emptyReading(match ? `failregex-${match.rule}` : null);
+  reading.at = at;
+  if (!match) return reading;
+  reading.verdict = "failure";
+  reading.address = match.address;
+  reading.user = match.user;
+  reading.attempts = 1;
+  reading.repeat = repeat;
+  return reading;
+}
+
+/** The failure that such a line counts for. */
+export function countFiltered(reading: Reading, receivedAt: number): CountedFailure | undefined {
+  const { address, at = receivedAt, repeat, user, form } = reading;
+  if (address === undefined || form === null) return undefined;
+  const counted: CountedFailure = { address, at, attempts: repeat, form };
+  if (user !== undefined) counted.user = user;
+  return counted;
+}

@@ -1,0 +1,160 @@
+/** A custom filter: which lines of any log are failures, as fail2ban's filters say it. */
+import { RE2JS } from "re2js";
+import { parseAddress, type Address } from "../../wire/address.ts";
+import { RegexFault, translateRegex } from "./python-regex.ts";
+
+/** fail2ban's options of a filter, each expression for itself. */
+export interface FilterRules {
+  /** Must match first; what its <F-CONTENT> holds is what the others see. */
+  prefregex?: string | undefined;
+  failregex: readonly string[];
+  ignoreregex?: readonly string[] | undefined;
+}
+
+export interface Match {
+  address: Address;
+  user: string | undefined;
+  /** The expression that matched, counted from 1. */
+  rule: number;
+}
+
+export interface Filter {
+  /** What a line without its time stamp says; undefined: no failure of an address. */
+  match(line: string): Match | undefined;
+}
+
+/** An expression that cannot be used. */
+export interface FilterFault {
+  option: "prefregex" | "failregex" | "ignoreregex";
+  /** Of the option's expressions, counted from 0. */
+  index: number;
+  /** Counted from 1; undefined: the whole of it. */
+  column: number | undefined;
+  reason: string;
+}
+
+export class FilterError extends Error {
+  override name = "FilterError";
+  readonly faults: readonly FilterFault[];
+  constructor(faults: readonly FilterFault[]) {
+    super(faults.map(describeFault).join("\n"));
+    this.faults = faults;
+  }
+}
+
+export function describeFault({ option, index, column, reason }: FilterFault): string {
+  const where = option === "prefregex" ? option : `${option} ${index + 1}`;
+  return `${where}${column === undefined ? "" : `, column ${column}`}: ${reason}`;
+}
+
+/** Groups that name the address, in the order in which they are asked. */
+const ADDRESS_GROUPS = ["ip4", "ip6", "host", "addr"];
+/** A user's name stands in one of these. */
+const USER_GROUPS = /^(?:user|alt_user(?:_?\d+)?)$/;
+
+/** Throws a FilterError with everything that cannot be used. */
+export function compileFilter(rules: FilterRules): Filter {
+  const faults: FilterFault[] = [];
+  /** The prefregex already holds the address. */
+  let addressed = false;
+
+  function compile(
+    option: FilterFault["option"],
+    index: number,
+    source: string,
+  ): RE2JS | undefined {
+    try {
+      const compiled = RE2JS.compile(translateRegex(source));
+      const names = Object.keys(compiled.namedGroups());
+      const hasAddress = names.some((name) => ADDRESS_GROUPS.includes(name));
+      if (option === "prefregex") {
+        addressed = hasAddress;
+        if (!names.includes("content")) {
+          throw new RegexFault(undefined, "expected <F-CONTENT>...</F-CONTENT>, got none");
+        }
+      }
+      if (option === "failregex" && !hasAddress && !addressed) {
+        const expected = "expected <HOST>, <ADDR>, <IP4>, <IP6> or (?P<host>...), got none";
+        throw new RegexFault(undefined, expected);
+      }
+      return compiled;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const column = error instanceof RegexFault ? error.column : undefined;
+      faults.push({
+        option,
+        index,
+        column,
+        reason: error.message.replace(/^error parsing regexp: /, ""),
+      });
+      return undefined;
+    }
+  }
+
+  const compileAll = (option: FilterFault["option"], sources: readonly string[] = []) =>
+    sources.flatMap((source, index) => compile(option, index, source) ?? []);
+  const prefix =
+    rules.prefregex === undefined ? undefined : compile("prefregex", 0, rules.prefregex);
+  const fail = compileAll("failregex", rules.failregex);
+  const ignore = compileAll("ignoreregex", rules.ignoreregex);
+  if (faults.length > 0) throw new FilterError(faults);
+  const gates = prefix ? gatesOf(rules.failregex) : undefined;
+
+  return {
+    match(line) {
+      let text = line;
+      let before: Groups = {};
+      if (prefix) {
+        if (gates && !gates.some((gate) => gate.test(line))) return undefined;
+        if (!prefix.test(line)) return undefined;
+        before = groupsOf(prefix, line);
+        text = before["content"] ?? "";
+      }
+      // test() notes no groups and is many times as fast.
+      for (const [index, each] of fail.entries()) {
+        if (!each.test(text)) continue;
+        if (ignore.some((other) => other.test(text))) return undefined;
+        const groups = { ...before, ...groupsOf(each, text) };
+        const address = addressIn(groups);
+        return address && { address, user: userIn(groups), rule: index + 1 };
+      }
+      return undefined;
+    },
+  };
+}
+
+/**
+ * Expressions that match every line whose content the failregex would match, so that
+ * the prefregex with its groups is tried on few lines; undefined: there are none.
+ */
+function gatesOf(sources: readonly string[]): RE2JS[] | undefined {
+  const open = sources.map((source) => source.replace(/^\^/, "").replace(/(?<!\\)\$$/, ""));
+  // Another anchor would see the content's end where the line goes on.
+  if (open.some((source) => /\^|\$|\\[AbBzZ]/.test(source.replace(/\\[$^]|\[[^\]]*\]/g, "")))) {
+    return undefined;
+  }
+  return open.map((source) => RE2JS.compile(translateRegex(source)));
+}
+
+type Groups = Readonly<Record<string, string | null | undefined>>;
+
+function groupsOf(regex: RE2JS, text: string): Groups {
+  const matcher = regex.matcher(text);
+  return matcher.find() ? matcher.getNamedGroups() : {};
+}
+
+/** undefined: a host's name, or nothing that is an address. Names are not asked for. */
+function addressIn(groups: Groups): Address | undefined {
+  for (const name of ADDRESS_GROUPS) {
+    const text = groups[name];
+    if (text) return parseAddress(text.replace(/^\[|\]$/g, ""));
+  }
+  return undefined;
+}
+
+function userIn(groups: Groups): string | undefined {
+  for (const [name, text] of Object.entries(groups)) {
+    if (text && USER_GROUPS.test(name)) return text;
+  }
+  return undefined;
+}

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { parseAllDocuments } from "yaml";
+import { parseFilterOption } from "../../../services/cli/import/fail2ban-filter.ts";
+import { importFail2ban } from "../../../services/cli/import/fail2ban-jails.ts";
+import { parseIni } from "../../../services/cli/import/ini.ts";
+import { portsOf } from "../../../services/cli/import/ports.ts";
+import { coordinatorConfig } from "../../../services/coordinator/config.ts";
+import { runFleetban } from "../../harness/fleetban.ts";
+
+/** A folder with these files. */
+async function folderWith(files: Readonly<Record<string, string>>) {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-import-"));
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+}
+
+async function importFrom(files: Readonly<Record<string, string>>) {
+  await using made = await folderWith(files);
+  const imported = importFail2ban(made.folder);
+  assert.ok(imported);
+  return imported;
+}
+
+test("an ini file is read as Python reads it", () => {
+  const sections = parseIni(`# comment
+[A]
+one = 1 ; said behind it
+Two: a
+  # not this
+  b
+  [c]
+
+[B]
+empty =
+`);
+  assert.deepEqual(
+    [...sections].map(([name, options]) => [name, Object.fromEntries(options)]),
+    [
+      ["A", { one: "1", two: "a\nb\n[c]" }],
+      ["B", { empty: "" }],
+    ],
+  );
+});
+
+test("a jail takes its values from all files and from each other", async () => {
+  const { jails, allowlist } = await importFrom({
+    "jail.conf": `[INCLUDES]
+before = paths.conf
+[DEFAULT]
+maxretry = 5
+bantime = 10m
+base = 600
+[imap]
+port = imap,imaps,4190
+filter = imap[mode=%(mode)s]
+logpath = %(mail_log)s
+maxretry = 7
+mode = strict
+[other]
+logpath = /var/log/other`,
+    "paths.conf": "[DEFAULT]\nmail_log = /var/log/mail.log",
+    "jail.d/10-first.conf": "[imap]\nfindtime = %(base)s\nbantime = 1h",
+    "jail.local":
+      "[DEFAULT]\nignoreip = 127.0.0.0/8 192.0.2.7, 2001:DB8::/32\n[imap]\nenabled = true",
+    "jail.d/20-last.local": "[imap]\nbantime = -1\nmaxretry = %(known/maxretry)s",
+    "filter.d/common.conf": "[DEFAULT]\n_daemon = \\S*\n__pre = <_daemon>:\\s",
+    "filter.d/imap.conf": `[INCLUDES]
+before = common.conf
+[Definition]
+_daemon = imapd
+failregex = ^%(__pre)s<mdre-<mode>>
+            ^<what> <HOST>
+mdre-strict = denied <HOST>
+[Init]
+what = refused`,
+  });
+  assert.deepEqual(jails, [
+    {
+      name: "imap",
+      origin: "imap",
+      settings: {
+        ports: [143, 993, 4190],
+        maxretry: 7,
+        findtime: 600,
+        bantime: -1,
+        rules: { failregex: ["^imapd:\\sdenied <HOST>", "^refused <HOST>"] },
+      },
+      sources: [{ name: "imap", path: "/var/log/mail.log" }],
+      notes: [],
+    },
+  ]);
+  assert.deepEqual(allowlist, ["192.0.2.7", "2001:db8::/32"]);
+});
+
+test("what cannot be carried over is said, and nothing is counted that was ignored", async () => {
+  const { jails, notes } = await importFrom({
+    "jail.local": `[DEFAULT]
+enabled = true
+logpath = /var/log/x
+ignoreip = office.example.org
+usedns = warn
+[some]
+failregex = a <HOST>
+            b(?!c) <HOST>
+action = iptables-multiport[name=x]
+         sendmail-whois[name=x]
+[none]
+failregex = a <HOST>
+ignoreregex = a(?=b)
+[lost]
+filter = nowhere
+[a-name-that-is-too-long]
+failregex = <HOST>
+logpath = /var/log/*.log
+maxretry = 1000
+port = gopher
+findtime = soon`,
+  });
+  const of = (name: string) => jails.find(({ origin }) => origin === name) ?? assert.fail(name);
+  assert.deepEqual(of("some").settings?.rules, { failregex: ["a <HOST>"] });
+  assert.deepEqual(of("some").notes, [
+    "failregex 2, column 2: (?!...) looks ahead: a linear-time engine cannot do it: b(?!c) <HOST>",
+    "action sendmail-whois: fleetban's agents ban, nothing else is done",
+  ]);
+  assert.equal(of("none").settings, undefined);
+  assert.deepEqual(of("none").notes, [
+    "ignoreregex 1, column 2: (?=...) looks ahead: a linear-time engine cannot do it: a(?=b)",
+  ]);
+  assert.deepEqual(of("lost").notes, ["filter nowhere: there is no such file in filter.d"]);
+  const long = of("a-name-that-is-too-long");
+  assert.equal(long.name, "a-name-that-is-t");
+  assert.deepEqual(long.notes, [
+    "its name is a-name-that-is-t here: sets in the kernel have short ones",
+    "logpath /var/log/*.log: expected the path of one log; name each of them in agent.yaml",
+    "port gopher: expected a number or a well-known name",
+    "maxretry 1000: expected 1 to 100, 5 is taken",
+    "findtime soon: expected a duration such as 10m, 10m is taken",
+  ]);
+  assert.deepEqual(notes, [
+    "ignoreip office.example.org: expected an address or a network",
+    "usedns: a host's name in a log is never looked up, it counts for nobody",
+  ]);
+});
+
+test("fail2ban's own dovecot filter gives way to fleetban's detection", async () => {
+  const files = {
+    "jail.local":
+      "[dovecot]\nenabled = true\nbackend = systemd\nfilter = %(__name__)s[mode=aggressive]",
+    "filter.d/dovecot.conf":
+      "[Definition]\nfailregex = <HOST>\njournalmatch = _SYSTEMD_UNIT=dovecot.service",
+  };
+  const [jail] = (await importFrom(files)).jails;
+  assert.ok(jail);
+  assert.equal(jail.settings?.rules, undefined);
+  assert.deepEqual(jail.sources, [{ name: "dovecot", unit: "dovecot.service" }]);
+  assert.equal(jail.notes.at(-1), "set mode: aggressive in agent.yaml");
+  const changed = { ...files, "filter.d/dovecot.local": "[Definition]\nfailregex = mine <HOST>" };
+  const [own] = (await importFrom(changed)).jails;
+  assert.deepEqual(own?.settings?.rules, { failregex: ["mine <HOST>"] });
+});
+
+test("a filter with parameters is taken apart", () => {
+  const { name, parameters } = parseFilterOption(`x-y[mode=a, logtype="b,c" , z='d']`);
+  assert.equal(name, "x-y");
+  assert.deepEqual(Object.fromEntries(parameters), { mode: "a", logtype: "b,c", z: "d" });
+});
+
+test("ports are numbers and names; all of them are none", () => {
+  assert.deepEqual(portsOf("pop3,pop3s, imap imaps"), { ports: [110, 995, 143, 993], unknown: [] });
+  assert.deepEqual(portsOf("0:65535"), { ports: [], unknown: [] });
+  assert.deepEqual(portsOf("1:9,99999"), { ports: [], unknown: ["1:9", "99999"] });
+});
+
+test("what is printed is a configuration", async () => {
+  await using made = await folderWith({
+    "jail.local": `[x]
+enabled = true
+failregex = ^a "b" <HOST>: \\S+ #c
+            ^'d' <HOST>
+logpath = /var/log/x
+port = 22`,
+  });
+  const { code, stdout } = await runFleetban(["import", "fail2ban", made.folder]);
+  assert.equal(code, 0);
+  const [centre, host] = parseAllDocuments(stdout).map((document) => document.toJS() as unknown);
+  const { jails } = coordinatorConfig.parse(centre);
+  assert.deepEqual(jails["x"]?.failregex, ['^a "b" <HOST>: \\S+ #c', "^'d' <HOST>"]);
+  assert.deepEqual(host, { sources: [{ name: "x", path: "/var/log/x", jail: "x" }] });
+});
+
+test("a folder without fail2ban's files is said to have none", async () => {
+  await using made = await folderWith({ "jail.txt": "" });
+  const { code, stderr } = await runFleetban(["import", "fail2ban", made.folder]);
+  assert.equal(code, 66);
+  assert.match(stderr, /expected a jail.conf, a jail.local or files in jail.d, got none/);
+});
