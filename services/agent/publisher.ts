@@ -165,7 +165,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
 }
 
 /** As the wire allows it. */
-function bounded({ user, service, session, ...failure }: Failure): Failure {
+function bounded({
+  user,
+  service,
+  session,
+  ...failure
+}: Failure): FailureBatch["failures"][number] {
   return {
     ...failure,
     ...(user !== undefined && { user: user.slice(0, 256) }),

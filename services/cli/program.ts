@@ -82,7 +82,7 @@ Examples:
   fleetban failure list --since 1h --json     for a script
   fleetban explain /var/log/mail.log          what would be counted in this log?
   fleetban simulate /var/log/mail.log*        who would have been banned in it?
-  fleetban import fail2ban /etc/fail2ban      the jails that I have, for fleetban
+  fleetban import fail2ban /etc/fail2ban      my jails there, for fleetban
 
 Where the server is: --nats, else NATS_URL (with FLEETBAN_NATS_USER,
 FLEETBAN_NATS_PASSWORD or FLEETBAN_NATS_CREDS), else the first client.yaml of

@@ -2,19 +2,20 @@ import type { Failure } from "./failure.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Reading } from "./reading.ts";
 
-/** A failure without the place of its line. */
-export type CountedFailure = Omit<Failure, "position">;
-
 /** As the wire has it: no line stands for more attempts. */
 const MAX_ATTEMPTS = 1000;
 
-/** What a line adds to the ledger; undefined: nothing that was not counted before. */
+/**
+ * What a line, which ends at `position`, adds to the ledger; undefined: nothing that
+ * was not counted before.
+ */
 export function countLine(
   reading: Reading,
   ledger: Ledger,
   source: string,
   receivedAt: number,
-): CountedFailure | undefined {
+  position = 0,
+): Failure | undefined {
   const { stage, address, user, service, session, form, at = receivedAt } = reading;
   if (stage === undefined || address === undefined) return undefined;
   let attempts = 0;
@@ -22,14 +23,15 @@ export function countLine(
     attempts += ledger.count(reading, source, at);
   }
   if (attempts === 0) return undefined;
-  const counted: CountedFailure = {
+  // All of one shape, whatever the line tells: that makes them cheap.
+  return {
     address,
     at,
     attempts: Math.min(attempts, MAX_ATTEMPTS),
     form: form ?? "unknown",
+    user,
+    service,
+    session,
+    position,
   };
-  if (user !== undefined) counted.user = user;
-  if (service !== undefined) counted.service = service;
-  if (session !== undefined) counted.session = session;
-  return counted;
 }

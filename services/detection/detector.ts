@@ -51,8 +51,9 @@ export function createDetector({ source, ledger }: DetectorOptions): Detector {
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
           const line = chunk.toString(encoding, start, end);
-          const counted = countLine(readLine(line, receivedAt), ledger, source, receivedAt);
-          if (counted) failures.push({ ...counted, position: position + end + 1 });
+          const reading = readLine(line, receivedAt);
+          const failure = countLine(reading, ledger, source, receivedAt, position + end + 1);
+          if (failure) failures.push(failure);
         }
         MARK.lastIndex = end;
       }

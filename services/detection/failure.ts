@@ -7,11 +7,11 @@ export interface Failure {
   at: number;
   /** At least 1. */
   attempts: number;
-  user?: string | undefined;
-  service?: string;
-  session?: string;
+  user: string | undefined;
+  service: string | undefined;
+  session: string | undefined;
   /** Name of the line's form. */
   form: string;
-  /** Where its line ends in its source. */
+  /** Where its line ends in its source; 0 where nobody needs to know. */
   position: number;
 }

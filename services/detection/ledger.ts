@@ -59,6 +59,7 @@ export interface LedgerOptions {
 
 /** A login process ends a connection after 180 s; what is older is not coming back. */
 const FORGET_AFTER_MS = 600_000;
+const SWEEP_EVERY_MS = 150_000;
 /** PAM takes its time (pam_fail_delay, penalties) between its line and Dovecot's. */
 const PAM_BEFORE_MS = 60_000;
 /** Several sources, or stamps of whole seconds, tell of one moment a little differently. */
@@ -77,7 +78,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   function sessionOf(name: string): Session {
     const known = sessions.get(name);
     if (known) {
-      // The Map keeps the order of insertion: the first is always the longest untouched.
+      if (now - known.lastAt < SWEEP_EVERY_MS) return known;
+      // The Map keeps the order of insertion: the first are the longest untouched, but for that.
       sessions.delete(name);
       sessions.set(name, known);
       return known;
@@ -86,7 +88,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       const oldest = sessions.keys().next().value;
       if (oldest !== undefined) sessions.delete(oldest);
     }
-    const made = { lastAt: 0, counted: 0, refusals: NO_REFUSALS, closed: false };
+    const made = { lastAt: now, counted: 0, refusals: NO_REFUSALS, closed: false };
     sessions.set(name, made);
     return made;
   }
@@ -206,13 +208,15 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   function sweep(): void {
-    if (now - sweptAt < FORGET_AFTER_MS / 10) return;
+    if (now - sweptAt < SWEEP_EVERY_MS) return;
     sweptAt = now;
     for (const [name, { lastAt }] of sessions) {
       if (now - lastAt <= FORGET_AFTER_MS) break; // those behind it were touched later
       sessions.delete(name);
     }
     for (const [address, open] of credits) {
+      const [oldest] = open;
+      if (oldest && now - oldest.at <= FORGET_AFTER_MS) continue; // they are nearly in order
       const rest = open.filter(({ at }) => now - at <= FORGET_AFTER_MS);
       if (rest.length === 0) credits.delete(address);
       else if (rest.length < open.length) credits.set(address, rest);

@@ -62,7 +62,7 @@ export function readIsoStamp(text: string): Stamp | undefined {
     while (last < end + 10 && isDigit(text, last)) last += 1;
     if (last > end + 1) end = last;
   }
-  const fraction = end > 19 ? milliseconds(text.slice(19, end)) : 0;
+  const fraction = end > 19 ? thousandths(text, 20, end) : 0;
   const zone = readZone(text, end);
   if (!zone) {
     return {
@@ -94,6 +94,12 @@ function digits(text: string, from: number, count: number): number {
   return value;
 }
 
+/** The first three digits behind a point, as milliseconds. */
+function thousandths(text: string, from: number, end: number): number {
+  const digit = (at: number) => (at < end ? text.charCodeAt(at) - 48 : 0);
+  return digit(from) * 100 + digit(from + 1) * 10 + digit(from + 2);
+}
+
 function isDigit(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return code >= 48 && code <= 57;
@@ -111,6 +117,7 @@ export function readTaiStamp(text: string): Stamp | undefined {
   };
 }
 
+/** Of a fraction of a second with its point. */
 function milliseconds(fraction: string | undefined): number {
-  return fraction === undefined ? 0 : Math.floor(Number(`0.${fraction.slice(1)}`) * 1000);
+  return fraction === undefined ? 0 : Number(fraction.slice(1, 4).padEnd(3, "0"));
 }

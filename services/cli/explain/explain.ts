@@ -1,7 +1,7 @@
 /** `fleetban explain`: what is seen in the lines of a log, and what is counted of it; asks no server. */
 import { Command, Option } from "commander";
 import type { Readable } from "node:stream";
-import type { CountedFailure } from "../../detection/count-line.ts";
+import type { Failure } from "../../detection/failure.ts";
 import { createLedger } from "../../detection/ledger.ts";
 import { UsageError } from "../arguments.ts";
 import type { Output } from "../output.ts";
@@ -144,7 +144,7 @@ function describeReading(line: InputLine, mode: Mode) {
   };
 }
 
-function describeCounted(line: InputLine, counted: CountedFailure) {
+function describeCounted(line: InputLine, counted: Failure) {
   const { address, attempts, user, service, session, at, form } = counted;
   return {
     file: line.file,
@@ -171,7 +171,7 @@ function tellReading(line: InputLine, mode: Mode, isMany: boolean): string {
   return `${placeOf(line, isMany)}  ${verdict.padEnd(10)}  ${address.padEnd(15)}  ${form ?? "not known"}${name}`;
 }
 
-function tellCounted(line: InputLine, counted: CountedFailure, isMany: boolean): string {
+function tellCounted(line: InputLine, counted: Failure, isMany: boolean): string {
   const { address, attempts, user, form, at } = counted;
   const name = user === undefined ? "" : `  ${quote(shorten(user, 48))}`;
   return `${placeOf(line, isMany)}  ${formatInstant(at)}  ${address.padEnd(15)}  +${attempts}  ${form}${name}`;

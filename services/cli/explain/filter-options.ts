@@ -1,7 +1,8 @@
 /** `--failregex` and `--ignoreregex`: a filter to try in place of Dovecot's own lines. */
 import type { Command } from "commander";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
-import { countLine, type CountedFailure } from "../../detection/count-line.ts";
+import { countLine } from "../../detection/count-line.ts";
+import type { Failure } from "../../detection/failure.ts";
 import { compileFilter, FilterError } from "../../detection/filter/filter.ts";
 import { countFiltered, readFiltered } from "../../detection/filter/filter-detector.ts";
 import type { Ledger } from "../../detection/ledger.ts";
@@ -17,7 +18,7 @@ export interface FilterFlags {
 /** How lines are read, and what they count. */
 export interface Reader {
   read: Read;
-  count(line: InputLine, ledger: Ledger, receivedAt: number): CountedFailure | undefined;
+  count(line: InputLine, ledger: Ledger, receivedAt: number): Failure | undefined;
 }
 
 export function addFilterOptions(command: Command): Command {

@@ -1,11 +1,11 @@
 /** What a whole log came to: lines, attempts, forms and addresses. */
 import type { Address } from "../../wire/address.ts";
-import type { CountedFailure } from "../../detection/count-line.ts";
+import type { Failure } from "../../detection/failure.ts";
 import type { Reading } from "../../detection/reading.ts";
 import type { Cell } from "../table.ts";
 
 export interface Summary {
-  add(reading: Reading, counted: CountedFailure | undefined): void;
+  add(reading: Reading, counted: Failure | undefined): void;
   /** Tables with their heads, to be printed one after the other. */
   totals(): Cell[][];
   forms(): Cell[][];

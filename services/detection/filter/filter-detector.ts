@@ -2,7 +2,6 @@
  * Finds the failures that a custom filter describes: every line that matches is one, and
  * the ledger, which knows Dovecot's lines, has no part in it.
  */
-import type { CountedFailure } from "../count-line.ts";
 import type { Detector } from "../detector.ts";
 import type { Failure } from "../failure.ts";
 import { MAX_LINE_BYTES } from "../read-line.ts";
@@ -23,8 +22,8 @@ export function createFilterDetector(filter: Filter): Detector {
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
           const reading = readFiltered(chunk.toString("utf8", start, end), filter, receivedAt);
-          const counted = countFiltered(reading, receivedAt);
-          if (counted) failures.push({ ...counted, position: position + end + 1 });
+          const failure = countFiltered(reading, receivedAt, position + end + 1);
+          if (failure) failures.push(failure);
         }
         start = end + 1;
       }
@@ -52,10 +51,12 @@ export function readFiltered(line: string, filter: Filter, receivedAt: number): 
 }
 
 /** The failure that such a line counts for. */
-export function countFiltered(reading: Reading, receivedAt: number): CountedFailure | undefined {
-  const { address, at = receivedAt, repeat, user, form } = reading;
+export function countFiltered(
+  reading: Reading,
+  receivedAt: number,
+  position = 0,
+): Failure | undefined {
+  const { address, at = receivedAt, repeat: attempts, user, service, session, form } = reading;
   if (address === undefined || form === null) return undefined;
-  const counted: CountedFailure = { address, at, attempts: repeat, form };
-  if (user !== undefined) counted.user = user;
-  return counted;
+  return { address, at, attempts, form, user, service, session, position };
 }

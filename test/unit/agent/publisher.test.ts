@@ -8,12 +8,13 @@ import { decodeFailureBatch, type FailureBatch } from "../../../services/wire/fa
 import { eventually } from "../../harness/eventually.ts";
 
 const address = parseAddress("198.51.100.7")!;
+const none = { user: undefined, service: undefined, session: undefined };
 
 /** Lines of which each is 100 bytes long and a failure. */
 function lines(first: number, count: number, epoch = "e1"): ReadLines {
   const failures = Array.from({ length: count }, (_, index) => {
     const position = (first + index + 1) * 100;
-    return { position, address, at: 0, attempts: 1, form: "test" };
+    return { ...none, position, address, at: 0, attempts: 1, form: "test" };
   });
   const [from, to] = [first * 100, (first + count) * 100];
   return { source: "mail", jail: "dovecot", epoch, from, to, failures };

@@ -45,6 +45,9 @@ Mar  3 18:00:01 mx1 PAM-warn[26236]: function=[pam_sm_authenticate] service=[dov
         at: new Date(2026, 2, 3, 18, 0, 1).getTime(),
         attempts: 1,
         form: "failregex-1",
+        user: undefined,
+        service: undefined,
+        session: undefined,
         position: 1000 + lines.indexOf("\n", lines.indexOf("rhost=198")) + 1,
       },
     ]);
