@@ -14,13 +14,12 @@ import { spentUntil, type Ban } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
 import { decodeFailureBatch, type FailureBatch } from "../wire/failure.ts";
 import type { Jail } from "../wire/settings.ts";
-import { banKey } from "../wire/subjects.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { Step, Written } from "./ban-store.ts";
-import { banForOffence } from "../counting/policy.ts";
 import { byServersClock, storedAtOf } from "./host-clock.ts";
+import { createDueBans, type DueBan } from "./due-bans.ts";
 import { createSeen } from "./seen.ts";
-import { createWindows, type Offence, type Windows } from "../counting/window.ts";
+import { createWindows, type Windows } from "../counting/window.ts";
 
 export interface DeciderOptions {
   jails: readonly Jail[];
@@ -51,12 +50,6 @@ export interface Decider {
 
 const COMPLAIN_EVERY_MS = 60_000;
 
-interface Due {
-  jail: Jail;
-  offence: Offence;
-  at: number;
-}
-
 export function createDecider(options: DeciderOptions): Decider {
   const { bans, allowlist, isHolder, now, newId, log } = options;
   const jails = new Map<string, { jail: Jail; windows: Windows }>(
@@ -67,8 +60,7 @@ export function createDecider(options: DeciderOptions): Decider {
   );
   const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
   const seen = createSeen(now);
-  const due = new Map<string, Due>();
-  const writing = new Set<string>();
+  const due = createDueBans({ bans, isHolder, now, newId, log, onBanned: options.onBanned });
   /** When which host was last complained of. */
   const complained = new Map<string, number>();
   let failures = 0;
@@ -102,55 +94,16 @@ export function createDecider(options: DeciderOptions): Decider {
       const present = bans.get(jail.name, address);
       if (present && at <= spentUntil(present)) continue;
       for (const offence of windows.add(address, batch.host, at, attempts)) {
-        enqueue({ jail, offence, at: storedAt });
+        decide({ jail, offence, host: batch.host, storedAt });
       }
     }
   }
 
-  function enqueue(task: Due): void {
-    const { jail, offence } = task;
-    if (jail.bantime !== null && offence.at + jail.bantime * 1000 <= now()) return;
-    const allowed = allowlist.find(offence.address);
-    if (allowed) {
-      log.info({ address: offence.address, allowed: allowed.address }, "allowlisted, not banned");
-      return;
-    }
-    const key = banKey(jail.name, offence.address);
-    due.set(key, task);
-    if (isHolder()) void submit(key, task);
-  }
-
-  async function submit(key: string, task: Due): Promise<void> {
-    if (writing.has(key)) return; // submitted again by the sweep, should this one fail
-    writing.add(key);
-    const { jail, offence } = task;
-    try {
-      const written = await bans.change(jail.name, offence.address, (present) =>
-        banForOffence(present, jail, offence, { now: now(), id: newId() }),
-      );
-      if (due.get(key) === task) due.delete(key);
-      if (written) {
-        const { address, reason, until } = written.ban;
-        log.info({ jail: jail.name, address, reason, until: spell(until) }, "banned");
-        options.onBanned?.(written, task.at);
-      }
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      log.error({ address: offence.address, reason }, "ban cannot be written, keeps trying");
-    } finally {
-      writing.delete(key);
-    }
-    const next = due.get(key);
-    if (next && next !== task && isHolder()) void submit(key, next);
-  }
-
-  function submitDue(): void {
-    for (const [key, task] of due) {
-      const { bantime } = task.jail;
-      const isPast = bantime !== null && task.offence.at + bantime * 1000 <= now();
-      if (isPast) due.delete(key);
-      else if (isHolder()) void submit(key, task);
-    }
+  function decide(task: DueBan): void {
+    const { address } = task.offence;
+    const allowed = allowlist.find(address);
+    if (allowed) log.info({ address, allowed: allowed.address }, "allowlisted, not banned");
+    else due.add(task);
   }
 
   return {
@@ -158,18 +111,16 @@ export function createDecider(options: DeciderOptions): Decider {
     observe(ban) {
       const until = spentUntil(ban);
       jails.get(ban.jail)?.windows.spend(ban.address, until);
-      const key = banKey(ban.jail, ban.address);
-      const task = due.get(key);
-      if (task && task.offence.at <= until) due.delete(key);
+      due.covered(ban.jail, ban.address, until);
     },
-    submitDue,
+    submitDue: () => due.submit(),
     sweep() {
       for (const { windows } of jails.values()) windows.sweep(now());
       seen.sweep(now() - 4 * longestFindtimeMs);
       for (const [sender, at] of complained) {
         if (now() - at >= COMPLAIN_EVERY_MS) complained.delete(sender);
       }
-      submitDue();
+      due.submit();
     },
     counters: {
       get failures() {
@@ -182,8 +133,4 @@ export function createDecider(options: DeciderOptions): Decider {
       due: () => due.size,
     },
   };
-}
-
-function spell(until: number | null): string {
-  return until === null ? "for ever" : new Date(until).toISOString();
 }

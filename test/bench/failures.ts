@@ -38,7 +38,7 @@ export async function storeFailures(
       to,
       failures: Array.from({ length: batch }, (_, index) => ({
         position: from + (index + 1) * 200,
-        address: addressOf((message * batch + index) % Math.ceil(failures / PER_ADDRESS)),
+        address: benchAddress((message * batch + index) % Math.ceil(failures / PER_ADDRESS)),
         at: now - 1000,
         attempts: 1,
         user: "info@example.org",
@@ -55,7 +55,8 @@ export async function storeFailures(
   await Promise.all(underWay);
 }
 
-function addressOf(index: number): Address {
+/** Address number `index` of those that benches count and ban. */
+export function benchAddress(index: number): Address {
   const text = `10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`;
   const address = parseAddress(text);
   if (address === undefined) throw new Error(`${text} is no address`);

@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   record: () => import("./record.ts"),
   restart: () => import("./restart.ts"),
   rest: () => import("./rest.ts"),
+  "rooted-host": () => import("./rooted-host.ts"),
 };
 
 const { values, positionals } = parseArgs({
