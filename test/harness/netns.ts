@@ -24,6 +24,8 @@ export interface Namespace {
 
 export interface Network extends AsyncDisposable {
   host(name: string): Namespace;
+  /** Makes the host's namespace anew, as a machine comes back from a reboot: no rules, sets or programs. */
+  renew(name: string): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -73,11 +75,21 @@ export async function createNetwork(hosts: readonly string[]): Promise<Network> 
       await join(name, bridge, number);
       namespaces.set(host, describe(name, `10.77.0.${number}`, `fd77::${number.toString(16)}`));
     }
+    const find = (name: string) => {
+      const found = namespaces.get(name);
+      if (!found) throw new Error(`there is no host ${name}`);
+      return found;
+    };
     return {
-      host(name) {
-        const found = namespaces.get(name);
-        if (!found) throw new Error(`there is no host ${name}`);
-        return found;
+      host: find,
+      async renew(name) {
+        const number = 11 + hosts.indexOf(name);
+        const old = find(name).name;
+        // The cable goes at once; the rest when the last program inside has ended.
+        await run("ip", ["-n", old, "link", "del", "eth0"]);
+        await run("ip", ["netns", "del", old]);
+        await addNamespace(old);
+        await join(old, bridge, number);
       },
       [Symbol.asyncDispose]: dispose,
     };
