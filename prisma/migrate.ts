@@ -2,13 +2,11 @@
  * Migrations without a download: Prisma's schema engine as WebAssembly, from npm.
  * It keeps the same `_prisma_migrations` table as `prisma migrate deploy`.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
 import * as engine from "@prisma/schema-engine-wasm/schema_engine_bg";
 import pg from "pg";
+import { readPrismaFiles, type PrismaFiles } from "./prisma-files.ts";
 
 /** What we use of it; TypeScript declares it for browsers only. */
 declare const WebAssembly: {
@@ -18,24 +16,16 @@ declare const WebAssembly: {
   ): Promise<{ instance: { exports: { __wbindgen_start: () => void } } }>;
 };
 
-/** The folder that holds schema.prisma and migrations/: the package's, whether this runs from dist/ or not. */
-function findFolder(): string {
-  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
-    const candidate = join(folder, "prisma");
-    if (existsSync(join(candidate, "schema.prisma"))) return candidate;
-  }
-  throw new Error("prisma/schema.prisma is not there");
-}
-
 /** Runs `work` with the engine, and ends its connections: one of them holds a lock on migrating. */
 async function withEngine<T>(
   databaseUrl: string,
+  files: PrismaFiles,
   work: (started: engine.SchemaEngine) => Promise<T>,
 ): Promise<T> {
   const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
   pool.on("error", () => {}); // the query that is under way fails, and says why
   try {
-    return await work(await startEngine(pool));
+    return await work(await startEngine(pool, files));
   } finally {
     await pool.end();
   }
@@ -44,22 +34,17 @@ async function withEngine<T>(
 let loaded: Promise<void> | undefined;
 
 /** Once a process: the package's functions all work on one instance. */
-async function loadEngine(): Promise<void> {
-  const require = createRequire(import.meta.url);
-  const wasm = require
-    .resolve("@prisma/schema-engine-wasm")
-    .replace("schema_engine.js", "schema_engine_bg.wasm");
-  const { instance } = await WebAssembly.instantiate(readFileSync(wasm), {
-    "./schema_engine_bg.js": engine,
-  });
+async function loadEngine(wasm: Uint8Array): Promise<void> {
+  const { instance } = await WebAssembly.instantiate(wasm, { "./schema_engine_bg.js": engine });
   engine.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
 }
 
-async function startEngine(pool: pg.Pool): Promise<engine.SchemaEngine> {
-  await (loaded ??= loadEngine());
-  const folder = findFolder();
-  const schema = readFileSync(join(folder, "schema.prisma"), "utf8");
+async function startEngine(
+  pool: pg.Pool,
+  { engine: wasm, schema }: PrismaFiles,
+): Promise<engine.SchemaEngine> {
+  await (loaded ??= loadEngine(wasm));
   return engine.SchemaEngine.new(
     { datamodels: [["schema.prisma", schema]] },
     () => {},
@@ -70,30 +55,23 @@ async function startEngine(pool: pg.Pool): Promise<engine.SchemaEngine> {
 const FILTERS = { externalTables: [], externalEnums: [] };
 
 /** All migrations, oldest first, as the engine wants them. */
-function readMigrations(): engine.MigrationList {
-  const folder = join(findFolder(), "migrations");
-  const names = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
+function migrationList({ migrations }: PrismaFiles): engine.MigrationList {
   return {
-    baseDir: folder,
+    baseDir: "prisma/migrations",
     lockfile: { path: "migration_lock.toml", content: 'provider = "postgresql"\n' },
     shadowDbInitScript: "",
-    migrationDirectories: names.map((name) => ({
+    migrationDirectories: migrations.map(({ name, sql }) => ({
       path: name,
-      migrationFile: {
-        path: "migration.sql",
-        content: { tag: "ok", value: readFileSync(join(folder, name, "migration.sql"), "utf8") },
-      },
+      migrationFile: { path: "migration.sql", content: { tag: "ok", value: sql } },
     })),
   };
 }
 
 /** Applies what is missing; returns the names of the migrations that it applied. */
 export async function migrate(databaseUrl: string): Promise<string[]> {
-  const migrationsList = readMigrations();
-  const { appliedMigrationNames } = await withEngine(databaseUrl, (started) =>
+  const files = readPrismaFiles();
+  const migrationsList = migrationList(files);
+  const { appliedMigrationNames } = await withEngine(databaseUrl, files, (started) =>
     started.applyMigrations({ migrationsList, filters: FILTERS }),
   );
   return appliedMigrationNames;
@@ -108,7 +86,7 @@ export async function sqlBetween(
   before: string | undefined,
   after: string,
 ): Promise<string> {
-  const { stdout } = await withEngine(databaseUrl, (started) =>
+  const { stdout } = await withEngine(databaseUrl, readPrismaFiles(), (started) =>
     started.diff({
       from: before === undefined ? { tag: "empty" } : modelOf(before),
       to: modelOf(after),

@@ -12,5 +12,7 @@ const program = agentProgram({
   write: (text) => void process.stdout.write(text),
   exit: (code) => (ended = code),
 });
-const code = await runProgram(program, process.argv);
-process.exit(code === EXIT.ok ? ended : code);
+// No await at the top: the script of a single executable is CommonJS.
+void runProgram(program, process.argv).then((code) =>
+  process.exit(code === EXIT.ok ? ended : code),
+);

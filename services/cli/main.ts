@@ -31,5 +31,8 @@ const { program, client } = fleetbanProgram({
   },
   by: `operator ${userName()}@${hostname()}`.slice(0, 256),
 });
-process.exitCode = await runProgram(program, process.argv);
-await client.close();
+// No await at the top: the script of a single executable is CommonJS.
+void runProgram(program, process.argv).then((code) => {
+  process.exitCode = code;
+  return client.close();
+});

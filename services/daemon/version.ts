@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 
-/** fleetban's version: that of the nearest package.json above this file. */
+/**
+ * fleetban's version: that of the nearest package.json above this file. A bundle has it in
+ * itself: see deploy/package/bundle.ts.
+ */
 export function readVersion(): string {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
     try {

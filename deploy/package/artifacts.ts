@@ -1,0 +1,62 @@
+/** Everything of a release, made into one folder. */
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readPrismaFiles } from "../../prisma/prisma-files.ts";
+import { writeBundle } from "./bundle.ts";
+import { completionOf } from "./completion.ts";
+import { copyrightOf } from "./copyright.ts";
+import { writeDebianPackage } from "./debian-package.ts";
+import { writeExecutable } from "./executable.ts";
+import { manPageOf } from "./man-page.ts";
+import { PROGRAMS } from "./programs.ts";
+import type { Release } from "./release.ts";
+import { describePackages, readNpmSbom, sbomOf } from "./sbom.ts";
+
+export interface ArtifactOptions {
+  release: Release;
+  folder: string;
+  say: (line: string) => void;
+}
+
+export const CHECKSUMS = "SHA256SUMS";
+
+/**
+ * Of each program NAME: the bundle NAME.cjs, the executable NAME, its SBOM NAME.cdx.json and the
+ * Debian package; and the checksums of all of them.
+ */
+export async function makeArtifacts({ release, folder, say }: ArtifactOptions): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const npmSbom = readNpmSbom();
+  const frozen = {
+    "services/daemon/version.ts": { readVersion: release.version },
+    "prisma/prisma-files.ts": { readPrismaFiles: readPrismaFiles() },
+  };
+  for (const program of PROGRAMS) {
+    const { name, entry } = program;
+    const [executable, bundle] = [join(folder, name), join(folder, `${name}.cjs`)];
+    say(name);
+    const packages = describePackages(await writeBundle({ entry, outfile: bundle, frozen }));
+    await writeExecutable(bundle, executable);
+    const sbom = sbomOf(npmSbom, name, packages, release);
+    await writeFile(join(folder, `${name}.cdx.json`), sbom);
+    await writeDebianPackage({
+      ...{ program, release, executable, sbom },
+      manPage: manPageOf(program, release),
+      completion: completionOf(program),
+      copyright: copyrightOf(name, packages),
+    });
+  }
+  await writeFile(join(folder, CHECKSUMS), await checksumsOf(folder));
+}
+
+/** As sha256sum writes them. */
+export async function checksumsOf(folder: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name !== CHECKSUMS).sort();
+  const lines: string[] = [];
+  for (const name of names) {
+    const hash = createHash("sha256").update(await readFile(join(folder, name)));
+    lines.push(`${hash.digest("hex")}  ${name}\n`);
+  }
+  return lines.join("");
+}

@@ -1,0 +1,53 @@
+/** Completion for bash: the commands and options that a program's own command line has. */
+import { commandsOf, type CommandNode } from "./command-tree.ts";
+import type { Program } from "./programs.ts";
+
+export function completionOf({ name, command }: Program): string {
+  const nodes = commandsOf(command());
+  const [program] = nodes;
+  const everywhere = program ? flagsOf(program) : [];
+  const shell = `_${name.replaceAll("-", "_")}`;
+  return `# Completion for ${name}, made from its command line.
+${shell}() {
+  local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
+  local path= word words=
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $path/$word in
+${nodes
+  .slice(1)
+  .map((each) => `      ${pathOf(each)}) path=$path/$word ;;\n`)
+  .join("")}    esac
+  done
+  case $path:$before in
+${nodes.flatMap(choicesOf).join("")}  esac
+  if [ -z "$words" ]; then
+    case $path:$current in
+${nodes.map((each) => casesOf(each, everywhere)).join("")}    esac
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -o default -F ${shell} ${name}
+`;
+}
+
+const pathOf = ({ words }: CommandNode) => words.map((word) => `/${word}`).join("");
+
+function flagsOf({ options }: CommandNode): string[] {
+  return options.flatMap(({ short, long }) => [short ?? [], long ?? []].flat());
+}
+
+function casesOf(node: CommandNode, everywhere: readonly string[]): string {
+  const path = pathOf(node);
+  const flags = [...new Set([...flagsOf(node), ...everywhere])].join(" ");
+  return `      ${path}:-*) words="${flags}" ;;
+      ${path}:*) words="${node.subcommands.join(" ")}" ;;
+`;
+}
+
+function choicesOf(node: CommandNode): string[] {
+  return node.options.flatMap(({ long, argChoices }) =>
+    long !== undefined && argChoices
+      ? [`    ${pathOf(node)}:${long}) words="${argChoices.join(" ")}" ;;\n`]
+      : [],
+  );
+}

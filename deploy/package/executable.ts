@@ -1,0 +1,35 @@
+/**
+ * A single executable: the Node that runs this, with a bundle inside
+ * (https://nodejs.org/docs/latest-v20.x/api/single-executable-applications.html).
+ */
+import { execFileSync } from "node:child_process";
+import { chmod, copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { EXIT, PlainError } from "../../services/daemon/exit.ts";
+
+/** What postject switches on in Node's program, so that it looks for a script in itself. */
+const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
+const POSTJECT = resolve(import.meta.dirname, "../../node_modules/postject/dist/cli.js");
+
+export async function writeExecutable(bundle: string, executable: string): Promise<void> {
+  const node = process.execPath;
+  if (!(await readFile(node)).includes(FUSE)) {
+    const expected = "expected one that is whole in one file, as nodejs.org's";
+    throw new PlainError(`${node} keeps Node in a library, ${expected}`, EXIT.unavailable);
+  }
+  const [settings, blob] = [`${executable}.json`, `${executable}.blob`];
+  const config = {
+    main: bundle,
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    // It would spare some 20 ms of a start, and be another one in every build.
+    useCodeCache: false,
+  };
+  await writeFile(settings, JSON.stringify(config));
+  execFileSync(node, ["--experimental-sea-config", settings], { stdio: "pipe" });
+  await copyFile(node, executable);
+  const args = [POSTJECT, executable, "NODE_SEA_BLOB", blob, "--sentinel-fuse", FUSE];
+  execFileSync(node, args, { stdio: "pipe" });
+  await chmod(executable, 0o755);
+  await Promise.all([rm(settings), rm(blob)]);
+}

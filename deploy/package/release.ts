@@ -1,0 +1,48 @@
+/** Which release is built: its version, and the one instant that everything in it is dated by. */
+import { execFileSync } from "node:child_process";
+import { resolve } from "node:path";
+import { PlainError, EXIT } from "../../services/daemon/exit.ts";
+import { readVersion } from "../../services/daemon/version.ts";
+
+export interface Release {
+  /** package.json's where that is tagged; before it "0.1.0~git202611250012.a551ef6". */
+  version: string;
+  /** Epoch seconds of the last commit, or SOURCE_DATE_EPOCH. */
+  epoch: number;
+}
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+export function readRelease(sourceDateEpoch: string | undefined): Release {
+  const version = readVersion();
+  const commit = readCommit();
+  const epoch = Number(sourceDateEpoch ?? commit?.epoch);
+  if (!Number.isInteger(epoch) || epoch <= 0) {
+    const expected = "expected a git checkout, or SOURCE_DATE_EPOCH in seconds";
+    throw new PlainError(
+      `there is no date to build for, got ${sourceDateEpoch}, ${expected}`,
+      EXIT.usage,
+    );
+  }
+  if (!commit || commit.tags.includes(`v${version}`)) return { version, epoch };
+  const stamp = new Date(commit.epoch * 1000).toISOString().replace(/\D/g, "").slice(0, 12);
+  // A tilde sorts before the release itself: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
+  return { version: `${version}~git${stamp}.${commit.id}`, epoch };
+}
+
+/** undefined: this is no git checkout. */
+function readCommit(): { epoch: number; id: string; tags: string[] } | undefined {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync("git", args, {
+        cwd: ROOT,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+    const [epoch, id = ""] = git("log", "-1", "--format=%ct %H").trim().split(" ");
+    const tags = git("tag", "--points-at", "HEAD").split("\n");
+    return { epoch: Number(epoch), id: id.slice(0, 7), tags };
+  } catch {
+    return undefined;
+  }
+}
