@@ -4,9 +4,10 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "@nats-io/transport-node";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { journalArguments } from "../daemon/journal.ts";
-import { natsOptions } from "../daemon/nats.ts";
+import { explainTrouble } from "../daemon/nats-trouble.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
+import { agentNatsOptions } from "./nats-options.ts";
 import { openUserNames } from "./user-names.ts";
 import { checkFirewall } from "./firewall/check.ts";
 import { lastKnownJails } from "./fleet-settings.ts";
@@ -64,13 +65,17 @@ export async function checkAgent(
   }
   const { url } = config.nats;
   try {
-    const options = await natsOptions(config.nats, "fleetban-agent check");
+    const options = await agentNatsOptions(config);
     const connection = await connect({ ...options, maxReconnectAttempts: 0, timeout: 3_000 });
     say("NATS", true, connection.getServer(), EXIT.ok);
     await connection.close();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    say("NATS", false, `${url}: ${reason}`, EXIT.unavailable);
+    if (error instanceof PlainError) say("NATS", false, error.message, error.exitCode);
+    else {
+      const { kind, text } = explainTrouble(error, config.nats, Date.now());
+      const code = kind === "away" ? EXIT.unavailable : EXIT.permission;
+      say("NATS", false, `${url}: ${text}`, code);
+    }
   }
   return worst;
 }

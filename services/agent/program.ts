@@ -5,12 +5,13 @@ import { loadConfig, type Environment } from "../daemon/config.ts";
 import { runDaemon, type Life } from "../daemon/daemon.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { createLog } from "../daemon/log.ts";
-import { connectPatiently, natsOptions, watchLink } from "../daemon/nats.ts";
+import { connectPatiently, watchLink } from "../daemon/nats.ts";
 import { createProgram } from "../daemon/program.ts";
 import { startAgent } from "./agent.ts";
 import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./config.ts";
 import { checkFirewall } from "./firewall/check.ts";
 import { createIpsetFirewall } from "./firewall/ipset.ts";
+import { agentNatsOptions } from "./nats-options.ts";
 
 const NAME = "fleetban-agent";
 const DEFAULT_FILE = "/etc/fleetban/agent.yaml";
@@ -81,11 +82,12 @@ async function run(config: AgentConfig, life: Life): Promise<void> {
   if (config.firewall.backend === "ipset") await requireFirewall();
   else log.warn("dry-run: nobody is banned on this host");
   const stopping = new AbortController();
-  const options = await natsOptions(config.nats, `${NAME} ${config.host}`);
-  const inbox = { ...options, inboxPrefix: `_INBOX_${config.host}` };
-  const connected = connectPatiently(inbox, log, stopping.signal).then((connection) => {
+  const connected = connectPatiently({
+    ...{ config: config.nats, log, signal: stopping.signal },
+    options: await agentNatsOptions(config),
+  }).then((connection) => {
     if (!connection) return undefined;
-    watchLink(connection, log);
+    watchLink(connection, config.nats, log);
     life.onRelease(() => {
       stopping.abort();
       return connection.close();

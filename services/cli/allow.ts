@@ -26,7 +26,7 @@ function listCommand({ ask, output }: Context): Command {
     });
 }
 
-function addCommand({ ask, output, by }: Context): Command {
+function addCommand({ ask, output }: Context): Command {
   const check = checksOf("allow add", output.note);
   const narrow = (text: string): Address => {
     const address = check.address(text);
@@ -40,7 +40,7 @@ function addCommand({ ask, output, by }: Context): Command {
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (address: Address, { json, comment }: JsonOption & { comment: string }) => {
-      const reply = await ask("allow.add", { address, comment, by });
+      const reply = await ask("allow.add", { address, comment });
       if (json) {
         output.json("allow.add", reply);
         return;
@@ -52,14 +52,14 @@ function addCommand({ ask, output, by }: Context): Command {
     });
 }
 
-function removeCommand({ ask, output, by }: Context): Command {
+function removeCommand({ ask, output }: Context): Command {
   const check = checksOf("allow remove", output.note);
   return new Command("remove")
     .description("take an entry off the allowlist")
     .argument("<address>", "address or network as the list has it", check.address)
     .option(...JSON_OPTION)
     .action(async (address: Address, { json }: JsonOption) => {
-      const reply = await ask("allow.remove", { address, by });
+      const reply = await ask("allow.remove", { address });
       if (json) output.json("allow.remove", reply);
       else output.line(`${address} is no longer on the allowlist`);
     });

@@ -58,6 +58,14 @@ export function checksOf(where: string, note: (text: string) => void) {
       throw expected("the name of a host", text);
     },
 
+    /** The name of somebody who has credentials; a host's, as it names itself. */
+    identity(text: string): string {
+      const token = hostToken(text);
+      if (!NAME.test(token)) throw expected("a name of letters, digits, - and _", text);
+      if (token !== text) note(`${where}: ${quote(text)} is called ${token}, one word for NATS`);
+      return token;
+    },
+
     /** Seconds; Infinity: for ever (commander takes null for a value that is missing). */
     seconds(text: string): number {
       const seconds = parseDuration(text);

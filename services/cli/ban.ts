@@ -66,7 +66,7 @@ interface AddOptions extends JsonOption {
 }
 
 function addCommand(context: Context): Command {
-  const { ask, output, by, now } = context;
+  const { ask, output, now } = context;
   const check = checksOf("ban add", output.note);
   return new Command("add")
     .description("ban an address or a network on every host")
@@ -85,7 +85,7 @@ function addCommand(context: Context): Command {
     .action(async (address: Address, options: AddOptions) => {
       const { json, jail, reason, replace = false, wait = null } = options;
       const seconds = options.for === Infinity ? null : options.for;
-      const reply = await ask("ban.add", { address, jail, seconds, reason, by, replace, wait });
+      const reply = await ask("ban.add", { address, jail, seconds, reason, replace, wait });
       if (json) output.json("ban.add", reply);
       else {
         const already = reply.changed ? "" : "already ";
@@ -106,7 +106,7 @@ interface RemoveOptions extends JsonOption {
 }
 
 function removeCommand(context: Context): Command {
-  const { ask, output, by, now } = context;
+  const { ask, output, now } = context;
   const check = checksOf("ban remove", output.note);
   const describe = (ban: Ban): string => {
     const { immuneUntil } = ban;
@@ -131,7 +131,7 @@ function removeCommand(context: Context): Command {
     .addHelpText("after", REMOVE_EXAMPLES)
     .action(async (address: Address, options: RemoveOptions) => {
       const { json, jail, immunity, reason, wait = null } = options;
-      const reply = await ask("ban.remove", { address, jail, immunity, reason, by, wait });
+      const reply = await ask("ban.remove", { address, jail, immunity, reason, wait });
       if (json) output.json("ban.remove", reply);
       else for (const ban of reply.bans) output.line(describe(ban));
       if (!reply.reach) return;

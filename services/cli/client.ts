@@ -1,6 +1,5 @@
 /** Asks a coordinator: one request, one reply; what goes wrong is said in one line. */
 import {
-  AuthorizationError,
   NoRespondersError,
   PermissionViolationError,
   RequestError,
@@ -10,7 +9,8 @@ import {
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { z } from "zod";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
-import { natsOptions } from "../daemon/nats.ts";
+import { explainTrouble } from "../daemon/nats-trouble.ts";
+import { credentialsOf, natsOptions } from "../daemon/nats.ts";
 import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../wire/api.ts";
 import type { Endpoint, Reply, Request } from "../wire/api.ts";
 import { decode, encode, WireError } from "../wire/codec.ts";
@@ -41,15 +41,18 @@ interface Link {
   connection: NatsConnection;
   /** "nats://127.0.0.1:4222 (from NATS_URL)". */
   where: string;
+  /** Whom the credentials name. */
+  name: string | undefined;
 }
 
-export function createClient(locate: () => Promise<Location>): Client {
+/** `who` asks, unless credentials say who it is. */
+export function createClient(who: string, locate: () => Promise<Location>): Client {
   let opening: Promise<Link> | undefined;
 
   return {
     async ask(endpoint, request) {
       opening ??= locate().then(openLink);
-      const { connection, where } = await opening;
+      const { connection, where, name = who } = await opening;
       const shapes = shapesOf(endpoint);
       const [noun = "", verb = ""] = endpoint.split(".");
       const patience = ("wait" in request && request.wait) || 0;
@@ -57,7 +60,7 @@ export function createClient(locate: () => Promise<Location>): Client {
       let message: Msg;
       try {
         const timeout = patience + ANSWER_WITHIN_MS;
-        message = await connection.request(apiSubject(noun, verb), question, { timeout });
+        message = await connection.request(apiSubject(noun, verb, name), question, { timeout });
       } catch (error) {
         throw explainSilence(error, where);
       }
@@ -84,18 +87,16 @@ function shapesOf<E extends Endpoint>(endpoint: E): Shapes<E> {
 async function openLink({ nats, origin }: Location): Promise<Link> {
   const url = withoutLogin(nats.url);
   const where = `${url} (${origin === "default" ? "the default; see --nats" : `from ${origin}`})`;
-  const options = await natsOptions(nats, "fleetban").catch((cause: unknown) => {
-    throw new PlainError(`${origin}: ${reasonOf(cause)}`, EXIT.config, { cause });
-  });
+  const options = await natsOptions(nats, "fleetban");
   try {
     const once = { reconnect: false, timeout: CONNECT_WITHIN_MS };
-    return { connection: await connect({ ...options, ...once }), where };
+    const connection = await connect({ ...options, ...once });
+    return { connection, where, name: credentialsOf(nats)?.name };
   } catch (cause) {
-    const reason = reasonOf(cause);
-    if (cause instanceof AuthorizationError) {
-      throw new PlainError(`NATS at ${where} refuses this login: ${reason}`, EXIT.permission, {
-        cause,
-      });
+    const { kind, text } = explainTrouble(cause, nats, Date.now());
+    const reason = visible(text);
+    if (kind !== "away") {
+      throw new PlainError(`NATS at ${where}: ${reason}`, EXIT.permission, { cause });
     }
     const check = origin.endsWith(".fleetban/client.yaml")
       ? "is npm start running?"

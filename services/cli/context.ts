@@ -1,12 +1,10 @@
-/** What every command has: someone to ask, a way to answer, and whose order it is. */
+/** What every command has: someone to ask, and a way to answer. */
 import type { Ask } from "./client.ts";
 import type { Output } from "./output.ts";
 
 export interface Context {
   ask: Ask;
   output: Output;
-  /** "operator root@mx1". */
-  by: string;
   now: () => number;
 }
 

@@ -11,12 +11,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on("error", () => {}); // nobody reads it; the exit code remains
 
-/** A container's user may have no name. */
-function userName(): string {
+/** "root@mx1", as one token of a subject; a container's user may have no name. */
+function whoAsks(): string {
+  const token = (text: string) => text.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 63);
+  const host = token(hostname());
   try {
-    return userInfo().username;
+    return `${token(userInfo().username)}@${host}`;
   } catch {
-    return `uid ${process.getuid?.()}`;
+    return `uid-${process.getuid?.()}@${host}`;
   }
 }
 
@@ -29,7 +31,7 @@ const { program, client } = fleetbanProgram({
     home: homedir(),
     uid: process.getuid?.(),
   },
-  by: `operator ${userName()}@${hostname()}`.slice(0, 256),
+  who: whoAsks(),
 });
 // No await at the top: the script of a single executable is CommonJS.
 void runProgram(program, process.argv).then((code) => {

@@ -10,6 +10,7 @@ import { explainCommand } from "./explain/explain.ts";
 import { failureCommand } from "./failure.ts";
 import { hostCommand } from "./host.ts";
 import { importCommand } from "./import/import.ts";
+import { keyCommand } from "./key/key.ts";
 import { locateNats, type Surroundings } from "./location.ts";
 import { createOutput } from "./output.ts";
 import { simulateCommand } from "./simulate/simulate.ts";
@@ -25,25 +26,29 @@ export interface ProgramOptions {
   io: Io;
   environment: Environment;
   surroundings: Omit<Surroundings, "environment" | "note">;
-  by: string;
+  /** Who asks, where no credentials say so: "root@mx1". */
+  who: string;
 }
 
 export function fleetbanProgram(options: ProgramOptions): { program: Command; client: Client } {
-  const { io, environment, by } = options;
+  const { io, environment, who } = options;
   const output = createOutput({ ...io, environment });
   const program = createProgram("fleetban", "Asks and commands a fleet of mail hosts.")
     .option("--nats <url>", "where the fleet's NATS server is")
     .configureHelp({ showGlobalOptions: true })
     .addHelpText("after", MORE);
 
-  const client = createClient(() =>
+  const client = createClient(who, () =>
     locateNats(program.opts<{ nats?: string }>().nats, {
       ...options.surroundings,
       environment,
       note: output.note,
     }),
   );
-  const context = { ask: client.ask, output, by, now: Date.now };
+  /** For what must not take the address of another fleet from a client.yaml. */
+  const natsUrl = () =>
+    program.opts<{ nats?: string }>().nats ?? (environment["NATS_URL"] || undefined);
+  const context = { ask: client.ask, output, now: Date.now };
   for (const command of [
     statusCommand(context),
     hostCommand(context),
@@ -53,6 +58,7 @@ export function fleetbanProgram(options: ProgramOptions): { program: Command; cl
     explainCommand({ stdin: io.stdin, output, now: Date.now }),
     simulateCommand({ output, now: Date.now }),
     importCommand({ output }),
+    keyCommand({ output, now: Date.now, natsUrl }),
   ]) {
     program.addCommand(command);
   }
@@ -83,10 +89,12 @@ Examples:
   fleetban explain /var/log/mail.log          what would be counted in this log?
   fleetban simulate /var/log/mail.log*        who would have been banned in it?
   fleetban import fail2ban /etc/fail2ban      my jails there, for fleetban
+  fleetban key agent mx1                      credentials for a mail host
 
-Where the server is: --nats, else NATS_URL (with FLEETBAN_NATS_USER,
-FLEETBAN_NATS_PASSWORD or FLEETBAN_NATS_CREDS), else the first client.yaml of
-FLEETBAN_HOME, .fleetban in this folder or one above it (npm start writes it),
+Where the server is: --nats, else NATS_URL (with FLEETBAN_NATS_CREDS, or
+FLEETBAN_NATS_USER and FLEETBAN_NATS_PASSWORD, and FLEETBAN_NATS_CA for the
+authority of its certificate), else the first client.yaml of FLEETBAN_HOME,
+.fleetban in this folder or one above it (npm start writes it),
 ~/.config/fleetban, /etc/fleetban; else nats://127.0.0.1:4222.
 
 --json prints the coordinator's reply: one object, lists in it under their name
@@ -95,5 +103,6 @@ answer may be old or null, "next" not null if there is more than --limit.
 
 Exit codes: 0 done; 1 no such thing, or it may not be done; 64 wrong usage;
 66 a file cannot be read; 69 NATS or the coordinator does not answer, or --wait
-was in vain; 77 NATS refuses the login; 78 client.yaml is wrong.
+was in vain; 77 NATS refuses the login, or its certificate is not to be
+trusted; 78 client.yaml, or a file that it names, is wrong.
 `;

@@ -8,7 +8,7 @@ import { readVersion } from "../daemon/version.ts";
 import { allowEndpoints } from "./api/allow.ts";
 import { banEndpoints } from "./api/ban.ts";
 import type { ApiContext } from "./api/context.ts";
-import { serveApi } from "./api/server.ts";
+import { hasOperators, serveApi } from "./api/server.ts";
 import { statusEndpoints } from "./api/status.ts";
 import { openBanStore } from "./ban-store.ts";
 import { jailsOf, type CoordinatorConfig } from "./config.ts";
@@ -70,7 +70,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(repeat(SWEEP_EVERY_MS, sweep));
 
   health.metrics = createMetrics({ ...common, decider, lease });
-  health.watch({ link: watchLink(connection, log), history, fold, lease });
+  health.watch({ link: watchLink(connection, config.nats, log), history, fold, lease });
   const version = readVersion();
   const context: ApiContext = {
     ...common,
@@ -85,7 +85,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...allowEndpoints(context),
     ...statusEndpoints(context),
   };
-  serveApi(connection, endpoints, log);
+  serveApi({ connection, endpoints, isVerified: hasOperators(connection, config.nats), log });
   log.info({ id, jails: jails.map(({ name }) => name) }, "coordinator is ready");
 }
 

@@ -5,7 +5,7 @@ import type { Lease } from "./lease.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface Parts {
-  link: { isUp(): boolean };
+  link: { isUp(): boolean; trouble(): string };
   history: Pick<History, "everReached">;
   fold: Pick<Fold, "isCaughtUp">;
   lease: Pick<Lease, "holder">;
@@ -14,6 +14,8 @@ export interface Parts {
 export interface Health {
   /** Reasons, in words; empty: ready. */
   unready(): string[];
+  /** NATS could not be reached, for this reason. */
+  unreached(reason: string): void;
   /** From here on these parts are asked. */
   watch(parts: Parts): void;
   metrics: Metrics | undefined;
@@ -21,16 +23,22 @@ export interface Health {
 
 export function createHealth(): Health {
   let watched: Parts | undefined;
+  const away = (when: string, reason: string) =>
+    `NATS cannot be reached${when}${reason === "" ? "" : `: ${reason}`}`;
+  let trouble = "";
   return {
     metrics: undefined,
+    unreached(reason) {
+      trouble = reason;
+    },
     watch(parts) {
       watched = parts;
     },
     unready() {
-      if (!watched) return ["NATS cannot be reached yet"];
+      if (!watched) return [away(" yet", trouble)];
       const { link, history, fold, lease } = watched;
       const reasons: string[] = [];
-      if (!link.isUp()) reasons.push("NATS cannot be reached");
+      if (!link.isUp()) reasons.push(away("", link.trouble()));
       if (!history.everReached()) reasons.push("PostgreSQL cannot be reached yet");
       if (!fold.isCaughtUp()) reasons.push("failures of the past are still being counted");
       if (lease.holder() === null) reasons.push("nobody holds the lease yet");

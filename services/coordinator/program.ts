@@ -90,7 +90,11 @@ async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<
   const options = await natsOptions(config.nats, `${NAME} ${id}`);
   // NATS may be away for long: the start goes on beside the signals that end it.
   const started = (async () => {
-    const connection = await connectPatiently(options, log, stopping.signal);
+    const { signal } = stopping;
+    const onTrouble = (reason: string) => health.unreached(reason);
+    const connection = await connectPatiently({
+      ...{ config: config.nats, options, log, signal, onTrouble },
+    });
     if (!connection) return;
     life.onRelease(() => {
       stopping.abort();

@@ -7,11 +7,14 @@ import {
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { readCredentials, type Credentials } from "./credentials.ts";
+import { PlainError } from "./exit.ts";
 import type { Log } from "./log.ts";
+import { natsTls } from "./nats-tls.ts";
+import { explainTrouble } from "./nats-trouble.ts";
 
-/** `nats:` in agent.yaml and coordinator.yaml. */
+/** `nats:` in agent.yaml, coordinator.yaml and client.yaml. */
 export const natsConfig = z
   .strictObject({
     /** One URL or several with commas. */
@@ -32,55 +35,114 @@ export const NATS_VARIABLES = {
   FLEETBAN_NATS_CREDS: "nats.creds",
   FLEETBAN_NATS_USER: "nats.user",
   FLEETBAN_NATS_PASSWORD: "nats.password",
+  FLEETBAN_NATS_CA: "nats.ca",
 } as const;
 
-/** Options for connect(); reads the credentials and the authority's certificate. */
+/** The credentials that it names. Throws a PlainError when they cannot be used. */
+export function credentialsOf({ creds }: NatsConfig): Credentials | undefined {
+  return creds === undefined ? undefined : readCredentials(creds);
+}
+
+/** Options for connect(). Throws a PlainError when a file that they name cannot be used. */
 export async function natsOptions(config: NatsConfig, name: string): Promise<ConnectionOptions> {
   const url = new URL(config.url.split(",")[0] ?? "");
   const user = config.user ?? (url.username || undefined);
   const password = config.password ?? (url.password || undefined);
-  const authenticator: Authenticator | undefined =
-    config.creds === undefined ? undefined : credsAuthenticator(await readFile(config.creds));
+  const credentials = credentialsOf(config);
+  const pace = createPace();
+  const authenticator = credentials && rereading(credentials, config.creds ?? "", pace.asked);
+  const servers = config.url
+    .split(",")
+    .map((text) => text.trim().replace(/^(\w+:\/\/)[^@/]*@/, "$1"));
+  // The client takes tls:// for nats:// and would go on in clear text.
+  const isSecured = config.url.includes("tls://") || config.ca !== undefined;
+  const tls = isSecured ? await natsTls(servers, config.ca) : undefined;
   return {
-    servers: config.url.split(",").map((text) => text.trim().replace(/^(\w+:\/\/)[^@/]*@/, "$1")),
+    servers,
     name,
     maxReconnectAttempts: -1,
+    // Credentials that are refused now may be renewed, or the server's clock be set right.
+    ignoreAuthErrorAbort: true,
     // A stack kept for every request, in case that it fails, cost 0.1 ms on the way to a ban.
     noAsyncTraces: true,
-    reconnectTimeWait: 250,
-    reconnectJitter: 100,
+    reconnectDelayHandler: pace.delay,
     pingInterval: 5_000,
     maxPingOut: 2,
     ...(authenticator && { authenticator }),
+    ...(credentials?.inbox !== undefined && { inboxPrefix: credentials.inbox }),
     ...(user !== undefined && { user }),
     ...(password !== undefined && { pass: password }),
-    // The client takes tls:// for nats:// and would go on in clear text.
-    ...(config.url.includes("tls://") && { tls: {} }),
-    ...(config.ca !== undefined && { tls: { ca: await readFile(config.ca, "utf8") } }),
+    ...(tls && { tls }),
   };
+}
+
+/** Reads the file at every connection, so that renewed credentials need no restart. */
+function rereading(first: Credentials, file: string, asked: () => void): Authenticator {
+  let { text } = first;
+  const authenticate = credsAuthenticator(() => {
+    try {
+      ({ text } = readCredentials(file));
+    } catch (error) {
+      if (!(error instanceof PlainError)) throw error; // being replaced: those from before will do
+    }
+    return Buffer.from(text);
+  });
+  return (nonce) => {
+    asked();
+    return authenticate(nonce);
+  };
+}
+
+/** Milliseconds between two attempts: soon, but not where a server asks and refuses again and again. */
+function createPace() {
+  const REFUSED_AT_LEAST = 4;
+  let attempts: number[] = [];
+  return {
+    /** A server has asked for credentials. */
+    asked() {
+      attempts = [...attempts.slice(1 - REFUSED_AT_LEAST), performance.now()];
+    },
+    delay() {
+      const [first = -Infinity] = attempts;
+      const isRefused = attempts.length >= REFUSED_AT_LEAST && performance.now() - first < 20_000;
+      return isRefused ? 3_000 + Math.random() * 2_000 : 250 + Math.random() * 100;
+    },
+  };
+}
+
+export interface Patience {
+  config: NatsConfig;
+  options: ConnectionOptions;
+  log: Log;
+  signal: AbortSignal;
+  /** Told with every attempt that failed, why. */
+  onTrouble?: (reason: string) => void;
 }
 
 /**
  * Connects, trying for ever with one line of log per failure kind; undefined
  * when `signal` ended it first. After that the client reconnects by itself.
  */
-export async function connectPatiently(
-  options: ConnectionOptions,
-  log: Log,
-  signal: AbortSignal,
-): Promise<NatsConnection | undefined> {
+export async function connectPatiently(patience: Patience): Promise<NatsConnection | undefined> {
+  const { config, options, log, signal } = patience;
   let said = "";
+  let saidKind = "";
   for (let delay = 250; !signal.aborted; delay = Math.min(delay * 2, 2_000)) {
     try {
-      const connection = await connect({ ...options, timeout: 5_000 });
+      const connection = await connect({ ...options, timeout: 5_000, maxReconnectAttempts: -1 });
       log.info({ server: connection.getServer() }, "connected to NATS");
       return connection;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== said) {
-        log.error({ servers: options.servers, reason }, "NATS cannot be reached, keeps trying");
+      const { kind, text } = explainTrouble(error, config, Date.now());
+      patience.onTrouble?.(text);
+      // What a certificate lacks is told with the time of day, which is another every time.
+      if (kind === "untrusted" ? saidKind !== kind : said !== text) {
+        log.error(
+          { servers: options.servers, reason: text },
+          "NATS cannot be reached, keeps trying",
+        );
       }
-      said = reason;
+      [said, saidKind] = [text, kind];
       await sleep(delay, undefined, { signal }).catch(() => {});
     }
   }
@@ -88,15 +150,32 @@ export async function connectPatiently(
 }
 
 /** Says whether the connection is up at this moment. */
-export function watchLink(connection: NatsConnection, log: Log): { isUp(): boolean } {
+export function watchLink(
+  connection: NatsConnection,
+  config: NatsConfig,
+  log: Log,
+): { isUp(): boolean; trouble(): string } {
   let isUp = true;
+  let trouble = "";
   void (async () => {
-    for await (const { type } of connection.status()) {
-      if (type !== "disconnect" && type !== "reconnect") continue;
-      isUp = type === "reconnect";
-      if (isUp) log.info({ server: connection.getServer() }, "NATS is back");
-      else log.warn("NATS is away, keeps trying");
+    for await (const status of connection.status()) {
+      if (status.type === "error") {
+        const explained = explainTrouble(status.error, config, Date.now());
+        if (explained.kind === "away" || explained.text === trouble) continue;
+        trouble = explained.text;
+        log.error({ reason: trouble }, "NATS refuses this connection, keeps trying");
+      }
+      // Every attempt that fails is another disconnect.
+      if (status.type === "disconnect" && isUp) {
+        isUp = false;
+        log.warn("NATS is away, keeps trying");
+      }
+      if (status.type === "reconnect") {
+        isUp = true;
+        trouble = "";
+        log.info({ server: connection.getServer() }, "NATS is back");
+      }
     }
   })();
-  return { isUp: () => isUp && !connection.isClosed() };
+  return { isUp: () => isUp && !connection.isClosed(), trouble: () => trouble };
 }

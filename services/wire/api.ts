@@ -1,8 +1,11 @@
 /**
  * What the CLI asks and a coordinator answers: one request, one reply, on
- * `fleetban.api.<noun>.<verb>`. An error is a reply with the headers
+ * `fleetban.api.<noun>.<verb>.<who>`. An error is a reply with the headers
  * `Nats-Service-Error-Code` and `Nats-Service-Error`, as NATS's services
  * framework has it.
+ *
+ * No request says who makes it: the subject does, and credentials allow no other. Requests
+ * are strict, so that nothing that NATS stores or answers by itself can pass for one.
  *
  * Lists come in pages: `next` of one reply is `after` of the next request,
  * and null with the last.
@@ -65,7 +68,7 @@ export type FailureRow = z.infer<typeof failureRow>;
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
   "status.show": {
-    request: z.object({}),
+    request: z.strictObject({}),
     reply: z.object({
       version: z.string(),
       /** Which coordinator answered, and which one decides (null: none right now). */
@@ -87,9 +90,9 @@ export const api = {
       warnings: z.array(warning),
     }),
   },
-  "host.list": { request: z.object({}), reply: z.object({ hosts: z.array(hostRow), stale }) },
+  "host.list": { request: z.strictObject({}), reply: z.object({ hosts: z.array(hostRow), stale }) },
   "ban.list": {
-    request: z.object({
+    request: z.strictObject({
       jail: jailName.optional(),
       /** Bans that have an address in common with this one. */
       address: address.optional(),
@@ -100,7 +103,7 @@ export const api = {
     reply: z.object({ bans: z.array(ban), total: z.number(), next, stale }),
   },
   "ban.show": {
-    request: z.object({ jail: jailName.optional(), address }),
+    request: z.strictObject({ jail: jailName.optional(), address }),
     reply: z.object({
       /** The bans as they stand that have an address in common with this one. */
       bans: z.array(ban),
@@ -114,13 +117,12 @@ export const api = {
     }),
   },
   "ban.add": {
-    request: z.object({
+    request: z.strictObject({
       address,
       jail: jailName,
       /** undefined: the jail's bantime. */
       seconds: seconds.optional(),
       reason: foreignText,
-      by: foreignText,
       /** true: a shorter time replaces a longer one. */
       replace: z.boolean(),
       wait,
@@ -128,30 +130,29 @@ export const api = {
     reply: z.object({ ban, changed: z.boolean(), reach: reach.nullable() }),
   },
   "ban.remove": {
-    request: z.object({
+    request: z.strictObject({
       address,
       /** undefined: in every jail. */
       jail: jailName.optional(),
       reason: foreignText,
-      by: foreignText,
       /** Seconds in which failures do not count; undefined: the jail's findtime. */
       immunity: z.number().nonnegative().optional(),
       wait,
     }),
     reply: z.object({ bans: z.array(ban), reach: reach.nullable() }),
   },
-  "allow.list": { request: z.object({}), reply: z.object({ allowed: z.array(allowed) }) },
+  "allow.list": { request: z.strictObject({}), reply: z.object({ allowed: z.array(allowed) }) },
   "allow.add": {
-    request: z.object({ address, comment: foreignText, by: foreignText }),
+    request: z.strictObject({ address, comment: foreignText }),
     /** Bans that had an address in common with it and were lifted. */
     reply: z.object({ allowed, changed: z.boolean(), lifted: z.array(ban) }),
   },
   "allow.remove": {
-    request: z.object({ address, by: foreignText }),
+    request: z.strictObject({ address }),
     reply: z.object({ allowed }),
   },
   "failure.list": {
-    request: z.object({
+    request: z.strictObject({
       /** An address or all of a network. */
       address: address.optional(),
       user: foreignText.optional(),

@@ -27,7 +27,7 @@ export const ban = z.object({
   offence: z.number().int().min(1),
   /** Whose failures brought it, all hosts together; empty for an operator's ban. */
   evidence: z.array(z.object({ host: z.string().regex(NAME), failures: z.number().int().min(1) })),
-  /** "decider", or who commanded it: "operator root@mx1". */
+  /** "decider", or who commanded it: "operator alice", "operator root@mx1 (unverified)". */
   by: foreignText,
   /** Lifted only: until then failures do not count. */
   immuneUntil: instant.nullable(),

@@ -8,6 +8,12 @@ export const SETTINGS_BUCKET = "fleetban_settings";
 export const LEASE_BUCKET = "fleetban_lease";
 /** The one key of the lease bucket. */
 export const LEASE_KEY = "decider";
+/** The durable consumers that coordinators share, by what they record. */
+export const RECORDERS = {
+  failures: "recorder-failures",
+  bans: "recorder-bans",
+  allowed: "recorder-allowed",
+} as const;
 export const STATUS_SUBJECTS = "fleetban.status.*";
 export const API_SUBJECTS = "fleetban.api.>";
 /** Coordinators share the requests: each is answered by one of them. */
@@ -15,6 +21,8 @@ export const API_QUEUE = "fleetban.api";
 
 /** A host, jail or source name as one token: what a subject and a file name can both hold. */
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+/** Who asks: an operator's name; without credentials "root@mx1", whatever they say. */
+export const WHO = /^[A-Za-z0-9_@-]{1,128}$/;
 /** Jails name kernel objects too, which are short (ipset: 31 characters). */
 export const JAIL_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$/;
 
@@ -32,9 +40,12 @@ export function statusSubject(host: string): string {
   return `fleetban.status.${host}`;
 }
 
-/** Where the CLI asks, "ban.add" for instance. */
-export function apiSubject(noun: string, verb: string): string {
-  return `fleetban.api.${noun}.${verb}`;
+/**
+ * Where the CLI asks, in the name of `who`. Credentials allow this last token only as
+ * their own name, so a coordinator knows from the subject who asks.
+ */
+export function apiSubject(noun: string, verb: string, who: string): string {
+  return `fleetban.api.${noun}.${verb}.${who}`;
 }
 
 /** The bans bucket holds one entry per jail and banned address. */

@@ -32,7 +32,24 @@ export function spawnFleetban(
 }
 
 export async function runFleetban(...how: Parameters<typeof spawnFleetban>): Promise<Answer> {
-  const child = spawnFleetban(...how);
+  return answerOf(spawnFleetban(...how));
+}
+
+/** The same of dist/, which starts sooner. */
+export async function runBuiltFleetban(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const program = join(ROOT, "dist/services/cli/main.js");
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: tmpdir(),
+    env: { PATH: process.env["PATH"], HOME: "/nonexistent", TZ: "UTC", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return answerOf(child);
+}
+
+async function answerOf(child: ReturnType<typeof spawnFleetban>): Promise<Answer> {
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -15,6 +15,7 @@ import { encodeFailureBatch, failureBatchId } from "../../services/wire/failure.
 import { encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import {
   API_SUBJECTS,
+  apiSubject,
   BANS_BUCKET,
   failureSubject,
   statusSubject,
@@ -156,6 +157,7 @@ test("a ban, shown, listed, lengthened, and lifted", async (t) => {
     const answer = await ask("ban", "show", "198.51.100.7");
     return answer.stdout.includes("a\\x1b[2Jb") && answer;
   });
+  assert.match(show.stdout, /\n +by +operator [\w-]+@[\w-]+ \(unverified\)\n/);
   assert.match(show.stdout, /^198\.51\.100\.7 in dovecot\n +state +banned until .* \(in 1h\)/);
   assert.match(show.stdout, /in force +on 3\/3 hosts: mx1, mx2, mx3\n/);
   assert.match(show.stdout, /\nhistory\nTIME .*\n.*banned .*a\\x1b\[2Jb/);
@@ -286,10 +288,10 @@ test("every answer in JSON is one document of the API's shape, with instants in 
 
 test("a list of several pages is read to its end, or to its limit", async () => {
   const bans = Array.from({ length: 450 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
-  const request = { jail: "dovecot", reason: "", by: "test", replace: false, wait: null };
+  const request = { jail: "dovecot", reason: "", replace: false, wait: null };
   await Promise.all(
     bans.map((address) =>
-      connection.request("fleetban.api.ban.add", JSON.stringify({ address, ...request })),
+      connection.request(apiSubject("ban", "add", "test"), JSON.stringify({ address, ...request })),
     ),
   );
   const all = await ask("ban", "list", "--address", "10.1.0.0/16", "--json");

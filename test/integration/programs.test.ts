@@ -133,7 +133,7 @@ test("a coordinator without NATS says so once, lives, is not ready, and begins w
   assert.deepEqual(await ask(port, "/livez"), { code: 200, text: "alive\n" });
   assert.deepEqual(await ask(port, "/readyz"), {
     code: 503,
-    text: '{"ready":false,"reasons":["NATS cannot be reached yet"]}\n',
+    text: '{"ready":false,"reasons":["NATS cannot be reached yet: connection refused"]}\n',
   });
   assert.equal((await ask(port, "/metrics"))?.code, 404);
   await nats.start();

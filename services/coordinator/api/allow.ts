@@ -17,7 +17,7 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       allowed: settings.allowlist.list().toSorted((a, b) => a.addedAt - b.addedAt),
     }),
 
-    async "allow.add"({ address, comment, by }) {
+    async "allow.add"({ address, comment }, by) {
       const known = find(address);
       const allowed = known ?? {
         v: 1,

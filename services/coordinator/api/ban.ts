@@ -89,7 +89,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       return { bans: present, changes, failures: failures.rows, allowed, stale };
     },
 
-    async "ban.add"({ address, jail: jailName, seconds, reason, by, replace, wait }) {
+    async "ban.add"({ address, jail: jailName, seconds, reason, replace, wait }, by) {
       const jail = jailNamed(context, jailName);
       checkBannable(address);
       const since = performance.now();
@@ -107,7 +107,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       return { ban, changed: written !== undefined, reach };
     },
 
-    async "ban.remove"({ address, jail, reason, by, immunity, wait }) {
+    async "ban.remove"({ address, jail, reason, immunity, wait }, by) {
       if (jail !== undefined) jailNamed(context, jail);
       const since = performance.now();
       const written: Written[] = [];

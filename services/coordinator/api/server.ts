@@ -1,4 +1,7 @@
-/** Answers what the CLI asks on `fleetban.api.<noun>.<verb>`. */
+/**
+ * Answers what the CLI asks on `fleetban.api.<noun>.<verb>.<who>`. Who asks is what the subject
+ * says: with credentials NATS allows everybody only their own name there.
+ */
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import type { z } from "zod";
 import type { Log } from "../../daemon/log.ts";
@@ -12,7 +15,8 @@ import {
   type Request,
 } from "../../wire/api.ts";
 import { decode, encode, WireError } from "../../wire/codec.ts";
-import { API_QUEUE, API_SUBJECTS } from "../../wire/subjects.ts";
+import type { NatsConfig } from "../../daemon/nats.ts";
+import { API_QUEUE, API_SUBJECTS, WHO } from "../../wire/subjects.ts";
 
 /** A request that is answered with an error; its message is for the operator. */
 export class ApiError extends Error {
@@ -25,28 +29,48 @@ export class ApiError extends Error {
 }
 
 export type Endpoints = {
-  readonly [E in Endpoint]: (request: Request<E>) => Promise<Reply<E>> | Reply<E>;
+  /** `by` is who asks, as the record shows it. */
+  readonly [E in Endpoint]: (request: Request<E>, by: string) => Promise<Reply<E>> | Reply<E>;
 };
 
 export interface ApiServer {
   stop(): void;
 }
 
-const PREFIX = "fleetban.api.";
+export interface ApiServerOptions {
+  connection: NatsConnection;
+  endpoints: Endpoints;
+  /** NATS vouches for who asks. */
+  isVerified: boolean;
+  log: Log;
+}
 
-export function serveApi(connection: NatsConnection, endpoints: Endpoints, log: Log): ApiServer {
-  async function answer(endpoint: Endpoint, data: Uint8Array): Promise<Uint8Array> {
+/**
+ * Does this server make everybody prove who they are? It has accepted our credentials, so it
+ * trusts an operator, and with that nobody else gets in.
+ */
+export function hasOperators({ info }: NatsConnection, { creds }: NatsConfig): boolean {
+  return creds !== undefined && info?.auth_required === true;
+}
+
+export function serveApi({ connection, endpoints, isVerified, log }: ApiServerOptions): ApiServer {
+  async function answer(endpoint: Endpoint, data: Uint8Array, by: string): Promise<Uint8Array> {
     // Per endpoint these three belong together; over all of them TypeScript cannot tell.
     const { request, reply } = api[endpoint] as { request: z.ZodType; reply: z.ZodType };
-    const handle = endpoints[endpoint] as (request: unknown) => unknown;
-    return encode(reply, await handle(decode(request, data, endpoint)));
+    const handle = endpoints[endpoint] as (request: unknown, by: string) => unknown;
+    return encode(reply, await handle(decode(request, data, endpoint), by));
   }
 
   async function respond(message: Msg): Promise<void> {
-    const name = message.subject.slice(PREFIX.length);
+    const [, , noun = "", verb = "", who = "", ...more] = message.subject.split(".");
+    const name = `${noun}.${verb}`;
     try {
       if (!isEndpoint(name)) throw new ApiError(404, `${name}: there is no such request`);
-      message.respond(await answer(name, message.data));
+      if (!WHO.test(who) || more.length > 0) {
+        throw new ApiError(400, `${name}: expected a name of who asks, got "${who}"`);
+      }
+      const by = isVerified ? `operator ${who}` : `operator ${who} (unverified)`;
+      message.respond(await answer(name, message.data, by));
     } catch (error) {
       const { code, text } = describe(error);
       if (!(error instanceof ApiError || error instanceof WireError)) {

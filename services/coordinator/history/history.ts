@@ -7,7 +7,7 @@ import type { FailureRow } from "../../wire/api.ts";
 import { decodeFailureBatch } from "../../wire/failure.ts";
 import type { Allowed } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
-import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjects.ts";
+import { BANS_BUCKET, FAILURES_STREAM, RECORDERS, SETTINGS_BUCKET } from "../../wire/subjects.ts";
 import { byServersClock, storedAtOf } from "../host-clock.ts";
 import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
 import { openDatabase } from "./database.ts";
@@ -66,7 +66,7 @@ export function openHistory({ databaseUrl, connection, log }: HistoryOptions): H
     connection,
     log,
     stream: FAILURES_STREAM,
-    name: "recorder-failures",
+    name: RECORDERS.failures,
     decode: (message) =>
       byServersClock(decodeFailureBatch(message.data, message.subject), storedAtOf(message)),
     record: (batches) => database.ask((prisma) => insertFailures(prisma, batches)),
@@ -75,7 +75,7 @@ export function openHistory({ databaseUrl, connection, log }: HistoryOptions): H
     connection,
     log,
     stream: bucketStream(BANS_BUCKET),
-    name: "recorder-bans",
+    name: RECORDERS.bans,
     decode: ({ data, subject, seq, headers }) =>
       // A mark that an entry was purged: its last state has been recorded before.
       headers?.get("KV-Operation") ? undefined : { ban: decodeBan(data, subject), revision: seq },
@@ -85,7 +85,7 @@ export function openHistory({ databaseUrl, connection, log }: HistoryOptions): H
     connection,
     log,
     stream: bucketStream(SETTINGS_BUCKET),
-    name: "recorder-allowed",
+    name: RECORDERS.allowed,
     filter: `$KV.${SETTINGS_BUCKET}.allow.*`,
     decode: decodeAllowedChange,
     record: (changes) => database.ask((prisma) => applyAllowed(prisma, changes)),

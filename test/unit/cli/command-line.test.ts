@@ -77,7 +77,7 @@ test("tls:// never goes on in clear text", async () => {
 
 test("credentials that cannot be read are named, exit 78", async () => {
   const answer = await runFleetban(["status"], { FLEETBAN_NATS_CREDS: "/nonexistent/op.creds" });
-  assert.match(answer.stderr, /^fleetban: default: .*\/nonexistent\/op\.creds/);
+  assert.match(answer.stderr, /^fleetban: \/nonexistent\/op\.creds: cannot be read: ENOENT\n$/);
   assert.equal(answer.code, 78);
 });
 
@@ -106,6 +106,15 @@ const COMMANDS = [
   ["allow", "remove"],
   ["failure"],
   ["failure", "list"],
+  ["key"],
+  ["key", "init"],
+  ["key", "agent"],
+  ["key", "coordinator"],
+  ["key", "operator"],
+  ["key", "server"],
+  ["key", "list"],
+  ["key", "revoke"],
+  ["key", "push"],
 ];
 
 for (const command of COMMANDS) {

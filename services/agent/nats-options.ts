@@ -1,0 +1,18 @@
+/** How an agent connects: as its host, with the host's own credentials and inbox. */
+import type { ConnectionOptions } from "@nats-io/nats-core";
+import { EXIT, PlainError } from "../daemon/exit.ts";
+import { credentialsOf, natsOptions } from "../daemon/nats.ts";
+import { agentInbox } from "../wire/rights.ts";
+import type { AgentConfig } from "./config.ts";
+
+/** Throws a PlainError when the credentials cannot be used, or are another host's. */
+export async function agentNatsOptions({ nats, host }: AgentConfig): Promise<ConnectionOptions> {
+  const options = await natsOptions(nats, `fleetban-agent ${host}`);
+  const credentials = credentialsOf(nats);
+  if (credentials && credentials.name !== host) {
+    const theirs = `these are the credentials of ${credentials.name}, this host is ${host}`;
+    const remedy = `bring those of ${host}, or set host to ${credentials.name}`;
+    throw new PlainError(`${nats.creds}: ${theirs}: ${remedy}`, EXIT.config);
+  }
+  return { inboxPrefix: agentInbox(host), ...options };
+}

@@ -1,0 +1,60 @@
+/** `fleetban key agent|coordinator|operator`: credentials for somebody with a role. */
+import { Command } from "commander";
+import type { Role } from "../../wire/rights.ts";
+import { checksOf } from "../arguments.ts";
+import { JSON_OPTION } from "../context.ts";
+import { issueCredentials } from "./identity.ts";
+import type { KeyContext } from "./key.ts";
+import { openKeyFolder } from "./key-folder.ts";
+import { dirOption, endOf, refuseToOverwrite, renewOption, type FolderOption } from "./options.ts";
+
+interface CredentialsOptions extends FolderOption {
+  for: number;
+  renew?: true;
+}
+
+export const agentCommand = (context: KeyContext): Command =>
+  credentialsCommand(context, "agent", "credentials of a mail host's agent").action(
+    issue(context, () => "agent"),
+  );
+
+export const coordinatorCommand = (context: KeyContext): Command =>
+  credentialsCommand(context, "coordinator", "credentials of a coordinator").action(
+    issue(context, () => "coordinator"),
+  );
+
+export const operatorCommand = (context: KeyContext): Command =>
+  credentialsCommand(context, "operator", "credentials for the fleetban program")
+    .option("--viewer", "may ask, but change nothing")
+    .action(issue(context, ({ viewer }) => (viewer ? "viewer" : "operator")));
+
+/** Where credentials lie in the key folder. */
+export function credentialsFile(role: Role, name: string): string {
+  return `${role === "viewer" ? "operator" : role}s/${name}.creds`;
+}
+
+function credentialsCommand({ output }: KeyContext, noun: string, description: string): Command {
+  const check = checksOf(`key ${noun}`, output.note);
+  const whose = noun === "agent" ? "the host, as its agent names it" : "whom they name";
+  return new Command(noun)
+    .description(description)
+    .argument("<name>", whose, check.identity)
+    .option("--for <duration>", "valid so long; -1: until revoked", check.seconds, Infinity)
+    .addOption(renewOption())
+    .addOption(dirOption())
+    .option(...JSON_OPTION);
+}
+
+function issue({ output, now }: KeyContext, roleOf: (options: { viewer?: true }) => Role) {
+  return async (name: string, options: CredentialsOptions & { viewer?: true }): Promise<void> => {
+    const role = roleOf(options);
+    const folder = openKeyFolder(options.dir);
+    const file = credentialsFile(role, name);
+    if (folder.has(file) && !options.renew) refuseToOverwrite(folder.at(file));
+    const until = endOf(options.for, now());
+    folder.write(file, await issueCredentials(folder, { role, name, now: now(), until }));
+    const end = until === null ? null : new Date(until).toISOString();
+    if (options.json) await output.jsonLine({ role, name, file: folder.at(file), until: end });
+    else output.line(`${folder.at(file)}: ${role} ${name}, valid until ${end ?? "revoked"}`);
+  };
+}

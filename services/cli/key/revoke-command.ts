@@ -1,0 +1,88 @@
+/** `fleetban key revoke|push`: takes credentials their force, at once, on live connections too. */
+import { Command, Option } from "commander";
+import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { ROLES, type Role } from "../../wire/rights.ts";
+import { checksOf, UsageError } from "../arguments.ts";
+import { JSON_OPTION } from "../context.ts";
+import { credentialsFile } from "./credentials-command.ts";
+import { revokeKeys } from "./identity.ts";
+import { readIssued, type Issued } from "./issued.ts";
+import type { KeyContext } from "./key.ts";
+import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
+import { dirOption, type FolderOption } from "./options.ts";
+import { pushAccount } from "./push.ts";
+import { readServers, writeServerConfig } from "./server-files.ts";
+
+interface RevokeOptions extends FolderOption {
+  role?: Role;
+}
+
+export function revokeCommand(context: KeyContext): Command {
+  const { output, now } = context;
+  const check = checksOf("key revoke", output.note);
+  return new Command("revoke")
+    .description("take away what somebody may do, at once, and tell the NATS servers")
+    .argument("<name>", "host, coordinator, operator or viewer", check.identity)
+    .addOption(new Option("--role <role>", "where several have this name").choices(ROLES))
+    .addOption(dirOption())
+    .option(...JSON_OPTION)
+    .action(async (name: string, { role, dir, json }: RevokeOptions) => {
+      const folder = openKeyFolder(dir);
+      const theirs = entriesOf(folder, name, role);
+      await revokeKeys(
+        folder,
+        theirs.map(({ key }) => key),
+        now,
+      );
+      for (const server of readServers(folder)) writeServerConfig(folder, server);
+      for (const each of theirs) folder.remove(credentialsFile(each.role, name));
+      const servers = await pushOr(context, folder, dir);
+      const [first] = theirs;
+      if (json) await output.jsonLine({ name, role: first?.role, keys: theirs.length, servers });
+      else output.line(`${first?.role} ${name} is revoked on ${servers.join(", ")}`);
+    });
+}
+
+export function pushCommand(context: KeyContext): Command {
+  const { output } = context;
+  return new Command("push")
+    .description("tell the NATS servers what is revoked")
+    .addOption(dirOption())
+    .option(...JSON_OPTION)
+    .action(async ({ dir, json }: FolderOption) => {
+      const servers = await pushAccount(openKeyFolder(dir), context.natsUrl());
+      if (json) await output.jsonLine({ servers });
+      else output.line(`the fleet's account is up to date on ${servers.join(", ")}`);
+    });
+}
+
+/** All credentials that `name` was ever given, in one role. */
+function entriesOf(folder: KeyFolder, name: string, role: Role | undefined): Issued[] {
+  const named = readIssued(folder).filter((each) => each.name === name);
+  const theirs = named.filter((each) => role === undefined || each.role === role);
+  // Whoever was a viewer first and an operator then is one and the same.
+  const kinds = new Set(theirs.map((each) => credentialsFile(each.role, name)));
+  if (kinds.size > 1) {
+    const roles = [...new Set(theirs.map((each) => each.role))].join(", ");
+    throw new UsageError(`key revoke: "${name}": is ${roles}; say which with --role`);
+  }
+  if (theirs.length > 0) return theirs;
+  const who = role === undefined ? `"${name}"` : `${role} "${name}"`;
+  throw new PlainError(`${who}: has no credentials from ${folder.path}`, EXIT.refused);
+}
+
+/** What is written down but not pushed is in force nowhere: this must not look like success. */
+async function pushOr(
+  context: KeyContext,
+  folder: KeyFolder,
+  dir: string,
+): Promise<readonly string[]> {
+  try {
+    return await pushAccount(folder, context.natsUrl());
+  } catch (cause) {
+    if (!(cause instanceof PlainError)) throw cause;
+    const known = `the revocation is in ${folder.path} but NOT IN FORCE`;
+    const remedy = `as soon as a server can be reached: fleetban key push --dir ${dir}`;
+    throw new PlainError(`${cause.message}\n${known}; ${remedy}`, cause.exitCode, { cause });
+  }
+}

@@ -1,0 +1,139 @@
+/** `fleetban key server`: certificate and configuration of a NATS server. */
+import { isIP } from "node:net";
+import { join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { checksOf, UsageError } from "../arguments.ts";
+import { JSON_OPTION } from "../context.ts";
+import { quote } from "../visible.ts";
+import type { KeyContext } from "./key.ts";
+import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
+import {
+  BACKDATED_MS,
+  dirOption,
+  refuseToOverwrite,
+  renewOption,
+  type FolderOption,
+} from "./options.ts";
+import type { ServerOptions } from "./server-config.ts";
+import { readOwnCertificate, readServer, writeServer } from "./server-files.ts";
+
+interface ServerCommandOptions extends FolderOption {
+  address?: string[];
+  listen?: string;
+  port?: number;
+  peer?: string[];
+  clusterPort?: number;
+  files?: string;
+  store?: string;
+  for: number;
+  certificate?: string;
+  privateKey?: string;
+  authority?: string;
+  renew?: true;
+}
+
+const TWO_YEARS = 2 * 31_557_600;
+
+export function serverCommand({ output, now }: KeyContext): Command {
+  const check = checksOf("key server", output.note);
+  const port = (text: string): number => {
+    if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text);
+    throw new UsageError(`key server: ${quote(text)}: expected a port`);
+  };
+  return new Command("server")
+    .description("certificate and configuration of a NATS server")
+    .argument("<name>", "names it among the fleet's servers", check.identity)
+    .option("--address <address>", "host name or IP that it is known by; repeat it", gather)
+    .option("--listen <ip>", "where it listens (default: 0.0.0.0)", checkIp)
+    .option("--port <port>", "for clients (default: 4222)", port)
+    .option("--peer <address>", "another server of its cluster; repeat it", gather)
+    .option("--cluster-port <port>", "for the other servers (default: 6222)", port)
+    .option("--files <folder>", "where NAME.crt, NAME.key and ca.pem will lie on its machine")
+    .option("--store <folder>", "where it will keep its data there")
+    .addOption(
+      new Option("--for <duration>", "the certificate is valid so long")
+        .argParser(check.seconds)
+        .default(TWO_YEARS, "2y"),
+    )
+    .option("--certificate <file>", "your own certificate, in place of one of the fleet's")
+    .option("--private-key <file>", "its key")
+    .option("--authority <file>", "who signed it, if the hosts' systems do not know")
+    .addOption(renewOption())
+    .addOption(dirOption())
+    .option(...JSON_OPTION)
+    .addHelpText("after", EXAMPLES)
+    .action(async (name: string, options: ServerCommandOptions) => {
+      const folder = openKeyFolder(options.dir);
+      const config = folder.at(`servers/${name}.conf`);
+      const isThere = folder.has(`servers/${name}.json`);
+      if (isThere && !options.renew) refuseToOverwrite(config);
+      const known = isThere ? readServer(folder, name) : undefined;
+      const own = ownCertificate(options, known);
+      const basis = withDefaults(folder, name, known, options);
+      const server = { ...basis, ownCertificate: own !== undefined };
+      const seconds = Math.min(options.for, 100 * 31_557_600);
+      const validity = { from: now() - BACKDATED_MS, until: now() + seconds * 1000 };
+      await writeServer(folder, server, own, validity);
+      if (options.json) await output.jsonLine({ ...server, config });
+      else {
+        output.line(`${config}: NATS server ${name}, known as ${server.addresses.join(", ")}`);
+        if (isThere) output.note("bring certificate and key to it, then reload it: SIGHUP");
+      }
+    });
+}
+
+/** What is not said is as before, or as it is at first: the server runs right from the folder. */
+function withDefaults(
+  folder: KeyFolder,
+  name: string,
+  known: Omit<ServerOptions, "ownCertificate"> | undefined,
+  given: ServerCommandOptions,
+): Omit<ServerOptions, "ownCertificate"> {
+  const addresses = given.address ?? known?.addresses;
+  if (!addresses) {
+    throw new UsageError("key server: expected --address, the name that clients know it by");
+  }
+  return {
+    name,
+    addresses,
+    listen: given.listen ?? known?.listen ?? "0.0.0.0",
+    port: given.port ?? known?.port ?? 4222,
+    peers: given.peer ?? known?.peers ?? [],
+    clusterPort: given.clusterPort ?? known?.clusterPort ?? 6222,
+    files: resolve(given.files ?? known?.files ?? folder.at("servers")),
+    store: resolve(given.store ?? known?.store ?? join(folder.at("servers"), `${name}.data`)),
+  };
+}
+
+function ownCertificate(options: ServerCommandOptions, known: ServerOptions | undefined) {
+  const { certificate, privateKey, authority } = options;
+  if (certificate !== undefined && privateKey !== undefined) {
+    return readOwnCertificate({ certificate, privateKey, authority });
+  }
+  const given = [certificate, privateKey, authority].filter((each) => each !== undefined);
+  if (given.length === 0 && known?.ownCertificate !== true) return undefined;
+  const why = given.length === 0 ? `; ${known?.name} has a certificate of your own` : "";
+  throw new UsageError(`key server: expected --certificate and --private-key, both${why}`);
+}
+
+const HOST_NAME = /^(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*$/;
+
+function gather(text: string, before: string[] | undefined): string[] {
+  if (text.length <= 253 && (isIP(text) !== 0 || HOST_NAME.test(text))) {
+    return [...(before ?? []), text];
+  }
+  throw new UsageError(`key server: ${quote(text)}: expected a host name or an IP address`);
+}
+
+function checkIp(text: string): string {
+  if (isIP(text) !== 0) return text;
+  throw new UsageError(`key server: ${quote(text)}: expected an IP address`);
+}
+
+const EXAMPLES = `
+Examples:
+  fleetban key server centre --address nats.example.org --address 192.0.2.10
+  fleetban key server n1 --address n1.example.org --peer n2.example.org \\
+    --peer n3.example.org --files /etc/nats --store /var/lib/nats
+  fleetban key server centre --renew
+`;

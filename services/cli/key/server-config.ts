@@ -1,0 +1,73 @@
+/** A NATS server of the fleet: what is known of it, and its configuration. */
+import { join } from "node:path";
+import { z } from "zod";
+import { publicKeyOf } from "./identity.ts";
+import type { KeyFolder } from "./key-folder.ts";
+
+/** servers/NAME.json: what `fleetban key server` was told, for the next time. */
+export const serverOptions = z.object({
+  name: z.string(),
+  /** Host names and IP addresses that clients and the other servers know it by. */
+  addresses: z.array(z.string()).min(1),
+  listen: z.string(),
+  port: z.number(),
+  /** Host names or addresses of the cluster's other servers; empty: it stands alone. */
+  peers: z.array(z.string()),
+  clusterPort: z.number(),
+  /** Where its certificate, key and ca.pem lie on the server's own machine. */
+  files: z.string(),
+  /** Where it keeps its data, there. */
+  store: z.string(),
+  /** The certificate for clients is the user's own, not of the fleet's authority. */
+  ownCertificate: z.boolean(),
+});
+export type ServerOptions = z.infer<typeof serverOptions>;
+
+/** The complete configuration of one nats-server. */
+export function renderServerConfig(folder: KeyFolder, server: ServerOptions): string {
+  const { name, listen, port, files, store } = server;
+  const jwt = (file: string) => folder.read(file).trim();
+  const file = (suffix: string) => quote(join(files, `${name}.${suffix}`));
+  return [
+    "# Made by fleetban key server; changed by its --renew and by fleetban key revoke.",
+    `server_name: ${quote(name)}`,
+    `listen: ${quote(endpoint(listen, port))}`,
+    "max_payload: 1MB",
+    `jetstream { store_dir: ${quote(join(store, "jetstream"))} }`,
+    `tls { cert_file: ${file("crt")}, key_file: ${file("key")}, timeout: 5 }`,
+    "",
+    `operator: ${jwt("operator.jwt")}`,
+    `system_account: ${publicKeyOf(folder, "system.seed")}`,
+    `resolver { type: full, dir: ${quote(join(store, "accounts"))}, allow_delete: false, interval: "2m" }`,
+    "resolver_preload {",
+    `  ${publicKeyOf(folder, "system.seed")}: ${jwt("system.jwt")}`,
+    `  ${publicKeyOf(folder, "fleet.seed")}: ${jwt("fleet.jwt")}`,
+    "}",
+    ...(server.peers.length === 0 ? [] : clusterLines(server)),
+    "",
+  ].join("\n");
+}
+
+/** Servers of a cluster know each other by certificates of the fleet's own authority, which has no others. */
+function clusterLines({ name, listen, peers, clusterPort, files, ownCertificate }: ServerOptions) {
+  const file = (suffix: string) => quote(join(files, `${name}.${suffix}`));
+  const [certificate, key] = ownCertificate ? ["route.crt", "route.key"] : ["crt", "key"];
+  const authority = quote(join(files, "ca.pem"));
+  return [
+    "",
+    "cluster {",
+    '  name: "fleetban"',
+    `  listen: ${quote(endpoint(listen, clusterPort))}`,
+    `  tls { cert_file: ${file(certificate)}, key_file: ${file(key)}, ca_file: ${authority}, verify: true, timeout: 5 }`,
+    `  routes: [${peers.map((peer) => quote(`nats-route://${endpoint(peer, clusterPort)}`)).join(", ")}]`,
+    "}",
+  ];
+}
+
+/** JSON's strings are strings of NATS's configuration language, too. */
+const quote = (text: string): string => JSON.stringify(text);
+
+/** "192.0.2.1:4222", "[2001:db8::1]:4222". */
+export function endpoint(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

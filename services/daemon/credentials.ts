@@ -1,0 +1,65 @@
+/**
+ * A .creds file: the JWT that says who somebody is and what they may do, and the seed that
+ * proves it. Nobody checks the JWT here but for what its bearer must know; NATS's server does.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { z } from "zod";
+import { EXIT, PlainError } from "./exit.ts";
+
+export interface Credentials {
+  /** The whole file. */
+  text: string;
+  /** Whom they name: the host of an agent, an operator. */
+  name: string;
+  /** The only inbox that they may read: the client's inboxPrefix; undefined: any. */
+  inbox: string | undefined;
+  /** Epoch milliseconds; undefined: without end. */
+  until: number | undefined;
+}
+
+const claims = z.object({
+  name: z.string(),
+  exp: z.number().optional(),
+  nats: z.object({ sub: z.object({ allow: z.array(z.string()).optional() }).optional() }),
+});
+
+const JWT = /-----BEGIN NATS USER JWT-----\s+(\S+)\s+-+END NATS USER JWT-+/;
+const SEED = /-----BEGIN USER NKEY SEED-----\s+SU\w{56}\s/;
+
+/** Throws a PlainError: 78 for a file that cannot be these, 77 for one that may not be read. */
+export function readCredentials(file: string): Credentials {
+  const text = readPrivately(file);
+  const jwt = JWT.exec(text)?.[1];
+  if (jwt === undefined || !SEED.test(text)) {
+    const expected = "expected a user's JWT and seed, as fleetban key writes them";
+    throw new PlainError(`${file}: holds no credentials, ${expected}`, EXIT.config);
+  }
+  try {
+    const payload = Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString();
+    const { name, exp, nats } = claims.parse(JSON.parse(payload));
+    const allowed = nats.sub?.allow?.find((subject) => subject.startsWith("_INBOX"));
+    const inbox = allowed?.replace(/\.>$/, "");
+    return { text, name, inbox, until: exp === undefined ? undefined : exp * 1000 };
+  } catch (cause) {
+    const text = `${file}: its JWT cannot be read, expected one that fleetban key has made`;
+    throw new PlainError(text, EXIT.config, { cause });
+  }
+}
+
+/** Refuses what others can read, as ssh does with a key: it may be known by now. */
+function readPrivately(file: string): string {
+  try {
+    const { mode, uid } = statSync(file);
+    // root may let a daemon's own group read it: root:fleetban-agent 0640.
+    const tolerated = uid === 0 ? 0o040 : 0;
+    if ((mode & 0o077 & ~tolerated) !== 0) {
+      const found = `its mode is ${(mode & 0o777).toString(8)}`;
+      throw new PlainError(`${file}: others may use it, ${found}; chmod 600 ${file}`, EXIT.config);
+    }
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    if (cause instanceof PlainError || !(cause instanceof Error && "code" in cause)) throw cause;
+    const code = cause.code === "EACCES" ? EXIT.permission : EXIT.config;
+    throw new PlainError(`${file}: cannot be read: ${String(cause.code)}`, code, { cause });
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * What each role may do on NATS: all subjects that it may publish to and subscribe to, by
+ * name, and nothing more. Credentials carry these rights, and the server holds to them.
+ *
+ * Every name has an inbox of its own, for nobody may read what another was answered.
+ */
+import {
+  BANS_BUCKET,
+  FAILURES_STREAM,
+  LEASE_BUCKET,
+  SETTINGS_BUCKET,
+  STATUS_SUBJECTS,
+  API_SUBJECTS,
+  RECORDERS,
+  apiSubject,
+  failureSubject,
+  statusSubject,
+} from "./subjects.ts";
+
+export const ROLES = ["agent", "coordinator", "operator", "viewer"] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Rights {
+  /** Where its answers arrive: the client's inboxPrefix. */
+  inbox: string;
+  publish: readonly string[];
+  /** Of these, those that it may not all the same. */
+  neverPublish: readonly string[];
+  subscribe: readonly string[];
+}
+
+/** `name` is one token: the host's for an agent, else who it is. */
+export function rightsOf(role: Role, name: string): Rights {
+  switch (role) {
+    case "agent":
+      return agentRights(name);
+    case "coordinator":
+      return coordinatorRights(name);
+    case "operator":
+      return askerRights(name, ["*"]);
+    case "viewer":
+      return askerRights(name, ASKING_VERBS);
+  }
+}
+
+/** Where an agent's answers arrive, also without credentials. */
+export function agentInbox(host: string): string {
+  return `_INBOX_${host}`;
+}
+
+const stream = (bucket: string) => `KV_${bucket}`;
+
+/** Its own failures and status; bans and settings to read. */
+function agentRights(host: string): Rights {
+  const inbox = agentInbox(host);
+  const follow = [BANS_BUCKET, SETTINGS_BUCKET].map(stream).flatMap((name) => [
+    `$JS.API.STREAM.INFO.${name}`,
+    // A consumer's own name stands behind the stream's; durables are made elsewhere.
+    `$JS.API.CONSUMER.CREATE.${name}`,
+    `$JS.API.CONSUMER.CREATE.${name}.>`,
+    `$JS.API.CONSUMER.DELETE.${name}.>`,
+  ]);
+  return {
+    inbox,
+    publish: [
+      failureSubject("*", host),
+      statusSubject(host),
+      ...follow,
+      "$JS.API.INFO",
+      // Flow control of what is delivered to it.
+      "$JS.FC.>",
+    ],
+    // Or it could take the coordinator's own consumers away.
+    neverPublish: Object.values(RECORDERS).flatMap((durable) =>
+      ["CREATE", "DELETE"].flatMap((verb) => [
+        `$JS.API.CONSUMER.${verb}.*.${durable}`,
+        `$JS.API.CONSUMER.${verb}.*.${durable}.>`,
+      ]),
+    ),
+    subscribe: [`${inbox}.>`],
+  };
+}
+
+/**
+ * Streams and buckets of the fleet, what hosts say, and what the CLI asks. A list that is no
+ * longer than it must be: NATS takes the whole JWT in one line of at most 4096 bytes.
+ */
+function coordinatorRights(name: string): Rights {
+  const inbox = `_INBOX.coordinator.${name}`;
+  const buckets = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET];
+  const followed = [FAILURES_STREAM, stream(BANS_BUCKET), stream(SETTINGS_BUCKET)];
+  return {
+    inbox,
+    publish: [
+      "$JS.API.INFO",
+      ...[FAILURES_STREAM, ...buckets.map(stream)].flatMap((each) => [
+        `$JS.API.STREAM.INFO.${each}`,
+        `$JS.API.STREAM.CREATE.${each}`,
+      ]),
+      `$JS.API.STREAM.UPDATE.${FAILURES_STREAM}`,
+      ...followed.flatMap((each) => [
+        `$JS.API.CONSUMER.CREATE.${each}.>`,
+        `$JS.API.CONSUMER.INFO.${each}.*`,
+        `$JS.API.CONSUMER.DELETE.${each}.*`,
+        `$JS.API.CONSUMER.MSG.NEXT.${each}.*`,
+        `$JS.ACK.${each}.>`,
+      ]),
+      ...buckets.flatMap((bucket) => [
+        `$KV.${bucket}.>`,
+        `$JS.API.STREAM.MSG.GET.${stream(bucket)}`,
+      ]),
+      "$JS.FC.>",
+      // Answers to those who ask.
+      "_INBOX.operator.>",
+    ],
+    neverPublish: [],
+    subscribe: [`${inbox}.>`, API_SUBJECTS, STATUS_SUBJECTS],
+  };
+}
+
+/** Verbs of the API that change nothing. */
+export const ASKING_VERBS: readonly string[] = ["list", "show"];
+
+/** Who asks does so in its own name, the last token of the subject. */
+function askerRights(name: string, verbs: readonly string[]): Rights {
+  const inbox = `_INBOX.operator.${name}`;
+  return {
+    inbox,
+    publish: verbs.map((verb) => apiSubject("*", verb, name)),
+    neverPublish: [],
+    subscribe: [`${inbox}.>`],
+  };
+}
