@@ -55,7 +55,7 @@ export const PROGRAMS: readonly Program[] = [
     command: () => {
       const io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
       const surroundings = { folder: "/", packageRoot: "/", home: "/", uid: 0 };
-      return fleetbanProgram({ io, environment: {}, surroundings, by: "" }).program;
+      return fleetbanProgram({ io, environment: {}, surroundings, who: "" }).program;
     },
     depends: [],
     suggests: ["bash-completion"],
