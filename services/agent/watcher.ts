@@ -56,7 +56,12 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const checkpoint = createCheckpoint({
     folder: config.stateDir,
     bookmarks: () =>
-      Object.fromEntries(watched.map(({ config: { name }, reader }) => [name, reader.bookmark()])),
+      Object.fromEntries(
+        watched.flatMap(({ config: { name }, reader }) => {
+          const bookmark = reader.bookmark();
+          return bookmark ? [[name, bookmark]] : [];
+        }),
+      ),
     ledger: ledger.snapshot,
     acknowledged: publisher.acknowledged,
     onError: onFailed,

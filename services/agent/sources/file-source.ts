@@ -9,9 +9,8 @@
  *
  * Positions count bytes from the start of the epoch, over all files.
  */
-import { watch, type FSWatcher } from "node:fs";
-import { basename, dirname } from "node:path";
 import type { FileBookmark } from "../checkpoint.ts";
+import { createDirectoryWatch } from "./directory-watch.ts";
 import { hasFingerprint, openLogFile, type Fingerprint, type LogFile } from "./log-file.ts";
 import { siblingsOf, statOf, type Sibling } from "./siblings.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";
@@ -26,25 +25,24 @@ const NO_FILE = 0;
 
 export function openFileSource(options: FileSourceOptions): Source<FileBookmark> {
   const { path, onLines, onOverlong, say } = options;
-  const name = basename(path);
   let file: LogFile | undefined;
-  /** Files between the open one and `path`, oldest first. */
-  let next: string[] = [];
   let epoch = options.bookmark?.epoch ?? newEpoch();
   /** Position of the open file's first byte. */
   let base = 0;
+  /** Where to begin has been found; until then the bookmark stands. */
+  let begun = false;
   /** The new file has been seen to be written to: the old one is read once more, then left. */
   let leaving = false;
   let failed = false;
-  let watcher: FSWatcher | undefined;
   const run = { stopped: false, pumping: false, again: false };
 
   const position = () => base + (file?.offset() ?? 0);
 
   /** Opens a file, so that its byte at `offset` has the position `at`. */
   function open(target: string, offset: number, at: number): boolean {
+    const opened = openLogFile(target, offset, onOverlong); // where it may not be read, it throws
     file?.close();
-    file = openLogFile(target, offset, onOverlong);
+    file = opened;
     base = at - offset;
     leaving = false;
     return file !== undefined;
@@ -57,6 +55,7 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
       open(path, startAt === "end" ? size : 0, 0);
     } else if (bookmark.inode === NO_FILE) open(path, 0, bookmark.position);
     else resume(bookmark);
+    begun = true;
     say(file ? "source is read" : "source waits for its file", { path, offset: file?.offset() });
   }
 
@@ -78,33 +77,34 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
       open(path, 0, 0);
       return;
     }
-    const isNewer = ({ stats }: Sibling) =>
-      stats.mtimeMs > found.stats.mtimeMs && stats.ino !== found.stats.ino;
-    next = found.path === path ? [] : siblings.filter(isNewer).map((sibling) => sibling.path);
     open(found.path, bookmark.offset, bookmark.position);
+  }
+
+  /** The file to be read after the open one; undefined: none yet. */
+  function following(open: LogFile): string | undefined {
+    const stats = statOf(path);
+    if (stats?.ino === open.inode && stats.dev === open.device) return undefined;
+    const rotated = siblingsOf(path).find(
+      (sibling) => sibling.stats.mtimeMs > open.modifiedAt() && sibling.stats.ino !== open.inode,
+    );
+    return rotated?.path ?? (stats && stats.size > 0 ? path : undefined);
   }
 
   /** The open file has no more lines now. Returns whether another look may find some. */
   function moveOn(): boolean {
     if (!file) {
-      if (!statOf(path)) return false;
+      if (!statOf(path) || !open(path, 0, position())) return false;
       say("source is read", { path });
-      return open(path, 0, position());
-    }
-    const following = next.shift();
-    if (following !== undefined) {
-      open(following, 0, position());
       return true;
     }
-    const stats = statOf(path);
-    const isOpen = stats?.ino === file.inode && stats.dev === file.device;
-    if (!stats || isOpen || stats.size === 0) return false;
+    const target = following(file);
+    if (target === undefined) return false;
     if (!leaving) {
       leaving = true;
       return true;
     }
     say("source was rotated", { path });
-    return open(path, 0, position());
+    return open(target, 0, position());
   }
 
   /** Reads what is left in the copy, then the file from its beginning. */
@@ -117,13 +117,12 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
         const hasMore = stats.ino !== truncated.inode && stats.size > truncated.offset();
         return hasMore && print.length > 0 && hasFingerprint(target, print);
       });
-    if (copy) {
-      next = [path];
-      open(copy.path, truncated.offset(), position());
-    } else open(path, 0, position());
+    if (copy) open(copy.path, truncated.offset(), position());
+    else open(path, 0, position());
   }
 
   async function drain(): Promise<void> {
+    if (!begun) begin();
     while (!run.stopped) {
       if (file && !file.isIntact()) afterTruncation(file);
       const lines = file?.take();
@@ -152,20 +151,7 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
     }
   }
 
-  function watchDirectory(): void {
-    try {
-      watcher = watch(dirname(path), (_event, changed) => {
-        if (changed === null || changed.startsWith(name)) void pump();
-      });
-      watcher.on("error", () => {
-        watcher?.close(); // the poll goes on, and watches again
-        watcher = undefined;
-      });
-    } catch {
-      watcher = undefined; // no such directory yet
-    }
-  }
-
+  const watched = createDirectoryWatch(path, () => void pump());
   let poll: NodeJS.Timeout | undefined;
   try {
     begin();
@@ -176,27 +162,30 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
 
   return {
     start() {
-      watchDirectory();
+      watched.ensure();
       poll = setInterval(() => {
-        if (!watcher) watchDirectory();
+        watched.ensure();
         void pump();
       }, POLL_MS);
       void pump();
     },
-    bookmark: () => ({
-      epoch,
-      position: position(),
-      device: file?.device ?? 0,
-      inode: file?.inode ?? NO_FILE,
-      offset: file?.offset() ?? 0,
-      fingerprint: file?.fingerprint() ?? { length: 0, hash: "" },
-    }),
+    bookmark() {
+      if (!begun) return options.bookmark;
+      return {
+        epoch,
+        position: position(),
+        device: file?.device ?? 0,
+        inode: file?.inode ?? NO_FILE,
+        offset: file?.offset() ?? 0,
+        fingerprint: file?.fingerprint() ?? { length: 0, hash: "" },
+      };
+    },
     state: () => (failed ? "failed" : file ? "reading" : "waiting"),
     lag: () => (file ? Math.max(file.size() - file.offset(), 0) : 0),
     stop() {
       run.stopped = true;
       clearInterval(poll);
-      watcher?.close();
+      watched.close();
       file?.close();
       file = undefined;
     },

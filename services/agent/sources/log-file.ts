@@ -1,6 +1,6 @@
 /** One log file that is open, and the lines read from it so far. */
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 /** How a file begins: an inode's number is used again, and a file can be truncated. */
 export interface Fingerprint {
@@ -14,6 +14,8 @@ export interface LogFile {
   /** Bytes taken: up to the end of the last whole line. */
   offset(): number;
   size(): number;
+  /** When it was written to last, epoch milliseconds. */
+  modifiedAt(): number;
   /** Whole lines that follow, at most some 256 kB, valid until the next call; empty: none yet. */
   take(): Buffer;
   /** Does it still hold what was taken? Not after it was truncated. */
@@ -28,7 +30,10 @@ const MAX_LINE_BYTES = 1_048_576;
 const FINGERPRINT_BYTES = 256;
 const NEWLINE = 10;
 
-/** Opens `path` at `offset`; undefined when there is no such file. `onOverlong`: a line was skipped. */
+/**
+ * Opens `path` at `offset`; undefined when there is no such file. `onOverlong`: a line was
+ * skipped. Throws when it may not be read, or is no file.
+ */
 export function openLogFile(
   path: string,
   offset: number,
@@ -36,12 +41,17 @@ export function openLogFile(
 ): LogFile | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(path, "r");
+    // A named pipe would keep the whole process waiting for its writer.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
-  const { dev, ino } = fstatSync(descriptor);
+  const stats = fstatSync(descriptor);
+  if (!stats.isFile()) {
+    closeSync(descriptor);
+    throw new Error(`${path}: is no file, expected a log file`);
+  }
   let taken = offset;
   let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   /** Its first bytes, as far as they were taken. */
@@ -77,10 +87,11 @@ export function openLogFile(
   }
 
   return {
-    device: dev,
-    inode: ino,
+    device: stats.dev,
+    inode: stats.ino,
     offset: () => taken,
     size: () => fstatSync(descriptor).size,
+    modifiedAt: () => fstatSync(descriptor).mtimeMs,
     take,
     isIntact: () =>
       fstatSync(descriptor).size >= taken && readHead(descriptor, head.length).equals(head),

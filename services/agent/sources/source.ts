@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 export interface Source<B> {
   /** Begins to read. Until then it only knows where it stands, for that to be written down. */
   start(): void;
-  bookmark(): B;
+  /** undefined: it is not known yet where to begin. */
+  bookmark(): B | undefined;
   state(): "reading" | "waiting" | "failed";
   /** Bytes that are written and were not handed out yet, as far as that can be told. */
   lag(): number;
