@@ -5,7 +5,7 @@
 export function journalArguments(directory: string | undefined, args: readonly string[]): string[] {
   return [
     ...["--output=json", "--all", "--no-pager", "--quiet"],
-    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SOURCE_REALTIME_TIMESTAMP",
+    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,CONTAINER_NAME,_SOURCE_REALTIME_TIMESTAMP",
     ...(directory === undefined ? [] : [`--directory=${directory}`]),
     ...args,
   ];

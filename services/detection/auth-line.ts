@@ -23,6 +23,8 @@ const MESSAGES: readonly (readonly [text: string, form: string, verdict: Verdict
   ["Master user login attempted", "auth-master-refused", "failure"],
   ["allow_nets check failed", "auth-allow-nets", "failure"],
   ["No password returned", "auth-no-password", "failure"],
+  // checkpassword(bob,192.0.2.55,<ZrmCsAVgAcDAAAI3>): Login failed (status=1)
+  ["Login failed (status=", "auth-checkpassword-failed", "failure"],
   ["Username character disallowed by auth_username_chars", "auth-rejected-name", "aggressive"],
   ["Username contains disallowed character", "auth-rejected-name", "aggressive"],
   ["Empty username", "auth-rejected-name", "aggressive"],
@@ -50,6 +52,7 @@ interface Tail {
   user: string;
   address: Address;
   session: string | undefined;
+  isMaster: boolean;
 }
 interface Known {
   form: string;
@@ -72,6 +75,7 @@ export function readAuthLine(text: string): Reading | undefined {
   reading.session = chosen.session;
   reading.user = chosen.user === "?" ? undefined : chosen.user;
   reading.refusedBy = chosen.refusedBy;
+  reading.isMaster = chosen.isMaster;
   if (chosen.verdict !== "other") {
     reading.stage = "immediate";
     reading.attempts = 1;
@@ -129,9 +133,9 @@ function candidates23(text: string): Candidate[] | undefined {
 
 /** By hand: copies of objects would take longer than all the rest. */
 function candidate(tail: Tail, known: Known, refusedBy: string): Candidate {
-  const { user, address, session } = tail;
+  const { user, address, session, isMaster } = tail;
   const { form, verdict, message } = known;
-  return { user, address, session, refusedBy, form, verdict, message };
+  return { user, address, session, isMaster, refusedBy, form, verdict, message };
 }
 
 /** The end of `USER,IP[,master][,<SESSION>]` before index `end`. */
@@ -144,8 +148,8 @@ function readTail(body: string, open: number, end: number) {
     session = body.slice(mark + 2, rest - 1);
     rest = mark;
   }
-  if (body.endsWith(",master", rest) && rest - 7 > open) rest -= 7;
-  return readUserAndAddress(body, open, rest, session);
+  const isMaster = body.endsWith(",master", rest) && rest - 7 > open;
+  return readUserAndAddress(body, open, isMaster ? rest - 7 : rest, session, isMaster);
 }
 
 function readUserAndAddress(
@@ -153,11 +157,13 @@ function readUserAndAddress(
   open: number,
   end: number,
   session: string | undefined,
+  isMaster: boolean,
 ): Tail | undefined {
   const comma = body.lastIndexOf(",", end - 1);
   if (comma < open || end - comma > 50) return undefined;
   const address = parseAddress(body.slice(comma + 1, end));
-  return address === undefined ? undefined : { user: body.slice(open, comma), address, session };
+  if (address === undefined) return undefined;
+  return { user: body.slice(open, comma), address, session, isMaster };
 }
 
 /**
@@ -180,14 +186,15 @@ function candidates24(text: string): Candidate[] {
     if (!named) continue;
     let end = at;
     let mechanism = "";
-    if (text.endsWith(",master", end)) end -= 7;
+    const isMaster = text.endsWith(",master", end);
+    if (isMaster) end -= 7;
     const sasl = text.lastIndexOf(",sasl:", end);
     if (sasl > open && end - sasl < 48 && /^[\w-]+$/.test(text.slice(sasl + 6, end))) {
       mechanism = text.slice(sasl + 6, end);
       end = sasl;
     }
     const session = after[2] ?? undefined;
-    const tail = readUserAndAddress(text, open, end, session);
+    const tail = readUserAndAddress(text, open, end, session, isMaster);
     if (tail) found.push(candidate(tail, named, named.refusedBy || mechanism));
   }
   return found;

@@ -20,7 +20,7 @@ export function countLine(
   if (stage === undefined || address === undefined) return undefined;
   let attempts = 0;
   for (let each = 0; each < Math.min(reading.repeat, MAX_ATTEMPTS); each += 1) {
-    attempts += ledger.count(reading, source, at);
+    attempts += ledger.count(reading, source, at, receivedAt);
   }
   if (attempts === 0) return undefined;
   // All of one shape, whatever the line tells: that makes them cheap.

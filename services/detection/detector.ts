@@ -35,6 +35,7 @@ const NEWLINE = 10;
 
 export function createDetector({ source, ledger }: DetectorOptions): Detector {
   let overlong = 0;
+  ledger.join(source);
 
   return {
     feed(chunk, position, receivedAt) {

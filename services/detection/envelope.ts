@@ -1,8 +1,9 @@
 /**
  * What a logging system puts around a program's message: stamps, host and program
- * names, JSON. The message is what the program itself wrote.
+ * names, JSON, containers. The message is what the program itself wrote.
  */
-import { readIsoStamp, readMonthStamp, readTaiStamp } from "./stamp.ts";
+import { findOwnText, isOwnText } from "./own-log.ts";
+import { readIsoStamp, readJournalStamp, readMonthStamp, readTaiStamp } from "./stamp.ts";
 
 export interface Message {
   /** When it was written, epoch milliseconds; undefined: nothing says. */
@@ -27,20 +28,24 @@ export function openEnvelope(line: string, receivedAt: number): Message {
   return openText(stripContainer(text), receivedAt);
 }
 
-/** `mailserver  | Mar  3 ...`: docker compose. */
+/** `mailserver  | Mar  3 ...`: docker compose, in colors where it wrote to a terminal. */
 function stripContainer(text: string): string {
-  const bar = text.slice(0, 80).indexOf("| ");
-  return bar > 0 && /^[\w.-]{1,64} +$/.test(text.slice(0, bar)) ? text.slice(bar + 2) : text;
+  const bar = text.slice(0, 90).indexOf("|");
+  if (bar < 1) return text;
+
+  const before = text.slice(0, bar).replace(/^\x1b\[[\d;]{1,12}m/, "");
+
+  const after = /^\|(?:\x1b\[0?m)? /.exec(text.slice(bar, bar + 8));
+  return after && /^[\w.-]{1,64} *$/.test(before) ? text.slice(bar + after[0].length) : text;
 }
 
 function openText(line: string, receivedAt: number): Message {
   let text = line;
-  let at: number | undefined;
   // <22>Mar  3 ...: a syslog packet as it is on the wire.
   const priority = text.startsWith("<") ? /^<\d{1,3}>/.exec(text.slice(0, 6)) : null;
   if (priority) text = text.slice(priority[0].length);
   if (priority && text.startsWith("1 ")) {
-    const message = openRfc5424(text.slice(2));
+    const message = openRfc5424(text.slice(2), receivedAt);
     if (message) return message;
   }
   // `dovecot: Mar 03 04:05:06 Info: auth(default): ...`: Dovecot 1's own log.
@@ -48,13 +53,19 @@ function openText(line: string, receivedAt: number): Message {
     const stamp = readMonthStamp(text.slice(9), receivedAt);
     if (stamp) return ownLog(text.slice(9 + stamp.end + 1), stamp.at);
   }
-  const stamp =
-    readMonthStamp(text, receivedAt) ?? readIsoStamp(text) ?? readTaiStamp(text) ?? undefined;
-  if (stamp) {
-    at = stamp.at;
-    text = text.slice(text[stamp.end] === " " ? stamp.end + 1 : stamp.end);
-  }
-  return unpackRepeat(afterStamp(text, at));
+  const stamp = readStamp(text, receivedAt);
+  if (!stamp) return unpackRepeat(afterStamp(text, undefined, receivedAt));
+  const rest = text.slice(text[stamp.end] === " " ? stamp.end + 1 : stamp.end);
+  return unpackRepeat(afterStamp(rest, stamp.at, receivedAt));
+}
+
+function readStamp(text: string, receivedAt: number) {
+  return (
+    readMonthStamp(text, receivedAt) ??
+    readIsoStamp(text) ??
+    readTaiStamp(text) ??
+    readJournalStamp(text)
+  );
 }
 
 /** What Dovecot writes into its own log: no host, no tag, the level after the process's name. */
@@ -66,36 +77,81 @@ function ownLog(text: string, at: number | undefined): Message {
  * After the stamp: `host program[pid]: text` from a syslog daemon, or at once what
  * Dovecot's own log has, `imap-login: Info: ...`.
  */
-function afterStamp(text: string, at: number | undefined): Message {
+function afterStamp(text: string, at: number | undefined, receivedAt: number): Message {
   if (isOwnText(text)) return { at, program: undefined, text, repeat: 1 };
   // `<mail.info> mail dovecot[241]: `: BSD's syslogd with facility and level.
-  const header = /^(?:<[a-z0-9.]{1,32}> )?[^\s:]{1,255} ([^\s:[\]]{1,64})(?:\[\d{1,10}\])?: /.exec(
-    text.slice(0, 400),
-  );
-  if (!header) return unheaded(text, at);
-  const [whole, program = ""] = header;
+  // A host that is known by its IPv6 address has colons in its name.
+  const header =
+    /^(?:<[a-z0-9.]{1,32}> )?\S{0,255}[^\s:] ([^\s:[\]]{1,64})(?:\[\d{1,10}\])?: /.exec(
+      text.slice(0, 400),
+    );
+  const program = header?.[1] ?? "";
+  if (!header || !isDovecotProgram(program)) {
+    return unheaded(text, at, receivedAt) ?? strange(text, at, header);
+  }
+  const [whole] = header;
   let rest = text.slice(whole.length);
-  // `[ID 583609 mail.info] `: Solaris. `(libdovecot.0.dylib) `: macOS.
-  const isMarked = rest.startsWith("[ID ") || rest.startsWith("(libdovecot");
-  const mark =
-    isMarked &&
-    /^(?:\[ID \d{1,10} [a-z0-9.]{1,32}\]|\(libdovecot[\w.]{0,32}\)) /.exec(rest.slice(0, 64));
+  // `+0000 auth: Info: `: what looks like a host is what is left of a stamp.
+  if (program !== "dovecot" && /^(?:Info|Warning|Error): /.test(rest)) {
+    return unheaded(text, at, receivedAt) ?? { at, program, text: rest, repeat: 1 };
+  }
+  // `[ID 583609 mail.info] `: Solaris.
+  const mark = rest.startsWith("[ID ") && /^\[ID \d{1,10} [a-z0-9.]{1,32}\] /.exec(rest);
   if (mark) rest = rest.slice(mark[0].length);
-  const isDovecot = mark && mark[0].startsWith("(libdovecot");
-  return { at, program: isDovecot ? "dovecot" : program, text: rest, repeat: 1 };
+  return openInner(program, rest, at, receivedAt);
 }
 
-/** `dovecot: imap-login: ...` without stamp and host. */
-function unheaded(text: string, at: number | undefined): Message {
+/** Another program's line; `(libdovecot.0.dylib) ` behind the tag: macOS. */
+function strange(text: string, at: number | undefined, header: RegExpExecArray | null): Message {
+  if (!header) return { at, program: undefined, text, repeat: 1 };
+  const rest = text.slice(header[0].length);
+  const mark =
+    rest.startsWith("(libdovecot") && /^\(libdovecot[\w.]{0,32}\) /.exec(rest.slice(0, 64));
+  if (mark) return { at, program: "dovecot", text: rest.slice(mark[0].length), repeat: 1 };
+  return { at, program: header[1], text: rest, repeat: 1 };
+}
+
+/**
+ * `dovecot: imap-login: ...` without stamp and host, Dovecot's own log behind a stamp of the
+ * administrator's own, or a stamp and a line of either: what kubectl, docker logs -t and
+ * containerd put before it.
+ */
+function unheaded(text: string, at: number | undefined, receivedAt: number): Message | undefined {
   const tag = /^([\w().-]{1,64})(?:\[\d{1,10}\])?: /.exec(text.slice(0, 90));
   if (tag && isDovecotProgram(tag[1] ?? "")) {
-    return { at, program: tag[1] ?? "", text: text.slice(tag[0].length), repeat: 1 };
+    return openInner(tag[1] ?? "", text.slice(tag[0].length), at, receivedAt);
   }
-  return { at, program: undefined, text, repeat: 1 };
+  const own = findOwnText(text, at, receivedAt);
+  if (own) return { at: own.at, program: undefined, text: own.text, repeat: 1 };
+  if (at === undefined) return undefined;
+  const stream = /^std(?:out|err) [FP] /.exec(text.slice(0, 12));
+  const rest = stream ? text.slice(stream[0].length) : text;
+  const stamp = readStamp(rest, receivedAt);
+  if (!stamp) return stream ? afterStamp(rest, at, receivedAt) : undefined;
+  return { ...afterStamp(rest.slice(stamp.end + 1), stamp.at, receivedAt), at };
+}
+
+/** Dovecot in a container or on stderr puts its own stamp behind what syslog or journald wrote. */
+function openInner(
+  program: string | undefined,
+  text: string,
+  at: number | undefined,
+  receivedAt: number,
+): Message {
+  const isDovecot = program === undefined || isDovecotProgram(program);
+  const inner = isDovecot && isStampLike(text) ? findOwnText(text, at, receivedAt) : undefined;
+  if (inner) return { at: inner.at, program: undefined, text: inner.text, repeat: 1 };
+  return { at, program, text, repeat: 1 };
+}
+
+/** None of Dovecot's processes has a name that begins so. */
+function isStampLike(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return first < 58 || (first >= 64 && first <= 91); // a digit, @, [, an upper-case letter
 }
 
 /** `1 2026-03-03T04:05:06.003Z mail dovecot 241 - [sd] imap-login: ...` */
-function openRfc5424(text: string): Message | undefined {
+function openRfc5424(text: string, receivedAt: number): Message | undefined {
   const stamp = readIsoStamp(text);
   if (!stamp) return undefined;
   const header = /^ \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (-|\[)/.exec(
@@ -107,7 +163,7 @@ function openRfc5424(text: string): Message | undefined {
   const end = mark === "-" ? from : text.indexOf("] ", from) + 1;
   if (end === 0) return undefined;
   const rest = text.slice(end + 1).replace(/^\ufeff/, "");
-  return unpackRepeat({ at: stamp.at, program, text: rest, repeat: 1 });
+  return unpackRepeat(openInner(program, rest, stamp.at, receivedAt));
 }
 
 /** `message repeated 4 times: [ ...]`: rsyslog stands in for so many further events. */
@@ -119,22 +175,22 @@ function unpackRepeat(message: Message): Message {
   return { ...message, text: text.slice(match[0].length, -1), repeat: Number(match[1]) };
 }
 
-/** journalctl -o json, and docker's json-file log. */
+/** journalctl -o json, docker's json-file log, and what carries a line in "message" or "msg". */
 function openJson(line: string, receivedAt: number): Message | undefined {
   const fields = readFields(line);
   if (!fields) return undefined;
-  const { MESSAGE, SYSLOG_IDENTIFIER, log, time } = fields;
+  const { MESSAGE, SYSLOG_IDENTIFIER, CONTAINER_NAME } = fields;
   if (MESSAGE !== undefined && MESSAGE !== null) {
+    const [at, text] = [journalTime(fields), journalText(MESSAGE)];
+    // What a container wrote is a line of any kind, and the name is the container's.
+    if (CONTAINER_NAME !== undefined) return { ...openText(text, receivedAt), at };
     const program = typeof SYSLOG_IDENTIFIER === "string" ? SYSLOG_IDENTIFIER : undefined;
-    return unpackRepeat({
-      at: journalTime(fields),
-      program,
-      text: journalText(MESSAGE),
-      repeat: 1,
-    });
+    return unpackRepeat(openInner(program, text, at, receivedAt));
   }
+  const log = fields["log"] ?? fields["message"] ?? fields["msg"];
   if (typeof log !== "string") return undefined;
   const message = openText(log.replace(/\r?\n$/, ""), receivedAt);
+  const time = fields["time"] ?? fields["timestamp"] ?? fields["@timestamp"];
   const at = message.at ?? (typeof time === "string" ? readIsoStamp(time)?.at : undefined);
   return { ...message, at };
 }
@@ -164,22 +220,13 @@ export function journalText(message: unknown): string {
   return Buffer.from(message.filter((byte) => typeof byte === "number")).toString();
 }
 
-/** Does the text begin as Dovecot's processes do? */
-function isOwnText(text: string): boolean {
-  return /^(?:[a-z0-9]{1,16}-login: |auth(?:-worker)?(?:: |\()|pam_[a-z0-9_]{1,24}\(dovecot)/.test(
-    text.slice(0, 48),
-  );
-}
-
 /**
- * Does this program of syslog speak for Dovecot? An instance's name begins with
- * dovecot by custom; PAM writes as Dovecot's auth process.
+ * Does this program of syslog speak for Dovecot? An instance's name has dovecot in it by
+ * custom; PAM writes as Dovecot's auth process.
  */
 export function isDovecotProgram(program: string): boolean {
-  return (
-    program.startsWith("dovecot") ||
-    program === "auth" ||
-    program === "auth-worker" ||
-    program === "PAM-warn"
-  );
+  return program === "dovecot" || PROGRAM.test(program);
 }
+
+const PROGRAM =
+  /^(?:[\w.@/-]{0,64}dovecot[\w.@/-]{0,64}(?:\(pam_[a-z0-9_]{1,24}\))?|auth|auth-worker|PAM-warn)$/;

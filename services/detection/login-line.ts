@@ -5,12 +5,14 @@
  *   imap-login: Disconnected: Connection closed (auth failed, 2 attempts in 8 secs): user=<bob>,
  *     method=PLAIN, rip=192.0.2.55, lip=203.0.113.25, TLS, session=<ZrmCsAVgAcDAAAI3>
  *
- * The user name is the client's text and may look like all the rest; the address
- * comes after it. So the reason ends before the first element, and the address is the
- * last `rip=` that an address follows.
+ * The user name is the client's text and may look like all the rest. What stands before it is
+ * Dovecot's; what stands behind it begins with the last `rip=` that an address follows. So the
+ * reason ends before the first element, and where the administrator has put the address before
+ * the name it is taken from there.
  */
 import { parseAddress, type Address } from "../wire/address.ts";
 import { emptyReading, type Reading, type Verdict } from "./reading.ts";
+import { addressOfSession } from "./session.ts";
 
 const SERVICE = /^([a-z0-9]{1,16})-login: (?:Info: )?/;
 
@@ -26,7 +28,7 @@ export function readLoginLine(text: string): Reading | undefined {
   reading.address = elements.address;
   reading.user = elements.user;
   reading.session = elements.session;
-  judge(reading, body.slice(0, elements.from), elements.method);
+  judge(reading, body.slice(0, elements.from), elements);
   return reading;
 }
 
@@ -37,51 +39,80 @@ interface Elements {
   user: string | undefined;
   method: string | undefined;
   session: string | undefined;
+  /** The connection was encrypted, or from this very host. */
+  isSecured: boolean;
 }
+
+/** What may stand first behind the reason, and cannot stand in it. */
+const FIRST_ELEMENT = /: (?:user=<|(?:method|rip|lip|mpid|service|lport|rport)=|session=<)/;
+const SESSION = /(?:^|, )session=<([^<>]{1,64})>(?:, |$)/;
+const METHOD = /(?:^|, )method=([^\s,]{1,64})(?:, |$)/;
+const SECURED = /(?:^|, )(?:TLS|TSL|secured)\b/;
 
 function readElements(body: string): Elements | undefined {
-  const from = findElements(body);
-  if (from < 0) return undefined;
-  const found = findAddress(body, from + 2);
-  if (!found) return undefined;
-  const { user, method } = readUser(body.slice(from + 2, found.at));
-  const session = /, session=<([^<>]{1,64})>$/.exec(body.slice(-90))?.[1];
-  return { from, address: found.address, session, user, method };
-}
-
-/** Index of the `: ` before the first element; none of their names can stand in a reason. */
-function findElements(body: string): number {
-  for (const element of [": user=<", ": method=", ": rip="]) {
-    const at = body.indexOf(element);
-    if (at >= 0) return at;
+  const end = FIRST_ELEMENT.exec(body)?.index;
+  if (end === undefined) return undefined;
+  const from = end + 2;
+  // A mechanism holds no space: nothing before the user name is the client's.
+  const user = body.startsWith("user=<", from) ? from : body.indexOf(", user=<", from);
+  const before = body.slice(from, user < 0 ? body.length : user);
+  const first = /(?:^|, )rip=([^\s,]{1,50})/.exec(before)?.[1];
+  const own = first === undefined ? undefined : parseAddress(first);
+  if (own !== undefined) {
+    const name = user < 0 ? undefined : readUser(body.slice(user + (user === from ? 0 : 2)));
+    const method = METHOD.exec(before)?.[1] ?? name?.method;
+    const session = SESSION.exec(before)?.[1];
+    return {
+      from: end,
+      address: own,
+      user: name?.user,
+      method,
+      session,
+      isSecured: SECURED.test(before),
+    };
   }
-  return -1;
+  const found = findAddress(body, from);
+  if (!found) return undefined;
+  const start = user < 0 ? from : user + (user === from ? 0 : 2);
+  const { user: name, method } = readUser(body.slice(start, found.at));
+  const behind = body.slice(found.at);
+  return {
+    from: end,
+    address: found.address,
+    session: SESSION.exec(behind)?.[1] ?? SESSION.exec(before)?.[1],
+    user: name,
+    method: method ?? METHOD.exec(before)?.[1] ?? METHOD.exec(behind)?.[1],
+    isSecured: SECURED.test(behind) || SECURED.test(before),
+  };
 }
 
 /**
- * The last `rip=` with an address after it, which stands behind the user name; where the
- * administrator has put `rip=` first, that one.
+ * The last `rip=` with an address after it, which stands behind the user name. A name that the
+ * administrator lets stand behind it, such as that in TLS's hello, is the client's, too: then
+ * the session at the line's end, which holds the peer's address, says which one is right.
  */
 function findAddress(body: string, from: number): { address: Address; at: number } | undefined {
-  const isFirst = body.startsWith("rip=", from);
-  let at = isFirst ? from : body.length;
-  for (;;) {
-    if (!isFirst) at = body.lastIndexOf(", rip=", at - 1);
-    if (at < from) return undefined;
-    const start = at + (isFirst ? 4 : 6);
+  let last: { address: Address; at: number } | undefined;
+  let peer: Address | undefined;
+  for (let at = body.lastIndexOf(", rip="); at >= from; at = body.lastIndexOf(", rip=", at - 1)) {
+    const start = at + 6;
     const comma = body.indexOf(",", start);
     const end = comma < 0 ? Math.min(body.length, start + 50) : Math.min(comma, start + 50);
     const address = parseAddress(body.slice(start, end));
-    if (address !== undefined) return { address, at };
-    if (isFirst || at === 0) return undefined;
+    if (address === undefined) continue;
+    if (last === undefined) {
+      last = { address, at };
+      const session = /, session=<([^<>]{16,32})>$/.exec(body.slice(-44))?.[1];
+      peer = session === undefined ? undefined : addressOfSession(session);
+      if (peer === undefined || peer === address) return last;
+    } else if (address === peer) return { address, at };
   }
+  return last;
 }
 
 /** `user=<bob>, method=PLAIN` without what follows. */
 function readUser(elements: string): { user: string | undefined; method: string | undefined } {
-  if (!elements.startsWith("user=<")) {
-    return { user: undefined, method: /^method=([^\s,]{1,64})$/.exec(elements.slice(0, 72))?.[1] };
-  }
+  if (!elements.startsWith("user=<")) return { user: undefined, method: undefined };
   // A mechanism holds no space and no comma, so the last one of that shape is Dovecot's.
   const end = elements.lastIndexOf(">, method=");
   const method = end < 0 ? "" : elements.slice(end + 10);
@@ -91,13 +122,15 @@ function readUser(elements: string): { user: string | undefined; method: string 
 }
 
 /** Notes in `reading` what the reason says. */
-function judge(reading: Reading, reason: string, method: string | undefined): void {
+function judge(reading: Reading, reason: string, elements: Elements): void {
+  // Without TLS and a mechanism LOGIN or USER was refused, and nothing was checked.
+  const isChecked = elements.method !== undefined || elements.isSecured;
   // imap-login: Login: user=<..>        imap-login: Logged in: user=<..>
   if (reason === "Login") judgeSuccess(reading, "login-2.3-success");
   else if (reason === "Logged in") judgeSuccess(reading, "login-2.4-success");
   // imap-login: proxy(bob@example.com,192.0.2.9:143): Login failed: [AUTHENTICATIONFAILED] ..: user=<..>
   else if (reason.startsWith("proxy(")) judgeProxy(reading, reason);
-  else if (!judgeByEvent(reading, reason, method)) judgeByWords(reading, reason, method);
+  else if (!judgeByEvent(reading, reason, isChecked)) judgeByWords(reading, reason, isChecked);
 }
 
 function judgeSuccess(reading: Reading, form: string): void {
@@ -106,11 +139,13 @@ function judgeSuccess(reading: Reading, form: string): void {
   reading.stage = "final";
 }
 
+/** What the server behind says of an attempt, where it says why: of a guess only these. */
+const REFUSED_BEHIND =
+  /: Login failed(?: to [^\s,]{1,300}(?: \(master [^)]{0,80}\))?)?: (?:\[(?:AUTHENTICATIONFAILED|AUTH)\]|(?!\[))/;
+
 function judgeProxy(reading: Reading, reason: string): void {
   reading.form = "login-proxy";
-  const isRefused = /: Login failed(?:: | to )/.test(reason.slice(0, 400));
-  const isTemporary = /\[(?:UNAVAILABLE|SERVERBUG|INUSE)\]/.test(reason.slice(-400));
-  if (!isRefused || isTemporary) return;
+  if (!REFUSED_BEHIND.test(reason.slice(0, 1000))) return;
   reading.form = "login-proxy-refused";
   reading.verdict = "failure";
   reading.stage = "immediate";
@@ -138,7 +173,7 @@ const EVENTS: Readonly<Record<string, Verdict | "hides" | "proxy">> = {
   client_ssl_cert_untrusted: "scan",
 };
 
-function judgeByEvent(reading: Reading, reason: string, method: string | undefined): boolean {
+function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boolean {
   const event = /\) \(([a-z_]{3,40})\)$/.exec(reason.slice(-60))?.[1];
   if (event === undefined) return false;
   const { attempts, seconds } = readCount(reason);
@@ -151,7 +186,7 @@ function judgeByEvent(reading: Reading, reason: string, method: string | undefin
     reading.attempts = 1;
   } else if (kind === "hides") {
     reading.hidden = Math.max(attempts - 1, 0);
-  } else if (kind === "failure" && method === undefined) {
+  } else if (kind === "failure" && !isChecked) {
     reading.form += "-cleartext";
     reading.verdict = "aggressive";
     reading.attempts = attempts;
@@ -198,7 +233,7 @@ const WORDS: readonly (readonly [words: string, form: string, verdict: Verdict])
   ["(sent invalid base64", "login-2.3-invalid-base64", "other"],
 ];
 
-function judgeByWords(reading: Reading, reason: string, method: string | undefined): void {
+function judgeByWords(reading: Reading, reason: string, isChecked: boolean): void {
   // Too many connections of a user: `Disconnected: Maximum number of connections ... (..=10)`.
   const found = WORDS.find(([words]) => reason.includes(words));
   if (!found) {
@@ -212,8 +247,7 @@ function judgeByWords(reading: Reading, reason: string, method: string | undefin
   reading.seconds = seconds;
   const isRefused = reading.verdict === "failure" || reading.verdict === "aggressive";
   if (isRefused) reading.attempts = Math.max(attempts, 1);
-  if (reading.form === "login-2.3-auth-failed" && method === undefined && !hasNoSeconds(reason)) {
-    // LOGIN or USER was refused because the connection was not encrypted: nothing was checked.
+  if (reading.form === "login-2.3-auth-failed" && !isChecked && !hasNoSeconds(reason)) {
     reading.form = "login-2.3-auth-failed-cleartext";
     reading.verdict = "aggressive";
   }

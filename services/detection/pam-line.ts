@@ -13,10 +13,12 @@
 import { parseAddress, type Address } from "../wire/address.ts";
 import { emptyReading, type Reading } from "./reading.ts";
 
-/** `pam_unix(dovecot:auth): `, `pam_sss(dovecot:auth): `. */
-const MODULE = /^pam_[a-z0-9_]{1,24}\(dovecot[\w.-]{0,32}:[a-z]{1,16}\): /;
+/** `pam_unix(dovecot:auth): `, `pam_sss(imap:auth): `: the service is as the administrator named it. */
+const MODULE = /^pam_[a-z0-9_]{1,24}\(([\w.-]{1,48}):[a-z]{1,16}\): /;
 /** `authentication failure; `, `2 more authentication failures; `. */
 const FAILURE = /^(?:authentication failure|(\d{1,4}) more authentication failures?); /;
+
+const TERMINAL = /^[a-z0-9 ]{1,60}; logname=\S{0,40} uid=\d{1,10} euid=\d{1,10} tty=dovecot ruser=/;
 
 /** Reads a message of `program`; undefined when no PAM module wrote it. */
 export function readPamLine(text: string, program: string | undefined): Reading | undefined {
@@ -28,6 +30,10 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   }
   const body = module ? text.slice(module[0].length) : text;
   const failure = FAILURE.exec(body.slice(0, 60));
+  // Dovecot names itself as the terminal, whatever the service is called.
+  const isDovecot =
+    !module?.[1] || module[1].startsWith("dovecot") || TERMINAL.test(body.slice(0, 160));
+  if (!isDovecot) return undefined;
   const found = failure ? readAddress(body) : undefined;
   // `check pass; user unknown` and others say again what the failure says.
   if (!failure || !found) return emptyReading("pam-companion");
@@ -37,7 +43,7 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   reading.attempts = failure[1] === undefined ? 1 : Number(failure[1]);
   reading.user = found.user === "" ? undefined : found.user;
   reading.address = found.address;
-  reading.refusedBy = "pam";
+  reading.refusedBy = module ? module[0].slice(0, -2) : (program ?? "");
   return reading;
 }
 

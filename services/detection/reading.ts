@@ -35,8 +35,10 @@ export interface Reading {
   session: string | undefined;
   /** Final lines: seconds that the connection's attempts took, where the line says. */
   seconds: number | undefined;
-  /** Immediate lines: the passdb or mechanism that refused. */
+  /** The passdb or mechanism that refused; PAM's lines: the module and its service. */
   refusedBy: string | undefined;
+  /** Immediate lines: a master user's password was refused, which no other passdb is asked about. */
+  isMaster: boolean;
 }
 
 /**
@@ -58,5 +60,6 @@ export function emptyReading(form: string | null = null): Reading {
     session: undefined,
     seconds: undefined,
     refusedBy: undefined,
+    isMaster: false,
   };
 }

@@ -117,6 +117,26 @@ export function readTaiStamp(text: string): Stamp | undefined {
   };
 }
 
+/**
+ * "Tue 2026-03-03 04:05:06 CET" (journalctl -o short-full; the zone is taken for this host's) and
+ * "1772507106.123456" (short-unix).
+ */
+export function readJournalStamp(text: string): Stamp | undefined {
+  const full = /^[A-Z][a-z]{2} (?=\d{4}-)/.exec(text.slice(0, 9));
+  if (full) {
+    const stamp = readIsoStamp(text.slice(4));
+    const zone = stamp && /^ (?:[A-Z]{2,5}|[+-]\d{2,4})(?= )/.exec(text.slice(4 + stamp.end));
+    if (!stamp || !zone) return undefined;
+    const end = 4 + stamp.end + zone[0].length;
+    if (zone[0] !== " UTC") return { at: stamp.at, end };
+    return { at: readIsoStamp(`${text.slice(4, 4 + stamp.end)}Z`)?.at ?? stamp.at, end };
+  }
+  const unix = /^(\d{10})\.(\d{6})(?= )/.exec(text.slice(0, 20));
+  if (!unix) return undefined;
+  const [whole, seconds, micros] = unix;
+  return { at: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000), end: whole.length };
+}
+
 /** Of a fraction of a second with its point. */
 function milliseconds(fraction: string | undefined): number {
   return fraction === undefined ? 0 : Number(fraction.slice(1, 4).padEnd(3, "0"));

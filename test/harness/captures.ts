@@ -102,7 +102,7 @@ function lineEnds(bytes: Buffer): number[] {
   return ends;
 }
 
-function countWithFail2ban(path: string): number | undefined {
+export function countWithFail2ban(path: string): number | undefined {
   try {
     const output = execFileSync("fail2ban-regex", [path, "dovecot"], {
       encoding: "utf8",

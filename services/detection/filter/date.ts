@@ -26,6 +26,8 @@ const FORMATS = [
   String.raw`(?<year>\d{4})[-/.](?<month>\d\d)[-/.](?<day>\d\d)[T ]${TIME}${ZONE}`,
   // Tue Jul 22 06:48:30.123 2008; Jul  3 20:56:53; Oct 27 2015 12:35:40
   String.raw`(?:[A-Z][a-z]{2} )?${MONTH} {1,2}(?<day>\d{1,2})(?: (?<year>\d{4}))? ${TIME}(?: (?<late>\d{4})\b)?`,
+  // 20.01.2015 19:53:28; 20-01-2015 19:53:28
+  String.raw`(?<day>\d\d)[-.](?<month>\d\d)[-.](?<year>\d{4})[T ]${TIME}${ZONE}`,
   // 20/Jan/2015:19:53:28 +0100; 22-Jan-2013 22:28:21 +0200
   String.raw`(?<day>\d{1,2})[-/]${MONTH}[-/](?<year>\d{4})[: ]${TIME}${ZONE}`,
 ].map((format) => new RegExp(BEFORE + format));

@@ -1,0 +1,32 @@
+/**
+ * Dovecot's own log (`log_path`): behind a stamp as `log_timestamp` says, whatever that is, the
+ * process's name and the level. Nothing in it before the process's name is a client's.
+ */
+import { findDate } from "./filter/date.ts";
+
+/** Does the text begin as Dovecot's processes do? */
+export function isOwnText(text: string): boolean {
+  return /^(?:[a-z0-9]{1,16}-login: |auth(?:-worker)?(?:: |\()|pam_[a-z0-9_]{1,24}\(dovecot)/.test(
+    text.slice(0, 48),
+  );
+}
+
+/** `03.03.2026 04:05:06 imap-login: Info: `, `[...] auth-worker(17): Info: `, `... auth(bob,192.0.2.1,`. */
+const OWN =
+  /(?:[a-z0-9]{1,16}-login: |auth(?:-worker)?(?:\(\d{1,10}\))?: )(?:Info|Warning|Error): |auth(?:-worker)?\((?!\d{1,10}\))/;
+/** Numbers and what stands between them, names of months, days and zones; no `name: `. */
+const STAMP = /^(?:[\d.,;/+\-[\]()@|_ ]|:(?! )|[A-Z][a-z]{2,8}\b|[A-Z]{1,5}(?![A-Za-z]))*$/;
+const LONGEST = 60;
+
+/** The text behind such a stamp, and when that was, where one can tell. */
+export function findOwnText(
+  text: string,
+  at: number | undefined,
+  receivedAt: number,
+): { text: string; at: number | undefined } | undefined {
+  const from = OWN.exec(text.slice(0, LONGEST + 40))?.index ?? -1;
+  if (from < 1 || from > LONGEST) return undefined;
+  const stamp = text.slice(0, from);
+  if (!STAMP.test(stamp) || (at === undefined && !/\d/.test(stamp))) return undefined;
+  return { text: text.slice(from), at: at ?? findDate(stamp, receivedAt)?.at };
+}

@@ -1,0 +1,86 @@
+/**
+ * What Dovecots of ours wrote, set up in many ways (`test/capture` made it), and how many
+ * attempts each address really made.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createDetector } from "../../services/detection/detector.ts";
+import { createLedger } from "../../services/detection/ledger.ts";
+import { readLine } from "../../services/detection/read-line.ts";
+import { countWithFail2ban, type Accuracy } from "./captures.ts";
+
+const FOLDER = resolve(import.meta.dirname, "../corpus/captures");
+/** The two logs of one host: syslog writes what PAM says into the other one. */
+const LOGS = ["mail.log", "auth.log"];
+const READ_AT = Date.UTC(2026, 10, 25, 12);
+
+type Truth = [address: string, attempts: number, what: string];
+interface LogLine {
+  log: string;
+  bytes: Buffer;
+  at: number;
+}
+
+/**
+ * in time: as they were written; one after another: first all of the one log, then all of the
+ * other, as an agent may read them that was down.
+ */
+export type Order = "in time" | "one after another";
+
+export function measureOwnCaptures(order: Order, { withPeer }: { withPeer: boolean }): Accuracy[] {
+  return readdirSync(FOLDER)
+    .filter((file) => file.endsWith(".truth.jsonl"))
+    .map((file) => {
+      const name = file.replace(".truth.jsonl", "");
+      const fail2ban = withPeer ? countWithFail2ban(join(FOLDER, `${name}.mail.log`)) : undefined;
+      return { ...measure(name, order), fail2ban };
+    });
+}
+
+function measure(name: string, order: Order): Accuracy {
+  const truth = readFileSync(join(FOLDER, `${name}.truth.jsonl`), "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Truth);
+  const lines = LOGS.flatMap((log) => readLog(name, log));
+  if (order === "in time") lines.sort((a, b) => a.at - b.at);
+  const counted = new Map<string, number>();
+  const ledger = createLedger({ mode: "normal" });
+  const detectors = new Map(LOGS.map((log) => [log, createDetector({ source: log, ledger })]));
+  for (const { log, bytes } of lines) {
+    for (const { address, attempts } of detectors.get(log)?.feed(bytes, 0, READ_AT) ?? []) {
+      counted.set(address, (counted.get(address) ?? 0) + attempts);
+    }
+  }
+  const misses = truth
+    .filter(([address, attempts]) => (counted.get(address) ?? 0) !== attempts)
+    .map(([address, attempts, what]) => {
+      return `${name} (${order}): ${address}, ${what}: ${counted.get(address) ?? 0} of ${attempts}`;
+    });
+  const known = new Set(truth.map(([address]) => address));
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
+  const strangers = [...counted].filter(([address]) => !known.has(address));
+  return {
+    file: name,
+    actions: truth.length,
+    exact: truth.length - misses.length,
+    expected: sum(truth.map(([, attempts]) => attempts)),
+    counted: sum([...counted.values()]),
+    strangers: sum(strangers.map(([, attempts]) => attempts)),
+    fail2ban: undefined,
+    misses,
+  };
+}
+
+function readLog(name: string, log: string): LogLine[] {
+  const path = join(FOLDER, `${name}.${log}`);
+  if (!existsSync(path)) return [];
+  let at = 0;
+  return readFileSync(path, "latin1")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      at = Math.max(at, readLine(line, READ_AT).at ?? at);
+      return { log, bytes: Buffer.from(`${line}\n`, "latin1"), at };
+    });
+}
