@@ -4,13 +4,14 @@
  */
 import { execFileSync } from "node:child_process";
 import { chmod, copyFile, readFile, rm, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { EXIT, PlainError } from "../../services/daemon/exit.ts";
 
 /** What postject switches on in Node's program, so that it looks for a script in itself. */
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 const POSTJECT = resolve(import.meta.dirname, "../../node_modules/postject/dist/cli.js");
 
+/** Throws a PlainError when this Node cannot be made into one. */
 export async function writeExecutable(bundle: string, executable: string): Promise<void> {
   const node = process.execPath;
   if (!(await readFile(node)).includes(FUSE)) {
@@ -18,15 +19,17 @@ export async function writeExecutable(bundle: string, executable: string): Promi
     throw new PlainError(`${node} keeps Node in a library, ${expected}`, EXIT.unavailable);
   }
   const [settings, blob] = [`${executable}.json`, `${executable}.blob`];
+  const folder = dirname(bundle);
   const config = {
-    main: bundle,
+    // Relative, because it stays in the executable, as the file's name in stacks.
+    main: basename(bundle),
     output: blob,
     disableExperimentalSEAWarning: true,
     // It would spare some 20 ms of a start, and be another one in every build.
     useCodeCache: false,
   };
   await writeFile(settings, JSON.stringify(config));
-  execFileSync(node, ["--experimental-sea-config", settings], { stdio: "pipe" });
+  execFileSync(node, ["--experimental-sea-config", settings], { cwd: folder, stdio: "pipe" });
   await copyFile(node, executable);
   const args = [POSTJECT, executable, "NODE_SEA_BLOB", blob, "--sentinel-fuse", FUSE];
   execFileSync(node, args, { stdio: "pipe" });

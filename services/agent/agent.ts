@@ -10,6 +10,7 @@ import { createEnforcer } from "./enforcer.ts";
 import { createDryRunFirewall } from "./firewall/dry-run.ts";
 import { createIpsetFirewall } from "./firewall/ipset.ts";
 import { followFleetSettings, lastKnownJails, type FleetSettings } from "./fleet-settings.ts";
+import { createLastBans, readLastBans } from "./last-bans.ts";
 import { createNeverBan } from "./never-ban.ts";
 import { createPublisher } from "./publisher.ts";
 import { ensureStateDir } from "./state-file.ts";
@@ -24,14 +25,14 @@ export async function startAgent(
   /** Resolves when NATS was reached for the first time; undefined: it never will be. */
   connected: Promise<NatsConnection | undefined>,
   log: Log,
-  { onRelease, fail }: Life,
+  { onRelease, fail, ready }: Life,
 ): Promise<void> {
   const { host, stateDir } = config;
   const now = Date.now;
   const [instance, version, startedAt] = [randomUUID(), readVersion(), now()];
   await ensureStateDir(stateDir);
 
-  // The rules stand before anything else, with the bans that the kernel still has.
+  // The rules stand before anything else, with the bans that the kernel still has or had.
   const { backend, chains, repairEvery } = config.firewall;
   const firewall =
     backend === "ipset"
@@ -43,13 +44,20 @@ export async function startAgent(
   const parts: { settings?: FleetSettings; status?: StatusReporter; watcher?: Watcher } = {};
   const settings = () => parts.settings;
   const neverBan = createNeverBan(config.ignoreip);
-  const onApplied = () => parts.status?.soon();
+  const onApplied = () => {
+    lastBans.touch();
+    parts.status?.soon();
+  };
   const repairEveryMs = repairEvery * 1000;
   const common = { now, log, onFailed: fail };
   const enforcer = createEnforcer({
     ...{ ...common, firewall, jails, settings, neverBan, repairEveryMs, onApplied },
   });
   onRelease(() => enforcer.stop());
+  const lastBans = createLastBans({ folder: stateDir, bans: enforcer.held, log });
+  onRelease(() => lastBans.close());
+  await enforcer.restore(await readLastBans(stateDir));
+  ready(enforcer.settled);
 
   // The log is its own spool: nothing is read before it can be published.
   const connection = await connected;

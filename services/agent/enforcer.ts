@@ -10,30 +10,35 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { followBucket, type BucketEntry } from "../daemon/bucket.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Address } from "../wire/address.ts";
-import { decodeBan, isInForce, type Ban } from "../wire/ban.ts";
+import { decodeBan, isInForce } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
 import type { Jail } from "../wire/settings.ts";
-import { BANS_BUCKET } from "../wire/subjects.ts";
+import type { HostStatus } from "../wire/status.ts";
+import { banKey, BANS_BUCKET } from "../wire/subjects.ts";
+import { createBanFilter, type HostBan } from "./ban-filter.ts";
 import type { Firewall, TimedBan } from "./firewall/firewall.ts";
 import type { FleetSettings } from "./fleet-settings.ts";
 import type { NeverBan } from "./never-ban.ts";
-import { createRefusals, type Refusal } from "./refusals.ts";
+import { createRefusals } from "./refusals.ts";
 
-export interface EnforcerState {
-  revision: number;
-  bansCreated: string | null;
-  bansInForce: number;
-  repairs: number;
-  refused: Refusal[];
-}
+export type EnforcerState = Pick<
+  HostStatus,
+  "revision" | "bansCreated" | "bansInForce" | "repairs" | "refused"
+>;
 
 export interface Enforcer {
   /** The settings have changed: rules, allowlist, completeness. */
   settingsChanged(): void;
   /** Follows the bans bucket from here on. */
   follow(connection: NatsConnection): void;
+  /** These were in force when this host was last told; where the kernel has none, they are again. */
+  restore(last: readonly HostBan[]): Promise<void>;
+  /** What is to be in force on this host; undefined while that is not known for certain. */
+  held(): Iterable<HostBan> | undefined;
   /** Counts what is in force, in the kernel. */
   recount(): Promise<void>;
+  /** Resolves when everything that was to be done by now is done. */
+  settled(): Promise<void>;
   state(): EnforcerState;
   stop(): Promise<void>;
 }
@@ -58,8 +63,10 @@ const CLOCK_SLACK_MS = 1_000;
 
 export function createEnforcer(options: EnforcerOptions): Enforcer {
   const { firewall, settings, neverBan, now, log, onApplied, onFailed } = options;
-  const bans = new Map<string, Ban>();
+  const bans = new Map<string, HostBan>();
   const refused = createRefusals(log);
+  const filter = createBanFilter({ settings, neverBan, refused });
+  const timed = (ban: HostBan | undefined) => filter.timed(ban, now() + clockAhead);
   let created: string | null = null;
   /** The newest revision that was read, and the newest that is in the kernel. */
   let read = 0;
@@ -87,28 +94,6 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     queue = queue.catch(onFailed);
     return queue;
   };
-
-  /** Why this ban is not applied here; undefined: it is. */
-  function reasonAgainst(ban: Ban): string | undefined {
-    const own = neverBan.reason(ban.address);
-    if (own !== undefined || ban.by !== "decider") return own;
-    const allowed = settings()?.allowed(ban.address);
-    return allowed && `is allowlisted (${allowed.address})`;
-  }
-
-  /** The ban as the kernel is to have it; undefined: not at all. */
-  function timed(ban: Ban | undefined): TimedBan | undefined {
-    const serverNow = now() + clockAhead;
-    if (!ban || !isInForce(ban, serverNow)) return undefined;
-    const reason = reasonAgainst(ban);
-    if (reason !== undefined) {
-      refused.note(ban.address, reason);
-      return undefined;
-    }
-    refused.forget(ban.address);
-    const { jail, address, until } = ban;
-    return { jail, address, seconds: until === null ? undefined : (until - serverNow) / 1000 };
-  }
 
   async function replaceAll(): Promise<void> {
     const wanted: TimedBan[] = [];
@@ -219,7 +204,25 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     setInterval(() => void enqueue(renew), RENEW_EVERY_MS),
   ];
 
+  function* heldBans(): Iterable<HostBan> {
+    for (const [key, ban] of bans) if (held.has(key) && isInForce(ban, now())) yield ban;
+  }
+
   return {
+    restore: (last) =>
+      enqueue(async () => {
+        for (const ban of last) bans.set(banKey(ban.jail, ban.address), ban);
+        held = new Set(bans.keys());
+        if ((await firewall.count()) > 0) return; // what was lifted since is not to come back
+        held = new Set();
+        await applyKeys(new Set(bans.keys()));
+        if (held.size > 0) log.info({ bans: held.size }, "bans of before are in force again");
+      }),
+
+    held: () => (replacedFor !== null && replacedFor === created ? heldBans() : undefined),
+
+    settled: () => enqueue(() => Promise.resolve()),
+
     settingsChanged() {
       const jails = settings()?.jails() ?? [];
       const spelled = JSON.stringify(jails);

@@ -1,5 +1,13 @@
-/** Small JSON files of the agent's state: written whole or not at all. */
-import { access, constants, mkdir, open, readFile, rename } from "node:fs/promises";
+/** Files of the agent's state: written whole or not at all. */
+import {
+  access,
+  constants,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  type FileHandle,
+} from "node:fs/promises";
 import { z } from "zod";
 import { EXIT, PlainError } from "../daemon/exit.ts";
 
@@ -16,16 +24,46 @@ export async function ensureStateDir(folder: string): Promise<void> {
 }
 
 /** Atomic also when the process or the machine dies meanwhile. */
-export async function writeState(path: string, value: unknown): Promise<void> {
+async function replace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const draft = `${path}.new`;
   const file = await open(draft, "w", 0o600);
   try {
-    await file.writeFile(JSON.stringify(value));
+    await write(file);
     await file.datasync();
   } finally {
     await file.close();
   }
   await rename(draft, path);
+}
+
+export function writeState(path: string, value: unknown): Promise<void> {
+  return replace(path, (file) => file.writeFile(JSON.stringify(value)));
+}
+
+/** So many at once: some milliseconds. */
+const LINES_PER_SLICE = 2_000;
+
+/** A line for each, in slices: others get their turn between them. */
+export function writeStateLines(path: string, lines: Iterable<string>): Promise<void> {
+  return replace(path, async (file) => {
+    let slice: string[] = [];
+    const flush = async () => {
+      await file.writeFile(slice.map((line) => `${line}\n`).join(""));
+      slice = [];
+    };
+    for (const line of lines) if (slice.push(line) === LINES_PER_SLICE) await flush();
+    await flush();
+  });
+}
+
+/** Empty: there is no such file. */
+export async function readStateLines(path: string): Promise<string[]> {
+  try {
+    return (await readFile(path, "utf8")).split("\n").slice(0, -1);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 /** undefined: there is none, or none that can be used. */

@@ -86,6 +86,7 @@ async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<
   const health = createHealth();
   const http = await serveHttp({ ...parseListen(config.http.listen), health });
   life.onRelease(() => http.close());
+  life.ready(); // whatever is away: it keeps trying, and /readyz says so
   const stopping = new AbortController();
   const options = await natsOptions(config.nats, `${NAME} ${id}`);
   // NATS may be away for long: the start goes on beside the signals that end it.

@@ -7,12 +7,15 @@
 import { explainExit, EXIT, type ExitCode } from "./exit.ts";
 import type { Release } from "./release.ts";
 import { starting } from "./release.ts";
+import { createServiceManager } from "./service-manager.ts";
 
 export interface Life {
   /** Notes how to undo a step of the start. */
   onRelease: (undo: Release) => void;
   /** Ends the process because a part of it failed; the first call counts. */
   fail: (error: unknown) => void;
+  /** Tells systemd that the daemon does its work, and goes on telling it while `isAlive` resolves. */
+  ready: (isAlive?: () => Promise<unknown>) => void;
 }
 
 const RELEASE_WITHIN_MS = 10_000;
@@ -25,6 +28,10 @@ export async function runDaemon(
   let end: (code: ExitCode) => void = () => {};
   const ended = new Promise<ExitCode>((resolve) => (end = resolve));
   const fail = (error: unknown) => end(explainExit(program, error));
+  const manager = createServiceManager(process.env, process.pid);
+  const ready: Life["ready"] = (isAlive = () => Promise.resolve()) => {
+    manager.ready(isAlive).catch(fail);
+  };
   let signals = 0;
   const onSignal = () => {
     signals += 1;
@@ -36,13 +43,13 @@ export async function runDaemon(
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   try {
-    const [, release] = await starting(async (onRelease) => start({ onRelease, fail }));
+    const [, release] = await starting(async (onRelease) => start({ onRelease, fail, ready }));
     const code = await ended;
     setTimeout(() => {
       process.stderr.write(`${program}: shutdown took longer than 10 s, ending without it\n`);
       process.exit(code === EXIT.ok ? EXIT.unavailable : code);
     }, RELEASE_WITHIN_MS).unref();
-    await release();
+    await Promise.all([release(), manager.stopping().catch(() => {})]);
     return code;
   } catch (error) {
     return explainExit(program, error);

@@ -50,7 +50,7 @@ export function encodeBan(value: Ban): Uint8Array {
 export const decodeBan = (bytes: Uint8Array, key: string): Ban => decode(ban, bytes, key);
 
 /** Is it to be in force at `now`? */
-export function isInForce(value: Ban, now: number): boolean {
+export function isInForce(value: Pick<Ban, "state" | "until">, now: number): boolean {
   return value.state === "active" && (value.until === null || value.until > now);
 }
 
