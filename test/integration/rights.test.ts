@@ -1,0 +1,213 @@
+/** What each role's credentials allow on a real nats-server: every subject there is, tried. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { PermissionViolationError, type NatsConnection } from "@nats-io/nats-core";
+import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { followBucket } from "../../services/daemon/bucket.ts";
+import { createLog } from "../../services/daemon/log.ts";
+import { api } from "../../services/wire/api.ts";
+import { BANS_BUCKET, RECORDERS } from "../../services/wire/subjects.ts";
+import { eventually } from "../harness/eventually.ts";
+import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
+
+let fleet: SecuredFleet;
+let coordinator: NatsConnection;
+
+before(async () => {
+  fleet = await startSecuredFleet();
+  coordinator = await fleet.connect(await fleet.credentials("coordinator", "c1"));
+  await ensureStreams(coordinator, { longestFindtime: 1200, replicas: 1 });
+});
+after(() => fleet[Symbol.asyncDispose]());
+
+const FLEET = [
+  "FLEETBAN_FAILURES",
+  "KV_fleetban_bans",
+  "KV_fleetban_settings",
+  "KV_fleetban_lease",
+];
+const BUCKETS = ["fleetban_bans", "fleetban_settings", "fleetban_lease"];
+
+/** All that can be done to a stream, by JetStream's documentation. */
+const ofStream = (stream: string): string[] => [
+  ...["INFO", "CREATE", "UPDATE", "DELETE", "PURGE", "SNAPSHOT", "RESTORE", "LEADER.STEPDOWN"].map(
+    (verb) => `$JS.API.STREAM.${verb}.${stream}`,
+  ),
+  ...["PEER.REMOVE", "MSG.GET", "MSG.DELETE"].map((verb) => `$JS.API.STREAM.${verb}.${stream}`),
+  `$JS.API.DIRECT.GET.${stream}`,
+  `$JS.API.DIRECT.GET.${stream}.key`,
+  ...["CREATE", "LIST", "NAMES"].map((verb) => `$JS.API.CONSUMER.${verb}.${stream}`),
+  ...["CREATE", "DURABLE.CREATE", "INFO", "DELETE", "MSG.NEXT", "LEADER.STEPDOWN"].flatMap((verb) =>
+    ["any", ...Object.values(RECORDERS)].map(
+      (consumer) => `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`,
+    ),
+  ),
+  `$JS.API.CONSUMER.CREATE.${stream}.any.filter.key`,
+  `$JS.API.CONSUMER.CREATE.${stream}.${RECORDERS.bans}.filter.key`,
+  `$JS.ACK.${stream}.any.1.1.1.1.0`,
+];
+
+const PUBLISHED: readonly string[] = [
+  ...[...FLEET, "OTHER", "KV_other"].flatMap(ofStream),
+  ...["INFO", "STREAM.LIST", "STREAM.NAMES", "STREAM.TEMPLATE.CREATE.x"].map(
+    (verb) => `$JS.API.${verb}`,
+  ),
+  ...["META.LEADER.STEPDOWN", "SERVER.REMOVE", "ACCOUNT.PURGE.x"].map((verb) => `$JS.API.${verb}`),
+  "$JS.FC.any",
+  ...[...BUCKETS, "other"].map((bucket) => `$KV.${bucket}.some.key`),
+  ...["mx1", "mx2"].flatMap((host) => [
+    `fleetban.failures.dovecot.${host}`,
+    `fleetban.failures.other.${host}`,
+    `fleetban.status.${host}`,
+    `_INBOX_${host}.reply`,
+  ]),
+  ...["fleetban.failures.dovecot.mx1.more", "fleetban.status.mx1.more", "fleetban.other"],
+  ...Object.keys(api).flatMap((endpoint) =>
+    ["alice", "bob", "eve", "mx1", "c1"].map((who) => `fleetban.api.${endpoint}.${who}`),
+  ),
+  ...["alice", "bob", "eve"].map((who) => `_INBOX.operator.${who}.reply`),
+  ...["_INBOX.coordinator.c1.reply", "_INBOX.reply", "fleetban.api.ban.add", "other"],
+  ...["CLAIMS.UPDATE", "CLAIMS.LIST", "SERVER.PING", "ACCOUNT.x.CONNZ"].map(
+    (verb) => `$SYS.REQ.${verb}`,
+  ),
+];
+
+const SUBSCRIBED: readonly string[] = [
+  ...[">", "fleetban.>", "fleetban.failures.>", "fleetban.status.*", "fleetban.status.mx1"],
+  ...["fleetban.api.>", "$KV.>", "$KV.fleetban_bans.>", "$JS.>", "$JS.API.>", "$SYS.>"],
+  ...["_INBOX.>", "_INBOX_mx1.>", "_INBOX_mx2.>", "_INBOX.operator.>", "_INBOX.coordinator.>"],
+  ...["alice", "bob", "eve"].map((who) => `_INBOX.operator.${who}.>`),
+  ...["_INBOX.coordinator.c1.>", "_INBOX.coordinator.c2.>"],
+];
+
+/** Those of `subjects` that the server let pass. */
+async function allowed(
+  connection: NatsConnection,
+  operation: "publish" | "subscription",
+  subjects: readonly string[],
+): Promise<string[]> {
+  const refused = new Set<string>();
+  const listening = (async () => {
+    for await (const status of connection.status()) {
+      if (status.type !== "error" || !(status.error instanceof PermissionViolationError)) continue;
+      if (status.error.operation === operation) refused.add(status.error.subject);
+    }
+  })();
+  for (const subject of subjects) {
+    if (operation === "publish") connection.publish(subject, "{}");
+    else connection.subscribe(subject, { callback: () => {} });
+    await connection.flush();
+  }
+  await connection.close();
+  await listening;
+  return subjects.filter((subject) => !refused.has(subject));
+}
+
+const only = (all: readonly string[], expressions: readonly RegExp[]) =>
+  all.filter((subject) => expressions.some((expression) => expression.test(subject)));
+
+for (const { role, name, publishes, subscribes } of [
+  {
+    role: "agent",
+    name: "mx1",
+    publishes: [
+      /^fleetban\.failures\.\w+\.mx1$/,
+      /^fleetban\.status\.mx1$/,
+      /^\$JS\.API\.INFO$/,
+      /^\$JS\.FC\./,
+      /^\$JS\.API\.STREAM\.INFO\.KV_fleetban_(?:bans|settings)$/,
+      /^\$JS\.API\.CONSUMER\.CREATE\.KV_fleetban_(?:bans|settings)(?:\.any(?:\.filter\.key)?)?$/,
+      /^\$JS\.API\.CONSUMER\.DELETE\.KV_fleetban_(?:bans|settings)\.any$/,
+    ],
+    subscribes: ["_INBOX_mx1.>"],
+  },
+  {
+    role: "viewer",
+    name: "bob",
+    publishes: [/^fleetban\.api\.\w+\.(?:list|show)\.bob$/],
+    subscribes: ["_INBOX.operator.bob.>"],
+  },
+  {
+    role: "operator",
+    name: "alice",
+    publishes: [/^fleetban\.api\.\w+\.\w+\.alice$/],
+    subscribes: ["_INBOX.operator.alice.>"],
+  },
+  {
+    role: "coordinator",
+    name: "c2",
+    publishes: [
+      /^\$JS\.API\.INFO$/,
+      /^\$JS\.FC\./,
+      /^\$JS\.API\.STREAM\.(?:INFO|CREATE)\.(?:FLEETBAN_FAILURES|KV_fleetban_\w+)$/,
+      /^\$JS\.API\.STREAM\.UPDATE\.FLEETBAN_FAILURES$/,
+      /^\$JS\.API\.STREAM\.MSG\.GET\.KV_fleetban_\w+$/,
+      /^\$JS\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.(?:FLEETBAN_FAILURES|KV_fleetban_(?:bans|settings))\./,
+      /^\$JS\.ACK\.(?:FLEETBAN_FAILURES|KV_fleetban_(?:bans|settings))\./,
+      /^\$KV\.fleetban_\w+\./,
+      /^_INBOX\.operator\.\w+\.reply$/,
+    ],
+    subscribes: [
+      "_INBOX.coordinator.c2.>",
+      "fleetban.api.>",
+      "fleetban.status.*",
+      "fleetban.status.mx1",
+    ],
+  },
+] as const) {
+  test(`the credentials of ${role} ${name} allow what it needs, and nothing more`, async () => {
+    const file = await fleet.credentials(role, name);
+    const published = await allowed(await fleet.connect(file), "publish", PUBLISHED);
+    assert.deepEqual(published, only(PUBLISHED, publishes));
+    const subscribed = await allowed(await fleet.connect(file), "subscription", SUBSCRIBED);
+    assert.deepEqual(subscribed.sort(), [...subscribes].sort());
+  });
+}
+
+test("an agent publishes failures with acknowledgement, and follows bans as they are made", async () => {
+  const mx3 = await fleet.connect(await fleet.credentials("agent", "mx3"));
+  const ack = await jetstream(mx3).publish("fleetban.failures.dovecot.mx3", "{}", { msgID: "1" });
+  assert.equal(ack.stream, "FLEETBAN_FAILURES");
+  const keys: string[] = [];
+  const follower = {
+    begin: () => {},
+    entry: ({ key }: { key: string }) => void keys.push(key),
+    caughtUp: () => {},
+  };
+  const following = followBucket(mx3, BANS_BUCKET, follower, createLog("test", "silent"));
+  const bucket = await new Kvm(coordinator).open(BANS_BUCKET);
+  await bucket.put("dovecot.198-51-100-7", "{}");
+  await eventually("the ban arrives", () => keys.includes("dovecot.198-51-100-7"));
+  following.stop();
+});
+
+test("an agent cannot take a recorder's consumer by any name in a request", async () => {
+  const manager = await jetstreamManager(coordinator);
+  const stream = "KV_fleetban_bans";
+  await manager.consumers.add(stream, { durable_name: RECORDERS.bans, ack_policy: "explicit" });
+  const mx4 = await fleet.connect(await fleet.credentials("agent", "mx4"));
+  for (const config of [
+    { durable_name: RECORDERS.bans, ack_policy: "none", deliver_subject: "_INBOX_mx4.x" },
+    { name: RECORDERS.bans, ack_policy: "none", deliver_subject: "_INBOX_mx4.x" },
+  ]) {
+    for (const subject of [stream, `${stream}.any`]) {
+      const body = JSON.stringify({ stream_name: stream, config });
+      const reply = await mx4.request(`$JS.API.CONSUMER.CREATE.${subject}`, body);
+      const created = reply.json<{ name?: string; error?: { description: string } }>();
+      assert.notEqual(created.name, RECORDERS.bans, JSON.stringify({ subject, config, created }));
+    }
+  }
+  const info = await manager.consumers.info(stream, RECORDERS.bans);
+  assert.deepEqual([info.config.deliver_subject, info.config.ack_policy], [undefined, "explicit"]);
+});
+
+test("an agent may not send more, or listen to more, than its work takes", async () => {
+  const mx5 = await fleet.connect(await fleet.credentials("agent", "mx5"));
+  assert.equal(mx5.info?.max_payload, 1_048_576);
+  for (let index = 0; index < 70; index += 1) {
+    mx5.subscribe(`_INBOX_mx5.${index}`, { callback: () => {} });
+  }
+  await eventually("it is cut off", () => mx5.isClosed() || fleet.server.log().includes("maximum"));
+});
