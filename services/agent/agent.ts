@@ -12,6 +12,7 @@ import { createIpsetFirewall } from "./firewall/ipset.ts";
 import { followFleetSettings, lastKnownJails, type FleetSettings } from "./fleet-settings.ts";
 import { createLastBans, readLastBans } from "./last-bans.ts";
 import { createNeverBan } from "./never-ban.ts";
+import { explainSecondAgent } from "./second-agent.ts";
 import { createPublisher } from "./publisher.ts";
 import { ensureStateDir } from "./state-file.ts";
 import { startStatus, type StatusReporter } from "./status.ts";
@@ -68,7 +69,10 @@ export async function startAgent(
     enforcer.settingsChanged();
     parts.watcher?.jailsChanged(settings()?.jails() ?? []);
   };
-  parts.settings = followFleetSettings({ connection, stateDir, log, onChange });
+  parts.settings = followFleetSettings({
+    ...{ connection, stateDir, log, host, instance, onChange },
+    onRefused: (by) => fail(explainSecondAgent(host, by)),
+  });
   enforcer.follow(connection);
 
   const js = jetstream(connection);

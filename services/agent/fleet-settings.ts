@@ -14,11 +14,13 @@ import {
   decodeAllowed,
   decodeBucketReady,
   decodeJail,
+  decodeRefusedAgents,
   jail as jailSchema,
   type Allowed,
   type Jail,
+  type RefusedAgents,
 } from "../wire/settings.ts";
-import { READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
+import { READY_KEY, refusedKey, SETTINGS_BUCKET } from "../wire/subjects.ts";
 import { readState, writeState } from "./state-file.ts";
 
 export interface FleetSettings {
@@ -34,6 +36,11 @@ export interface FleetSettingsOptions {
   connection: NatsConnection;
   stateDir: string;
   log: Log;
+  host: string;
+  /** Names this start of the agent. */
+  instance: string;
+  /** Another agent is at work under this host's name, and this one must end. */
+  onRefused: (by: RefusedAgents) => void;
   /** Called once when everything was read, then with every change. */
   onChange: () => void;
 }
@@ -56,7 +63,7 @@ export async function lastKnownJails(stateDir: string): Promise<Jail[]> {
 }
 
 export function followFleetSettings(options: FleetSettingsOptions): FleetSettings {
-  const { connection, stateDir, log, onChange } = options;
+  const { connection, stateDir, log, host, instance, onRefused, onChange } = options;
   const jails = new Map<string, Jail>();
   const allowed = new Map<string, Allowed>();
   let readyFor: string | null = null;
@@ -73,6 +80,10 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
     if (key === READY_KEY) readyFor = decodeBucketReady(value, key).bansCreated;
     else if (key.startsWith("jail.")) jails.set(key, decodeJail(value, key));
     else if (key.startsWith("allow.")) allowed.set(key, decodeAllowed(value, key));
+    else if (key === refusedKey(host)) {
+      const refused = decodeRefusedAgents(value, key);
+      if (refused.instances.includes(instance)) onRefused(refused);
+    }
   }
 
   function changed(): void {

@@ -1,18 +1,21 @@
 /**
  * What the coordinator that decides does besides deciding: it publishes the
- * settings, brings back what a wiped NATS has lost, and lets bans run out.
+ * settings, brings back what a wiped NATS has lost, refuses second agents of one name, and
+ * lets bans run out.
  */
 import type { Log } from "../daemon/log.ts";
 import type { Address } from "../wire/address.ts";
-import type { Jail } from "../wire/settings.ts";
+import type { Jail, RefusedAgents } from "../wire/settings.ts";
 import type { BanStore } from "./ban-store.ts";
 import { expireBans } from "./expiry.ts";
 import type { History } from "./history/history.ts";
+import type { Hosts } from "./hosts.ts";
 import type { Settings } from "./settings.ts";
 
 export interface DutiesOptions {
   bans: BanStore;
   settings: Settings;
+  hosts: Pick<Hosts, "list" | "refused">;
   history: Pick<History, "activeBans" | "allowlist" | "recordedRevision">;
   isHolder: () => boolean;
   jails: readonly Jail[];
@@ -29,7 +32,7 @@ export interface Duties {
 }
 
 export function createDuties(options: DutiesOptions): Duties {
-  const { bans, settings, history, isHolder, jails, allowlist, now, log } = options;
+  const { bans, settings, hosts, history, isHolder, jails, allowlist, now, log } = options;
   /** The bans bucket that settings were published for. */
   let published: string | null = null;
   let said = "";
@@ -61,6 +64,7 @@ export function createDuties(options: DutiesOptions): Duties {
       await settings.publish(jails, allowlist);
       published = created;
     }
+    await settings.refuse(refusedAgents(hosts));
     if (settings.readyFor() !== created) await restore(created);
     await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
   }
@@ -78,4 +82,17 @@ export function createDuties(options: DutiesOptions): Duties {
       }
     },
   };
+}
+
+/** As agents are told of it, by host. */
+function refusedAgents(hosts: Pick<Hosts, "list" | "refused">): Map<string, RefusedAgents> {
+  const told = new Map<string, RefusedAgents>();
+  for (const [host, rivals] of hosts.refused()) {
+    const holder = hosts.list().find(({ status }) => status.host === host);
+    if (!holder) continue;
+    const { addresses, startedAt } = holder.status;
+    const instances = rivals.map(({ status }) => status.instance).slice(0, 16);
+    told.set(host, { v: 1, instances, holder: { addresses, startedAt } });
+  }
+  return told;
 }

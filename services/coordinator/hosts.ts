@@ -5,6 +5,7 @@ import { WireError } from "../wire/codec.ts";
 import type { Reach } from "../wire/api.ts";
 import { decodeHostStatus, HOST_SILENT_AFTER_MS, type HostStatus } from "../wire/status.ts";
 import { STATUS_SUBJECTS } from "../wire/subjects.ts";
+import { createRivals, type Rival } from "./rivals.ts";
 
 export interface Host {
   status: HostStatus;
@@ -24,6 +25,8 @@ export interface Hosts {
     since: number,
     patience: number,
   ): Promise<Reach>;
+  /** Agents that are refused, for another has their host's name, by host. */
+  refused(): ReadonlyMap<string, readonly Rival[]>;
   stop(): void;
 }
 
@@ -37,6 +40,7 @@ export interface HostsOptions {
 export function followHosts({ connection, now, log, onStatus }: HostsOptions): Hosts {
   const hosts = new Map<string, Host>();
   const waiting = new Set<(status: HostStatus) => void>();
+  const rivals = createRivals();
   let complainedAt = -Infinity;
 
   const subscription = connection.subscribe(STATUS_SUBJECTS, {
@@ -44,6 +48,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
       if (error) return; // the subscription has ended with its connection
       try {
         const status = decodeHostStatus(message.data, message.subject);
+        if (!rivals.hear(status, now())) return;
         hosts.set(status.host, { status, seenAt: now() });
         for (const listen of waiting) listen(status);
         onStatus?.(status, now());
@@ -93,6 +98,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
       });
     },
 
+    refused: () => rivals.refused(now()),
     stop: () => subscription.unsubscribe(),
   };
 }

@@ -15,10 +15,12 @@ import {
   encodeAllowed,
   encodeBucketReady,
   encodeJail,
+  encodeRefusedAgents,
   type Allowed,
   type Jail,
+  type RefusedAgents,
 } from "../wire/settings.ts";
-import { allowKey, jailKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
+import { allowKey, jailKey, READY_KEY, refusedKey, SETTINGS_BUCKET } from "../wire/subjects.ts";
 import { createAllowlist, type Allowlist } from "./allowlist.ts";
 
 export interface Settings {
@@ -27,6 +29,8 @@ export interface Settings {
   publish(jails: readonly Jail[], allowed: readonly Address[]): Promise<void>;
   allow(entry: Allowed): Promise<void>;
   disallow(address: Address): Promise<void>;
+  /** Tells agents which of them are refused, by host, and takes back what no longer holds. */
+  refuse(refused: ReadonlyMap<string, RefusedAgents>): Promise<void>;
   /** Tells agents that the bans bucket created then is complete. */
   declareReady(bansCreated: string): Promise<void>;
   /** Which bans bucket was declared complete; null: none. */
@@ -41,6 +45,8 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
   /** Addresses by key: a deleted entry no longer says which it was for. */
   const addresses = new Map<string, Address>();
   const jails = new Set<string>();
+  /** What is written of refused agents, by key. */
+  const refusals = new Map<string, string>();
   let readyFor: string | null = null;
   let settle: () => void = () => {};
   const ready = new Promise<void>((resolve) => (settle = resolve));
@@ -51,12 +57,14 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
     if (address !== undefined) allowlist.delete(address);
     addresses.delete(key);
     jails.delete(key);
+    refusals.delete(key);
     if (key === READY_KEY) readyFor = null;
   }
 
   function learn(key: string, value: Uint8Array): void {
     if (key === READY_KEY) readyFor = decodeBucketReady(value, key).bansCreated;
     else if (key.startsWith("jail.")) jails.add(key);
+    else if (key.startsWith(refusedKey(""))) refusals.set(key, Buffer.from(value).toString());
     else if (key.startsWith("allow.")) {
       const entry = decodeAllowed(value, key);
       addresses.set(key, entry.address);
@@ -69,7 +77,7 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
     SETTINGS_BUCKET,
     {
       begin() {
-        unseen = new Set([...addresses.keys(), ...jails, READY_KEY]);
+        unseen = new Set([...addresses.keys(), ...jails, ...refusals.keys(), READY_KEY]);
       },
       entry({ key, value }) {
         unseen.delete(key);
@@ -125,6 +133,20 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
     async disallow(address) {
       await (await open()).delete(allowKey(address));
       forget(allowKey(address));
+    },
+
+    async refuse(refused) {
+      const wanted = new Map(
+        [...refused].map(([host, agents]) => [refusedKey(host), encodeRefusedAgents(agents)]),
+      );
+      for (const key of [...refusals.keys()]) {
+        if (!wanted.has(key)) await (await open()).delete(key);
+      }
+      for (const [key, value] of wanted) {
+        const text = Buffer.from(value).toString();
+        if (refusals.get(key) !== text) await (await open()).put(key, value);
+        refusals.set(key, text);
+      }
     },
 
     async declareReady(bansCreated) {

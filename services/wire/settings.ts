@@ -43,6 +43,22 @@ export type Allowed = z.infer<typeof allowed>;
 export const bucketReady = z.object({ v: z.literal(1), bansCreated: z.string().max(64) });
 export type BucketReady = z.infer<typeof bucketReady>;
 
+/**
+ * Agents that must end, for another is at work under the name of their host, under
+ * `refused.<host>`: each finds its own instance there.
+ */
+export const refusedAgents = z.object({
+  v: z.literal(1),
+  instances: z.array(z.uuid()).max(16),
+  /** The one that has the name. */
+  holder: z.object({ addresses: z.array(address).max(256), startedAt: instant }),
+});
+export type RefusedAgents = z.infer<typeof refusedAgents>;
+
+export const encodeRefusedAgents = (value: RefusedAgents): Uint8Array =>
+  encode(refusedAgents, value);
+export const decodeRefusedAgents = (bytes: Uint8Array, key: string): RefusedAgents =>
+  decode(refusedAgents, bytes, key);
 export const encodeJail = (value: Jail): Uint8Array => encode(jail, value);
 export const decodeJail = (bytes: Uint8Array, key: string): Jail => decode(jail, bytes, key);
 export const encodeAllowed = (value: Allowed): Uint8Array => encode(allowed, value);

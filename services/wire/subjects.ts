@@ -63,5 +63,10 @@ export function allowKey(address: Address): string {
   return `allow.${addressToken(address)}`;
 }
 
+/** Settings bucket: agents of this name that are refused, see `RefusedAgents`. */
+export function refusedKey(host: string): string {
+  return `refused.${host}`;
+}
+
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */
 export const READY_KEY = "ready";

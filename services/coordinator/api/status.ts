@@ -18,8 +18,19 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     lastSeenAt: host.seenAt,
     current: host.status.revision >= bans.revision() && host.status.bansCreated === bans.created(),
     clockSkew: host.status.sentAt - host.seenAt,
-    status: host.status,
+    status: {
+      ...host.status,
+      warnings: [...rivalsOf(host.status.host), ...host.status.warnings].slice(0, 20),
+    },
   });
+
+  const rivalsOf = (host: string): Warning[] =>
+    (hosts.refused().get(host) ?? []).map(({ status: { addresses } }) => {
+      const where = addresses.length > 0 ? addresses.slice(0, 8).join(", ") : "an unknown address";
+      const remedy = "it needs a name (host) and credentials of its own";
+      const text = `a second agent calls itself ${host}, on ${where}, and is refused: ${remedy}`;
+      return { code: "second-agent", severity: "high", text };
+    });
 
   /** Hosts heard of since the start, and those that only the history knows. */
   async function allHosts(): Promise<{ rows: HostRow[]; stale: string | null }> {
