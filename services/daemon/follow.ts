@@ -5,16 +5,22 @@
  *
  * After every reconnect it begins again with what `startFrom` says, because
  * nothing tells for certain what was missed. A follower must bear to be told twice.
+ *
+ * A run has a consumer of its own in the memory of one server. In a cluster that may be another
+ * server than the one we are connected to, and when it dies nothing tells us but silence: so it
+ * sends heartbeats, and a run ends when two are missing. (The client's own ordered consumer
+ * insists on a heartbeat every 30 s: a minute without bans.)
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  AckPolicy,
   DeliverPolicy,
   jetstream,
   jetstreamManager,
   type JsMsg,
   type ConsumerConfig,
 } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { createInbox, nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "./log.ts";
 
 export interface Follower {
@@ -37,8 +43,18 @@ export const LAST_PER_SUBJECT: StartFrom = () => ({
 });
 
 const RETRY_MS = 250;
+/**
+ * How long a request may take. A cluster that has just lost a server still gives that server
+ * work, our consumer for instance: who asks again soon gets another one. After many
+ * attempts it is rather NATS that is slow.
+ */
+const WITHIN_MS = { first: 1_000, later: 8_000 };
+const FIRST_ATTEMPTS = 10;
 /** A stream that was deleted without a restart of the server is noticed this late. */
 const CHECK_EVERY_MS = 5_000;
+const HEARTBEAT_MS = 2_000;
+/** NATS forgets a consumer that nobody listens to after this long. */
+const FORGET_AFTER_MS = 30_000;
 const NANOSECONDS = 1_000_000;
 
 export function followStream(
@@ -59,36 +75,58 @@ export function followStream(
     }
   }
 
-  /** Follows until the connection was lost or the stream is another; throws when NATS does. */
-  async function follow(): Promise<void> {
-    const manager = await jetstreamManager(connection);
+  /** Follows until something may have been missed or the stream is another; throws when NATS does. */
+  async function follow(timeout: number, onBegun: () => void): Promise<void> {
+    const manager = await jetstreamManager(connection, { checkAPI: false, timeout });
     const { created } = await manager.streams.info(stream);
-    const options: Partial<ConsumerConfig> = {
+    const inbox = createInbox(manager.getOptions().watcherPrefix);
+    const { num_pending: pending } = await manager.consumers.add(stream, {
       ...startFrom(created),
+      name: `follow_${nuid.next()}`,
+      deliver_subject: inbox,
+      filter_subject: ">",
+      ack_policy: AckPolicy.None,
+      max_deliver: 1,
+      mem_storage: true,
+      num_replicas: 1,
       flow_control: true,
-      idle_heartbeat: 5_000 * NANOSECONDS,
-    };
-    const consumer = await jetstream(connection).consumers.getPushConsumer(stream, options);
-    const { num_pending: pending } = await consumer.info(true);
+      idle_heartbeat: HEARTBEAT_MS * NANOSECONDS,
+      inactive_threshold: FORGET_AFTER_MS * NANOSECONDS,
+    });
+    const consumer = await jetstream(connection).consumers.getBoundPushConsumer({
+      deliver_subject: inbox,
+      idle_heartbeat: HEARTBEAT_MS * NANOSECONDS,
+    });
+    const runEnded = new Promise<void>((resolve) => (endRun = resolve));
     let delivered = 0;
     let over = false;
+    onBegun();
     follower.begin(created);
     if (pending === 0) follower.caughtUp();
     const messages = await consumer.consume({
       callback: (message) => {
         if (over) return;
-        follower.message(message);
+        if (message.info.deliverySequence !== delivered + 1) {
+          endRun();
+          return;
+        }
         delivered += 1;
+        follower.message(message);
         if (delivered === pending) follower.caughtUp();
       },
     });
-    const runEnded = new Promise<void>((resolve) => (endRun = resolve));
+    void (async () => {
+      for await (const status of messages.status()) {
+        const isBehind = status.type === "heartbeat" && status.lastConsumerSequence > delivered;
+        if (isBehind || status.type === "heartbeats_missed") endRun();
+      }
+    })();
     const check = setInterval(() => {
       manager.streams.info(stream).then(
         (info) => {
           if (info.created !== created) endRun();
         },
-        () => {}, // away for now: the reconnect ends the run
+        () => {}, // away for now: heartbeats are missing, or the reconnect ends the run
       );
     }, CHECK_EVERY_MS);
     try {
@@ -102,15 +140,20 @@ export function followStream(
 
   async function live(): Promise<void> {
     let said = "";
+    let attempts = 0;
+    const onBegun = () => {
+      said = "";
+      attempts = 0;
+    };
     while (!ended.signal.aborted && !connection.isClosed()) {
       try {
-        await follow();
-        said = "";
+        await follow(attempts < FIRST_ATTEMPTS ? WITHIN_MS.first : WITHIN_MS.later, onBegun);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         if (reason !== said)
           log.warn({ stream, reason }, "stream cannot be followed, keeps trying");
         said = reason;
+        attempts += 1;
         await sleep(RETRY_MS, undefined, { signal: ended.signal }).catch(() => {});
       }
     }
