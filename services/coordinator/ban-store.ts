@@ -3,17 +3,19 @@
  * the one way to change them.
  *
  * A change is a compare-and-set on one key: made from the mirror's entry, and when
- * somebody else was quicker, made anew from what is there then.
+ * somebody else was quicker, made anew from what is there then. A write that nobody has
+ * acknowledged may be there or not: what is there then tells that, too.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
-import { Kvm, type KV } from "@nats-io/kv";
-import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { headers, RequestError, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
 import { followBucket } from "../daemon/bucket.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Address } from "../wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
 import { BANS_BUCKET, banKey } from "../wire/subjects.ts";
+import { readLatest } from "./latest.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
 export type Step = (present: Ban | undefined) => Ban | undefined;
@@ -53,6 +55,9 @@ export interface BanStoreOptions {
 /** NATS: the key has another revision than expected. */
 const WRONG_LAST_SEQUENCE = 10071;
 const ATTEMPTS = 8;
+/** A cluster of NATS servers finds a new leader for the bucket in some 4 s. */
+const PATIENCE_MS = 8_000;
+const RETRY_MS = 200;
 
 export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanStore {
   const bans = new Map<string, { ban: Ban; revision: number }>();
@@ -107,9 +112,6 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   }
 
   const js = jetstream(connection);
-  let bucket: Promise<KV> | undefined;
-  const open = () => (bucket ??= new Kvm(connection).open(BANS_BUCKET));
-
   async function put(key: string, ban: Ban, expected: number): Promise<number> {
     const ack = await js.publish(`$KV.${BANS_BUCKET}.${key}`, encodeBan(ban), {
       expect: { lastSubjectSequence: expected },
@@ -119,10 +121,8 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   }
 
   async function read(key: string): Promise<{ ban: Ban | undefined; revision: number }> {
-    const entry = await (await open()).get(key);
-    if (!entry) return { ban: undefined, revision: 0 };
-    const ban = entry.operation === "PUT" ? decodeBan(entry.value, key) : undefined;
-    return { ban, revision: entry.revision };
+    const { value, revision } = await readLatest(connection, BANS_BUCKET, key);
+    return { ban: value && decodeBan(value, key), revision };
   }
 
   return {
@@ -142,17 +142,32 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
         ban: undefined,
         revision: 0,
       };
-      for (let attempt = 1; ; attempt += 1) {
+      const written = (ban: Ban, at: number): Written => {
+        remember(key, ban, at);
+        revision = Math.max(revision, at);
+        return { ban, revision: at };
+      };
+      const deadline = performance.now() + PATIENCE_MS;
+      /** What was sent and not acknowledged: it may be there. */
+      const inDoubt = new Map<string, Ban>();
+      for (let conflicts = 0; ;) {
         const next = step(present.ban);
         if (!next) return undefined;
         try {
-          const written = await put(key, next, present.revision);
-          remember(key, next, written);
-          revision = Math.max(revision, written);
-          return { ban: next, revision: written };
+          return written(next, await put(key, next, present.revision));
         } catch (error) {
-          if (!isConflict(error) || attempt === ATTEMPTS) throw error;
-          present = await read(key);
+          if (isConflict(error)) conflicts += 1;
+          else if (!isWithoutLeader(error) || performance.now() > deadline) throw explain(error);
+          if (conflicts === ATTEMPTS) throw error;
+          if (!isConflict(error)) {
+            inDoubt.set(next.change, next);
+            await sleep(RETRY_MS);
+          }
+          const latest = await read(key).catch(() => undefined);
+          if (!latest) continue;
+          present = latest;
+          const own = inDoubt.get(latest.ban?.change ?? "");
+          if (own) return written(own, latest.revision);
         }
       }
     },
@@ -179,6 +194,18 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
 
     stop: () => following.stop(),
   };
+}
+
+/** In a cluster: the server that led the bucket has died, and no other does yet. */
+function isWithoutLeader(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return error instanceof TimeoutError || (cause instanceof RequestError && cause.isNoResponders());
+}
+
+/** NATS's own words for it, "jetstream is not enabled", mislead. */
+function explain(error: unknown): unknown {
+  if (!isWithoutLeader(error)) return error;
+  return new Error("NATS cannot store it now: no server leads the bans", { cause: error });
 }
 
 function isConflict(error: unknown): boolean {

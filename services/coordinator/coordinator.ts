@@ -19,7 +19,7 @@ import { startFold } from "./fold.ts";
 import type { Health } from "./health.ts";
 import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts.ts";
-import { openLease } from "./lease.ts";
+import { openLease, type Lease } from "./lease.ts";
 import { createMetrics } from "./metrics.ts";
 import { openSettings } from "./settings.ts";
 import { keepStreams } from "./streams.ts";
@@ -44,17 +44,21 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const newId = randomUUID;
   const startedAt = now();
 
-  await keepStreams(connection, { longestFindtime, replicas: config.replicas }, log);
-  const history = openHistory({ databaseUrl: config.database.url, connection, log });
+  const wanted = { longestFindtime, replicas: config.replicas };
+  const onWaiting = health.waitsFor;
+  const streams = await keepStreams(connection, wanted, log, onWaiting);
+  const later: { decider?: Decider; lease?: Lease } = {};
+  const isHolder = () => later.lease?.isHeld() ?? false;
+  const databaseUrl = config.database.url;
+  const history = openHistory({ databaseUrl, connection, isHolder, log });
   onRelease(() => history.close());
   const hosts = followHosts({ connection, now, log, onStatus: history.hostSeen });
   const settings = openSettings(connection, log);
   const { allowlist } = settings;
-  const later: { decider?: Decider } = {};
   const bans = openBanStore({ connection, log, onBan: (ban) => later.decider?.observe(ban) });
   const lease = openLease({ connection, id, log, onTaken: () => later.decider?.submitDue() });
+  later.lease = lease;
   onRelease(() => lease.release());
-  const isHolder = () => lease.isHeld();
   await Promise.all([bans.ready, settings.ready]);
 
   const common = { bans, settings, history, hosts, jails, isHolder, now, newId, log };
@@ -67,6 +71,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const fold = startFold({ connection, horizon, take, log });
   const duties = createDuties({ ...common, allowlist: config.allowlist, longestFindtime });
   onRelease(repeat(ROUND_EVERY_MS, duties.round));
+  onRelease(repeat(ROUND_EVERY_MS, decider.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, sweep));
 
   health.metrics = createMetrics({ ...common, decider, lease });
@@ -78,6 +83,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     version,
     startedAt,
     counters,
+    streams,
     decider: lease.holder,
   };
   const endpoints = {

@@ -41,7 +41,7 @@ export interface Decider {
   take(message: Pick<JsMsg, "subject" | "data" | "timestampNanos">): void;
   /** A ban was seen in the bucket. */
   observe(ban: Ban): void;
-  /** The lease was taken: writes what is due. */
+  /** Writes what is due: the lease was taken, or a write has failed. */
   submitDue(): void;
   /** Lets go of what is too old to matter. */
   sweep(): void;

@@ -50,6 +50,7 @@ export function createDueBans(options: DueBansOptions): DueBans {
   const writing = new Set<string>();
   /** Keys that wait to be written, by host; the host whose turn it is comes first. */
   const turns = new Map<string, Set<string>>();
+  let isFailing = false;
 
   const isPast = ({ jail, offence }: DueBan) =>
     jail.bantime !== null && offence.at + jail.bantime * 1000 <= now();
@@ -90,6 +91,7 @@ export function createDueBans(options: DueBansOptions): DueBans {
       const written = await bans.change(jail.name, offence.address, (present) =>
         banForOffence(present, jail, offence, { now: now(), id: newId() }),
       );
+      isFailing = false;
       if (due.get(key) === task) due.delete(key);
       if (written) {
         const { address, reason, until } = written.ban;
@@ -98,7 +100,9 @@ export function createDueBans(options: DueBansOptions): DueBans {
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      log.error({ address: offence.address, reason }, "ban cannot be written, keeps trying");
+      const facts = { address: offence.address, reason, due: due.size };
+      if (!isFailing) log.error(facts, "ban cannot be written, keeps trying");
+      isFailing = true;
     } finally {
       writing.delete(key);
     }

@@ -27,7 +27,7 @@ export interface DutiesOptions {
 }
 
 export interface Duties {
-  /** One round; does what is due and may be called at any time. */
+  /** One round, or what is left of the one that is under way; may be called at any time. */
   round(): Promise<void>;
 }
 
@@ -69,18 +69,21 @@ export function createDuties(options: DutiesOptions): Duties {
     await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
   }
 
+  async function roundOrComplain(): Promise<void> {
+    try {
+      await round();
+      said = "";
+    } catch (error) {
+      // NATS or PostgreSQL is away; the next round tries again.
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== said) log.warn({ reason }, "a duty could not be done, tries again");
+      said = reason;
+    }
+  }
+
+  let running: Promise<void> | undefined;
   return {
-    async round() {
-      try {
-        await round();
-        said = "";
-      } catch (error) {
-        // NATS or PostgreSQL is away; the next round tries again.
-        const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== said) log.warn({ reason }, "a duty could not be done, tries again");
-        said = reason;
-      }
-    },
+    round: () => (running ??= roundOrComplain().finally(() => (running = undefined))),
   };
 }
 

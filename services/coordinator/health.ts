@@ -16,6 +16,8 @@ export interface Health {
   unready(): string[];
   /** NATS could not be reached, for this reason. */
   unreached(reason: string): void;
+  /** NATS is reached; the start waits for something else, for this reason. */
+  waitsFor(reason: string): void;
   /** From here on these parts are asked. */
   watch(parts: Parts): void;
   metrics: Metrics | undefined;
@@ -26,16 +28,20 @@ export function createHealth(): Health {
   const away = (when: string, reason: string) =>
     `NATS cannot be reached${when}${reason === "" ? "" : `: ${reason}`}`;
   let trouble = "";
+  let waiting: string | undefined;
   return {
     metrics: undefined,
     unreached(reason) {
       trouble = reason;
     },
+    waitsFor(reason) {
+      waiting = reason;
+    },
     watch(parts) {
       watched = parts;
     },
     unready() {
-      if (!watched) return [away(" yet", trouble)];
+      if (!watched) return [waiting ?? away(" yet", trouble)];
       const { link, history, fold, lease } = watched;
       const reasons: string[] = [];
       if (!link.isUp()) reasons.push(away("", link.trouble()));

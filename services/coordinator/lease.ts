@@ -4,17 +4,21 @@
  *   waiting --key missing, or unchanged for 4 s by our own clock--> holding
  *   holding --renewed every second--> holding
  *   holding --somebody else's, or no renewal for 3 s--> waiting
+ *   waiting --still ours, because nobody took it meanwhile--> holding
  *
  * Every step is a compare-and-set, so two cannot take it at once; and the holder gives up
  * a second before anybody may take over. No host's clock is compared with another's.
+ *
+ * A write may be stored although nobody said so, when the server that leads the bucket dies. So
+ * what stands there tells whose it is, not what we remember to have written.
  */
 import { jetstream } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
 import type { Log } from "../daemon/log.ts";
 import { decode, encode, instant } from "../wire/codec.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
+import { readLatest } from "./latest.ts";
 
 const RENEW_EVERY_MS = 1_000;
 const STALE_AFTER_MS = 4_000;
@@ -60,12 +64,11 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
     return ack.seq;
   }
 
-  async function look(): Promise<{ revision: number; holder: string | null }> {
-    const bucket = await new Kvm(connection).open(LEASE_BUCKET);
-    const entry = await bucket.get(LEASE_KEY);
-    if (!entry) return { revision: 0, holder: null };
-    if (entry.operation !== "PUT") return { revision: entry.revision, holder: null };
-    return { revision: entry.revision, holder: decode(lease, entry.value, LEASE_KEY).id };
+  async function look(): Promise<{ revision: number; holder: string | null; isOurs: boolean }> {
+    const { revision, value } = await readLatest(connection, LEASE_BUCKET, LEASE_KEY);
+    if (!value) return { revision, holder: null, isOurs: false };
+    const entry = decode(lease, value, LEASE_KEY);
+    return { revision, holder: entry.id, isOurs: entry.id === id && entry.since === since };
   }
 
   async function renew(revision: number): Promise<void> {
@@ -80,8 +83,8 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
       seen = { ...now, at: performance.now() };
     }
     const isStale = performance.now() - seen.at >= STALE_AFTER_MS;
-    if (seen.holder !== null && !isStale) return;
-    since = Date.now();
+    if (seen.holder !== null && !isStale && !now.isOurs) return;
+    if (!now.isOurs) since = Date.now();
     await renew(seen.revision);
     seen = { ...seen, holder: id };
     log.info({ id }, "lease taken: this coordinator decides");
@@ -94,7 +97,10 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
       else await renew(held);
     } catch (error) {
       // Somebody was quicker, or NATS is away: either way there is another second.
-      if (held !== undefined && !isFresh()) {
+      if (held === undefined) return;
+      const now = await look().catch(() => undefined);
+      if (now?.isOurs) held = now.revision;
+      if ((now && !now.isOurs) || !isFresh()) {
         const reason = error instanceof Error ? error.message : String(error);
         log.warn({ id, reason }, "lease lost: this coordinator no longer decides");
         held = undefined;
@@ -116,8 +122,12 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
       clearInterval(timer);
       await working;
       if (held === undefined || connection.isClosed()) return;
-      const bucket = await new Kvm(connection).open(LEASE_BUCKET);
-      await bucket.delete(LEASE_KEY, { previousSeq: held });
+      const mark = headers();
+      mark.set("KV-Operation", "DEL");
+      await js.publish(`$KV.${LEASE_BUCKET}.${LEASE_KEY}`, undefined, {
+        headers: mark,
+        expect: { lastSubjectSequence: held },
+      });
     },
   };
 }

@@ -1,4 +1,8 @@
-/** The stream and the buckets of a fleet, made where they are missing. */
+/**
+ * The stream and the buckets of a fleet: made where they are missing, changed where they are not as
+ * configured. What is missing keeps the coordinator from its work; what cannot be changed does not,
+ * for streams with one copy too few are better than no bans.
+ */
 import {
   DiscardPolicy,
   JetStreamApiError,
@@ -7,6 +11,7 @@ import {
   StorageType,
   type JetStreamManager,
   type StreamConfig,
+  type StreamInfo,
 } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,16 +39,17 @@ const BUCKETS = [
   [LEASE_BUCKET, 1],
 ] as const;
 const RETRY_MS = 500;
+const CHANGE_EVERY_MS = 10_000;
 const DAY_SECONDS = 86_400;
 const SECOND_NS = 1_000_000_000;
 /** NATS: the stream does not exist. */
 const STREAM_NOT_FOUND = 10059;
 
-/** May be repeated. */
+/** Makes what is missing, or throws; returns what is not as it should be, in words. May be repeated. */
 export async function ensureStreams(
   connection: NatsConnection,
   { longestFindtime, replicas }: StreamOptions,
-): Promise<void> {
+): Promise<string[]> {
   const manager = await jetstreamManager(connection);
   const failures: Partial<StreamConfig> & { name: string } = {
     name: FAILURES_STREAM,
@@ -57,53 +63,95 @@ export async function ensureStreams(
     num_replicas: replicas,
     allow_direct: true,
   };
-  if (await exists(manager, FAILURES_STREAM))
-    await manager.streams.update(FAILURES_STREAM, failures);
+  const faults: string[] = [];
+  const present = await find(manager, FAILURES_STREAM);
+  if (present) faults.push(...(await change(manager, present, failures)));
   else await manager.streams.add(failures);
 
   const buckets = new Kvm(connection);
   for (const [bucket, history] of BUCKETS) {
-    if (!(await exists(manager, bucketStream(bucket)))) {
-      await buckets.create(bucket, { history, replicas });
-    }
+    const stream = await find(manager, bucketStream(bucket));
+    if (!stream) await buckets.create(bucket, { history, replicas });
+    else faults.push(...(await change(manager, stream, { num_replicas: replicas })));
   }
+  return faults;
+}
+
+/** Changes what differs from `wanted`, if NATS can do that now. */
+async function change(
+  manager: JetStreamManager,
+  { config }: StreamInfo,
+  wanted: Partial<StreamConfig>,
+): Promise<string[]> {
+  const present = new Map<string, unknown>(Object.entries(config));
+  const differs = ([option, value]: [string, unknown]) =>
+    JSON.stringify(present.get(option)) !== JSON.stringify(value);
+  const different = Object.entries(wanted).filter(differs);
+  if (different.length === 0) return [];
+  try {
+    await manager.streams.update(config.name, wanted);
+    return [];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const options = different.map(([option, value]) => `${option} ${JSON.stringify(value)}`);
+    return [`stream ${config.name} cannot be given ${options.join(", ")} now: ${reason}`];
+  }
+}
+
+export interface Streams {
+  /** What is not as it should be, in words, as far as is known. */
+  faults(): readonly string[];
 }
 
 /**
  * Makes what is missing now and after every reconnect, for NATS may have lost its
- * storage meanwhile; resolves when everything was there once.
+ * storage meanwhile; resolves when everything was there once. `onWaiting` hears why it is not.
  */
 export async function keepStreams(
   connection: NatsConnection,
   options: StreamOptions,
   log: Log,
-): Promise<void> {
+  onWaiting: (reason: string) => void,
+): Promise<Streams> {
   let said = "";
+  let faults: readonly string[] = [];
+  const warnOnce = (reason: string, text: string) => {
+    if (reason !== said && reason !== "") log.warn({ reason }, text);
+    said = reason;
+  };
   const ensure = async () => {
     while (!connection.isClosed()) {
       try {
-        await ensureStreams(connection, options);
+        faults = await ensureStreams(connection, options);
+        warnOnce(faults.join("; "), "streams are not as configured, keeps trying");
         return;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== said) log.warn({ reason }, "streams cannot be made yet, keeps trying");
-        said = reason;
+        warnOnce(reason, "streams cannot be made yet, keeps trying");
+        onWaiting(`NATS cannot keep the streams yet: ${reason}`);
         await sleep(RETRY_MS);
       }
     }
   };
-  await ensure();
+  let working: Promise<void> | undefined;
+  const ensureAgain = () => (working ??= ensure().finally(() => (working = undefined)));
+  await ensureAgain();
   void (async () => {
-    for await (const { type } of connection.status()) if (type === "reconnect") await ensure();
+    for await (const { type } of connection.status()) if (type === "reconnect") await ensureAgain();
   })();
+  const timer = setInterval(() => {
+    if (connection.isClosed()) clearInterval(timer);
+    else if (faults.length > 0) void ensureAgain();
+  }, CHANGE_EVERY_MS);
+  return { faults: () => faults };
 }
 
-async function exists(manager: JetStreamManager, stream: string): Promise<boolean> {
+/** undefined: there is no such stream. */
+async function find(manager: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {
   try {
-    await manager.streams.info(stream);
-    return true;
+    return await manager.streams.info(stream);
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return false;
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
     throw error;
   }
 }

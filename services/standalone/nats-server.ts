@@ -11,12 +11,14 @@ export interface NatsServerOptions {
   port: number;
   /** Who may do everything; undefined: whoever can connect. */
   login?: { user: string; password: string };
+  /** Further lines of its configuration. */
+  settings?: readonly string[];
   spawn?: Spawn;
   onOutput?: (chunk: Buffer) => void;
 }
 
 export async function startNatsServer(options: NatsServerOptions): Promise<Child> {
-  const { folder, address = "127.0.0.1", port, login } = options;
+  const { folder, address = "127.0.0.1", port, login, settings = [] } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, "nats-server.conf");
   // JSON strings are strings of NATS's configuration language too.
@@ -28,6 +30,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Child
           `authorization { user: ${JSON.stringify(login.user)}, password: ${JSON.stringify(login.password)} }`,
         ]
       : []),
+    ...settings,
   ];
   await writeFile(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   const child = await startChild("nats-server", {

@@ -11,7 +11,6 @@ import {
   SETTINGS_BUCKET,
   STATUS_SUBJECTS,
   API_SUBJECTS,
-  RECORDERS,
   apiSubject,
   failureSubject,
   statusSubject,
@@ -24,8 +23,6 @@ export interface Rights {
   /** Where its answers arrive: the client's inboxPrefix. */
   inbox: string;
   publish: readonly string[];
-  /** Of these, those that it may not all the same. */
-  neverPublish: readonly string[];
   subscribe: readonly string[];
 }
 
@@ -55,7 +52,7 @@ function agentRights(host: string): Rights {
   const inbox = agentInbox(host);
   const follow = [BANS_BUCKET, SETTINGS_BUCKET].map(stream).flatMap((name) => [
     `$JS.API.STREAM.INFO.${name}`,
-    // A consumer's own name stands behind the stream's; durables are made elsewhere.
+    // A consumer's own name stands behind the stream's; nobody can guess another's.
     `$JS.API.CONSUMER.CREATE.${name}`,
     `$JS.API.CONSUMER.CREATE.${name}.>`,
     `$JS.API.CONSUMER.DELETE.${name}.>`,
@@ -70,13 +67,6 @@ function agentRights(host: string): Rights {
       // Flow control of what is delivered to it.
       "$JS.FC.>",
     ],
-    // Or it could take the coordinator's own consumers away.
-    neverPublish: Object.values(RECORDERS).flatMap((durable) =>
-      ["CREATE", "DELETE"].flatMap((verb) => [
-        `$JS.API.CONSUMER.${verb}.*.${durable}`,
-        `$JS.API.CONSUMER.${verb}.*.${durable}.>`,
-      ]),
-    ),
     subscribe: [`${inbox}.>`],
   };
 }
@@ -96,14 +86,13 @@ function coordinatorRights(name: string): Rights {
       ...[FAILURES_STREAM, ...buckets.map(stream)].flatMap((each) => [
         `$JS.API.STREAM.INFO.${each}`,
         `$JS.API.STREAM.CREATE.${each}`,
+        `$JS.API.STREAM.UPDATE.${each}`,
       ]),
-      `$JS.API.STREAM.UPDATE.${FAILURES_STREAM}`,
       ...followed.flatMap((each) => [
         `$JS.API.CONSUMER.CREATE.${each}.>`,
         `$JS.API.CONSUMER.INFO.${each}.*`,
         `$JS.API.CONSUMER.DELETE.${each}.*`,
         `$JS.API.CONSUMER.MSG.NEXT.${each}.*`,
-        `$JS.ACK.${each}.>`,
       ]),
       ...buckets.flatMap((bucket) => [
         `$KV.${bucket}.>`,
@@ -113,7 +102,6 @@ function coordinatorRights(name: string): Rights {
       // Answers to those who ask.
       "_INBOX.operator.>",
     ],
-    neverPublish: [],
     subscribe: [`${inbox}.>`, API_SUBJECTS, STATUS_SUBJECTS],
   };
 }
@@ -127,7 +115,6 @@ function askerRights(name: string, verbs: readonly string[]): Rights {
   return {
     inbox,
     publish: verbs.map((verb) => apiSubject("*", verb, name)),
-    neverPublish: [],
     subscribe: [`${inbox}.>`],
   };
 }

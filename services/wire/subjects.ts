@@ -8,12 +8,6 @@ export const SETTINGS_BUCKET = "fleetban_settings";
 export const LEASE_BUCKET = "fleetban_lease";
 /** The one key of the lease bucket. */
 export const LEASE_KEY = "decider";
-/** The durable consumers that coordinators share, by what they record. */
-export const RECORDERS = {
-  failures: "recorder-failures",
-  bans: "recorder-bans",
-  allowed: "recorder-allowed",
-} as const;
 export const STATUS_SUBJECTS = "fleetban.status.*";
 export const API_SUBJECTS = "fleetban.api.>";
 /** Coordinators share the requests: each is answered by one of them. */

@@ -27,12 +27,12 @@ async function measure(failures: number, batch: number): Promise<number> {
   const connection = await connect({ servers: nats.url });
   const log = createLog("bench", "silent");
   await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
-  const warmUp = openHistory({ databaseUrl, connection, log });
+  const warmUp = openHistory({ databaseUrl, connection, isHolder: () => true, log });
   await eventually("the tables are there", () => warmUp.reachable(), 30);
   await warmUp.close();
   await storeFailures(connection, { hosts: HOSTS, failures, batch });
 
-  const history = openHistory({ databaseUrl, connection, log });
+  const history = openHistory({ databaseUrl, connection, isHolder: () => true, log });
   const total = failures / batch;
   const first = await eventually(
     "the first failures are recorded",

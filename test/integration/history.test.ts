@@ -64,7 +64,7 @@ const ban: Ban = {
 async function openEmpty(): Promise<Database & AsyncDisposable> {
   const url = await postgres.createDatabase();
   await migrate(url);
-  const database = openDatabase({ url, log: silent, onEmpty: () => Promise.resolve() });
+  const database = openDatabase({ url, log: silent });
   return { ...database, [Symbol.asyncDispose]: () => database.close() };
 }
 
@@ -87,7 +87,7 @@ async function record(): Promise<Recording> {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line) => void lines.push(line) });
   const databaseUrl = await postgres.createDatabase();
-  const history = openHistory({ databaseUrl, connection, log });
+  const history = openHistory({ databaseUrl, connection, isHolder: () => true, log });
   const js = jetstream(connection);
   return {
     history,

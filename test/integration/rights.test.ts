@@ -8,7 +8,7 @@ import { ensureStreams } from "../../services/coordinator/streams.ts";
 import { followBucket } from "../../services/daemon/bucket.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { api } from "../../services/wire/api.ts";
-import { BANS_BUCKET, RECORDERS } from "../../services/wire/subjects.ts";
+import { BANS_BUCKET } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 
@@ -39,13 +39,10 @@ const ofStream = (stream: string): string[] => [
   `$JS.API.DIRECT.GET.${stream}`,
   `$JS.API.DIRECT.GET.${stream}.key`,
   ...["CREATE", "LIST", "NAMES"].map((verb) => `$JS.API.CONSUMER.${verb}.${stream}`),
-  ...["CREATE", "DURABLE.CREATE", "INFO", "DELETE", "MSG.NEXT", "LEADER.STEPDOWN"].flatMap((verb) =>
-    ["any", ...Object.values(RECORDERS)].map(
-      (consumer) => `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`,
-    ),
+  ...["CREATE", "DURABLE.CREATE", "INFO", "DELETE", "MSG.NEXT", "LEADER.STEPDOWN"].flatMap(
+    (verb) => [`$JS.API.CONSUMER.${verb}.${stream}.any`],
   ),
   `$JS.API.CONSUMER.CREATE.${stream}.any.filter.key`,
-  `$JS.API.CONSUMER.CREATE.${stream}.${RECORDERS.bans}.filter.key`,
   `$JS.ACK.${stream}.any.1.1.1.1.0`,
 ];
 
@@ -141,11 +138,9 @@ for (const { role, name, publishes, subscribes } of [
     publishes: [
       /^\$JS\.API\.INFO$/,
       /^\$JS\.FC\./,
-      /^\$JS\.API\.STREAM\.(?:INFO|CREATE)\.(?:FLEETBAN_FAILURES|KV_fleetban_\w+)$/,
-      /^\$JS\.API\.STREAM\.UPDATE\.FLEETBAN_FAILURES$/,
+      /^\$JS\.API\.STREAM\.(?:INFO|CREATE|UPDATE)\.(?:FLEETBAN_FAILURES|KV_fleetban_\w+)$/,
       /^\$JS\.API\.STREAM\.MSG\.GET\.KV_fleetban_\w+$/,
       /^\$JS\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.(?:FLEETBAN_FAILURES|KV_fleetban_(?:bans|settings))\./,
-      /^\$JS\.ACK\.(?:FLEETBAN_FAILURES|KV_fleetban_(?:bans|settings))\./,
       /^\$KV\.fleetban_\w+\./,
       /^_INBOX\.operator\.\w+\.reply$/,
     ],

@@ -78,9 +78,9 @@ export async function issueCredentials(
   { role, name, now, until }: { role: Role; name: string; now: number; until: number | null },
 ): Promise<string> {
   const user = createUser();
-  const { publish, neverPublish, subscribe } = rightsOf(role, name);
+  const { publish, subscribe } = rightsOf(role, name);
   const rights = {
-    pub: { allow: [...publish], ...(neverPublish.length > 0 && { deny: [...neverPublish] }) },
+    pub: { allow: [...publish] },
     sub: { allow: [...subscribe] },
     ...USER_LIMITS[role],
     tags: [`role:${role}`],

@@ -5,6 +5,7 @@ import type { BanStore } from "../ban-store.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts.ts";
 import type { Settings } from "../settings.ts";
+import type { Streams } from "../streams.ts";
 import { ApiError } from "./server.ts";
 
 export interface ApiContext {
@@ -16,6 +17,7 @@ export interface ApiContext {
   settings: Settings;
   hosts: Hosts;
   history: History;
+  streams: Streams;
   /** Who decides now; null: nobody. */
   decider: () => string | null;
   counters: { readonly failures: number; readonly undecodable: number };

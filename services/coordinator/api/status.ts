@@ -10,7 +10,7 @@ import { HistoryUnavailable } from "../history/history.ts";
 type StatusEndpoints = Pick<Endpoints, "status.show" | "host.list" | "failure.list">;
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
-  const { bans, settings, hosts, history, now } = context;
+  const { bans, settings, hosts, history, streams, now } = context;
 
   const describeHost = (host: Host): HostRow => ({
     host: host.status.host,
@@ -65,6 +65,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         "the bans bucket is not declared complete: agents add bans, but remove none",
       );
     }
+    for (const fault of streams.faults()) warn("streams", "medium", `NATS: ${fault}`);
     for (const { host, state, status } of rows) {
       if (state === "down")
         warn(

@@ -28,13 +28,11 @@ export interface Database {
 export interface DatabaseOptions {
   url: string;
   log: Log;
-  /** The tables have just been made: whatever was recorded before is not there. */
-  onEmpty: () => Promise<void>;
 }
 
 const CHECK_EVERY_MS = 2_000;
 
-export function openDatabase({ url, log, onEmpty }: DatabaseOptions): Database {
+export function openDatabase({ url, log }: DatabaseOptions): Database {
   const adapter = new PrismaPg({
     connectionString: url,
     connectionTimeoutMillis: 3_000,
@@ -61,7 +59,6 @@ export function openDatabase({ url, log, onEmpty }: DatabaseOptions): Database {
       if (!migrated) {
         const applied = await migrate(url);
         if (applied.length > 0) log.info({ applied }, "database migrated");
-        if (applied.length > 0 && (await prisma.banChange.count()) === 0) await onEmpty();
         migrated = true;
       }
       note(true);

@@ -7,7 +7,7 @@ import type { FailureRow } from "../../wire/api.ts";
 import { decodeFailureBatch } from "../../wire/failure.ts";
 import type { Allowed } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
-import { BANS_BUCKET, FAILURES_STREAM, RECORDERS, SETTINGS_BUCKET } from "../../wire/subjects.ts";
+import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjects.ts";
 import { byServersClock, storedAtOf } from "../host-clock.ts";
 import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
 import { openDatabase } from "./database.ts";
@@ -22,6 +22,7 @@ import {
   type FailureQuery,
   type Page,
 } from "./queries.ts";
+import { createPlaces } from "./place.ts";
 import { startRecorder } from "./recorder.ts";
 
 export { HistoryUnavailable } from "./database.ts";
@@ -49,67 +50,52 @@ export interface History {
 export interface HistoryOptions {
   databaseUrl: string;
   connection: NatsConnection;
+  /** Is it this coordinator that records, at this moment? */
+  isHolder: () => boolean;
   log: Log;
 }
 
 const HOST_EVERY_MS = 30_000;
 
-export function openHistory({ databaseUrl, connection, log }: HistoryOptions): History {
-  const database = openDatabase({
-    url: databaseUrl,
-    log,
-    onEmpty: async () => {
-      await Promise.all([failures.restart(), bans.restart(), allowed.restart()]);
-    },
-  });
+export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryOptions): History {
+  const database = openDatabase({ url: databaseUrl, log });
+  const common = { connection, places: createPlaces(database), isHolder, log };
   const failures = startRecorder({
-    connection,
-    log,
+    ...common,
     stream: FAILURES_STREAM,
-    name: RECORDERS.failures,
     decode: (message) =>
       byServersClock(decodeFailureBatch(message.data, message.subject), storedAtOf(message)),
     record: (batches) => database.ask((prisma) => insertFailures(prisma, batches)),
   });
   const bans = startRecorder({
-    connection,
-    log,
+    ...common,
     stream: bucketStream(BANS_BUCKET),
-    name: RECORDERS.bans,
     decode: ({ data, subject, seq, headers }) =>
       // A mark that an entry was purged: its last state has been recorded before.
       headers?.get("KV-Operation") ? undefined : { ban: decodeBan(data, subject), revision: seq },
     record: (changes) => database.ask((prisma) => insertBanChanges(prisma, changes)),
   });
   const allowed = startRecorder({
-    connection,
-    log,
+    ...common,
     stream: bucketStream(SETTINGS_BUCKET),
-    name: RECORDERS.allowed,
     filter: `$KV.${SETTINGS_BUCKET}.allow.*`,
     decode: decodeAllowedChange,
     record: (changes) => database.ask((prisma) => applyAllowed(prisma, changes)),
   });
+  const none = { waiting: 0 };
   const hostsNoted = new Map<string, number>();
 
   return {
     reachable: () => database.reachable(),
     everReached: () => database.everReached(),
     async lag() {
-      const infos = await Promise.all([failures.info(), bans.info()]);
-      return infos.reduce(
-        (sum, info) => sum + (info ? info.num_pending + info.num_ack_pending : 0),
-        0,
+      // NATS may be away: then nothing is known of what waits there.
+      const all = await Promise.all(
+        [failures, bans].map(async (each) => (await each.progress().catch(() => none)).waiting),
       );
+      return all.reduce((sum, waiting) => sum + waiting, 0);
     },
-    async recordedRevision() {
-      const info = await bans.info();
-      if (!info) return 0;
-      // With nothing left to do, everything delivered so far is recorded.
-      return info.num_pending === 0 && info.num_ack_pending === 0
-        ? info.delivered.stream_seq
-        : info.ack_floor.stream_seq;
-    },
+    recordedRevision: async () => (await bans.progress()).sequence,
     activeBans: (now) => database.ask((prisma) => findActiveBans(prisma, now)),
     allowlist: () => database.ask(findAllowed),
     bans: (query) => database.ask((prisma) => findBans(prisma, query)),

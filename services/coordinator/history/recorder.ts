@@ -1,7 +1,11 @@
 /**
- * Writes what happens on a stream into PostgreSQL: a durable consumer that all
- * coordinators share, acknowledged after the commit. While PostgreSQL is away
- * nothing is acknowledged, and everything is still there when it is back.
+ * Writes what happens on a stream into PostgreSQL, in order, from the place on that PostgreSQL has
+ * of it. The coordinator that decides does it; another one goes on from that place.
+ *
+ * The place is written after what it stands for: who is killed in between records some of it
+ * again, which changes nothing. While PostgreSQL is away everything stays on the stream. NATS
+ * remembers nothing for us: a durable consumer of a cluster may be left without a leader when its
+ * servers were restarted (seen with 2.9.10), and then records no more.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -9,22 +13,23 @@ import {
   DeliverPolicy,
   jetstream,
   jetstreamManager,
-  type ConsumerInfo,
   type ConsumerMessages,
   type JsMsg,
 } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../daemon/log.ts";
 import { WireError } from "../../wire/codec.ts";
 import { HistoryRefused, HistoryUnavailable } from "./database.ts";
+import type { Place, Places } from "./place.ts";
 
 export interface RecorderOptions<T> {
   connection: NatsConnection;
   stream: string;
-  /** The durable's name. */
-  name: string;
   /** Only these subjects of the stream. */
   filter?: string;
+  places: Places;
+  /** Does this coordinator record, at this moment? */
+  isHolder: () => boolean;
   /** Throws a WireError for what is not to be recorded; undefined: nothing to record. */
   decode: (message: JsMsg) => T | undefined;
   /** Commits; may be repeated. Throws HistoryUnavailable to be called again later. */
@@ -33,55 +38,52 @@ export interface RecorderOptions<T> {
 }
 
 export interface Recorder {
-  /** The consumer as NATS has it; undefined while there is none. */
-  info(): Promise<ConsumerInfo | undefined>;
-  /** Begins again with everything that the stream still has. */
-  restart(): Promise<void>;
+  /** Up to which message everything is recorded, and how many wait. Throws when NATS is away. */
+  progress(): Promise<{ sequence: number; waiting: number }>;
   stop(): Promise<void>;
 }
 
 interface Waiting<T> {
-  message: JsMsg;
+  sequence: number;
+  subject: string;
   /** Decodes it at the first call; undefined: there is nothing to record. */
   value: () => T | undefined;
 }
 
 const AT_ONCE = 500;
-const ACK_WAIT_SECONDS = 5;
+/** So many messages wait in memory at most; the others on the stream. */
+const HELD = 4 * AT_ONCE;
 const RETRY_MS = 500;
 const REFUSALS = 2;
 /** What comes in this time is written at once; and a ban's own path has the processor first. */
 const GATHER_MS = 100;
 const COMPLAIN_EVERY_MS = 60_000;
-const SECOND_NS = 1_000_000_000;
+/** The server that serves us may die while we are connected to another: silence tells. */
+const HEARTBEAT_MS = 2_000;
+const EXPIRES_MS = 10_000;
+const FORGET_AFTER_MS = 30_000;
+/** Signs that our consumer is no more: it lived in the memory of a server. */
+const LOST: ReadonlySet<string> = new Set([
+  "heartbeats_missed",
+  "consumer_not_found",
+  "consumer_deleted",
+  "stream_not_found",
+]);
+const NANOSECONDS = 1_000_000;
 
 export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
-  const { connection, stream, name, filter, decode, record, log } = options;
+  const { connection, stream, filter, places, isHolder, decode, record, log } = options;
   const ended = new AbortController();
   let messages: ConsumerMessages | undefined;
   const complained = new Map<string, number>();
 
-  async function open(): Promise<ConsumerMessages> {
-    const manager = await jetstreamManager(connection);
-    await manager.consumers.add(stream, {
-      durable_name: name,
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
-      // What a coordinator that died had taken goes to another this soon.
-      ack_wait: ACK_WAIT_SECONDS * SECOND_NS,
-      max_ack_pending: 4 * AT_ONCE,
-      ...(filter !== undefined && { filter_subject: filter }),
-    });
-    const consumer = await jetstream(connection).consumers.get(stream, name);
-    return consumer.consume({ max_messages: AT_ONCE });
-  }
+  const isRunning = () => !ended.signal.aborted && isHolder();
 
-  function decodeOrEnd(message: JsMsg): T | undefined {
+  function decodeOrComplain(message: JsMsg): T | undefined {
     try {
       return decode(message);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      message.term(); // with a reason, nats-server before 2.10.4 would not understand it
       // The host, for failures: credentials let it name any jail.
       const sender = message.subject.split(".").at(-1) ?? "";
       const last = complained.get(sender) ?? -Infinity;
@@ -92,14 +94,14 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     }
   }
 
-  async function commit(batch: readonly Waiting<T>[]): Promise<void> {
+  /** Returns whether all of it is recorded now; false: this coordinator no longer records. */
+  async function commit(batch: readonly Waiting<T>[]): Promise<boolean> {
     const values = batch.flatMap(({ value }) => value() ?? []);
-    for (let refusals = 0; ;) {
+    for (let refusals = 0; isRunning();) {
       try {
-        await record(values);
-        break;
+        if (values.length > 0) await record(values);
+        return true;
       } catch (error) {
-        if (ended.signal.aborted) return;
         if (error instanceof HistoryRefused) {
           // It may have been away for just that moment.
           refusals += 1;
@@ -108,60 +110,92 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
         await pause(RETRY_MS);
       }
     }
-    for (const { message } of batch) message.ack();
+    return false;
   }
 
   /** One message must not keep all others from being recorded: finds it, and goes on without. */
-  async function apart(batch: readonly Waiting<T>[], refused: HistoryRefused): Promise<void> {
+  async function apart(batch: readonly Waiting<T>[], refused: HistoryRefused): Promise<boolean> {
     const [first] = batch;
     if (first && batch.length === 1) {
-      first.message.term();
-      log.error({ subject: first.message.subject, reason: refused.message }, "not recorded");
-      return;
+      log.error({ subject: first.subject, reason: refused.message }, "not recorded");
+      return true;
     }
     const middle = batch.length >> 1;
-    await commit(batch.slice(0, middle));
-    await commit(batch.slice(middle));
+    return (await commit(batch.slice(0, middle))) && (await commit(batch.slice(middle)));
   }
 
-  /** Records what comes; whatever comes while a batch is being written is the next batch. */
+  /** The stream from our place on. */
+  async function open(): Promise<{ place: Place; opened: ConsumerMessages }> {
+    const manager = await jetstreamManager(connection);
+    const { created, state } = await manager.streams.info(stream);
+    const known = await places.read(stream);
+    const place = known?.created === created ? known : { created, sequence: 0 };
+    const { name, num_pending: pending } = await manager.consumers.add(stream, {
+      name: `record_${nuid.next()}`,
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: place.sequence + 1,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: FORGET_AFTER_MS * NANOSECONDS,
+      ...(filter !== undefined && { filter_subject: filter }),
+    });
+    // Messages between may have been purged: nobody waits for them.
+    if (pending === 0) await places.write(stream, { created, sequence: state.last_seq });
+    const consumer = await jetstream(connection).consumers.get(stream, name);
+    const how = { max_messages: AT_ONCE, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS };
+    return { place, opened: await consumer.consume(how) };
+  }
+
+  /**
+   * Records what comes, until something may have been missed. Whatever comes while a batch is
+   * being written is the next batch.
+   */
   async function consume(): Promise<void> {
-    const opened = await open();
+    const { place, opened } = await open();
     messages = opened;
+    if (!isRunning()) opened.stop(); // it was ended meanwhile
     let waiting: Waiting<T>[] = [];
+    /** Is being written. */
     let batch: Waiting<T>[] = [];
-    // While PostgreSQL is away: they are still being worked on, and need not be delivered again.
-    const holding = setInterval(
-      () => {
-        for (const { message } of [...batch, ...waiting]) message.working();
-      },
-      (ACK_WAIT_SECONDS * 1000) / 3,
-    );
     let wake: () => void = () => {};
+    let proceed: () => void = () => {};
     const reader = { isOver: false };
     const reading = (async () => {
+      let delivered = 0;
       for await (const message of opened) {
-        const value = once(() => decodeOrEnd(message));
-        waiting.push({ message, value });
+        delivered += 1;
+        if (message.info.deliverySequence !== delivered) break;
+        const value = once(() => decodeOrComplain(message));
+        waiting.push({ sequence: message.seq, subject: message.subject, value });
         // PostgreSQL has work: time to do ours. Else the decider, which gets the same, goes first.
         if (batch.length > 0) value();
         wake();
+        if (waiting.length >= HELD) await new Promise<void>((resolve) => (proceed = resolve));
       }
     })().finally(() => {
       reader.isOver = true;
       wake();
     });
+    void (async () => {
+      for await (const { type } of opened.status()) if (LOST.has(type)) opened.stop();
+    })();
     try {
-      while (!reader.isOver && !ended.signal.aborted) {
+      while (!reader.isOver || waiting.length > 0) {
         if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
         if (waiting.length < AT_ONCE) await pause(GATHER_MS);
         batch = waiting.slice(0, AT_ONCE);
         waiting = waiting.slice(AT_ONCE);
-        await commit(batch);
+        const last = batch.at(-1);
+        if (!last) continue;
+        if (!(await commit(batch))) return;
+        await places.write(stream, { ...place, sequence: last.sequence });
         batch = [];
+        proceed();
       }
     } finally {
-      clearInterval(holding);
+      opened.stop();
+      proceed();
     }
     await reading;
   }
@@ -169,14 +203,19 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
   async function live(): Promise<void> {
     let said = "";
     while (!ended.signal.aborted && !connection.isClosed()) {
-      try {
-        await consume();
-        said = "";
-      } catch (error) {
-        messages?.stop();
-        const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== said) log.warn({ stream, reason }, "cannot record now, keeps trying");
-        said = reason;
+      if (isHolder()) {
+        try {
+          await consume();
+          said = "";
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          // PostgreSQL's being away has been said already.
+          const isAway = error instanceof HistoryUnavailable && !(error instanceof HistoryRefused);
+          if (reason !== said && !isAway) {
+            log.warn({ stream, reason }, "cannot record now, keeps trying");
+          }
+          said = reason;
+        }
       }
       await pause(RETRY_MS);
     }
@@ -186,18 +225,13 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
 
   const living = live();
   return {
-    async info() {
-      try {
-        const manager = await jetstreamManager(connection);
-        return await manager.consumers.info(stream, name);
-      } catch {
-        return undefined; // not there, or NATS is away: either way nothing is known
-      }
-    },
-    async restart() {
+    async progress() {
       const manager = await jetstreamManager(connection);
-      await manager.consumers.delete(stream, name).catch(() => {}); // it may not be there yet
-      messages?.stop();
+      const { created, state } = await manager.streams.info(stream);
+      const place = await places.lastKnown(stream);
+      const sequence = place?.created === created ? place.sequence : 0;
+      const waiting = Math.min(state.messages, Math.max(state.last_seq - sequence, 0));
+      return { sequence, waiting };
     },
     async stop() {
       ended.abort();

@@ -1,0 +1,29 @@
+/**
+ * The last state of a key, as the leader of the bucket's stream has it. The client's own `get`
+ * asks any server of a cluster, and one that lags behind answers with what was.
+ */
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { bucketStream } from "../daemon/bucket.ts";
+
+export interface Latest {
+  /** undefined: the key was deleted or purged, or never was. */
+  value: Uint8Array | undefined;
+  /** 0: the key never was. */
+  revision: number;
+}
+
+const WITHIN_MS = 2_000;
+
+export async function readLatest(
+  connection: NatsConnection,
+  bucket: string,
+  key: string,
+): Promise<Latest> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: WITHIN_MS });
+  const subject = `$KV.${bucket}.${key}`;
+  const stored = await manager.streams.getMessage(bucketStream(bucket), { last_by_subj: subject });
+  if (!stored) return { value: undefined, revision: 0 };
+  const isPut = !stored.header.get("KV-Operation");
+  return { value: isPut ? stored.data : undefined, revision: stored.seq };
+}
