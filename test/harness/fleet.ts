@@ -14,6 +14,7 @@ import type { Ban } from "../../services/wire/ban.ts";
 import { startDovecot, type Dovecot } from "./dovecot.ts";
 import { eventually } from "./eventually.ts";
 import { startMailClient, type MailClient } from "./mail-client.ts";
+import { startNatsCluster, type NatsCluster } from "./nats-cluster.ts";
 import { createNetwork, type Namespace } from "./netns.ts";
 import { restartable, type Restartable } from "./restartable.ts";
 
@@ -42,8 +43,14 @@ export interface Fleet extends AsyncDisposable {
   client: MailClient;
   centre: Namespace;
   nats: Restartable & { wipe(): Promise<void> };
+  /** Only where it was asked for: then `nats` is one of its servers. */
+  cluster: NatsCluster | undefined;
   postgres: Restartable;
+  /** What a query answers, whole. */
+  sql<T>(query: string): Promise<T[]>;
   coordinators: Restartable[];
+  /** What the HTTP of a coordinator answers. */
+  http(coordinator: number, path: string): Promise<string>;
   /** Runs the fleetban CLI in the centre. */
   cli(...args: string[]): Promise<CommandResult>;
   /** Runs it with --json and returns what it printed. */
@@ -58,6 +65,8 @@ export interface FleetOptions {
   /** Lines of coordinator.yaml besides those that name NATS and PostgreSQL. */
   coordinatorYaml?: string;
   agentYaml?: string;
+  /** true: three nats-servers, one JetStream cluster. */
+  withCluster?: boolean;
   /** false: no Dovecot, the test writes the logs itself. */
   withDovecot?: boolean;
   authVerbose?: boolean;
@@ -86,16 +95,25 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       return program;
     };
     const natsFolder = join(folder, "nats");
-    const nats = keep({
-      ...(await restartable((onOutput) =>
-        startNatsServer({
+    const startAlone = (onOutput: (chunk: Buffer) => void) =>
+      startNatsServer({
+        folder: natsFolder,
+        address: centre.address4,
+        port: NATS_PORT,
+        spawn: centre.spawn,
+        onOutput,
+      });
+    const cluster = options.withCluster
+      ? await startNatsCluster({
           folder: natsFolder,
           address: centre.address4,
-          port: NATS_PORT,
           spawn: centre.spawn,
-          onOutput,
-        }),
-      )),
+          read: (url) => fetchInside(centre, url),
+        })
+      : undefined;
+    cluster?.servers.forEach(keep);
+    const nats = keep({
+      ...(cluster?.servers[0] ?? (await restartable(startAlone))),
       wipe: () => rm(join(natsFolder, "jetstream"), { recursive: true, force: true }),
     });
     const at = { port: POSTGRES_PORT, password: "test" };
@@ -116,7 +134,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
 
     const environment = {
       ...process.env,
-      NATS_URL: `nats://${centre.address4}:${NATS_PORT}`,
+      NATS_URL: cluster?.url ?? `nats://${centre.address4}:${NATS_PORT}`,
       DATABASE_URL: postgresUrl(at, "postgres"),
       FLEETBAN_HOME: join(folder, "no-home"),
     };
@@ -148,8 +166,10 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       );
     }
     for (const coordinator of coordinators) {
-      await eventually("the coordinator is ready", () =>
-        coordinator.log().includes("coordinator is ready"),
+      await eventually(
+        "the coordinator is ready",
+        () => coordinator.log().includes("coordinator is ready"),
+        30,
       );
     }
     say("centre: coordinator is up");
@@ -210,7 +230,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
         const status = await ask<{ hosts: { up: number; current: number } }>("status");
         return status.hosts.current === count;
       },
-      20,
+      30,
     );
     if (withDovecot) say(`hosts: Dovecot and agent are up on ${names.join(", ")}`);
 
@@ -221,7 +241,13 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     onRelease(() => client[Symbol.asyncDispose]());
 
     return {
-      ...{ hosts, attacker, attackerNamespace, client, centre, nats, postgres, coordinators },
+      ...{ hosts, attacker, attackerNamespace, client, centre, nats, cluster },
+      ...{ postgres, coordinators },
+      http: (index, path) => fetchInside(centre, `http://127.0.0.1:${HTTP_PORT + index}${path}`),
+      sql: async <T>(query: string) => {
+        const url = environment.DATABASE_URL;
+        return JSON.parse(await evaluateInside(centre, SQL_SCRIPT, url, query)) as T[];
+      },
       ...{ cli, ask },
       async untilInKernel(address, expected, seconds = 10) {
         const set = `fleetban-dovecot-${address.includes(":") ? 6 : 4}`;
@@ -242,6 +268,21 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
   });
   return { ...fleet, [Symbol.asyncDispose]: release };
 }
+
+const evaluateInside = (namespace: Namespace, script: string, ...args: string[]) =>
+  namespace.run(process.execPath, ["--input-type=module", "--eval", script, ...args]);
+
+const fetchInside = (namespace: Namespace, url: string) =>
+  evaluateInside(namespace, FETCH_SCRIPT, url);
+
+const FETCH_SCRIPT = "process.stdout.write(await (await fetch(process.argv[1])).text())";
+const SQL_SCRIPT = `
+  import pg from ${JSON.stringify(import.meta.resolve("pg"))};
+  const client = new pg.Client(process.argv[1]);
+  await client.connect();
+  const { rows } = await client.query(process.argv[2]);
+  await client.end();
+  process.stdout.write(JSON.stringify(rows));`;
 
 export interface BanList {
   bans: Ban[];
