@@ -15,6 +15,7 @@ import { createNeverBan } from "./never-ban.ts";
 import { explainSecondAgent } from "./second-agent.ts";
 import { createPublisher } from "./publisher.ts";
 import { ensureStateDir } from "./state-file.ts";
+import { createStateHealth } from "./state-health.ts";
 import { startStatus, type StatusReporter } from "./status.ts";
 import { warningsOf } from "./warnings.ts";
 import { startWatcher, type Watcher } from "./watcher.ts";
@@ -31,7 +32,8 @@ export async function startAgent(
   const { host, stateDir } = config;
   const now = Date.now;
   const [instance, version, startedAt] = [randomUUID(), readVersion(), now()];
-  await ensureStateDir(stateDir);
+  const state = createStateHealth(stateDir, log);
+  await ensureStateDir(stateDir).catch(state.failed);
 
   // The rules stand before anything else, with the bans that the kernel still has or had.
   const { backend, chains, repairEvery } = config.firewall;
@@ -84,7 +86,7 @@ export async function startAgent(
     onProgress: () => parts.watcher?.progress(),
     onTrouble: (reason) => log.debug({ reason }, "failures are not stored yet, tries again"),
   });
-  const watcher = await startWatcher({ ...common, config, publisher, jails });
+  const watcher = await startWatcher({ ...common, config, publisher, jails, state });
   parts.watcher = watcher;
   watcher.jailsChanged(parts.settings.jails());
   onRelease(async () => {
@@ -99,7 +101,8 @@ export async function startAgent(
     },
     describe: () => {
       const sources = watcher.describe();
-      const warnings = warningsOf({ sources, jails: parts.settings?.jails() ?? [] });
+      const known = parts.settings?.jails() ?? [];
+      const warnings = warningsOf({ sources, jails: known, state: state.trouble() });
       const own = { addresses: neverBan.own(), sources, warnings, firewall: backend };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
       return { ...identity, ...enforcer.state(), ...own };

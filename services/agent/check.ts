@@ -13,6 +13,7 @@ import { checkFirewall } from "./firewall/check.ts";
 import { lastKnownJails } from "./fleet-settings.ts";
 import { createSourceDetector, type SourceDetector } from "./source-detector.ts";
 import { ensureStateDir } from "./state-file.ts";
+import { storageTrouble } from "./state-health.ts";
 
 const LINES = 1_000;
 const TAIL_BYTES = 1_000_000;
@@ -33,8 +34,12 @@ export async function checkAgent(
     await ensureStateDir(config.stateDir);
     say("state", true, config.stateDir, EXIT.ok);
   } catch (error) {
-    if (!(error instanceof PlainError)) throw error;
-    say("state", false, error.message, error.exitCode);
+    const trouble = storageTrouble(error);
+    if (trouble !== undefined) {
+      const text = `${config.stateDir}: ${trouble}; the agent runs, and goes on from an older place after a restart`;
+      say("state", false, text, EXIT.unavailable);
+    } else if (error instanceof PlainError) say("state", false, error.message, error.exitCode);
+    else throw error;
   }
   if (config.firewall.backend === "dry-run") say("firewall", true, "dry-run", EXIT.ok);
   else {

@@ -9,6 +9,7 @@ import { z } from "zod";
 import type { LedgerSnapshot } from "../detection/ledger.ts";
 import { journalBookmark, type JournalBookmark } from "./sources/journal-source.ts";
 import { readState, writeState } from "./state-file.ts";
+import type { StateHealth } from "./state-health.ts";
 
 /** Where a file source stands. */
 export const fileBookmark = z.object({
@@ -47,10 +48,14 @@ export interface CheckpointOptions {
   ledger: () => LedgerSnapshot;
   /** The position of a source up to which all is acknowledged. */
   acknowledged: (source: string) => number;
+  /** Hears of every attempt to write; throws where that is no reason to go on. */
+  health: Pick<StateHealth, "failed" | "written">;
   onError: (error: unknown) => void;
 }
 
 const EVERY_MS = 1_000;
+/** After it could not be written. */
+const AGAIN_MS = 3_000;
 /** Taking a snapshot may use so much of the time. */
 const SHARE = 20;
 
@@ -61,12 +66,13 @@ export function readCheckpoint(folder: string): Promise<CheckpointFile | undefin
 }
 
 export function createCheckpoint(options: CheckpointOptions): Checkpoint {
-  const { folder, bookmarks, ledger, acknowledged, onError } = options;
+  const { folder, bookmarks, ledger, acknowledged, health, onError } = options;
   /** Taken, and waiting for the acknowledgements of what was read before it. */
   let waiting: CheckpointFile | undefined;
   let written = "";
   let timer: NodeJS.Timeout | undefined;
   let pause = EVERY_MS;
+  let closed = false;
   let writing: Promise<void> = Promise.resolve();
 
   const positions = (file: CheckpointFile) =>
@@ -86,8 +92,23 @@ export function createCheckpoint(options: CheckpointOptions): Checkpoint {
     if (!isPublished(waiting)) return; // touched again by the acknowledgement
     const file = waiting;
     waiting = undefined;
-    await writeState(checkpointPath(folder), file);
+    try {
+      await writeState(checkpointPath(folder), file);
+    } catch (error) {
+      health.failed(error);
+      pause = AGAIN_MS;
+      if (!closed) touch();
+      return;
+    }
+    health.written();
     written = positions(file);
+  }
+
+  function touch(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      void run();
+    }, pause);
   }
 
   function run(): Promise<void> {
@@ -96,14 +117,10 @@ export function createCheckpoint(options: CheckpointOptions): Checkpoint {
   }
 
   return {
-    touch() {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void run();
-      }, pause);
-    },
+    touch,
     write: run,
     async close() {
+      closed = true;
       clearTimeout(timer);
       await run();
       await run(); // what was waiting, then what has come since

@@ -39,8 +39,10 @@ export async function readLastBans(folder: string): Promise<HostBan[]> {
 export function createLastBans({ folder, bans, log }: LastBansOptions): LastBans {
   let timer: NodeJS.Timeout | undefined;
   let pause = EVERY_MS;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<unknown> = Promise.resolve();
   let isTouched = false;
+  let isClosed = false;
+  let said = "";
 
   async function write(): Promise<void> {
     timer = undefined;
@@ -52,10 +54,17 @@ export function createLastBans({ folder, bans, log }: LastBansOptions): LastBans
     pause = Math.max(EVERY_MS, SHARE * (performance.now() - began));
   }
 
-  function run(): Promise<void> {
-    writing = writing.then(write).catch((error: unknown) => {
-      log.error({ err: error }, "bans cannot be kept on disk");
-    });
+  function run(): Promise<unknown> {
+    writing = writing.then(write).then(
+      () => (said = ""),
+      (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== said) log.error({ reason }, "bans cannot be kept on disk, keeps trying");
+        said = reason;
+        isTouched = true;
+        if (!isClosed) timer ??= setTimeout(() => void run(), pause);
+      },
+    );
     return writing;
   }
 
@@ -65,8 +74,9 @@ export function createLastBans({ folder, bans, log }: LastBansOptions): LastBans
       timer ??= setTimeout(() => void run(), pause);
     },
     close() {
+      isClosed = true;
       clearTimeout(timer);
-      return run();
+      return run().then(() => {});
     },
   };
 }

@@ -6,17 +6,23 @@ import {
   open,
   readFile,
   rename,
+  unlink,
   type FileHandle,
 } from "node:fs/promises";
 import { z } from "zod";
 import { EXIT, PlainError } from "../daemon/exit.ts";
+import { storageTrouble } from "./state-health.ts";
 
-/** Makes the state's folder, if there is none; throws a PlainError where that cannot be. */
+/**
+ * Makes the state's folder, if there is none. Throws a PlainError where that is not permitted, and
+ * the error itself where the storage ails.
+ */
 export async function ensureStateDir(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (cause) {
+    if (storageTrouble(cause) !== undefined) throw cause;
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     const message = `stateDir ${folder}: cannot be written to: ${code}`;
     throw new PlainError(message, EXIT.permission, { cause });
@@ -28,12 +34,18 @@ async function replace(path: string, write: (file: FileHandle) => Promise<void>)
   const draft = `${path}.new`;
   const file = await open(draft, "w", 0o600);
   try {
-    await write(file);
-    await file.datasync();
-  } finally {
-    await file.close();
+    try {
+      await write(file);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    // What is left of it would take the last space of a full disk.
+    await unlink(draft).catch(() => {});
+    throw error;
   }
-  await rename(draft, path);
 }
 
 export function writeState(path: string, value: unknown): Promise<void> {

@@ -5,15 +5,21 @@ import type { HostStatus, Warning } from "../wire/status.ts";
 export interface Conditions {
   sources: HostStatus["sources"];
   jails: readonly Jail[];
+  /** Why the state cannot be written. */
+  state: string | undefined;
 }
 
 /** A source that is further behind than this does not keep up. */
 const MUCH_LAG_BYTES = 10_000_000;
 
-export function warningsOf({ sources, jails }: Conditions): Warning[] {
+export function warningsOf({ sources, jails, state }: Conditions): Warning[] {
   const warnings: Warning[] = [];
   const warn = (code: string, severity: Warning["severity"], text: string) =>
     warnings.push({ code, severity, text });
+  if (state !== undefined) {
+    const text = `the state cannot be written: ${state}; bans and failures go on, a restart goes on from an older place`;
+    warn("state-not-written", "high", text);
+  }
   for (const { name, jail, state, lag } of sources) {
     if (state === "failed") {
       warn("source-failed", "high", `source ${name} cannot be read: run fleetban-agent check`);

@@ -11,6 +11,7 @@ import type { AgentConfig, SourceConfig } from "./config.ts";
 import { createSourceDetector, type SourceDetector } from "./source-detector.ts";
 import type { Publisher } from "./publisher.ts";
 import { openUserNames } from "./user-names.ts";
+import type { StateHealth } from "./state-health.ts";
 import { openFileSource } from "./sources/file-source.ts";
 import { openJournalSource } from "./sources/journal-source.ts";
 import type { Source, SourceOptions } from "./sources/source.ts";
@@ -27,6 +28,7 @@ export interface Watcher {
 export interface WatcherOptions {
   config: Pick<AgentConfig, "sources" | "stateDir" | "mode" | "users" | "usersKey">;
   publisher: Publisher;
+  state: StateHealth;
   /** The last known ones. */
   jails: readonly Jail[];
   now: () => number;
@@ -64,6 +66,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
       ),
     ledger: ledger.snapshot,
     acknowledged: publisher.acknowledged,
+    health: options.state,
     onError: onFailed,
   });
 

@@ -27,6 +27,7 @@ async function setUp() {
     bookmarks: () => ({ mail: bookmarkAt(place.read) }),
     ledger: () => ({ ...createLedger({ mode: "normal" }).snapshot(), now: place.read }),
     acknowledged: () => place.acknowledged,
+    health: { failed: assert.ifError, written: () => {} },
     onError: (error) => errors.push(error),
   });
   const written = async () => (await readCheckpoint(folder))?.sources["mail"]?.position;

@@ -1,0 +1,45 @@
+/**
+ * Whether this host's state can be written down. A full disk or a read-only file system is no
+ * reason to stop: bans are enforced and failures published without it. The last checkpoint
+ * that could be written says from where to go on after a restart; what was published since is told
+ * again, and dropped by who has counted it.
+ */
+import type { Log } from "../daemon/log.ts";
+
+export interface StateHealth {
+  /** It could not be written; says so once. Throws what is no trouble of the storage. */
+  failed(error: unknown): void;
+  /** It could be written. */
+  written(): void;
+  /** Why it cannot be written now, in words; undefined: it can, as far as is known. */
+  trouble(): string | undefined;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left on the disk",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  EIO: "the disk has errors",
+};
+
+/** What ails the storage, in words; undefined: the error is about something else. */
+export function storageTrouble(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? REASONS[String(error.code)] : undefined;
+}
+
+export function createStateHealth(folder: string, log: Log): StateHealth {
+  let trouble: string | undefined;
+  return {
+    failed(error) {
+      const reason = storageTrouble(error);
+      if (reason === undefined) throw error;
+      if (reason !== trouble) log.error({ folder, reason }, "state cannot be written, goes on");
+      trouble = reason;
+    },
+    written() {
+      if (trouble !== undefined) log.info({ folder }, "state is written again");
+      trouble = undefined;
+    },
+    trouble: () => trouble,
+  };
+}
