@@ -39,7 +39,7 @@ export interface Guest extends GuestMachine {
   readonly suite: Suite;
   readonly namespace: Namespace;
   /** Writes a file before it boots; owned by root, or like its folder in the image. */
-  place(path: string, content: string, mode?: number): void;
+  place(path: string, content: string | Uint8Array, mode?: number): void;
   /** Down and up again, with a kernel that remembers nothing. */
   reboot(): Promise<void>;
 }
@@ -162,7 +162,7 @@ function placer(image: string, upper: string) {
     }
     return { uid, gid };
   };
-  return (path: string, content: string, mode = 0o644) => {
+  return (path: string, content: string | Uint8Array, mode = 0o644) => {
     const { uid, gid } = ensureFolder(dirname(path));
     const target = join(upper, path);
     writeFileSync(target, content, { mode });
