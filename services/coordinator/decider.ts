@@ -54,8 +54,13 @@ export function createDecider(options: DeciderOptions): Decider {
   const { bans, allowlist, isHolder, now, newId, log } = options;
   const jails = new Map<string, { jail: Jail; windows: Windows }>(
     options.jails.map((jail) => {
-      const { maxretry, findtime } = jail;
-      return [jail.name, { jail, windows: createWindows({ maxretry, findtime: findtime * 1000 }) }];
+      const { name, maxretry, findtime } = jail;
+      const paidFor = (address: Address) => {
+        const present = bans.get(name, address);
+        return present ? spentUntil(present) : -Infinity;
+      };
+      const options = { maxretry, findtime: findtime * 1000, spentUntil: paidFor };
+      return [name, { jail, windows: createWindows(options) }];
     }),
   );
   const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
@@ -91,8 +96,6 @@ export function createDecider(options: DeciderOptions): Decider {
     const { jail, windows } = counted;
     for (const { address, at, attempts } of seen.take(byServersClock(batch, storedAt))) {
       failures += attempts;
-      const present = bans.get(jail.name, address);
-      if (present && at <= spentUntil(present)) continue;
       for (const offence of windows.add(address, batch.host, at, attempts)) {
         decide({ jail, offence, host: batch.host, storedAt });
       }

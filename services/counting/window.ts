@@ -15,6 +15,8 @@ export interface WindowOptions {
   maxretry: number;
   /** Milliseconds. */
   findtime: number;
+  /** Asked once for an address that is not tracked: up to when its attempts do not count. */
+  spentUntil?: (address: Address) => number;
 }
 
 /** What a ban is decided on. */
@@ -46,7 +48,11 @@ interface Entry {
   spentUntil: number;
 }
 
-export function createWindows({ maxretry, findtime }: WindowOptions): Windows {
+export function createWindows({
+  maxretry,
+  findtime,
+  spentUntil: spentBefore = () => -Infinity,
+}: WindowOptions): Windows {
   const entries = new Map<Address, Entry>();
   const hostNumbers = new Map<string, number>();
   const hostNames: string[] = [];
@@ -61,7 +67,7 @@ export function createWindows({ maxretry, findtime }: WindowOptions): Windows {
   function entryOf(address: Address): Entry {
     const known = entries.get(address);
     if (known) return known;
-    const made = { times: [], hosts: [], spentUntil: -Infinity };
+    const made = { times: [], hosts: [], spentUntil: spentBefore(address) };
     entries.set(address, made);
     return made;
   }
@@ -69,6 +75,12 @@ export function createWindows({ maxretry, findtime }: WindowOptions): Windows {
   /** Inserts in order, after equal times; returns the place. */
   function insert(entry: Entry, at: number, host: number): number {
     const { times, hosts } = entry;
+    if (times.length === 0) {
+      // Most addresses have one attempt: a push makes room for 16 more.
+      entry.times = [at];
+      entry.hosts = [host];
+      return 0;
+    }
     let place = times.length;
     while (place > 0 && (times[place - 1] ?? 0) > at) place -= 1;
     times.splice(place, 0, at);

@@ -52,7 +52,8 @@ export function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string)
   });
 }
 
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+/** How an instant is spelled. */
+export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** An instant: ISO 8601 with milliseconds and Z on the wire, epoch milliseconds in code. */
 export const instant = z.codec(z.string().regex(INSTANT), z.number().int(), {
