@@ -7,8 +7,8 @@ import type { Log } from "../daemon/log.ts";
 import { readVersion } from "../daemon/version.ts";
 import type { AgentConfig } from "./config.ts";
 import { createEnforcer } from "./enforcer.ts";
-import { createDryRunFirewall } from "./firewall/dry-run.ts";
-import { createIpsetFirewall } from "./firewall/ipset.ts";
+import type { Choice } from "./firewall/choice.ts";
+import { openFirewall } from "./firewall/opening.ts";
 import { followFleetSettings, lastKnownJails, type FleetSettings } from "./fleet-settings.ts";
 import { createLastBans, readLastBans } from "./last-bans.ts";
 import { createNeverBan } from "./never-ban.ts";
@@ -24,6 +24,7 @@ const PUBLISH_WITHIN_MS = 5_000;
 
 export async function startAgent(
   config: AgentConfig,
+  { kind, passedOver }: Choice,
   /** Resolves when NATS was reached for the first time; undefined: it never will be. */
   connected: Promise<NatsConnection | undefined>,
   log: Log,
@@ -36,13 +37,10 @@ export async function startAgent(
   await ensureStateDir(stateDir).catch(state.failed);
 
   // The rules stand before anything else, with the bans that the kernel still has or had.
-  const { backend, chains, repairEvery } = config.firewall;
-  const firewall =
-    backend === "ipset"
-      ? createIpsetFirewall({ chains })
-      : createDryRunFirewall({ now, say: (what, facts) => log.info(facts, `dry-run: ${what}`) });
+  const { chains, repairEvery } = config.firewall;
   const jails = await lastKnownJails(stateDir);
-  await firewall.open(jails);
+  const say = (what: string, facts: object) => log.info(facts, what);
+  const firewall = await openFirewall({ kind, chains, jails, now, say });
 
   const parts: { settings?: FleetSettings; status?: StatusReporter; watcher?: Watcher } = {};
   const settings = () => parts.settings;
@@ -102,8 +100,8 @@ export async function startAgent(
     describe: () => {
       const sources = watcher.describe();
       const known = parts.settings?.jails() ?? [];
-      const warnings = warningsOf({ sources, jails: known, state: state.trouble() });
-      const own = { addresses: neverBan.own(), sources, warnings, firewall: backend };
+      const warnings = warningsOf({ sources, jails: known, passedOver, state: state.trouble() });
+      const own = { addresses: neverBan.own(), sources, warnings, firewall: kind };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
       return { ...identity, ...enforcer.state(), ...own };
     },
@@ -114,5 +112,5 @@ export async function startAgent(
     status.stop();
     return Promise.resolve();
   });
-  log.info({ host, firewall: backend }, "agent is at work");
+  log.info({ host, firewall: kind }, "agent is at work");
 }

@@ -9,7 +9,7 @@ import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 import { openUserNames } from "./user-names.ts";
-import { checkFirewall } from "./firewall/check.ts";
+import { chooseBackEnd } from "./firewall/choice.ts";
 import { lastKnownJails } from "./fleet-settings.ts";
 import { createSourceDetector, type SourceDetector } from "./source-detector.ts";
 import { ensureStateDir } from "./state-file.ts";
@@ -41,13 +41,16 @@ export async function checkAgent(
     } else if (error instanceof PlainError) say("state", false, error.message, error.exitCode);
     else throw error;
   }
-  if (config.firewall.backend === "dry-run") say("firewall", true, "dry-run", EXIT.ok);
-  else {
-    const problems = await checkFirewall();
-    for (const { kind, text } of problems) {
-      say("firewall", false, text, kind === "permission" ? EXIT.permission : EXIT.unavailable);
+  try {
+    const { backend, chains } = config.firewall;
+    const { kind, passedOver } = await chooseBackEnd(backend, chains);
+    const others = passedOver.map((reason) => ` (not the first choice: ${reason})`).join("");
+    say("firewall", true, kind === "dry-run" ? kind : `${kind} can be used${others}`, EXIT.ok);
+  } catch (error) {
+    if (!(error instanceof PlainError)) throw error;
+    for (const reason of error.message.split("\n")) {
+      say("firewall", false, reason.replace(/^firewall: /, ""), error.exitCode);
     }
-    if (problems.length === 0) say("firewall", true, "ipset and iptables can be used", EXIT.ok);
   }
   try {
     await openUserNames(config);

@@ -5,6 +5,7 @@ import { duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
 import { networkSetting } from "../daemon/network-setting.ts";
+import { FIREWALL_KINDS, type FirewallKind } from "./firewall/firewall.ts";
 import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";
 
 const name = (pattern: RegExp, longest: number) =>
@@ -40,6 +41,26 @@ const source = z
   });
 export type SourceConfig = z.output<typeof source>;
 
+/** One, or a list in order of preference; in the environment with commas between them. */
+const backends = z
+  .union([z.string().transform((text) => text.split(",")), z.array(z.string())], {
+    error: (issue) => `expected a name or a list of names, got ${JSON.stringify(issue.input)}`,
+  })
+  .transform((names, { addIssue }) => {
+    const kinds: FirewallKind[] = [];
+    for (const name of names) {
+      const kind = FIREWALL_KINDS.find((each) => each === name.trim());
+      if (kind) kinds.push(kind);
+      else addIssue(`expected one of ${FIREWALL_KINDS.join(", ")}, got ${JSON.stringify(name)}`);
+    }
+    if (names.length === 0) addIssue("expected at least one name, got none");
+    if (new Set(kinds).size < kinds.length) addIssue("expected every name once");
+    if (kinds.length > 1 && kinds.includes("dry-run")) {
+      addIssue("expected dry-run alone: no host is to end up without bans unnoticed");
+    }
+    return kinds;
+  });
+
 export const agentConfig = z
   .strictObject({
     host: name(NAME, 63).default(() => hostToken(hostname())),
@@ -51,7 +72,7 @@ export const agentConfig = z
     usersKey: absolutePath.optional(),
     firewall: z
       .strictObject({
-        backend: z.enum(["ipset", "dry-run"]).default("ipset"),
+        backend: backends.prefault("ipset"),
         chains: z
           .array(name(/^[\w-]{1,28}$/, 28))
           .min(1)

@@ -9,8 +9,10 @@ import { connectPatiently, watchLink } from "../daemon/nats.ts";
 import { createProgram } from "../daemon/program.ts";
 import { startAgent } from "./agent.ts";
 import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./config.ts";
-import { checkFirewall } from "./firewall/check.ts";
-import { createIpsetFirewall } from "./firewall/ipset.ts";
+import { whyForbidden } from "./firewall/check.ts";
+import { chooseBackEnd } from "./firewall/choice.ts";
+import { FirewallError } from "./firewall/command.ts";
+import { createRemains, removeEverything } from "./firewall/remains.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 
 const NAME = "fleetban-agent";
@@ -60,32 +62,34 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
     .command("uninstall")
     .description("remove fleetban's rules and sets, and with them every ban on this host")
     .action(async () => {
-      const config = await load();
-      await requireFirewall();
-      const firewall = createIpsetFirewall({ chains: config.firewall.chains });
-      await firewall.remove();
-      await firewall.close();
-      write("removed: rules, chains and sets of fleetban\n");
+      await load();
+      await uninstall(write);
     });
 
   return program;
 }
 
-/** Ends the program with a reason before anything is touched. */
-async function requireFirewall(): Promise<void> {
-  const problems = await checkFirewall();
-  const [first] = problems;
-  if (!first) return;
-  const code = problems.some(({ kind }) => kind === "permission")
-    ? EXIT.permission
-    : EXIT.unavailable;
-  throw new PlainError(problems.map(({ text }) => `firewall: ${text}`).join("\n"), code);
+async function uninstall(write: (text: string) => void): Promise<void> {
+  const forbidden = await whyForbidden();
+  if (forbidden !== undefined) throw new PlainError(`firewall: ${forbidden}`, EXIT.permission);
+  try {
+    const unread = await removeEverything(createRemains(Date.now));
+    for (const why of unread) write(`not looked at: ${why}\n`);
+  } catch (error) {
+    if (!(error instanceof FirewallError)) throw error;
+    throw new PlainError(`firewall: ${error.message}`, EXIT.unavailable, { cause: error });
+  }
+  write("removed: rules, chains, sets and tables of fleetban\n");
 }
 
 async function run(config: AgentConfig, life: Life): Promise<void> {
   const log = createLog(NAME, config.log.level);
-  if (config.firewall.backend === "ipset") await requireFirewall();
-  else log.warn("dry-run: nobody is banned on this host");
+  const { backend, chains } = config.firewall;
+  const choice = await chooseBackEnd(backend, chains);
+  if (choice.kind === "dry-run") log.warn("dry-run: nobody is banned on this host");
+  for (const reason of choice.passedOver) {
+    log.warn({ reason, inUse: choice.kind }, "firewall back end cannot be used, the next one is");
+  }
   const stopping = new AbortController();
   const connected = connectPatiently({
     ...{ config: config.nats, log, signal: stopping.signal },
@@ -103,7 +107,7 @@ async function run(config: AgentConfig, life: Life): Promise<void> {
     return connection;
   });
   // NATS may be away for long: the start goes on beside the signals that end it.
-  startAgent(config, connected, log, life).catch(life.fail);
+  startAgent(config, choice, connected, log, life).catch(life.fail);
   life.onRelease(() => {
     stopping.abort();
     return Promise.resolve();

@@ -1,18 +1,20 @@
 /** Conditions of this host that its operator should know, and what to do about each. */
 import type { Jail } from "../wire/settings.ts";
-import type { HostStatus, Warning } from "../wire/status.ts";
+import { FIREWALL_PASSED_OVER, type HostStatus, type Warning } from "../wire/status.ts";
 
 export interface Conditions {
   sources: HostStatus["sources"];
   jails: readonly Jail[];
   /** Why the state cannot be written. */
   state: string | undefined;
+  /** Why back ends that come first in the configuration are not used. */
+  passedOver: readonly string[];
 }
 
 /** A source that is further behind than this does not keep up. */
 const MUCH_LAG_BYTES = 10_000_000;
 
-export function warningsOf({ sources, jails, state }: Conditions): Warning[] {
+export function warningsOf({ sources, jails, passedOver, state }: Conditions): Warning[] {
   const warnings: Warning[] = [];
   const warn = (code: string, severity: Warning["severity"], text: string) =>
     warnings.push({ code, severity, text });
@@ -20,6 +22,7 @@ export function warningsOf({ sources, jails, state }: Conditions): Warning[] {
     const text = `the state cannot be written: ${state}; bans and failures go on, a restart goes on from an older place`;
     warn("state-not-written", "high", text);
   }
+  for (const reason of passedOver) warn(FIREWALL_PASSED_OVER, "medium", reason.slice(0, 500));
   for (const { name, jail, state, lag } of sources) {
     if (state === "failed") {
       warn("source-failed", "high", `source ${name} cannot be read: run fleetban-agent check`);

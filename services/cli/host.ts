@@ -1,6 +1,7 @@
 /** `fleetban host list`: every agent, and how far it has come. */
 import { Command } from "commander";
 import type { HostRow } from "../wire/api.ts";
+import { FIREWALL_PASSED_OVER } from "../wire/status.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { count, describeWarning } from "./status.ts";
 import type { Cell } from "./table.ts";
@@ -55,13 +56,21 @@ function describeHost(row: HostRow, now: number): Cell[] {
   const isCurrent: Cell = current ? "yes" : { text: "no", color: "yellow" };
   const bans = String(status.bansInForce);
   const clock = describeSkew(clockSkew);
-  const firewall: Cell =
-    status.firewall === "dry-run" ? { text: status.firewall, color: "yellow" } : status.firewall;
+  const firewall = describeFirewall(status);
   const reading = describeSources(status.sources);
   return [host, shown, heard, firewall, bans, isCurrent, reading, clock, status.version];
 }
 
-type Sources = NonNullable<HostRow["status"]>["sources"];
+type Status = NonNullable<HostRow["status"]>;
+
+/** "nftables (not the first choice)": a warning below says why. */
+function describeFirewall({ firewall, warnings }: Pick<Status, "firewall" | "warnings">): Cell {
+  const isSecond = warnings.some(({ code }) => code === FIREWALL_PASSED_OVER);
+  const text = isSecond ? `${firewall} (not the first choice)` : firewall;
+  return isSecond || firewall === "dry-run" ? { text, color: "yellow" } : text;
+}
+
+type Sources = Status["sources"];
 
 /** "2 sources", "1 of 2 sources". */
 function describeSources(sources: Sources): Cell {

@@ -23,6 +23,9 @@ export const warning = z.object({
 });
 export type Warning = z.infer<typeof warning>;
 
+/** Code of the warning that another firewall back end is in use than the one that is wanted first. */
+export const FIREWALL_PASSED_OVER = "firewall-passed-over";
+
 export const hostStatus = z.object({
   v: z.literal(1),
   host: z.string().regex(NAME),
@@ -32,7 +35,7 @@ export const hostStatus = z.object({
   startedAt: instant,
   /** By the host's own clock. */
   sentAt: instant,
-  /** Where bans take effect: "ipset", "dry-run". */
+  /** Where bans take effect: "ipset", "nftables", "iptables", "dry-run". */
   firewall: z.string().max(32),
   /** Revision of the bans bucket up to which everything is in the kernel; 0: nothing yet. */
   revision: z.number().int().nonnegative(),

@@ -1,15 +1,30 @@
+/** Every back end on the kernel, in a network namespace of its own. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Firewall } from "../../services/agent/firewall/firewall.ts";
 import { createIpsetFirewall } from "../../services/agent/firewall/ipset.ts";
+import { createIptablesFirewall } from "../../services/agent/firewall/iptables.ts";
+import { createNftablesFirewall } from "../../services/agent/firewall/nftables.ts";
+import { BACK_ENDS } from "../harness/firewall-host.ts";
 import { ban, FIREWALL_SUITE, JAIL } from "../harness/firewall-suite.ts";
 import { createNetwork, needsRoot, type Namespace } from "../harness/netns.ts";
 
-/** Tries something on an ipset firewall in a namespace of its own. */
-async function onKernel(check: (firewall: Firewall, host: Namespace) => Promise<void>) {
+type BackEnd = (typeof BACK_ENDS)[number];
+
+const CREATE: Record<BackEnd, (host: Namespace) => Firewall> = {
+  ipset: ({ run, spawn: start }) => createIpsetFirewall({ chains: ["INPUT"], run, start }),
+  nftables: ({ run }) => createNftablesFirewall({ chains: ["INPUT"], now: Date.now, run }),
+  iptables: ({ run }) => createIptablesFirewall({ chains: ["INPUT"], now: Date.now, run }),
+};
+
+/** Tries something on a back end in a namespace of its own. */
+async function onKernel(
+  kind: BackEnd,
+  check: (firewall: Firewall, host: Namespace) => Promise<void>,
+): Promise<void> {
   await using network = await createNetwork(["mx"]);
   const host = network.host("mx");
-  const firewall = createIpsetFirewall({ chains: ["INPUT"], run: host.run, start: host.spawn });
+  const firewall = CREATE[kind](host);
   try {
     await check(firewall, host);
   } finally {
@@ -17,13 +32,31 @@ async function onKernel(check: (firewall: Firewall, host: Namespace) => Promise<
   }
 }
 
-describe("the ipset firewall", { skip: needsRoot }, () => {
-  for (const [sentence, check] of FIREWALL_SUITE) {
-    test(sentence, () => onKernel(check));
-  }
+const thousands = Array.from({ length: 5000 }, (_, index) =>
+  ban(`10.${index >> 12}.${(index >> 6) & 63}.${index & 63}`, 600),
+);
 
+for (const kind of BACK_ENDS) {
+  describe(`the ${kind} firewall`, { skip: needsRoot }, () => {
+    for (const [sentence, check] of FIREWALL_SUITE) {
+      test(sentence, () => onKernel(kind, check));
+    }
+
+    test("takes thousands at once, live and by replacing", () =>
+      onKernel(kind, async (firewall) => {
+        await firewall.open([JAIL]);
+        assert.deepEqual(await firewall.ban(thousands), []);
+        assert.equal(await firewall.count(), 5000);
+        await firewall.replace(thousands.slice(0, 4000));
+        assert.equal(await firewall.count(), 4000);
+        assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false });
+      }));
+  });
+}
+
+describe("the ipset firewall alone", { skip: needsRoot }, () => {
   test("shows its chain in INPUT for the jail's ports, as fail2ban does", () =>
-    onKernel(async (firewall, host) => {
+    onKernel("ipset", async (firewall, host) => {
       await firewall.open([JAIL]);
       for (const iptables of ["iptables", "ip6tables"]) {
         const rules = await host.run(iptables, ["-L", "-n"]);
@@ -33,7 +66,7 @@ describe("the ipset firewall", { skip: needsRoot }, () => {
     }));
 
   test("puts more than 15 ports into several rules", () =>
-    onKernel(async (firewall, host) => {
+    onKernel("ipset", async (firewall, host) => {
       const ports = Array.from({ length: 20 }, (_, index) => 1000 + index);
       await firewall.open([{ name: "many", ports }]);
       await firewall.open([{ name: "many", ports }]);
@@ -42,7 +75,7 @@ describe("the ipset firewall", { skip: needsRoot }, () => {
     }));
 
   test("repairs flushed and deleted rules; the sets have kept the bans", () =>
-    onKernel(async (firewall, host) => {
+    onKernel("ipset", async (firewall, host) => {
       await firewall.open([JAIL]);
       await firewall.ban([ban("198.51.100.7", 600)]);
       const before = await host.run("iptables", ["-S"]);
@@ -50,7 +83,7 @@ describe("the ipset firewall", { skip: needsRoot }, () => {
       const { repaired, bansLost } = await firewall.repair();
       assert.equal(bansLost, false);
       assert.deepEqual(repaired, [
-        "iptables: rule of fleetban-dovecot was missing",
+        "iptables: rules of fleetban-dovecot were changed",
         "iptables: INPUT did not lead to fleetban-dovecot",
       ]);
       assert.equal(await host.run("iptables", ["-S"]), before);
@@ -61,7 +94,7 @@ describe("the ipset firewall", { skip: needsRoot }, () => {
     }));
 
   test("says that bans are lost when a set was flushed or destroyed", () =>
-    onKernel(async (firewall, host) => {
+    onKernel("ipset", async (firewall, host) => {
       await firewall.open([JAIL]);
       await firewall.ban([ban("198.51.100.7", 600)]);
       await host.run("ipset", ["flush"]);
@@ -80,7 +113,7 @@ describe("the ipset firewall", { skip: needsRoot }, () => {
     }));
 
   test("goes on when its ipset process was killed", () =>
-    onKernel(async (firewall, host) => {
+    onKernel("ipset", async (firewall, host) => {
       await firewall.open([JAIL]);
       await firewall.ban([ban("198.51.100.7", 600)]);
       const pids = (await host.run("ip", ["netns", "pids", host.name])).trim().split("\n");
@@ -96,26 +129,144 @@ describe("the ipset firewall", { skip: needsRoot }, () => {
       assert.deepEqual(await firewall.ban([ban("198.51.100.8", 600)]), []);
       assert.equal(await firewall.count(), 2);
     }));
+});
 
-  test("takes thousands at once, live and by replacing", () =>
-    onKernel(async (firewall) => {
+describe("the iptables firewall alone", { skip: needsRoot }, () => {
+  test("shows a rule for every address, with its end, and a RETURN after them", () =>
+    onKernel("iptables", async (firewall, host) => {
       await firewall.open([JAIL]);
-      const bans = Array.from({ length: 5000 }, (_, index) =>
-        ban(`10.${index >> 12}.${(index >> 6) & 63}.${index & 63}`, 600),
+      await firewall.ban([ban("198.51.100.7", 600), ban("2001:db8::7"), ban("203.0.113.0/24")]);
+      const rules = await host.run("iptables", ["-L", "-n"]);
+      assert.match(rules, /Chain INPUT[^]*fleetban-dovecot .*multiport dports 110,995,143,993/);
+      assert.match(
+        rules,
+        /Chain fleetban-dovecot[^]*DROP .* 203\.0\.113\.0\/24[^]*DROP .* 198\.51\.100\.7 .*until date 20\d\d-[^]*RETURN/,
       );
-      assert.deepEqual(await firewall.ban(bans), []);
-      assert.equal(await firewall.count(), 5000);
-      await firewall.replace(bans.slice(0, 4000));
-      assert.equal(await firewall.count(), 4000);
+      const rules6 = await host.run("ip6tables", ["-S", "fleetban-dovecot"]);
+      assert.match(rules6, /-s 2001:db8::7\/128 -j DROP\n-A fleetban-dovecot -j RETURN\n$/);
     }));
 
-  test("leaves nothing behind when it is removed", () =>
-    onKernel(async (firewall, host) => {
+  test("repairs by itself what was flushed, deleted or added", () =>
+    onKernel("iptables", async (firewall, host) => {
+      await firewall.open([JAIL]);
+      await firewall.ban([ban("198.51.100.7", 600), ban("198.51.100.8", 600)]);
       const before = await host.run("iptables", ["-S"]);
+      const changed = {
+        repaired: ["iptables: rules of fleetban-dovecot were changed"],
+        bansLost: false,
+      };
+      await host.run("iptables", ["-D", "fleetban-dovecot", "1"]);
+      assert.deepEqual(await firewall.repair(), changed);
+      assert.equal(await firewall.count(), 2);
+      await host.run("iptables", ["-I", "fleetban-dovecot", "1", "-j", "ACCEPT"]);
+      assert.deepEqual(await firewall.repair(), changed);
+      await host.run("iptables", ["-F"]);
+      assert.equal((await firewall.repair()).repaired.length, 2);
+      await host.run("iptables", ["-F"]);
+      await host.run("iptables", ["-X"]);
+      assert.equal((await firewall.repair()).repaired.length, 3);
+      const sorted = (text: string) => text.split("\n").sort();
+      assert.deepEqual(sorted(await host.run("iptables", ["-S"])), sorted(before));
+    }));
+
+  test("bans and unbans although somebody has emptied its chain", () =>
+    onKernel("iptables", async (firewall, host) => {
+      await firewall.open([JAIL]);
+      await firewall.ban([ban("198.51.100.7", 600), ban("198.51.100.8", 600)]);
+      await host.run("iptables", ["-F"]);
+      await firewall.unban([ban("198.51.100.7")]);
+      assert.deepEqual(
+        (await firewall.list()).map(({ address }) => address),
+        ["198.51.100.8"],
+      );
+      await host.run("iptables", ["-F"]);
+      await host.run("iptables", ["-X"]);
+      assert.deepEqual(await firewall.ban([ban("198.51.100.9", 600)]), []);
+      assert.equal(await firewall.count(), 2);
+    }));
+
+  test("sweeps rules of bans that are over, also those of an agent that is dead", () =>
+    onKernel("iptables", async (firewall, host) => {
+      const clock = { ahead: 0 };
+      const now = () => Date.now() + clock.ahead;
+      const dead = createIptablesFirewall({ chains: ["INPUT"], now, run: host.run });
+      await dead.open([JAIL]);
+      await dead.ban([ban("198.51.100.7", 600), ban("198.51.100.8")]);
+      const rules = async () =>
+        (await host.run("iptables", ["-S", "fleetban-dovecot"])).match(/-s \S+/g);
+      clock.ahead = 602_000;
+      assert.equal(await dead.count(), 1);
+      assert.equal((await rules())?.length, 2);
+      assert.deepEqual(await dead.repair(), { repaired: [], bansLost: false });
+      assert.deepEqual(await rules(), ["-s 198.51.100.8/32"]);
+      clock.ahead = -900_000;
+      await dead.ban([ban("198.51.100.9", 600)]);
+      await firewall.open([JAIL]);
+      assert.deepEqual(await rules(), ["-s 198.51.100.8/32"]);
+    }));
+});
+
+describe("the nftables firewall alone", { skip: needsRoot }, () => {
+  const nft = (host: Namespace, script: string) => host.run("nft", ["-f", "-"], script);
+
+  test("is one table, before the filter", () =>
+    onKernel("nftables", async (firewall, host) => {
+      await firewall.open([JAIL, { name: "all", ports: [] }]);
+      await firewall.ban([ban("203.0.113.0/24")]);
+      const table = await host.run("nft", ["list", "table", "inet", "fleetban"]);
+      assert.match(
+        table,
+        /chain input \{\s+type filter hook input priority -?\w* ?- ?10; policy accept;/,
+      );
+      assert.match(table, /tcp dport \{ 110, 143, 993, 995 \} jump jail-dovecot\s+jump jail-all/);
+      assert.match(table, /ip saddr & 255\.255\.255\.0 == @ip4-dovecot\/24 drop/);
+    }));
+
+  test("repairs rules; the sets have kept the bans", () =>
+    onKernel("nftables", async (firewall, host) => {
       await firewall.open([JAIL]);
       await firewall.ban([ban("198.51.100.7", 600)]);
-      await firewall.remove();
-      assert.equal(await host.run("iptables", ["-S"]), before);
-      assert.equal(await host.run("ipset", ["list", "-name"]), "");
+      const before = await host.run("nft", ["-t", "list", "ruleset"]);
+      await nft(host, "flush chain inet fleetban input\nflush chain inet fleetban jail-dovecot\n");
+      assert.deepEqual(await firewall.repair(), {
+        repaired: [
+          "nftables: rules of input were changed",
+          "nftables: rules of jail-dovecot were changed",
+        ],
+        bansLost: false,
+      });
+      assert.equal(await host.run("nft", ["-t", "list", "ruleset"]), before);
+      assert.equal(await firewall.count(), 1);
+    }));
+
+  test("says that bans are lost when a set was flushed or everything deleted", () =>
+    onKernel("nftables", async (firewall, host) => {
+      await firewall.open([JAIL]);
+      const bans = [ban("198.51.100.7", 600), ban("203.0.113.0/24")];
+      await firewall.ban(bans);
+      await nft(host, "flush set inet fleetban ip4-dovecot\n");
+      assert.deepEqual(await firewall.repair(), {
+        repaired: ["nftables: set ip4-dovecot was emptied"],
+        bansLost: true,
+      });
+      await nft(host, "flush ruleset\n");
+      const { repaired, bansLost } = await firewall.repair();
+      assert.equal(bansLost, true);
+      assert.equal(repaired[0], "nftables: table inet fleetban was missing");
+      await firewall.replace(bans);
+      assert.equal(await firewall.count(), 2);
+      assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false });
+    }));
+
+  test("bans and unbans although somebody has deleted its table", () =>
+    onKernel("nftables", async (firewall, host) => {
+      await firewall.open([JAIL]);
+      await firewall.ban([ban("198.51.100.7", 600)]);
+      await nft(host, "flush ruleset\n");
+      assert.deepEqual(await firewall.ban([ban("198.51.100.8", 600)]), []);
+      assert.equal(await firewall.count(), 1);
+      await nft(host, "flush ruleset\n");
+      await firewall.unban([ban("198.51.100.8")]);
+      assert.equal(await firewall.count(), 0);
     }));
 });

@@ -60,11 +60,6 @@ export function createDryRunFirewall({ now, say }: DryRunOptions): Firewall {
     list: () => Promise.resolve(current()),
     count: () => Promise.resolve(current().length),
     repair: () => Promise.resolve({ repaired: [], bansLost: false }),
-    remove() {
-      ends.clear();
-      jails = [];
-      return Promise.resolve();
-    },
     close: () => Promise.resolve(),
   };
 }

@@ -1,5 +1,8 @@
 import type { Address } from "../../wire/address.ts";
 
+export const FIREWALL_KINDS = ["ipset", "nftables", "iptables", "dry-run"] as const;
+export type FirewallKind = (typeof FIREWALL_KINDS)[number];
+
 /** What a jail closes to the addresses that are banned in it. */
 export interface FirewallJail {
   name: string;
@@ -33,12 +36,13 @@ export interface Repair {
  * Calls take effect in the order in which they are made.
  */
 export interface Firewall {
-  readonly kind: "ipset" | "dry-run";
+  readonly kind: FirewallKind;
   /**
    * Installs sets, chains and rules of these jails, reads them back, and removes
-   * those of jails that are gone. Bans that are in force stay in force.
+   * those of jails that are gone. Bans that are in force stay in force. `inherited` are those that
+   * another back end has in force: they are in force here, too, when this resolves.
    */
-  open(jails: readonly FirewallJail[]): Promise<void>;
+  open(jails: readonly FirewallJail[], inherited?: readonly TimedBan[]): Promise<void>;
   /** Exactly these bans and no others, with no moment in between. */
   replace(bans: readonly TimedBan[]): Promise<Refused[]>;
   /** Adds or renews; returns what the kernel would not take. */
@@ -50,8 +54,20 @@ export interface Firewall {
   count(): Promise<number>;
   /** Puts back what somebody has removed of what `open` installed. */
   repair(): Promise<Repair>;
-  /** Removes rules, chains and sets, and with them every ban. */
-  remove(): Promise<void>;
   /** Lets go of the kernel; bans stay in force. */
   close(): Promise<void>;
+}
+
+/** Splits off the bans in jails that a firewall does not have. */
+export function sortOut<B extends { jail: string; address: Address }>(
+  bans: readonly B[],
+  jails: readonly FirewallJail[],
+): { known: B[]; refused: Refused[] } {
+  const names = new Set(jails.map(({ name }) => name));
+  return {
+    known: bans.filter(({ jail }) => names.has(jail)),
+    refused: bans
+      .filter(({ jail }) => !names.has(jail))
+      .map(({ jail, address }) => ({ jail, address, reason: `there is no jail ${jail} here` })),
+  };
 }

@@ -39,7 +39,7 @@ test("without a file and without an environment every option has its default", a
     log: { level: "info" },
     mode: "normal",
     users: "store",
-    firewall: { backend: "ipset", chains: ["INPUT"], repairEvery: 20 },
+    firewall: { backend: ["ipset"], chains: ["INPUT"], repairEvery: 20 },
     ignoreip: [],
     sources: [mail],
   });
@@ -69,7 +69,7 @@ sources:
       'FILE: log.level: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"',
       "FILE: log.colour: there is no such option",
       'FILE: mode: expected one of normal, aggressive, got "cautious"',
-      'FILE: firewall.backend: expected one of ipset, dry-run, got "pf"',
+      'FILE: firewall.backend: expected one of ipset, nftables, iptables, dry-run, got "pf"',
       "FILE: firewall.chains: expected at least 1, got []",
       'FILE: firewall.repairEvery: expected a duration such as "10m" or 1200, got "10 apples"',
       'FILE: ignoreip.1: expected an address or a network such as 192.0.2.0/24, got "192.0.2.0/33"',
@@ -106,8 +106,25 @@ test("the environment stands above the file, and is named in its fault", async (
   const { faults } = await read("mode: cautious", { FLEETBAN_FIREWALL: "pf" });
   assert.deepEqual(faults.sort(), [
     'FILE: mode: expected one of normal, aggressive, got "cautious"',
-    'environment: FLEETBAN_FIREWALL: expected one of ipset, dry-run, got "pf"',
+    'environment: FLEETBAN_FIREWALL: expected one of ipset, nftables, iptables, dry-run, got "pf"',
   ]);
+});
+
+test("firewall back ends are one or several, in order; dry-run stands alone", async () => {
+  const chosen = async (text: string, environment: Environment = {}) => {
+    const { config, faults } = await read(`firewall: { backend: ${text} }`, environment);
+    return config?.firewall.backend ?? faults;
+  };
+  assert.deepEqual(await chosen("nftables"), ["nftables"]);
+  assert.deepEqual(await chosen("[ipset, nftables, iptables]"), ["ipset", "nftables", "iptables"]);
+  const environment = { FLEETBAN_FIREWALL: "iptables, ipset" };
+  assert.deepEqual(await chosen("dry-run", environment), ["iptables", "ipset"]);
+  const fault = (text: string) => [`FILE: firewall.backend: ${text}`];
+  assert.deepEqual(await chosen("[ipset, ipset]"), fault("expected every name once"));
+  assert.deepEqual(await chosen("[]"), fault("expected at least one name, got none"));
+  assert.deepEqual(await chosen("7"), fault("expected a name or a list of names, got 7"));
+  const alone = "expected dry-run alone: no host is to end up without bans unnoticed";
+  assert.deepEqual(await chosen("[ipset, dry-run]"), fault(alone));
 });
 
 test("a file that is not there, or no YAML, or no options is said to be so", async () => {

@@ -1,0 +1,107 @@
+/** A firewall back end in a network namespace of its own, a port behind it, and a client before it. */
+import { once } from "node:events";
+import type { Firewall, FirewallKind } from "../../services/agent/firewall/firewall.ts";
+import { openFirewall } from "../../services/agent/firewall/opening.ts";
+import { createRemains, removeEverything } from "../../services/agent/firewall/remains.ts";
+import { JAIL } from "./firewall-suite.ts";
+import { startMailClient, type MailClient } from "./mail-client.ts";
+import { createNetwork, type Namespace, type Network } from "./netns.ts";
+
+export const BACK_ENDS = ["ipset", "nftables", "iptables"] as const;
+
+export interface FirewallHost extends AsyncDisposable {
+  host: Namespace;
+  /** Opens a back end on it, with the jail `JAIL`. */
+  open(kind: FirewallKind): Promise<Firewall>;
+  uninstall(): Promise<string[]>;
+}
+
+/** `network` has a host mx. */
+export function firewallHost(network: Network): FirewallHost {
+  const host = network.host("mx");
+  const opened: Firewall[] = [];
+  return {
+    host,
+    async open(kind) {
+      const { run, spawn: start } = host;
+      const options = {
+        chains: ["INPUT"],
+        jails: [JAIL],
+        now: Date.now,
+        say: () => {},
+        run,
+        start,
+      };
+      const firewall = await openFirewall({ ...options, kind });
+      opened.push(firewall);
+      return firewall;
+    },
+    uninstall: () => removeEverything(createRemains(Date.now, host.run)),
+    async [Symbol.asyncDispose]() {
+      for (const firewall of opened) await firewall.close();
+    },
+  };
+}
+
+export interface Visitor extends AsyncDisposable {
+  namespace: Namespace;
+  /** Does a connection from this address to port 143 of the host open? Without one from its first. */
+  reaches(from?: string): Promise<boolean>;
+}
+
+/** Listens on `host` and connects from another one. */
+export async function startVisitor(host: Namespace, namespace: Namespace): Promise<Visitor> {
+  const program =
+    "require('net').createServer((s) => s.destroy()).listen(143, '::', () => console.log('up'))";
+  const server = host.spawn(process.execPath, ["-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (server.stdout) await once(server.stdout, "data");
+  const client: MailClient = startMailClient(namespace.spawn);
+  return {
+    namespace,
+    reaches: (from = namespace.address4) =>
+      client.connects({
+        host: from.includes(":") ? host.address6 : host.address4,
+        port: 143,
+        from,
+      }),
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      server.kill("SIGKILL");
+    },
+  };
+}
+
+/** A host, a visitor, and back ends in the host that are tried one after the other. */
+export interface VisitedHost extends AsyncDisposable {
+  host: Namespace;
+  /** Tries something on a fresh back end. */
+  try(kind: FirewallKind, check: Check): Promise<void>;
+}
+
+/** Further addresses of the visitor. */
+const MORE = ["10.77.0.200", "fd77::200"];
+
+type Check = (firewall: Firewall, visitor: Visitor, on: FirewallHost) => Promise<void>;
+
+export async function startVisitedHost(): Promise<VisitedHost> {
+  const network = await createNetwork(["mx", "visitor"]);
+  const visitor = await startVisitor(network.host("mx"), network.host("visitor"));
+  for (const more of MORE) await visitor.namespace.addAddress(more);
+  return {
+    host: network.host("mx"),
+    async try(kind, check) {
+      await using on = firewallHost(network);
+      try {
+        await check(await on.open(kind), visitor, on);
+      } finally {
+        await on.uninstall();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await visitor[Symbol.asyncDispose]();
+      await network[Symbol.asyncDispose]();
+    },
+  };
+}
