@@ -16,6 +16,7 @@ import { explainSecondAgent } from "./second-agent.ts";
 import { createPublisher } from "./publisher.ts";
 import { ensureStateDir } from "./state-file.ts";
 import { createStateHealth } from "./state-health.ts";
+import { sparingly } from "./sparingly.ts";
 import { startStatus, type StatusReporter } from "./status.ts";
 import { warningsOf } from "./warnings.ts";
 import { startWatcher, type Watcher } from "./watcher.ts";
@@ -54,6 +55,7 @@ export async function startAgent(
   const enforcer = createEnforcer({
     ...{ ...common, firewall, jails, settings, neverBan, repairEveryMs, onApplied },
   });
+  const recount = sparingly(enforcer.recount);
   onRelease(() => enforcer.stop());
   const lastBans = createLastBans({ folder: stateDir, bans: enforcer.held, log });
   onRelease(() => lastBans.close());
@@ -95,7 +97,7 @@ export async function startAgent(
   parts.status = startStatus({
     host,
     refresh: async () => {
-      await Promise.all([neverBan.refresh(servers()), enforcer.recount()]);
+      await Promise.all([neverBan.refresh(servers()), recount()]);
     },
     describe: () => {
       const sources = watcher.describe();

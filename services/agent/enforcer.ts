@@ -275,11 +275,12 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       );
     },
 
-    recount: () =>
-      enqueue(async () => {
-        inForce = await firewall.count();
-      }),
-
+    // Beside the queue: it may take long, and bans do not wait for it.
+    async recount() {
+      const before = inForce;
+      const counted = await firewall.count().catch(onFailed);
+      if (inForce === before) inForce = counted ?? inForce;
+    },
     state: () => ({
       revision: applied,
       bansCreated: created,
