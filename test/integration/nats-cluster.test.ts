@@ -1,9 +1,11 @@
 /** What the coordinator does about its streams on three nats-servers, one of which may be away. */
+import { execFile } from "node:child_process";
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { ensureStreams, keepStreams } from "../../services/coordinator/streams.ts";
@@ -45,6 +47,12 @@ async function copiesOf({ connection }: Running, stream: string): Promise<number
   const manager = await jetstreamManager(connection);
   return (await manager.streams.info(stream)).config.num_replicas;
 }
+
+test("the example of a server of a cluster is one that nats-server takes", async () => {
+  const file = resolve(import.meta.dirname, "../../deploy/nats/cluster.conf");
+  const { stderr } = await promisify(execFile)("nats-server", ["-t", "-c", file]);
+  assert.match(stderr, /is valid/);
+});
 
 test("streams of one copy get three, with what they hold, when they are configured so", async () => {
   await using running = await start();
