@@ -14,6 +14,7 @@ import { credentialsOf, natsOptions } from "../daemon/nats.ts";
 import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../wire/api.ts";
 import type { Endpoint, Reply, Request } from "../wire/api.ts";
 import { decode, encode, WireError } from "../wire/codec.ts";
+import { askerInbox } from "../wire/rights.ts";
 import { apiSubject } from "../wire/subjects.ts";
 import { withoutLogin, type Location } from "./location.ts";
 import { visible } from "./visible.ts";
@@ -51,7 +52,7 @@ export function createClient(who: string, locate: () => Promise<Location>): Clie
 
   return {
     async ask(endpoint, request) {
-      opening ??= locate().then(openLink);
+      opening ??= locate().then((location) => openLink(location, who));
       const { connection, where, name = who } = await opening;
       const shapes = shapesOf(endpoint);
       const [noun = "", verb = ""] = endpoint.split(".");
@@ -84,10 +85,11 @@ function shapesOf<E extends Endpoint>(endpoint: E): Shapes<E> {
   return api[endpoint] as unknown as Shapes<E>;
 }
 
-async function openLink({ nats, origin }: Location): Promise<Link> {
+async function openLink({ nats, origin }: Location, who: string): Promise<Link> {
   const url = withoutLogin(nats.url);
   const where = `${url} (${origin === "default" ? "the default; see --nats" : `from ${origin}`})`;
-  const options = await natsOptions(nats, "fleetban");
+  // Credentials name another.
+  const options = { inboxPrefix: askerInbox(who), ...(await natsOptions(nats, "fleetban")) };
   try {
     const once = { reconnect: false, timeout: CONNECT_WITHIN_MS };
     const connection = await connect({ ...options, ...once });

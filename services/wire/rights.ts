@@ -42,31 +42,41 @@ export function rightsOf(role: Role, name: string): Rights {
 
 /** Where an agent's answers arrive, also without credentials. */
 export function agentInbox(host: string): string {
-  return `_INBOX_${host}`;
+  return `_INBOX.agent.${host}`;
 }
 
 const stream = (bucket: string) => `KV_${bucket}`;
 
+/** What follows a bucket asks of JetStream. */
+const FOLLOW = [BANS_BUCKET, SETTINGS_BUCKET].map(stream).flatMap((name) => [
+  `$JS.API.STREAM.INFO.${name}`,
+  // A consumer's own name stands behind the stream's; nobody can guess another's.
+  `$JS.API.CONSUMER.CREATE.${name}`,
+  `$JS.API.CONSUMER.CREATE.${name}.>`,
+  `$JS.API.CONSUMER.DELETE.${name}.>`,
+]);
+/** And flow control of what is delivered. */
+const JETSTREAM = [...FOLLOW, "$JS.API.INFO", "$JS.FC.>"];
+
+/**
+ * The only way from the hosts' account into the fleet's, and what comes back.
+ *
+ * NATS sends its answer, an acknowledgement for instance, wherever the sender of a request wishes,
+ * and asks nobody whether the sender may publish there. In one account with the fleet a host
+ * could have its acknowledgements sent to JetStream's API, and purge the bans with them. An answer
+ * that crosses accounts comes back to the account that asked, where nobody else listens.
+ */
+export const HOSTS_REACH = {
+  services: [failureSubject("*", "*"), statusSubject("*"), ...JETSTREAM],
+  streams: [`${agentInbox("*")}.>`],
+} as const;
+
 /** Its own failures and status; bans and settings to read. */
 function agentRights(host: string): Rights {
   const inbox = agentInbox(host);
-  const follow = [BANS_BUCKET, SETTINGS_BUCKET].map(stream).flatMap((name) => [
-    `$JS.API.STREAM.INFO.${name}`,
-    // A consumer's own name stands behind the stream's; nobody can guess another's.
-    `$JS.API.CONSUMER.CREATE.${name}`,
-    `$JS.API.CONSUMER.CREATE.${name}.>`,
-    `$JS.API.CONSUMER.DELETE.${name}.>`,
-  ]);
   return {
     inbox,
-    publish: [
-      failureSubject("*", host),
-      statusSubject(host),
-      ...follow,
-      "$JS.API.INFO",
-      // Flow control of what is delivered to it.
-      "$JS.FC.>",
-    ],
+    publish: [failureSubject("*", host), statusSubject(host), ...JETSTREAM],
     subscribe: [`${inbox}.>`],
   };
 }
@@ -109,9 +119,14 @@ function coordinatorRights(name: string): Rights {
 /** Verbs of the API that change nothing. */
 export const ASKING_VERBS: readonly string[] = ["list", "show"];
 
+/** Where the answers to who asks arrive, also without credentials. */
+export function askerInbox(who: string): string {
+  return `_INBOX.operator.${who}`;
+}
+
 /** Who asks does so in its own name, the last token of the subject. */
 function askerRights(name: string, verbs: readonly string[]): Rights {
-  const inbox = `_INBOX.operator.${name}`;
+  const inbox = askerInbox(name);
   return {
     inbox,
     publish: verbs.map((verb) => apiSubject("*", verb, name)),

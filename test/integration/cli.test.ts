@@ -12,6 +12,7 @@ import { freePort, startChild, type Child } from "../../services/standalone/chil
 import { parseNetwork } from "../../services/wire/address.ts";
 import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../../services/wire/api.ts";
 import { encodeFailureBatch, failureBatchId } from "../../services/wire/failure.ts";
+import { askerInbox } from "../../services/wire/rights.ts";
 import { encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import {
   API_SUBJECTS,
@@ -43,10 +44,9 @@ before(async () => {
       FLEETBAN_HTTP_LISTEN: `127.0.0.1:${port}`,
     },
   });
-  connection = await connect({ servers: nats.url });
-  await eventually("the coordinator is ready", async () => {
-    return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
-  });
+  connection = await connect({ servers: nats.url, inboxPrefix: askerInbox("test") });
+  const isReady = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+  await eventually("the coordinator is ready", isReady, 30);
 });
 
 after(async () => {

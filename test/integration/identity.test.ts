@@ -1,6 +1,8 @@
 /** Who somebody is: on record as NATS knows them, and one agent to a name. Real programs, real credentials. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Kvm } from "@nats-io/kv";
+import { BANS_BUCKET } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 import {
@@ -71,6 +73,20 @@ test("a viewer asks, and is told plainly that it may not command: 77", async () 
     assert.match(stderr, /^fleetban: NATS at [^\n]* may not ask [^\n]*\n$/);
     assert.equal(code, 77);
   }
+});
+
+test("who may only ask cannot have the answer written where a coordinator may write", async () => {
+  const eve = await fleet.connect(await fleet.credentials("viewer", "eve"));
+  const watcher = await fleet.connect(await fleet.credentials("coordinator", "c9"));
+  const bucket = await new Kvm(watcher).open(BANS_BUCKET);
+  const reply = `$KV.${BANS_BUCKET}.dovecot.192-0-2-9`;
+  for (const endpoint of ["status.show", "ban.list", "nothing.show"]) {
+    eve.publish(`fleetban.api.${endpoint}.eve`, "{}", { reply });
+  }
+  // Its own question is answered, and those before it are done with.
+  const answered = await eve.request("fleetban.api.status.show.eve", "{}");
+  assert.equal(answered.headers, undefined);
+  assert.equal(await bucket.get("dovecot.192-0-2-9"), null);
 });
 
 test("a second agent of one name is refused and shown; a restarted one is not", async () => {

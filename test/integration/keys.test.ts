@@ -73,6 +73,6 @@ test("a revocation that reaches no server is no success, and is pushed later", a
   assert.match(stderr, /NOT IN FORCE; .*fleetban key push --dir /);
   await fleet.server.start();
   const { stdout } = await fleet.key(["push"]);
-  assert.equal(stdout, "the fleet's account is up to date on n1\n");
+  assert.equal(stdout, "the fleet's accounts are up to date on n1\n");
   await assert.rejects(fleet.connect(kept), /authorization violation/i);
 });

@@ -1,7 +1,7 @@
 /** What each role's credentials allow on a real nats-server: every subject there is, tried. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { PermissionViolationError, type NatsConnection } from "@nats-io/nats-core";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
@@ -58,7 +58,7 @@ const PUBLISHED: readonly string[] = [
     `fleetban.failures.dovecot.${host}`,
     `fleetban.failures.other.${host}`,
     `fleetban.status.${host}`,
-    `_INBOX_${host}.reply`,
+    `_INBOX.agent.${host}.reply`,
   ]),
   ...["fleetban.failures.dovecot.mx1.more", "fleetban.status.mx1.more", "fleetban.other"],
   ...Object.keys(api).flatMap((endpoint) =>
@@ -74,7 +74,13 @@ const PUBLISHED: readonly string[] = [
 const SUBSCRIBED: readonly string[] = [
   ...[">", "fleetban.>", "fleetban.failures.>", "fleetban.status.*", "fleetban.status.mx1"],
   ...["fleetban.api.>", "$KV.>", "$KV.fleetban_bans.>", "$JS.>", "$JS.API.>", "$SYS.>"],
-  ...["_INBOX.>", "_INBOX_mx1.>", "_INBOX_mx2.>", "_INBOX.operator.>", "_INBOX.coordinator.>"],
+  ...[
+    "_INBOX.>",
+    "_INBOX.agent.mx1.>",
+    "_INBOX.agent.mx2.>",
+    "_INBOX.operator.>",
+    "_INBOX.coordinator.>",
+  ],
   ...["alice", "bob", "eve"].map((who) => `_INBOX.operator.${who}.>`),
   ...["_INBOX.coordinator.c1.>", "_INBOX.coordinator.c2.>"],
 ];
@@ -118,7 +124,7 @@ for (const { role, name, publishes, subscribes } of [
       /^\$JS\.API\.CONSUMER\.CREATE\.KV_fleetban_(?:bans|settings)(?:\.any(?:\.filter\.key)?)?$/,
       /^\$JS\.API\.CONSUMER\.DELETE\.KV_fleetban_(?:bans|settings)\.any$/,
     ],
-    subscribes: ["_INBOX_mx1.>"],
+    subscribes: ["_INBOX.agent.mx1.>"],
   },
   {
     role: "viewer",
@@ -178,11 +184,57 @@ test("an agent publishes failures with acknowledgement, and follows bans as they
   following.stop();
 });
 
+test("an agent cannot have NATS's answers sent to where it may not publish itself", async () => {
+  const mx6 = await fleet.connect(await fleet.credentials("agent", "mx6"));
+  const bucket = await new Kvm(coordinator).open(BANS_BUCKET);
+  await bucket.put("dovecot.192-0-2-6", "kept");
+  const heard: string[] = [];
+  const listen = (subject: string) =>
+    coordinator.subscribe(subject, {
+      callback: (_error, message) => void heard.push(message.subject),
+    });
+  listen("fleetban.api.>");
+  await coordinator.flush();
+  const asked = [
+    "fleetban.failures.dovecot.mx6",
+    "$JS.API.INFO",
+    "$JS.API.STREAM.INFO.KV_fleetban_bans",
+  ];
+  // An acknowledgement is {"stream":...,"seq":N}: to PURGE it says up to where.
+  const targets = [
+    ...FLEET.flatMap(ofStream),
+    ...BUCKETS.map((name) => `$KV.${name}.dovecot.192-0-2-6`),
+    ...["fleetban.api.ban.remove.alice", "fleetban.failures.dovecot.mx7", "fleetban.status.mx7"],
+  ];
+  for (let round = 0; round < 10; round += 1) {
+    for (const subject of asked) {
+      for (const reply of targets) mx6.publish(subject, "", { reply });
+    }
+  }
+  await mx6.flush();
+  // Whatever these have set going is done before this is answered.
+  assert.equal(
+    (await jetstream(mx6).publish("fleetban.failures.dovecot.mx6", "{}")).duplicate,
+    false,
+  );
+  await coordinator.flush();
+  assert.deepEqual(heard, []);
+  assert.equal((await bucket.get("dovecot.192-0-2-6"))?.string(), "kept");
+  const manager = await jetstreamManager(coordinator);
+  for (const name of BUCKETS) {
+    const { state } = await manager.streams.info(`KV_${name}`, { subjects_filter: ">" });
+    const subjects = Object.keys(state.subjects ?? {}).filter((each) => each.includes("192-0-2-6"));
+    assert.deepEqual(subjects, name === BANS_BUCKET ? ["$KV.fleetban_bans.dovecot.192-0-2-6"] : []);
+  }
+  const { state } = await manager.streams.info("FLEETBAN_FAILURES", { subjects_filter: ">" });
+  assert.equal(state.subjects?.["fleetban.failures.dovecot.mx7"], undefined);
+});
+
 test("an agent may not send more, or listen to more, than its work takes", async () => {
   const mx5 = await fleet.connect(await fleet.credentials("agent", "mx5"));
   assert.equal(mx5.info?.max_payload, 1_048_576);
   for (let index = 0; index < 70; index += 1) {
-    mx5.subscribe(`_INBOX_mx5.${index}`, { callback: () => {} });
+    mx5.subscribe(`_INBOX.agent.mx5.${index}`, { callback: () => {} });
   }
   await eventually("it is cut off", () => mx5.isClosed() || fleet.server.log().includes("maximum"));
 });

@@ -1,6 +1,7 @@
 /**
- * NATS identities of a fleet: an operator whom the servers trust, the system account, and
- * the fleet's account with a user for everybody who has a role.
+ * NATS identities of a fleet: an operator whom the servers trust, the system account, the
+ * fleet's account, and one for its hosts, with a user for everybody who has a role. Hosts
+ * are the weak end, and reach into the fleet's account only as HOSTS_REACH says.
  */
 import {
   createAccount,
@@ -15,11 +16,17 @@ import {
   type Account,
   type KeyPair,
 } from "@nats-io/jwt";
-import { rightsOf, type Role } from "../../wire/rights.ts";
+import { HOSTS_REACH, rightsOf, type Role } from "../../wire/rights.ts";
 import { noteIssued } from "./issued.ts";
 import type { KeyFolder } from "./key-folder.ts";
 
-const ACCOUNT = "FLEETBAN";
+/** By their names in the key folder. */
+const ACCOUNTS = { fleet: "FLEETBAN", hosts: "FLEETBAN_HOSTS" } as const;
+export type AccountName = keyof typeof ACCOUNTS;
+export const ACCOUNT_NAMES: readonly AccountName[] = ["fleet", "hosts"];
+
+export const accountOf = (role: Role): AccountName => (role === "agent" ? "hosts" : "fleet");
+
 const UNLIMITED = -1;
 
 const NATS_LIMITS = {
@@ -27,9 +34,9 @@ const NATS_LIMITS = {
   ...{ leaf: 0, imports: 0, exports: 0, wildcards: true, disallow_bearer: true },
 };
 
-/** The fleet's account: all of JetStream on disk, none of it in memory. */
-const ACCOUNT_LIMITS = {
-  ...NATS_LIMITS,
+/** All of JetStream on disk, none of it in memory. */
+const FLEET_LIMITS = {
+  ...{ ...NATS_LIMITS, exports: UNLIMITED },
   ...{ mem_storage: 0, disk_storage: UNLIMITED, streams: 16, consumer: 20_000 },
 };
 
@@ -48,22 +55,37 @@ const NOTHING = { pub: { deny: [">"] }, sub: { deny: [">"] } };
 export async function createIdentities(folder: KeyFolder): Promise<void> {
   const operator = createOperator();
   const system = createAccount();
-  const fleet = createAccount();
+  const [fleet, hosts] = [createAccount(), createAccount()];
   const systemAccount = { system_account: system.getPublicKey() };
   folder.write("operator.jwt", await encodeOperator("fleetban", operator, systemAccount));
   folder.write(
     "system.jwt",
     await encodeAccount("SYS", system, { limits: NATS_LIMITS }, { signer: operator }),
   );
-  const account: Partial<Account> = { limits: ACCOUNT_LIMITS, default_permissions: NOTHING };
-  folder.write("fleet.jwt", await encodeAccount(ACCOUNT, fleet, account, { signer: operator }));
+  const write = async (name: AccountName, pair: KeyPair, account: Partial<Account>) => {
+    const nothing = { ...account, default_permissions: NOTHING };
+    const jwt = await encodeAccount(ACCOUNTS[name], pair, nothing, { signer: operator });
+    folder.write(`${name}.jwt`, jwt);
+    folder.write(`${name}.seed`, seedOf(pair));
+  };
+  const reach = reachOfHosts();
+  const imports = reach.map((each) => ({ ...each, account: fleet.getPublicKey() }));
+  await write("fleet", fleet, { limits: FLEET_LIMITS, exports: reach });
+  await write("hosts", hosts, { limits: { ...NATS_LIMITS, imports: UNLIMITED }, imports });
   const pusher = createUser();
   const rights = { pub: { allow: [CLAIMS_UPDATE] }, sub: { allow: ["_INBOX.>"] } };
   const jwt = await encodeUser("pusher", pusher, system, rights);
   folder.write("system.creds", Buffer.from(fmtCreds(jwt, pusher)).toString());
   folder.write("system.seed", seedOf(system));
-  folder.write("fleet.seed", seedOf(fleet));
   folder.write("operator.seed", seedOf(operator));
+}
+
+function reachOfHosts() {
+  const { services, streams } = HOSTS_REACH;
+  return [
+    ...services.map((subject) => ({ name: subject, subject, type: "service" as const })),
+    ...streams.map((subject) => ({ name: subject, subject, type: "stream" as const })),
+  ];
 }
 
 /** Where NATS takes a changed account JWT, on the system account. */
@@ -86,7 +108,13 @@ export async function issueCredentials(
     tags: [`role:${role}`],
   };
   const expiry = until === null ? {} : { exp: Math.floor(until / 1000) };
-  const jwt = await encodeUser(name, user, keyOf(folder, "fleet.seed"), rights, expiry);
+  const jwt = await encodeUser(
+    name,
+    user,
+    keyOf(folder, `${accountOf(role)}.seed`),
+    rights,
+    expiry,
+  );
   noteIssued(folder, {
     ...{ role, name, key: user.getPublicKey(), at: new Date(now).toISOString() },
     until: until === null ? null : new Date(until).toISOString(),
@@ -96,24 +124,28 @@ export async function issueCredentials(
 
 /** Public keys that are revoked, with the second up to which theirs are. */
 export function readRevocations(folder: KeyFolder): Readonly<Record<string, number>> {
-  return decode<Account>(folder.read("fleet.jwt")).nats.revocations ?? {};
+  const accounts = ACCOUNT_NAMES.map((name) => decode<Account>(folder.read(`${name}.jwt`)));
+  return Object.assign({}, ...accounts.map(({ nats }) => nats.revocations ?? {})) as Readonly<
+    Record<string, number>
+  >;
 }
 
-/** Writes the fleet's account anew, with these keys revoked besides those that are. */
+/** Writes their account anew, with these keys revoked besides those that are. */
 export async function revokeKeys(
   folder: KeyFolder,
+  name: AccountName,
   keys: readonly string[],
   now: () => number,
 ): Promise<void> {
-  const { nats, iat } = decode<Account>(folder.read("fleet.jwt"));
+  const { nats, iat } = decode<Account>(folder.read(`${name}.jwt`));
   // Servers keep the newer JWT, and tell by the second.
   await untilAfter(iat, now);
   const at = Math.floor(now() / 1000);
   const revoked = Object.fromEntries(keys.map((key) => [key, at]));
   const account: Partial<Account> = { ...nats, revocations: { ...nats.revocations, ...revoked } };
   const signer = keyOf(folder, "operator.seed");
-  const fleet = keyOf(folder, "fleet.seed");
-  folder.write("fleet.jwt", await encodeAccount(ACCOUNT, fleet, account, { signer }));
+  const pair = keyOf(folder, `${name}.seed`);
+  folder.write(`${name}.jwt`, await encodeAccount(ACCOUNTS[name], pair, account, { signer }));
 }
 
 async function untilAfter(second: number, now: () => number): Promise<void> {
@@ -121,8 +153,8 @@ async function untilAfter(second: number, now: () => number): Promise<void> {
   if (wait > 0 && wait <= 1000) await new Promise((resolve) => setTimeout(resolve, wait));
 }
 
-export function publicKeyOf(folder: KeyFolder, seedFile: "system.seed" | "fleet.seed"): string {
-  return keyOf(folder, seedFile).getPublicKey();
+export function publicKeyOf(folder: KeyFolder, account: AccountName | "system"): string {
+  return keyOf(folder, `${account}.seed`).getPublicKey();
 }
 
 function keyOf(folder: KeyFolder, file: string): KeyPair {

@@ -4,7 +4,8 @@
  *
  *   operator.seed operator.jwt    whom the NATS servers trust
  *   system.seed system.jwt        NATS's own account, system.creds to push revocations with
- *   fleet.seed fleet.jwt          the fleet's account; its JWT holds the revocations
+ *   fleet.seed fleet.jwt          the fleet's account; its JWT holds its revocations
+ *   hosts.seed hosts.jwt          that of the hosts, likewise
  *   ca.key ca.pem                 who signs the servers' certificates
  *   issued.jsonl                  public keys of all credentials that were ever made
  *   agents/ coordinators/ operators/ servers/

@@ -1,4 +1,4 @@
-/** Brings the fleet's account, with its revocations, to the NATS servers while they run. */
+/** Brings the fleet's accounts, with their revocations, to the NATS servers while they run. */
 import { rootCertificates } from "node:tls";
 import { credsAuthenticator } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
@@ -7,7 +7,7 @@ import { EXIT, PlainError } from "../../daemon/exit.ts";
 import { natsTls } from "../../daemon/nats-tls.ts";
 import { explainTrouble } from "../../daemon/nats-trouble.ts";
 import { visible } from "../visible.ts";
-import { CLAIMS_UPDATE } from "./identity.ts";
+import { ACCOUNT_NAMES, CLAIMS_UPDATE } from "./identity.ts";
 import type { KeyFolder } from "./key-folder.ts";
 import { readServers } from "./server-files.ts";
 import { endpoint } from "./server-config.ts";
@@ -27,7 +27,7 @@ const answer = z.object({
  * Returns the names of the servers that took it; `urls`: where they are, undefined: where the
  * folder says. Throws a PlainError when none can be reached or one refuses.
  */
-export async function pushAccount(
+export async function pushAccounts(
   folder: KeyFolder,
   urls: string | undefined,
 ): Promise<readonly string[]> {
@@ -38,28 +38,37 @@ export async function pushAccount(
   }
   const connection = await open(folder, servers);
   try {
-    const jwt = folder.read("fleet.jwt").trim();
-    const replies = await connection.requestMany(CLAIMS_UPDATE, jwt, {
-      strategy: "stall",
-      maxWait: ANSWER_WITHIN_MS,
-      stall: OTHERS_WITHIN_MS,
-    });
-    const taken: string[] = [];
-    for await (const message of replies) {
-      const { server, data, error } = answer.parse(message.json());
-      const name = server?.name ?? connection.getServer();
-      if (data?.code !== 200) {
-        const reason = error?.description ?? "no reason given";
-        throw new PlainError(visible(`NATS server ${name} refuses it: ${reason}`), EXIT.permission);
-      }
-      taken.push(name);
+    const taken = new Set<string>();
+    for (const account of ACCOUNT_NAMES) {
+      const jwt = folder.read(`${account}.jwt`).trim();
+      for (const name of await push(connection, jwt)) taken.add(name);
     }
-    if (taken.length > 0) return taken;
-    const reason = "does not answer, is its resolver of type full?";
-    throw new PlainError(`NATS server ${connection.getServer()}: ${reason}`, EXIT.unavailable);
+    return [...taken];
   } finally {
     await connection.close();
   }
+}
+
+/** Returns the names of the servers that took it. */
+async function push(connection: NatsConnection, jwt: string): Promise<string[]> {
+  const replies = await connection.requestMany(CLAIMS_UPDATE, jwt, {
+    strategy: "stall",
+    maxWait: ANSWER_WITHIN_MS,
+    stall: OTHERS_WITHIN_MS,
+  });
+  const taken: string[] = [];
+  for await (const message of replies) {
+    const { server, data, error } = answer.parse(message.json());
+    const name = server?.name ?? connection.getServer();
+    if (data?.code !== 200) {
+      const reason = error?.description ?? "no reason given";
+      throw new PlainError(visible(`NATS server ${name} refuses it: ${reason}`), EXIT.permission);
+    }
+    taken.push(name);
+  }
+  if (taken.length > 0) return taken;
+  const reason = "does not answer, is its resolver of type full?";
+  throw new PlainError(`NATS server ${connection.getServer()}: ${reason}`, EXIT.unavailable);
 }
 
 async function open(folder: KeyFolder, servers: readonly string[]): Promise<NatsConnection> {

@@ -5,12 +5,12 @@ import { ROLES, type Role } from "../../wire/rights.ts";
 import { checksOf, UsageError } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";
 import { credentialsFile } from "./credentials-command.ts";
-import { revokeKeys } from "./identity.ts";
+import { accountOf, revokeKeys } from "./identity.ts";
 import { readIssued, type Issued } from "./issued.ts";
 import type { KeyContext } from "./key.ts";
 import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
 import { dirOption, type FolderOption } from "./options.ts";
-import { pushAccount } from "./push.ts";
+import { pushAccounts } from "./push.ts";
 import { readServers, writeServerConfig } from "./server-files.ts";
 
 interface RevokeOptions extends FolderOption {
@@ -29,15 +29,14 @@ export function revokeCommand(context: KeyContext): Command {
     .action(async (name: string, { role, dir, json }: RevokeOptions) => {
       const folder = openKeyFolder(dir);
       const theirs = entriesOf(folder, name, role);
-      await revokeKeys(
-        folder,
-        theirs.map(({ key }) => key),
-        now,
-      );
+      const [first] = theirs;
+      if (first) {
+        const keys = theirs.map(({ key }) => key);
+        await revokeKeys(folder, accountOf(first.role), keys, now);
+      }
       for (const server of readServers(folder)) writeServerConfig(folder, server);
       for (const each of theirs) folder.remove(credentialsFile(each.role, name));
       const servers = await pushOr(context, folder, dir);
-      const [first] = theirs;
       if (json) await output.jsonLine({ name, role: first?.role, keys: theirs.length, servers });
       else output.line(`${first?.role} ${name} is revoked on ${servers.join(", ")}`);
     });
@@ -50,9 +49,9 @@ export function pushCommand(context: KeyContext): Command {
     .addOption(dirOption())
     .option(...JSON_OPTION)
     .action(async ({ dir, json }: FolderOption) => {
-      const servers = await pushAccount(openKeyFolder(dir), context.natsUrl());
+      const servers = await pushAccounts(openKeyFolder(dir), context.natsUrl());
       if (json) await output.jsonLine({ servers });
-      else output.line(`the fleet's account is up to date on ${servers.join(", ")}`);
+      else output.line(`the fleet's accounts are up to date on ${servers.join(", ")}`);
     });
 }
 
@@ -78,7 +77,7 @@ async function pushOr(
   dir: string,
 ): Promise<readonly string[]> {
   try {
-    return await pushAccount(folder, context.natsUrl());
+    return await pushAccounts(folder, context.natsUrl());
   } catch (cause) {
     if (!(cause instanceof PlainError)) throw cause;
     const known = `the revocation is in ${folder.path} but NOT IN FORCE`;

@@ -1,7 +1,7 @@
 /** A NATS server of the fleet: what is known of it, and its configuration. */
 import { join } from "node:path";
 import { z } from "zod";
-import { publicKeyOf } from "./identity.ts";
+import { ACCOUNT_NAMES, publicKeyOf } from "./identity.ts";
 import type { KeyFolder } from "./key-folder.ts";
 
 /** servers/NAME.json: what `fleetban key server` was told, for the next time. */
@@ -37,11 +37,12 @@ export function renderServerConfig(folder: KeyFolder, server: ServerOptions): st
     `tls { cert_file: ${file("crt")}, key_file: ${file("key")}, timeout: 5 }`,
     "",
     `operator: ${jwt("operator.jwt")}`,
-    `system_account: ${publicKeyOf(folder, "system.seed")}`,
+    `system_account: ${publicKeyOf(folder, "system")}`,
     `resolver { type: full, dir: ${quote(join(store, "accounts"))}, allow_delete: false, interval: "2m" }`,
     "resolver_preload {",
-    `  ${publicKeyOf(folder, "system.seed")}: ${jwt("system.jwt")}`,
-    `  ${publicKeyOf(folder, "fleet.seed")}: ${jwt("fleet.jwt")}`,
+    ...(["system", ...ACCOUNT_NAMES] as const).map(
+      (account) => `  ${publicKeyOf(folder, account)}: ${jwt(`${account}.jwt`)}`,
+    ),
     "}",
     ...(server.peers.length === 0 ? [] : clusterLines(server)),
     "",

@@ -16,6 +16,7 @@ import {
 } from "../../wire/api.ts";
 import { decode, encode, WireError } from "../../wire/codec.ts";
 import type { NatsConfig } from "../../daemon/nats.ts";
+import { askerInbox } from "../../wire/rights.ts";
 import { API_QUEUE, API_SUBJECTS, WHO } from "../../wire/subjects.ts";
 
 /** A request that is answered with an error; its message is for the operator. */
@@ -63,6 +64,8 @@ export function serveApi({ connection, endpoints, isVerified, log }: ApiServerOp
 
   async function respond(message: Msg): Promise<void> {
     const [, , noun = "", verb = "", who = "", ...more] = message.subject.split(".");
+    // Nobody gets our answers sent to where we may write and they may not.
+    if (!message.reply?.startsWith(`${askerInbox(who)}.`)) return;
     const name = `${noun}.${verb}`;
     try {
       if (!isEndpoint(name)) throw new ApiError(404, `${name}: there is no such request`);
