@@ -11,6 +11,7 @@
  * state counts the same. The clock only says when what is old may be forgotten.
  */
 import type { Address } from "../wire/address.ts";
+import { dropOldest } from "./oldest.ts";
 import type { Reading } from "./reading.ts";
 import { learn, newChain, noRefusals, noteRefusal, type Chain, type Refusals } from "./refusals.ts";
 import { createUntiedAttempts, SLACK_MS, type Untied } from "./untied.ts";
@@ -52,11 +53,12 @@ export interface LedgerOptions {
 
 /** A login process ends a connection after 180 s; what is older is not coming back. */
 const FORGET_AFTER_MS = 600_000;
+const SWEEP_EVERY_MS = 150_000;
 /**
- * Sources are read one after another where much is to be read: what one has told is kept until
- * the others were read, too.
+ * Several sources are read one after another where much is to be read: what one has told is
+ * kept for so long by the clock that the others were read, too.
  */
-const SWEEP_EVERY_MS = 60_000;
+const KEEP_FOR_OTHERS_MS = 60_000;
 const MOVE_AFTER_MS = 150_000;
 /** PAM takes its time (pam_fail_delay, penalties) between its line and Dovecot's. */
 const PAM_BEFORE_MS = 60_000;
@@ -84,10 +86,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       sessions.set(name, known);
       return known;
     }
-    if (sessions.size >= maxSessions) {
-      const oldest = sessions.keys().next().value;
-      if (oldest !== undefined) sessions.delete(oldest);
-    }
+    if (sessions.size >= maxSessions) dropOldest(sessions);
     const made = { lastAt: now, counted: 0, refusals: NO_REFUSALS };
     sessions.set(name, made);
     return made;
@@ -148,23 +147,30 @@ export function createLedger(options: LedgerOptions): Ledger {
     }
     const session = sessionOf(name);
     session.lastAt = at;
-    const isLonely = untied.size === 0 && sources.size < 2;
     for (; session.counted < attempts; session.counted += 1) {
-      if (isLonely || untied.sessionTells(address, undefined, from, at + SLACK_MS)) added += 1;
+      // Of one log PAM's lines have been read by now.
+      const isKnown =
+        sources.size < 2
+          ? untied.takePam(address, undefined, from, at + SLACK_MS)
+          : !untied.sessionTells(address, undefined, from, at + SLACK_MS);
+      if (!isKnown) added += 1;
     }
-    if (verdict === "failure") {
-      for (const [each, refusals] of Object.entries(session.refusals)) {
-        learn(chainOf(each), refusals, reading.attempts);
+    if (verdict === "failure" && session.refusals !== NO_REFUSALS) {
+      for (const each in session.refusals) {
+        const refusals = session.refusals[each];
+        if (refusals) learn(chainOf(each), refusals, reading.attempts);
       }
     }
     return added;
   }
 
   function sweep(readAt: number): void {
-    if (Math.abs(readAt - sweptAt) < SWEEP_EVERY_MS) return;
+    if (now - nowAtSweep < SWEEP_EVERY_MS) return;
+    const hasOthers = sources.size > 1;
+    if (hasOthers && Math.abs(readAt - sweptAt) < KEEP_FOR_OTHERS_MS) return;
+    // With others, what was old when it was last swept.
+    const before = (hasOthers ? nowAtSweep : now) - FORGET_AFTER_MS;
     sweptAt = readAt;
-    // What was old when it was last swept, so that it has been here for a while.
-    const before = nowAtSweep - FORGET_AFTER_MS;
     nowAtSweep = now;
     for (const [name, { lastAt }] of sessions) {
       if (lastAt >= before) break; // those behind it were touched later

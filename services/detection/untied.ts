@@ -5,6 +5,7 @@
  * perhaps and in any order, finds it.
  */
 import type { Address } from "../wire/address.ts";
+import { dropOldest } from "./oldest.ts";
 import { isSameUser } from "./refusals.ts";
 
 export interface Untied {
@@ -24,7 +25,12 @@ export interface Untied {
 export interface UntiedAttempts {
   /** A PAM module tells of an attempt. Was it not known? */
   pamTells(address: Address, user: string, at: number, source: string, module: string): boolean;
-  /** A session's lines tell of an attempt within this time; `user` undefined: of anybody. */
+  /**
+   * A session's lines tell of an attempt within this time; `user` undefined: of anybody. Has PAM
+   * alone told of one?
+   */
+  takePam(address: Address, user: string | undefined, from: number, to: number): boolean;
+  /** The same; where PAM has not, the attempt is kept for PAM's lines to come. Was it not known? */
   sessionTells(address: Address, user: string | undefined, from: number, to: number): boolean;
   /** The end of a connection, without its session, tells of an attempt. */
   endTells(address: Address, user: string, from: number, at: number, source: string): boolean;
@@ -47,10 +53,7 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
   function add(address: Address, attempt: Untied): true {
     let own = attempts.get(address);
     if (!own) {
-      if (attempts.size >= MAX_ADDRESSES) {
-        const oldest = attempts.keys().next().value;
-        if (oldest !== undefined) attempts.delete(oldest);
-      }
+      if (attempts.size >= MAX_ADDRESSES) dropOldest(attempts);
       own = [];
       attempts.set(address, own);
     }
@@ -78,6 +81,15 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
     return any;
   }
 
+  function takePam(address: Address, user: string | undefined, from: number, to: number): boolean {
+    const known = find(address, user, (each) => {
+      if (each.isTold || each.pam.length === 0 || each.to < from || each.to > to) return false;
+      return user === undefined || each.user === undefined || isSameUser(each.user, user);
+    });
+    if (known) known.isTold = true;
+    return known !== undefined;
+  }
+
   return {
     pamTells(address, user, at, source, module) {
       const teller = `${source} ${module}`;
@@ -98,15 +110,10 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
       return add(address, { ...attempt, ends: [], endedAt: 0 });
     },
 
+    takePam,
+
     sessionTells(address, user, from, to) {
-      const known = find(address, user, (each) => {
-        if (each.isTold || each.pam.length === 0 || each.to < from || each.to > to) return false;
-        return user === undefined || each.user === undefined || isSameUser(each.user, user);
-      });
-      if (known) {
-        known.isTold = true;
-        return false;
-      }
+      if (takePam(address, user, from, to)) return false;
       return add(address, { from, to, user, pam: [], isTold: true, ends: [], endedAt: 0 });
     },
 

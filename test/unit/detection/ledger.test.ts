@@ -190,19 +190,29 @@ test("100,000 open connections and more take bounded room", () => {
   for (let each = 0; each < 100; each += 1) {
     detector.feed(Buffer.from(refusal(1, { id: `E${String(each).padStart(15, "0")}` })), 0, START);
   }
-  assert.equal(ledger.sizes.sessions, 1_000);
+  assert.ok(ledger.sizes.sessions <= 1_000 && ledger.sizes.sessions >= 750);
   assert.ok(ledger.sizes.untied <= 20_000 + 64, String(ledger.sizes.untied));
 });
 
-test("what is long silent is forgotten, a while after it was read", () => {
+test("what is long silent is forgotten", () => {
   const ledger = createLedger({ mode: "normal" });
   const detector = createDetector({ source: "mail", ledger });
+  detector.feed(Buffer.from(refusal(1, { id: "F000000000000001" })), 0, START);
+  detector.feed(Buffer.from(refusal(5_000, { id: "F000000000000002" })), 0, START);
+  assert.deepEqual({ ...ledger.sizes }, { sessions: 1, untied: 1 });
+});
+
+test("where there are several sources it is kept until the others may have been read", () => {
+  const ledger = createLedger({ mode: "normal" });
+  const detector = createDetector({ source: "mail", ledger });
+  createDetector({ source: "auth", ledger });
   const read = (second: number, id: string, readAt: number) =>
     detector.feed(Buffer.from(refusal(second, { id })), 0, readAt);
   read(1, "F000000000000001", START);
   read(5_000, "F000000000000002", START + 1_000);
-  assert.equal(ledger.sizes.sessions, 2, "another source may still be behind");
-  read(5_001, "F000000000000003", START + 61_000);
-  read(5_002, "F000000000000004", START + 122_000);
-  assert.deepEqual({ ...ledger.sizes }, { sessions: 3, untied: 3 });
+  read(9_000, "F000000000000003", START + 2_000);
+  assert.equal(ledger.sizes.sessions, 3);
+  read(9_200, "F000000000000004", START + 62_000);
+  read(9_400, "F000000000000005", START + 123_000);
+  assert.equal(ledger.sizes.sessions, 3);
 });
