@@ -121,12 +121,12 @@ function unheaded(text: string, at: number | undefined, receivedAt: number): Mes
   if (tag && isDovecotProgram(tag[1] ?? "")) {
     return openInner(tag[1] ?? "", text.slice(tag[0].length), at, receivedAt);
   }
-  const own = findOwnText(text, at, receivedAt);
-  if (own) return { at: own.at, program: undefined, text: own.text, repeat: 1 };
-  if (at === undefined) return undefined;
-  const stream = /^std(?:out|err) [FP] /.exec(text.slice(0, 12));
+  const stream = at === undefined ? null : /^std(?:out|err) [FP] /.exec(text.slice(0, 12));
   const rest = stream ? text.slice(stream[0].length) : text;
-  const stamp = readStamp(rest, receivedAt);
+  if (!isStampLike(rest)) return stream ? afterStamp(rest, at, receivedAt) : undefined;
+  const own = findOwnText(rest, at, receivedAt);
+  if (own) return { at: own.at, program: undefined, text: own.text, repeat: 1 };
+  const stamp = at === undefined ? undefined : readStamp(rest, receivedAt);
   if (!stamp) return stream ? afterStamp(rest, at, receivedAt) : undefined;
   return { ...afterStamp(rest.slice(stamp.end + 1), stamp.at, receivedAt), at };
 }

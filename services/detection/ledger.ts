@@ -88,7 +88,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     }
     if (sessions.size >= maxSessions) dropOldest(sessions);
     const made = { lastAt: now, counted: 0, refusals: NO_REFUSALS };
-    sessions.set(name, made);
+    // A part of a line would keep all of the line in memory.
+    sessions.set(` ${name}`.slice(1), made);
     return made;
   }
 

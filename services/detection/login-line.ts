@@ -53,37 +53,52 @@ function readElements(body: string): Elements | undefined {
   const end = FIRST_ELEMENT.exec(body)?.index;
   if (end === undefined) return undefined;
   const from = end + 2;
-  // A mechanism holds no space: nothing before the user name is the client's.
-  const user = body.startsWith("user=<", from) ? from : body.indexOf(", user=<", from);
-  const before = body.slice(from, user < 0 ? body.length : user);
-  const first = /(?:^|, )rip=([^\s,]{1,50})/.exec(before)?.[1];
-  const own = first === undefined ? undefined : parseAddress(first);
-  if (own !== undefined) {
-    const name = user < 0 ? undefined : readUser(body.slice(user + (user === from ? 0 : 2)));
-    const method = METHOD.exec(before)?.[1] ?? name?.method;
-    const session = SESSION.exec(before)?.[1];
-    return {
-      from: end,
-      address: own,
-      user: name?.user,
-      method,
-      session,
-      isSecured: SECURED.test(before),
-    };
+  if (!body.startsWith("user=<", from)) {
+    const elements = readReordered(body, from);
+    if (elements) return elements;
   }
   const found = findAddress(body, from);
   if (!found) return undefined;
-  const start = user < 0 ? from : user + (user === from ? 0 : 2);
-  const { user: name, method } = readUser(body.slice(start, found.at));
-  const behind = body.slice(found.at);
-  return {
-    from: end,
-    address: found.address,
-    session: SESSION.exec(behind)?.[1] ?? SESSION.exec(before)?.[1],
-    user: name,
-    method: method ?? METHOD.exec(before)?.[1] ?? METHOD.exec(behind)?.[1],
-    isSecured: SECURED.test(behind) || SECURED.test(before),
-  };
+  const { user, method } = readUser(body.slice(from, found.at));
+  return readBehind(body.slice(found.at), { from: end, address: found.address, user, method });
+}
+
+/** What stands behind the address: all of it is Dovecot's. */
+function readBehind(
+  behind: string,
+  before: Pick<Elements, "from" | "address" | "user" | "method">,
+): Elements {
+  const { from, address, user, method = METHOD.exec(behind)?.[1] } = before;
+  const open = behind.indexOf(", session=<");
+  const close = open < 0 ? -1 : behind.indexOf(">", open);
+  const session = close < 0 || close - open > 75 ? undefined : behind.slice(open + 11, close);
+  // Only asked where there is no mechanism.
+  const isSecured = method === undefined && SECURED.test(behind);
+  return { from, address, user, method, session, isSecured };
+}
+
+/** In an order of the administrator's own: a mechanism holds no space, so nothing before the name is the client's. */
+function readReordered(body: string, from: number): Elements | undefined {
+  const name = body.indexOf(", user=<", from);
+  const before = body.slice(from, name < 0 ? body.length : name);
+  const method = METHOD.exec(before)?.[1];
+  const session = SESSION.exec(before)?.[1];
+  const isSecured = SECURED.test(before);
+  const own = /(?:^|, )rip=([^\s,]{1,50})/.exec(before)?.[1];
+  const address = own === undefined ? undefined : parseAddress(own);
+  if (address !== undefined) {
+    const last = name < 0 ? undefined : readUser(body.slice(name + 2));
+    const user = last?.user;
+    return { from: from - 2, address, user, method: method ?? last?.method, session, isSecured };
+  }
+  const found = name < 0 ? undefined : findAddress(body, name);
+  if (!found) return undefined;
+  const { user, method: later } = readUser(body.slice(name + 2, found.at));
+  const rest = { from: from - 2, address: found.address, user, method: method ?? later };
+  const elements = readBehind(body.slice(found.at), rest);
+  elements.session ??= session;
+  elements.isSecured ||= isSecured;
+  return elements;
 }
 
 /**
@@ -95,17 +110,18 @@ function findAddress(body: string, from: number): { address: Address; at: number
   let last: { address: Address; at: number } | undefined;
   let peer: Address | undefined;
   for (let at = body.lastIndexOf(", rip="); at >= from; at = body.lastIndexOf(", rip=", at - 1)) {
+    if (last !== undefined && peer === undefined) {
+      const session = /, session=<([^<>]{16,32})>$/.exec(body.slice(-44))?.[1];
+      peer = session === undefined ? undefined : addressOfSession(session);
+      if (peer === undefined || peer === last.address) return last;
+    }
     const start = at + 6;
     const comma = body.indexOf(",", start);
     const end = comma < 0 ? Math.min(body.length, start + 50) : Math.min(comma, start + 50);
     const address = parseAddress(body.slice(start, end));
     if (address === undefined) continue;
-    if (last === undefined) {
-      last = { address, at };
-      const session = /, session=<([^<>]{16,32})>$/.exec(body.slice(-44))?.[1];
-      peer = session === undefined ? undefined : addressOfSession(session);
-      if (peer === undefined || peer === address) return last;
-    } else if (address === peer) return { address, at };
+    if (last === undefined) last = { address, at };
+    else if (address === peer) return { address, at };
   }
   return last;
 }

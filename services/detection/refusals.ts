@@ -32,7 +32,7 @@ export interface Refusals {
   open: number;
   /** It has been counted already. */
   isCounted: boolean;
-  names: string[];
+  names: readonly string[];
   user: string;
   at: number;
   isUnknownUser: boolean;
@@ -53,6 +53,8 @@ const ALONE: ReadonlySet<string> = new Set([
   "login-proxy-refused",
 ]);
 
+const NO_NAMES: readonly string[] = [];
+
 export const newChain = (): Chain => ({ length: 0, pam: "nowhere", shorter: 0 });
 
 export const noRefusals = (): Refusals => ({
@@ -61,7 +63,7 @@ export const noRefusals = (): Refusals => ({
   isMixed: false,
   open: 0,
   isCounted: false,
-  names: [],
+  names: NO_NAMES,
   user: "",
   at: 0,
   isUnknownUser: false,
@@ -92,7 +94,7 @@ export function noteRefusal(
   if (length === 0 && refusals.open > 0 && !isOfAttempt(refusals, refusedBy, at)) close(refusals);
   refusals.lines += 1;
   refusals.open += 1;
-  refusals.names.push(refusedBy);
+  if (length === 0) refusals.names = [...refusals.names, refusedBy];
   refusals.user = user;
   refusals.at = at;
   refusals.isUnknownUser = form === "auth-unknown-user";
@@ -108,7 +110,7 @@ function close(refusals: Refusals): void {
   refusals.open = 0;
   refusals.isCounted = false;
   refusals.isUnknownUser = false;
-  refusals.names = [];
+  refusals.names = NO_NAMES;
 }
 
 function count(refusals: Refusals): void {

@@ -14,11 +14,11 @@ export interface Untied {
   /** undefined: not known. */
   user: string | undefined;
   /** PAM modules that have told of it, each in its source: `auth-log pam_unix`. */
-  pam: string[];
+  pam: readonly string[];
   /** Lines of a session have told of it. */
   isTold: boolean;
   /** Sources in which an end without a session has told of it, and when that was. */
-  ends: string[];
+  ends: readonly string[];
   endedAt: number;
 }
 
@@ -46,6 +46,8 @@ const PAM_TAKES_MS = 10_000;
 /** Beyond these the oldest make room: of one address, and addresses. */
 const MAX_OF_ADDRESS = 64;
 const MAX_ADDRESSES = 20_000;
+/** One for all, as most attempts are told of by a session alone. */
+const NOBODY: readonly string[] = [];
 
 export function createUntiedAttempts(known: readonly [Address, Untied[]][] = []): UntiedAttempts {
   const attempts = new Map<Address, Untied[]>(structuredClone(known as [Address, Untied[]][]));
@@ -81,7 +83,11 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
     return any;
   }
 
+  /** Where PAM never writes, nobody looks for what it wrote. */
+  let hasPam = known.some(([, own]) => own.some(({ pam }) => pam.length > 0));
+
   function takePam(address: Address, user: string | undefined, from: number, to: number): boolean {
+    if (!hasPam) return false;
     const known = find(address, user, (each) => {
       if (each.isTold || each.pam.length === 0 || each.to < from || each.to > to) return false;
       return user === undefined || each.user === undefined || isSameUser(each.user, user);
@@ -93,6 +99,7 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
   return {
     pamTells(address, user, at, source, module) {
       const teller = `${source} ${module}`;
+      hasPam = true;
       const isOwn = (each: Untied) => each.user === undefined || isSameUser(each.user, user);
       const known = find(address, user, (each) => {
         if (!isOwn(each) || each.pam.includes(teller)) return false;
@@ -103,18 +110,18 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
         return Math.abs(at - each.to) <= (isOther ? PAM_TAKES_MS : SLACK_MS);
       });
       if (known) {
-        known.pam.push(teller);
+        known.pam = [...known.pam, teller];
         return false;
       }
       const attempt = { from: at, to: at, user, pam: [teller], isTold: false };
-      return add(address, { ...attempt, ends: [], endedAt: 0 });
+      return add(address, { ...attempt, ends: NOBODY, endedAt: 0 });
     },
 
     takePam,
 
     sessionTells(address, user, from, to) {
       if (takePam(address, user, from, to)) return false;
-      return add(address, { from, to, user, pam: [], isTold: true, ends: [], endedAt: 0 });
+      return add(address, { from, to, user, pam: NOBODY, isTold: true, ends: NOBODY, endedAt: 0 });
     },
 
     endTells(address, user, from, at, source) {
@@ -128,12 +135,12 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
         !each.ends.includes(source) && (isTwin(each) || isWithin(each));
       const known = find(address, user, fits);
       if (known) {
-        known.ends.push(source);
+        known.ends = [...known.ends, source];
         known.endedAt = at;
         known.isTold = true;
         return false;
       }
-      const attempt = { from, to: at, user, pam: [], isTold: true };
+      const attempt = { from, to: at, user, pam: NOBODY, isTold: true };
       return add(address, { ...attempt, ends: [source], endedAt: at });
     },
 
