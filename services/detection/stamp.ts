@@ -42,7 +42,17 @@ export function inNearestYear(inYear: (year: number) => Date, receivedAt: number
     const next = inYear(year + 1).getTime();
     if (next <= receivedAt + DAY_MS) return next;
   }
-  return at;
+  return inRepeatedHour(at, receivedAt);
+}
+
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+
+/** When summer time ends an hour comes twice, and Date takes the first: the second, if it is that now. */
+function inRepeatedHour(at: number, receivedAt: number): number {
+  const later = at + HOUR_MS;
+  if (later > receivedAt + MINUTE_MS) return at;
+  return new Date(later).getHours() === new Date(at).getHours() ? later : at;
 }
 
 /**
