@@ -33,6 +33,11 @@ export interface BanStore {
   change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   /** Deletes an entry with its history, if its revision is still this one. */
   purge(key: string, revision: number): Promise<void>;
+  /**
+   * Bans in force that somebody who is no coordinator has deleted or written over since the last
+   * call: coordinators delete only what is over.
+   */
+  takeSpoiled(): Ban[];
   /** Bans in force at `now`. */
   countInForce(now: number): number;
   /** Resolves when every entry has been read once. */
@@ -66,6 +71,13 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   let isReady = false;
   let settle: () => void = () => {};
   const ready = new Promise<void>((resolve) => (settle = resolve));
+  const spoiled = new Map<string, Ban>();
+  const spoil = (key: string, reason: string): void => {
+    const known = bans.get(key)?.ban;
+    log.error({ key, reason }, "ban was spoiled by somebody who is no coordinator");
+    if (known) spoiled.set(key, known);
+    bans.delete(key);
+  };
   /** Keys that this run has not shown: what is left at its end is gone from the bucket. */
   let unseen = new Set<string>();
 
@@ -83,6 +95,8 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
         revision = Math.max(revision, entry.revision);
         unseen.delete(entry.key);
         if (entry.value === undefined) {
+          const known = bans.get(entry.key);
+          if (known && isInForce(known.ban, Date.now())) spoil(entry.key, "deleted");
           bans.delete(entry.key);
           return;
         }
@@ -90,7 +104,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
           remember(entry.key, decodeBan(entry.value, entry.key), entry.revision);
         } catch (error) {
           if (!(error instanceof WireError)) throw error;
-          log.error({ key: entry.key, reason: error.message }, "ban cannot be decoded");
+          spoil(entry.key, error.message);
         }
       },
       caughtUp() {
@@ -122,7 +136,12 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
 
   async function read(key: string): Promise<{ ban: Ban | undefined; revision: number }> {
     const { value, revision } = await readLatest(connection, BANS_BUCKET, key);
-    return { ban: value && decodeBan(value, key), revision };
+    try {
+      return { ban: value && decodeBan(value, key), revision };
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      return { ban: undefined, revision }; // spoiled: written over
+    }
   }
 
   return {
@@ -184,6 +203,12 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
       } catch (error) {
         if (!isConflict(error)) throw error; // somebody has changed it: it stays
       }
+    },
+
+    takeSpoiled() {
+      const taken = [...spoiled.values()];
+      spoiled.clear();
+      return taken;
     },
 
     countInForce(now) {

@@ -32,7 +32,7 @@ export interface Duties {
 }
 
 export function createDuties(options: DutiesOptions): Duties {
-  const { bans, settings, hosts, history, isHolder, jails, allowlist, now, log } = options;
+  const { bans, settings, hosts, history, isHolder, jails, allowlist, now, newId, log } = options;
   /** The bans bucket that settings were published for. */
   let published: string | null = null;
   let said = "";
@@ -60,11 +60,16 @@ export function createDuties(options: DutiesOptions): Duties {
     const created = bans.created();
     if (!isHolder() || !bans.isReady() || created === null) return;
     await settings.ready;
-    if (published !== created) {
+    if (settings.takeSpoiled() || published !== created) {
       await settings.publish(jails, allowlist);
       published = created;
     }
     await settings.refuse(refusedAgents(hosts));
+    for (const ban of bans.takeSpoiled()) {
+      await bans.change(ban.jail, ban.address, (present) =>
+        present ? undefined : { ...ban, change: newId() },
+      );
+    }
     if (settings.readyFor() !== created) await restore(created);
     await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
   }

@@ -16,7 +16,7 @@ import { jetstream } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
 import type { Log } from "../daemon/log.ts";
-import { decode, encode, instant } from "../wire/codec.ts";
+import { decode, encode, instant, WireError } from "../wire/codec.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
 import { readLatest } from "./latest.ts";
 
@@ -67,8 +67,15 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
   async function look(): Promise<{ revision: number; holder: string | null; isOurs: boolean }> {
     const { revision, value } = await readLatest(connection, LEASE_BUCKET, LEASE_KEY);
     if (!value) return { revision, holder: null, isOurs: false };
-    const entry = decode(lease, value, LEASE_KEY);
-    return { revision, holder: entry.id, isOurs: entry.id === id && entry.since === since };
+    try {
+      const entry = decode(lease, value, LEASE_KEY);
+      return { revision, holder: entry.id, isOurs: entry.id === id && entry.since === since };
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      // No coordinator wrote that; an agent's credentials are enough to spoil it.
+      log.error({ reason: error.message }, "the lease cannot be decoded: it is anybody's");
+      return { revision, holder: null, isOurs: false };
+    }
   }
 
   async function renew(revision: number): Promise<void> {

@@ -12,6 +12,7 @@ import { WireError } from "../wire/codec.ts";
 import {
   decodeAllowed,
   decodeBucketReady,
+  decodeJail,
   encodeAllowed,
   encodeBucketReady,
   encodeJail,
@@ -35,6 +36,8 @@ export interface Settings {
   declareReady(bansCreated: string): Promise<void>;
   /** Which bans bucket was declared complete; null: none. */
   readyFor(): string | null;
+  /** Has something been spoiled since the last call, that is to be published again? */
+  takeSpoiled(): boolean;
   /** Resolves when everything has been read once. */
   readonly ready: Promise<void>;
   stop(): void;
@@ -48,6 +51,7 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
   /** What is written of refused agents, by key. */
   const refusals = new Map<string, string>();
   let readyFor: string | null = null;
+  let isSpoiled = false;
   let settle: () => void = () => {};
   const ready = new Promise<void>((resolve) => (settle = resolve));
   let unseen = new Set<string>();
@@ -63,8 +67,10 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
 
   function learn(key: string, value: Uint8Array): void {
     if (key === READY_KEY) readyFor = decodeBucketReady(value, key).bansCreated;
-    else if (key.startsWith("jail.")) jails.add(key);
-    else if (key.startsWith(refusedKey(""))) refusals.set(key, Buffer.from(value).toString());
+    else if (key.startsWith("jail.")) {
+      jails.add(key);
+      decodeJail(value, key);
+    } else if (key.startsWith(refusedKey(""))) refusals.set(key, Buffer.from(value).toString());
     else if (key.startsWith("allow.")) {
       const entry = decodeAllowed(value, key);
       addresses.set(key, entry.address);
@@ -82,6 +88,8 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
       entry({ key, value }) {
         unseen.delete(key);
         if (value === undefined) {
+          // What the configuration has is deleted by nobody but a coordinator of another one.
+          if (jails.has(key)) isSpoiled = true;
           forget(key);
           return;
         }
@@ -89,7 +97,8 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
           learn(key, value);
         } catch (error) {
           if (!(error instanceof WireError)) throw error;
-          log.error({ key, reason: error.message }, "setting cannot be decoded");
+          log.error({ key, reason: error.message }, "setting was spoiled by no coordinator");
+          isSpoiled = true;
         }
       },
       caughtUp() {
@@ -111,6 +120,10 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
       for (const jail of wanted) await bucket.put(jailKey(jail.name), encodeJail(jail));
       const wantedKeys = new Set(wanted.map(({ name }) => jailKey(name)));
       for (const key of jails) if (!wantedKeys.has(key)) await bucket.delete(key);
+      for (const [key, address] of addresses) {
+        const entry = allowlist.list().find((each) => each.address === address);
+        if (entry?.origin === "operator") await bucket.put(key, encodeAllowed(entry));
+      }
       for (const entry of allowlist.list()) {
         if (entry.origin === "config" && !allowed.includes(entry.address)) {
           await bucket.delete(allowKey(entry.address));
@@ -152,6 +165,12 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
     async declareReady(bansCreated) {
       await (await open()).put(READY_KEY, encodeBucketReady({ v: 1, bansCreated }));
       readyFor = bansCreated;
+    },
+
+    takeSpoiled() {
+      const taken = isSpoiled;
+      isSpoiled = false;
+      return taken;
     },
 
     readyFor: () => readyFor,

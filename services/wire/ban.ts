@@ -7,8 +7,16 @@
  * decision and never shortened, unless an operator replaces it.
  */
 import { z } from "zod";
-import { address, decode, foreignText, instant, spellInstant, toBytes } from "./codec.ts";
-import { JAIL_NAME, NAME } from "./subjects.ts";
+import {
+  address,
+  decode,
+  foreignText,
+  instant,
+  spellInstant,
+  toBytes,
+  WireError,
+} from "./codec.ts";
+import { banKey, JAIL_NAME, NAME } from "./subjects.ts";
 
 export const ban = z.object({
   v: z.literal(1),
@@ -47,7 +55,12 @@ export function encodeBan(value: Ban): Uint8Array {
   });
 }
 
-export const decodeBan = (bytes: Uint8Array, key: string): Ban => decode(ban, bytes, key);
+/** Throws a WireError, also when `key`, or the subject that ends with it, is another ban's. */
+export function decodeBan(bytes: Uint8Array, key: string): Ban {
+  const value = decode(ban, bytes, key);
+  if (key.endsWith(banKey(value.jail, value.address))) return value;
+  throw new WireError(`${key}: holds the ban of ${banKey(value.jail, value.address)}`);
+}
 
 /** Is it to be in force at `now`? */
 export function isInForce(value: Pick<Ban, "state" | "until">, now: number): boolean {

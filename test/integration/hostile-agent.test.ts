@@ -1,0 +1,108 @@
+/**
+ * A rooted mail host. NATS lets whoever publishes name any subject for the reply, and whoever
+ * follows a bucket any subject for the delivery: with an agent's credentials, text of NATS's own,
+ * or entries that are stored, can be put where only coordinators write. It must do no lasting harm.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Kvm, type KV } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { decodeBan } from "../../services/wire/ban.ts";
+import { decodeJail } from "../../services/wire/settings.ts";
+import { BANS_BUCKET, LEASE_BUCKET, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
+import { eventually } from "../harness/eventually.ts";
+import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
+import {
+  cliOf,
+  startSecuredCoordinator,
+  type SecuredProgram,
+} from "../harness/secured-programs.ts";
+
+let fleet: SecuredFleet;
+let coordinator: SecuredProgram;
+let cli: ReturnType<typeof cliOf>;
+let mx1: NatsConnection;
+let [bans, settings, lease]: KV[] = [];
+
+before(async () => {
+  fleet = await startSecuredFleet();
+  const creds = await fleet.credentials("coordinator", "c1");
+  cli = cliOf(fleet, await fleet.credentials("operator", "alice"));
+  coordinator = await startSecuredCoordinator(fleet, "c1", { creds });
+  await eventually("it is ready", () => coordinator.log().includes("coordinator is ready"), 30);
+  await eventually("it decides", () => coordinator.log().includes("lease taken"), 30);
+  mx1 = await fleet.connect(await fleet.credentials("agent", "mx1"));
+  const reader = await fleet.connect(await fleet.credentials("coordinator", "reader"));
+  [bans, settings, lease] = await Promise.all(
+    [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET].map((bucket) => new Kvm(reader).open(bucket)),
+  );
+});
+after(async () => {
+  await coordinator.stop();
+  await fleet[Symbol.asyncDispose]();
+});
+
+/** NATS's acknowledgement of a failure of mx1's, sent to where it does not belong. */
+function inject(subject: string): Promise<void> {
+  mx1.publish("fleetban.failures.dovecot.mx1", "{}", { reply: subject });
+  return mx1.flush();
+}
+
+test("a jail that was written over is there again", async () => {
+  const key = "jail.dovecot";
+  const isJail = async () => decodeJail((await settings!.get(key))!.value, key).maxretry === 5;
+  await eventually("the jail is there", isJail);
+  const { revision } = (await settings!.get(key))!;
+  await inject(`$KV.${SETTINGS_BUCKET}.${key}`);
+  await eventually(
+    "it is written over",
+    async () => (await settings!.get(key))!.revision > revision,
+  );
+  await eventually("and there again", isJail);
+});
+
+test("a ban that was written over is there again", async () => {
+  assert.equal((await cli("ban", "add", "198.51.100.7", "--for", "1h")).code, 0);
+  const key = "dovecot.198-51-100-7";
+  const { revision } = (await bans!.get(key))!;
+  await inject(`$KV.${BANS_BUCKET}.${key}`);
+  await eventually("it is written over", async () => (await bans!.get(key))!.revision > revision);
+  await eventually("and there again", async () => {
+    return decodeBan((await bans!.get(key))!.value, key).state === "active";
+  });
+  assert.equal((await cli("ban", "remove", "198.51.100.7")).code, 0);
+});
+
+test("a lease that was written over is taken again", async () => {
+  const { revision } = (await lease!.get("decider"))!;
+  await inject(`$KV.${LEASE_BUCKET}.decider`);
+  await eventually("it is written over", async () => {
+    return (await lease!.get("decider"))!.revision > revision;
+  });
+  await eventually(
+    "and taken again",
+    async () => (await lease!.get("decider"))!.string().includes('"c1"'),
+    20,
+  );
+  await eventually("somebody decides", async () => {
+    const { stdout } = await cli("status");
+    return /^decider +c1/m.test(stdout);
+  });
+});
+
+test("an entry of the allowlist, delivered as if it were a request, removes nothing", async () => {
+  assert.equal((await cli("allow", "add", "192.0.2.1", "--comment", "office")).code, 0);
+  for (const request of ["allow.remove.alice", "allow.add.alice", "ban.remove.alice"]) {
+    const config = {
+      ...{ deliver_policy: "last_per_subject", ack_policy: "none", filter_subject: "$KV.>" },
+      deliver_subject: `fleetban.api.${request}`,
+    };
+    const stream = `KV_${SETTINGS_BUCKET}`;
+    const body = JSON.stringify({ stream_name: stream, config });
+    const reply = await mx1.request(`$JS.API.CONSUMER.CREATE.${stream}`, body);
+    assert.equal(reply.json<{ error?: unknown }>().error, undefined, reply.string());
+  }
+  // Whatever was delivered has been answered by the time that this is.
+  await cli("ban", "list");
+  assert.match((await cli("allow", "list")).stdout, /^192\.0\.2\.1 .*office/m);
+});
