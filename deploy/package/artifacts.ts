@@ -9,7 +9,7 @@ import { copyrightOf } from "./copyright.ts";
 import { writeDebianPackage } from "./debian-package.ts";
 import { writeExecutable } from "./executable.ts";
 import { manPageOf } from "./man-page.ts";
-import { PROGRAMS } from "./programs.ts";
+import { PROGRAMS, type Program } from "./programs.ts";
 import type { Release } from "./release.ts";
 import { describePackages, readNpmSbom, sbomOf } from "./sbom.ts";
 
@@ -17,6 +17,8 @@ export interface ArtifactOptions {
   release: Release;
   folder: string;
   say: (line: string) => void;
+  /** All, unless told otherwise. */
+  programs?: readonly Program[];
 }
 
 export const CHECKSUMS = "SHA256SUMS";
@@ -25,14 +27,15 @@ export const CHECKSUMS = "SHA256SUMS";
  * Of each program NAME: the bundle NAME.cjs, the executable NAME, its SBOM NAME.cdx.json and the
  * Debian package; and the checksums of all of them.
  */
-export async function makeArtifacts({ release, folder, say }: ArtifactOptions): Promise<void> {
+export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
+  const { release, folder, say, programs = PROGRAMS } = options;
   await mkdir(folder, { recursive: true });
   const npmSbom = readNpmSbom();
   const frozen = {
     "services/daemon/version.ts": { readVersion: release.version },
     "prisma/prisma-files.ts": { readPrismaFiles: readPrismaFiles() },
   };
-  for (const program of PROGRAMS) {
+  for (const program of programs) {
     const { name, entry } = program;
     const [executable, bundle] = [join(folder, name), join(folder, `${name}.cjs`)];
     say(name);

@@ -9,7 +9,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../services/agent/firewall/command.ts";
 
-const CACHE = process.env["FLEETBAN_TEST_CACHE"] ?? "/var/cache/fleetban-test";
+export const CACHE = process.env["FLEETBAN_TEST_CACHE"] ?? "/var/cache/fleetban-test";
 
 export type Suite = "bookworm" | "trixie";
 
