@@ -1,7 +1,7 @@
 /**
- * A rooted mail host. NATS lets whoever publishes name any subject for the reply, and whoever
- * follows a bucket any subject for the delivery: with an agent's credentials, text of NATS's own,
- * or entries that are stored, can be put where only coordinators write. It must do no lasting harm.
+ * Text that no coordinator wrote, on the keys of the buckets. A rooted mail host cannot put it there
+ * (rights.test.ts); somebody on the NATS servers can, or a coordinator of another version. It must do no
+ * lasting harm.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -21,7 +21,7 @@ import {
 let fleet: SecuredFleet;
 let coordinator: SecuredProgram;
 let cli: ReturnType<typeof cliOf>;
-let mx1: NatsConnection;
+let stranger: NatsConnection;
 let [bans, settings, lease]: KV[] = [];
 
 before(async () => {
@@ -31,10 +31,9 @@ before(async () => {
   coordinator = await startSecuredCoordinator(fleet, "c1", { creds });
   await eventually("it is ready", () => coordinator.log().includes("coordinator is ready"), 30);
   await eventually("it decides", () => coordinator.log().includes("lease taken"), 30);
-  mx1 = await fleet.connect(await fleet.credentials("agent", "mx1"));
-  const reader = await fleet.connect(await fleet.credentials("coordinator", "reader"));
+  stranger = await fleet.connect(await fleet.credentials("coordinator", "stranger"));
   [bans, settings, lease] = await Promise.all(
-    [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET].map((bucket) => new Kvm(reader).open(bucket)),
+    [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET].map((bucket) => new Kvm(stranger).open(bucket)),
   );
 });
 after(async () => {
@@ -42,10 +41,10 @@ after(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-/** NATS's acknowledgement of a failure of mx1's, sent to where it does not belong. */
+/** What an acknowledgement of NATS looks like, where it does not belong. */
 function inject(subject: string): Promise<void> {
-  mx1.publish("fleetban.failures.dovecot.mx1", "{}", { reply: subject });
-  return mx1.flush();
+  stranger.publish(subject, '{"stream":"FLEETBAN_FAILURES", "seq":1}');
+  return stranger.flush();
 }
 
 test("a jail that was written over is there again", async () => {
@@ -92,6 +91,7 @@ test("a lease that was written over is taken again", async () => {
 
 test("an entry of the allowlist, delivered as if it were a request, removes nothing", async () => {
   assert.equal((await cli("allow", "add", "192.0.2.1", "--comment", "office")).code, 0);
+  const mx1 = await fleet.connect(await fleet.credentials("agent", "mx1"));
   for (const request of ["allow.remove.alice", "allow.add.alice", "ban.remove.alice"]) {
     const config = {
       ...{ deliver_policy: "last_per_subject", ack_policy: "none", filter_subject: "$KV.>" },
