@@ -72,7 +72,7 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
       return { revision, holder: entry.id, isOurs: entry.id === id && entry.since === since };
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      // No coordinator wrote that; an agent's credentials are enough to spoil it.
+      // No coordinator wrote that.
       log.error({ reason: error.message }, "the lease cannot be decoded: it is anybody's");
       return { revision, holder: null, isOurs: false };
     }

@@ -8,7 +8,7 @@ import { ensureStreams } from "../../services/coordinator/streams.ts";
 import { followBucket } from "../../services/daemon/bucket.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { api } from "../../services/wire/api.ts";
-import { BANS_BUCKET } from "../../services/wire/subjects.ts";
+import { BANS_BUCKET, LEASE_BUCKET, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 
@@ -228,6 +228,50 @@ test("an agent cannot have NATS's answers sent to where it may not publish itsel
   }
   const { state } = await manager.streams.info("FLEETBAN_FAILURES", { subjects_filter: ">" });
   assert.equal(state.subjects?.["fleetban.failures.dovecot.mx7"], undefined);
+});
+
+test("an agent cannot have entries of a bucket delivered to where it may not publish itself", async () => {
+  const mx8 = await fleet.connect(await fleet.credentials("agent", "mx8"));
+  const settings = await new Kvm(coordinator).open(SETTINGS_BUCKET);
+  const key = "allow.192-0-2-8";
+  await settings.put(key, "{}");
+  const heard: string[] = [];
+  const callback = (_error: unknown, message: { subject: string }) =>
+    void heard.push(message.subject);
+  coordinator.subscribe("fleetban.api.>", { callback });
+  coordinator.subscribe("fleetban.status.*", { callback });
+  await coordinator.flush();
+  const manager = await jetstreamManager(coordinator);
+  const sizes = async () => {
+    const infos = await Promise.all(FLEET.map((stream) => manager.streams.info(stream)));
+    return infos.map(({ state }) => [state.messages, state.last_seq]);
+  };
+  const before = await sizes();
+
+  const stream = `KV_${SETTINGS_BUCKET}`;
+  const deliver = async (to: string) => {
+    const filter = { filter_subject: `$KV.${SETTINGS_BUCKET}.${key}`, deliver_subject: to };
+    const config = { deliver_policy: "last_per_subject", ack_policy: "none", ...filter };
+    const body = JSON.stringify({ stream_name: stream, config });
+    await mx8.request(`$JS.API.CONSUMER.CREATE.${stream}`, body);
+  };
+  for (const target of [
+    ...FLEET.flatMap((each) => [`$JS.API.STREAM.PURGE.${each}`, `$JS.API.STREAM.DELETE.${each}`]),
+    ...[`$KV.${BANS_BUCKET}.dovecot.192-0-2-8`, `$KV.${LEASE_BUCKET}.decider`],
+    ...["fleetban.api.allow.remove.alice", "fleetban.status.mx9"],
+    "fleetban.failures.dovecot.mx9",
+  ]) {
+    await deliver(target);
+  }
+  // What is delivered to its own inbox shows that all before has been, if it could be.
+  let arrived = 0;
+  mx8.subscribe("_INBOX.agent.mx8.own", { callback: () => void (arrived += 1) });
+  await mx8.flush();
+  await deliver("_INBOX.agent.mx8.own");
+  await eventually("its own is delivered", () => arrived === 1);
+  assert.deepEqual(await sizes(), before);
+  await coordinator.flush();
+  assert.deepEqual(heard, []);
 });
 
 test("an agent may not send more, or listen to more, than its work takes", async () => {
