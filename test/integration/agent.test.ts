@@ -61,16 +61,16 @@ test("an agent that is killed again and again counts nothing twice and loses not
 test("an attempt whose lines stand on both sides of a kill -9 is one failure", async () => {
   await using running = await startTestAgent();
   const { agent, mailLog, failures } = running;
-  const line = (text: string) =>
-    `${new Date().toISOString().replace("Z", "000+00:00")} mx dovecot: ${text}\n`;
+  const line = (text: string, ago: number) =>
+    `${new Date(Date.now() - ago).toISOString().replace("Z", "000+00:00")} mx dovecot: ${text}\n`;
   const session = "dhXQXP1gB8nGM2QH"; // of 198.51.100.7
   const check = `auth: passwd-file(bob,${ADDRESS},<${session}>): Password mismatch`;
-  await appendFile(mailLog, line(check) + line(check));
+  await appendFile(mailLog, line(check, 4_000) + line(check, 2_000));
   await eventually("two attempts are published", async () => (await failures()).length === 2);
   await isCheckpointed(running, /"counted":2/);
   await agent.stop("SIGKILL");
   const end = `imap-login: Disconnected: Connection closed (auth failed, 3 attempts in 18 secs): user=<bob>, method=PLAIN, rip=${ADDRESS}, lip=192.0.2.25, session=<${session}>`;
-  await appendFile(mailLog, line(end));
+  await appendFile(mailLog, line(end, 0));
   await agent.start();
   await eventually("the third is published", async () => (await failures()).length === 3);
   assert.deepEqual(
