@@ -98,6 +98,13 @@ export const coordinatorConfig = z.strictObject({
     .prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
   replicas: z.number().int().min(1).max(5).default(1),
+  /** 1 MiB to 1 PiB. */
+  failuresMaxBytes: z
+    .number()
+    .int()
+    .min(2 ** 20)
+    .max(2 ** 50)
+    .default(2 ** 30),
   allowlist: z.array(networkSetting).default([]),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))

@@ -44,7 +44,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const newId = randomUUID;
   const startedAt = now();
 
-  const wanted = { longestFindtime, replicas: config.replicas };
+  const { replicas, failuresMaxBytes } = config;
+  const wanted = { longestFindtime, replicas, failuresMaxBytes };
   const onWaiting = health.waitsFor;
   const streams = await keepStreams(connection, wanted, log, onWaiting);
   const later: { decider?: Decider; lease?: Lease } = {};

@@ -18,6 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../daemon/bucket.ts";
 import type { Log } from "../daemon/log.ts";
+import { boundStream } from "./failures-bound.ts";
 import {
   BANS_BUCKET,
   FAILURES_STREAM,
@@ -30,6 +31,8 @@ export interface StreamOptions {
   /** Seconds: the longest findtime of all jails. */
   longestFindtime: number;
   replicas: number;
+  /** So much of the failures is kept, at most; the oldest go first. */
+  failuresMaxBytes: number;
 }
 
 /** Buckets, and how many states of an entry each keeps. */
@@ -48,7 +51,7 @@ const STREAM_NOT_FOUND = 10059;
 /** Makes what is missing, or throws; returns what is not as it should be, in words. May be repeated. */
 export async function ensureStreams(
   connection: NatsConnection,
-  { longestFindtime, replicas }: StreamOptions,
+  { longestFindtime, replicas, failuresMaxBytes }: StreamOptions,
 ): Promise<string[]> {
   const manager = await jetstreamManager(connection);
   const failures: Partial<StreamConfig> & { name: string } = {
@@ -67,6 +70,7 @@ export async function ensureStreams(
   const present = await find(manager, FAILURES_STREAM);
   if (present) faults.push(...(await change(manager, present, failures)));
   else await manager.streams.add(failures);
+  faults.push(...(await bound(manager, failuresMaxBytes)));
 
   const buckets = new Kvm(connection);
   for (const [bucket, history] of BUCKETS) {
@@ -92,11 +96,22 @@ async function change(
     await manager.streams.update(config.name, wanted);
     return [];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     const options = different.map(([option, value]) => `${option} ${JSON.stringify(value)}`);
     return [`stream ${config.name} cannot be given ${options.join(", ")} now: ${reason}`];
   }
 }
+
+/** Whatever is the matter with it, the stream itself can be used. */
+async function bound(manager: JetStreamManager, bytes: number): Promise<string[]> {
+  try {
+    return await boundStream(manager, FAILURES_STREAM, bytes);
+  } catch (error) {
+    return [`stream ${FAILURES_STREAM} cannot be given max_bytes ${bytes} now: ${reasonOf(error)}`];
+  }
+}
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 export interface Streams {
   /** What is not as it should be, in words, as far as is known. */
@@ -126,7 +141,7 @@ export async function keepStreams(
         warnOnce(faults.join("; "), "streams are not as configured, keeps trying");
         return;
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         warnOnce(reason, "streams cannot be made yet, keeps trying");
         onWaiting(`NATS cannot keep the streams yet: ${reason}`);
         await sleep(RETRY_MS);

@@ -58,7 +58,11 @@ async function storeBans(folder: string, bans: readonly string[]): Promise<void>
   const server = await startNatsServer({ folder, port });
   try {
     const connection = await connect({ servers: `nats://127.0.0.1:${port}` });
-    await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
+    await ensureStreams(connection, {
+      longestFindtime: 1200,
+      replicas: 1,
+      failuresMaxBytes: 2 ** 26,
+    });
     const js = jetstream(connection);
     const now = Date.now();
     for (let from = 0; from < bans.length; from += UNDER_WAY) {

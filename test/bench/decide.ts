@@ -39,7 +39,11 @@ async function measure(batch: number): Promise<{ rate: number; seconds: number }
   const nats = await startTestNats();
   try {
     const connection = await connect({ servers: nats.url });
-    await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
+    await ensureStreams(connection, {
+      longestFindtime: 1200,
+      replicas: 1,
+      failuresMaxBytes: 2 ** 26,
+    });
     await storeFailures(connection, { hosts: HOSTS, failures: FAILURES, batch });
     await connection.close();
     const config = join(folder, "coordinator.yaml");

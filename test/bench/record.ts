@@ -26,7 +26,11 @@ async function measure(failures: number, batch: number): Promise<number> {
   const databaseUrl = await postgres.createDatabase();
   const connection = await connect({ servers: nats.url });
   const log = createLog("bench", "silent");
-  await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
+  await ensureStreams(connection, {
+    longestFindtime: 1200,
+    replicas: 1,
+    failuresMaxBytes: 2 ** 26,
+  });
   const warmUp = openHistory({ databaseUrl, connection, isHolder: () => true, log });
   await eventually("the tables are there", () => warmUp.reachable(), 30);
   await warmUp.close();

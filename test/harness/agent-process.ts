@@ -44,7 +44,11 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
   const folder = await mkdtemp(join(tmpdir(), "fleetban-agent-"));
   const nats = await startTestNats();
   const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1 });
-  await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
+  await ensureStreams(connection, {
+    longestFindtime: 1200,
+    replicas: 1,
+    failuresMaxBytes: 2 ** 26,
+  });
   const mailLog = join(folder, "mail.log");
   const config = join(folder, "agent.yaml");
   const startAt = options.startAt ?? "beginning";

@@ -83,7 +83,11 @@ async function record(): Promise<Recording> {
   await nats.wipe();
   await nats.start();
   const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1 });
-  await ensureStreams(connection, { longestFindtime: 1200, replicas: 1 });
+  await ensureStreams(connection, {
+    longestFindtime: 1200,
+    replicas: 1,
+    failuresMaxBytes: 2 ** 26,
+  });
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line) => void lines.push(line) });
   const databaseUrl = await postgres.createDatabase();

@@ -39,7 +39,7 @@ async function start(): Promise<Running> {
 const ensure = (connection: NatsConnection, replicas: number) =>
   eventually(
     "there are streams",
-    () => ensureStreams(connection, { longestFindtime: 1200, replicas }),
+    () => ensureStreams(connection, { longestFindtime: 1200, replicas, failuresMaxBytes: 2 ** 26 }),
     30,
   );
 
@@ -78,7 +78,7 @@ test("streams that cannot get more copies now are used as they are, and get them
   await third!.stop("SIGTERM"); // it says goodbye: the others know that it is away
   await ensure(connection, 1);
   const reasons: string[] = [];
-  const options = { longestFindtime: 1200, replicas: 3 };
+  const options = { longestFindtime: 1200, replicas: 3, failuresMaxBytes: 2 ** 26 };
   const log = createLog("test", "silent");
   const streams = await eventually(
     "it goes on",

@@ -18,7 +18,11 @@ let coordinator: NatsConnection;
 before(async () => {
   fleet = await startSecuredFleet();
   coordinator = await fleet.connect(await fleet.credentials("coordinator", "c1"));
-  await ensureStreams(coordinator, { longestFindtime: 1200, replicas: 1 });
+  await ensureStreams(coordinator, {
+    longestFindtime: 1200,
+    replicas: 1,
+    failuresMaxBytes: 2 ** 26,
+  });
 });
 after(() => fleet[Symbol.asyncDispose]());
 

@@ -179,7 +179,7 @@ test("credentials that run out, and a server's certificate that is renewed, lose
   const own = await fleet.credentials("coordinator", "watcher");
   const options = await natsOptions({ url: fleet.url, ca: fleet.ca, creds: own }, "watcher");
   const watcher = await connect(options);
-  await ensureStreams(watcher, { longestFindtime: 1200, replicas: 1 });
+  await ensureStreams(watcher, { longestFindtime: 1200, replicas: 1, failuresMaxBytes: 2 ** 26 });
   let seen = createSeen(Date.now);
   let users: (string | undefined)[] = [];
   const follower = {

@@ -1,0 +1,52 @@
+/**
+ * How much the stream of failures may hold: without a bound one rooted host fills NATS's disk, and
+ * then no host can publish. NATS sets a bound aside from what it may store (max_file_store), and
+ * refuses one that it has no room for; a smaller one is then better than none.
+ */
+import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+
+/** NATS: the server, or the account, has not so much room. */
+const NO_ROOM = new Set([10_047, 10_002, 10_122]);
+const LEAST_BYTES = 1_048_576;
+
+/**
+ * Gives `stream` the bound `wanted` (bytes); where there is no room for it, and the stream has none,
+ * half of what fits, so that bans find room beside it. Returns what is not as it should be, in words.
+ */
+export async function boundStream(
+  manager: JetStreamManager,
+  stream: string,
+  wanted: number,
+): Promise<string[]> {
+  const { config } = await manager.streams.info(stream);
+  const present = config.max_bytes;
+  if (present === wanted) return [];
+  const reason = await refusalOf(manager, stream, wanted);
+  if (reason === undefined) return [];
+  const fault = (holds: string) => [
+    `stream ${stream} is to hold ${wanted} bytes (failuresMaxBytes), and holds ${holds}: ${reason}`,
+  ];
+  if (present > 0) return fault(`at most ${present}`);
+  for (let bytes = wanted / 2; bytes >= LEAST_BYTES; bytes /= 2) {
+    if ((await refusalOf(manager, stream, Math.floor(bytes))) !== undefined) continue;
+    const half = Math.floor(bytes / 2);
+    await manager.streams.update(stream, { max_bytes: half });
+    return fault(`at most ${half}`);
+  }
+  return fault("as many as come");
+}
+
+/** Why NATS does not take this bound; undefined: it has. Throws what is no lack of room. */
+async function refusalOf(
+  manager: JetStreamManager,
+  stream: string,
+  bytes: number,
+): Promise<string | undefined> {
+  try {
+    await manager.streams.update(stream, { max_bytes: bytes });
+    return undefined;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && NO_ROOM.has(error.code)) return error.message;
+    throw error;
+  }
+}
