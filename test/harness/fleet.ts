@@ -70,6 +70,8 @@ export interface FleetOptions {
   /** false: no Dovecot, the test writes the logs itself. */
   withDovecot?: boolean;
   authVerbose?: boolean;
+  /** Further settings of every Dovecot, in its language. */
+  dovecotSettings?: string;
   say?: (line: string) => void;
 }
 
@@ -188,6 +190,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
           listen: [namespace.address4, namespace.address6],
           users: USERS,
           authVerbose: options.authVerbose ?? false,
+          settings: options.dovecotSettings ?? "",
           spawn: namespace.spawn,
         });
         onRelease(() => started.stop());
