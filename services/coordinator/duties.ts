@@ -39,11 +39,8 @@ export function createDuties(options: DutiesOptions): Duties {
 
   /** Agents take bans away only once they know that the bucket has them all. */
   async function restore(created: string): Promise<void> {
-    for (const entry of await history.allowlist()) {
-      if (!settings.allowlist.list().some(({ address }) => address === entry.address)) {
-        await settings.allow(entry);
-      }
-    }
+    // Whatever the mirror has: it may not know yet that the bucket was made anew.
+    for (const entry of await history.allowlist()) await settings.allow(entry);
     const recorded = await history.activeBans(now());
     let restored = 0;
     for (const ban of recorded) {

@@ -155,8 +155,10 @@ describe("a fleet through a bad night", { skip: needsRoot }, () => {
     await fleet.untilInKernel(address, true);
     await eventually("every host is current", async () => (await status()).hosts.current === 3, 30);
     await fleet.untilInKernel(address, true);
-    const { allowed } = await fleet.ask<{ allowed: { address: string }[] }>("allow", "list");
-    assert.ok(allowed.some((entry) => entry.address === "192.0.2.77"));
+    await eventually("the allowlist is there again", async () => {
+      const { allowed } = await fleet.ask<{ allowed: { address: string }[] }>("allow", "list");
+      return allowed.some((entry) => entry.address === "192.0.2.77");
+    });
     const later = "198.51.100.7";
     for (const host of [0, 1, 2, 0, 1]) await fail(later, host);
     await fleet.untilInKernel(later, true, 20);
