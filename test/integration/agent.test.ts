@@ -46,12 +46,13 @@ async function isCheckpointed({ mailLog }: TestAgent, what = /"inode":[1-9]/): P
 test("an agent that is killed again and again counts nothing twice and loses nothing", async () => {
   await using running = await startTestAgent();
   const { agent, arrived } = running;
+  let before = 0;
   await write(running, 2_000, async (written) => {
     if (written % 250 !== 249) return;
-    const before = arrived();
     // Published, and by its interval the checkpoint is not written yet.
     await eventually("something is published", () => arrived() > before);
     await agent.stop("SIGKILL");
+    before = arrived();
     await agent.start();
   });
   await everyOneOnce(running, 2_000);
