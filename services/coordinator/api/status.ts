@@ -58,6 +58,11 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         `PostgreSQL cannot be reached: bans go on, ${lag} messages wait to be recorded`,
       );
     }
+    const stalled = history.stalled();
+    if (stalled !== undefined) {
+      const remedy = `bans go on, ${lag} messages wait to be recorded`;
+      warn("postgres-stalled", "medium", `PostgreSQL records nothing now: ${stalled}; ${remedy}`);
+    }
     if (settings.readyFor() !== bans.created()) {
       warn(
         "not-restored",

@@ -4,7 +4,8 @@
  */
 import { PrismaPg } from "@prisma/adapter-pg";
 import { migrate } from "../../../prisma/migrate.ts";
-import { PrismaClient } from "../../../prisma/client/client.ts";
+import { z } from "zod";
+import { Prisma, PrismaClient } from "../../../prisma/client/client.ts";
 import type { Log } from "../../daemon/log.ts";
 
 /** PostgreSQL cannot be asked now; the message says why. */
@@ -12,13 +13,18 @@ export class HistoryUnavailable extends Error {
   override name = "HistoryUnavailable";
 }
 
-/** PostgreSQL is there, and will not do this. */
+/** PostgreSQL is there, and cannot do it now: its disk is full, it may not write, it takes too long. */
+export class HistoryStalled extends HistoryUnavailable {
+  override name = "HistoryStalled";
+}
+
+/** PostgreSQL is there, and will not take what it was given, now or later. */
 export class HistoryRefused extends HistoryUnavailable {
   override name = "HistoryRefused";
 }
 
 export interface Database {
-  /** Runs `work`; throws HistoryUnavailable or HistoryRefused when it fails. */
+  /** Runs `work`; throws HistoryUnavailable, HistoryStalled or HistoryRefused when it fails. */
   ask<T>(work: (prisma: PrismaClient) => Promise<T>): Promise<T>;
   reachable(): boolean;
   everReached(): boolean;
@@ -81,7 +87,7 @@ export function openDatabase({ url, log }: DatabaseOptions): Database {
         return result;
       } catch (error) {
         await checkAgain();
-        const Why = reachable === true ? HistoryRefused : HistoryUnavailable;
+        const Why = reachable === true ? whyOf(error) : HistoryUnavailable;
         throw new Why(`${where}: ${reasonOf(error)}`, { cause: error });
       }
     },
@@ -96,8 +102,42 @@ export function openDatabase({ url, log }: DatabaseOptions): Database {
   };
 }
 
+/** What the driver has heard of PostgreSQL. */
+const driverError = z.object({
+  driverAdapterError: z.object({
+    cause: z.object({ originalCode: z.string(), originalMessage: z.string() }),
+  }),
+});
+
+/** undefined: it is no error of PostgreSQL's. */
+function answerOf(error: unknown): { code: string; message: string } | undefined {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return undefined;
+  const { data } = driverError.safeParse(error.meta);
+  const cause = data?.driverAdapterError.cause;
+  return cause && { code: cause.originalCode, message: cause.originalMessage };
+}
+
+/**
+ * Classes of SQLSTATE that are about the values: wrong data, constraints, a row that is too large.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const OF_VALUES = /^(?:22|23|54)/;
+
+function whyOf(error: unknown): typeof HistoryRefused {
+  const code = answerOf(error)?.code;
+  if (code !== undefined) return OF_VALUES.test(code) ? HistoryRefused : HistoryStalled;
+  // Without an answer: Prisma has not reached it, or the values are such that they were never sent.
+  const isPrismas =
+    error instanceof Prisma.PrismaClientKnownRequestError ||
+    error instanceof Prisma.PrismaClientUnknownRequestError ||
+    error instanceof Prisma.PrismaClientInitializationError;
+  return isPrismas ? HistoryStalled : HistoryRefused;
+}
+
 /** Prisma explains at length; the reason is its last line. */
 function reasonOf(error: unknown): string {
+  const said = answerOf(error)?.message;
+  if (said !== undefined) return said;
   const text = error instanceof Error ? error.message : String(error);
   return text.trim().split("\n").at(-1) ?? text;
 }

@@ -32,6 +32,8 @@ export interface History {
   /** PostgreSQL answered the last time it was asked. */
   reachable(): boolean;
   everReached(): boolean;
+  /** Why it records nothing now, although it is there; undefined: it does, or is away. */
+  stalled(): string | undefined;
   /** Messages that are not recorded yet. */
   lag(): Promise<number>;
   /** Revision of the bans bucket up to which everything is recorded. */
@@ -88,6 +90,10 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
   return {
     reachable: () => database.reachable(),
     everReached: () => database.everReached(),
+    stalled: () =>
+      database.reachable()
+        ? (failures.stalled() ?? bans.stalled() ?? allowed.stalled())
+        : undefined,
     async lag() {
       // NATS may be away: then nothing is known of what waits there.
       const all = await Promise.all(

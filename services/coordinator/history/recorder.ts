@@ -19,7 +19,7 @@ import {
 import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../daemon/log.ts";
 import { WireError } from "../../wire/codec.ts";
-import { HistoryRefused, HistoryUnavailable } from "./database.ts";
+import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
 import type { Place, Places } from "./place.ts";
 
 export interface RecorderOptions<T> {
@@ -40,6 +40,8 @@ export interface RecorderOptions<T> {
 export interface Recorder {
   /** Up to which message everything is recorded, and how many wait. Throws when NATS is away. */
   progress(): Promise<{ sequence: number; waiting: number }>;
+  /** Why PostgreSQL records nothing of it now although it is there; undefined: it does. */
+  stalled(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ const AT_ONCE = 500;
 /** So many messages wait in memory at most; the others on the stream. */
 const HELD = 4 * AT_ONCE;
 const RETRY_MS = 500;
+/** So often it may have been away for just that moment. */
 const REFUSALS = 2;
 /** What comes in this time is written at once; and a ban's own path has the processor first. */
 const GATHER_MS = 100;
@@ -77,7 +80,16 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
   let messages: ConsumerMessages | undefined;
   const complained = new Map<string, number>();
 
+  let stalled: string | undefined;
+
   const isRunning = () => !ended.signal.aborted && isHolder();
+
+  function note(reason: string | undefined): void {
+    if (reason === stalled) return;
+    if (reason === undefined) log.info({ stream }, "PostgreSQL records again");
+    else log.error({ stream, reason }, "PostgreSQL records nothing now, keeps trying");
+    stalled = reason;
+  }
 
   function decodeOrComplain(message: JsMsg): T | undefined {
     try {
@@ -102,26 +114,33 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
         if (values.length > 0) await record(values);
         return true;
       } catch (error) {
-        if (error instanceof HistoryRefused) {
-          // It may have been away for just that moment.
-          refusals += 1;
-          if (refusals > REFUSALS) return apart(batch, error);
-        } else if (!(error instanceof HistoryUnavailable)) throw error;
+        if (!(error instanceof HistoryUnavailable)) throw error;
+        if (error instanceof HistoryStalled) note(error.message);
+        const isThere = error instanceof HistoryStalled || error instanceof HistoryRefused;
+        if (isThere) refusals += 1;
+        if (refusals > REFUSALS && batch.length > 1) return halves(batch);
+        if (refusals > REFUSALS && error instanceof HistoryRefused) {
+          log.error({ subject: batch[0]?.subject, reason: error.message }, "not recorded");
+          return true;
+        }
         await pause(RETRY_MS);
       }
     }
     return false;
   }
 
-  /** One message must not keep all others from being recorded: finds it, and goes on without. */
-  async function apart(batch: readonly Waiting<T>[], refused: HistoryRefused): Promise<boolean> {
-    const [first] = batch;
-    if (first && batch.length === 1) {
-      log.error({ subject: first.subject, reason: refused.message }, "not recorded");
-      return true;
-    }
+  /**
+   * One message must not keep all others from being recorded: it is found, and left out. And what
+   * takes too long at once may be done in parts.
+   */
+  async function halves(batch: readonly Waiting<T>[]): Promise<boolean> {
     const middle = batch.length >> 1;
     return (await commit(batch.slice(0, middle))) && (await commit(batch.slice(middle)));
+  }
+
+  async function keep(place: Place): Promise<void> {
+    await places.write(stream, place);
+    note(undefined);
   }
 
   /** The stream from our place on. */
@@ -141,7 +160,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       ...(filter !== undefined && { filter_subject: filter }),
     });
     // Messages between may have been purged: nobody waits for them.
-    if (pending === 0) await places.write(stream, { created, sequence: state.last_seq });
+    if (pending === 0) await keep({ created, sequence: state.last_seq });
     const consumer = await jetstream(connection).consumers.get(stream, name);
     const how = { max_messages: AT_ONCE, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS };
     return { place, opened: await consumer.consume(how) };
@@ -189,7 +208,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
         const last = batch.at(-1);
         if (!last) continue;
         if (!(await commit(batch))) return;
-        await places.write(stream, { ...place, sequence: last.sequence });
+        await keep({ ...place, sequence: last.sequence });
         batch = [];
         proceed();
       }
@@ -209,9 +228,10 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
           said = "";
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
+          if (error instanceof HistoryStalled) note(reason);
           // PostgreSQL's being away has been said already.
-          const isAway = error instanceof HistoryUnavailable && !(error instanceof HistoryRefused);
-          if (reason !== said && !isAway) {
+          const isKnown = error instanceof HistoryUnavailable && !(error instanceof HistoryRefused);
+          if (reason !== said && !isKnown) {
             log.warn({ stream, reason }, "cannot record now, keeps trying");
           }
           said = reason;
@@ -233,6 +253,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       const waiting = Math.min(state.messages, Math.max(state.last_seq - sequence, 0));
       return { sequence, waiting };
     },
+    stalled: () => stalled,
     async stop() {
       ended.abort();
       messages?.stop();
