@@ -59,7 +59,7 @@ const RETRY_MS = 500;
 /** So often it may have been away for just that moment. */
 const REFUSALS = 2;
 /** What comes in this time is written at once; and a ban's own path has the processor first. */
-const GATHER_MS = 100;
+const GATHER_MS = 500;
 const COMPLAIN_EVERY_MS = 60_000;
 /** The server that serves us may die while we are connected to another: silence tells. */
 const HEARTBEAT_MS = 2_000;
