@@ -1,9 +1,10 @@
 /**
  * A daemon's life: start, run until a signal or until a part fails, release.
  *
- * The first failing part ends the process; systemd starts it again. A second
- * signal ends it at once.
+ * The first failing part ends the process, also in the middle of its start; systemd
+ * starts it again. A second signal ends it at once.
  */
+import { onEndSignals } from "./end-signals.ts";
 import { explainExit, EXIT, type ExitCode } from "./exit.ts";
 import type { Release } from "./release.ts";
 import { starting } from "./release.ts";
@@ -32,26 +33,35 @@ export async function runDaemon(
   const ready: Life["ready"] = (isAlive = () => Promise.resolve()) => {
     manager.ready(isAlive).catch(fail);
   };
-  let signals = 0;
-  const onSignal = () => {
-    signals += 1;
-    if (signals > 1) process.exit(EXIT.unavailable);
-    end(EXIT.ok);
-  };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  onEndSignals(
+    () => end(EXIT.ok),
+    () => process.exit(EXIT.unavailable),
+  );
+  // The terminal may be gone before the process is.
+  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
-  try {
-    const [, release] = await starting(async (onRelease) => start({ onRelease, fail, ready }));
-    const code = await ended;
+  const cancelled = ended.then((code) => {
     setTimeout(() => {
       process.stderr.write(`${program}: shutdown took longer than 10 s, ending without it\n`);
       process.exit(code === EXIT.ok ? EXIT.unavailable : code);
     }, RELEASE_WITHIN_MS).unref();
-    await Promise.all([release(), manager.stopping().catch(() => {})]);
+    manager.stopping().catch(() => {});
+    throw new Cancelled();
+  });
+  try {
+    const [, release] = await starting(
+      async (onRelease) => start({ onRelease, fail, ready }),
+      cancelled,
+    );
+    const code = await ended;
+    await release();
     return code;
   } catch (error) {
-    return explainExit(program, error);
+    return error instanceof Cancelled ? await ended : explainExit(program, error);
   }
 }
+
+/** The start need not go on: the process is to end. */
+class Cancelled extends Error {}

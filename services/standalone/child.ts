@@ -6,6 +6,7 @@ import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process"
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { EXIT, PlainError } from "../daemon/exit.ts";
 
 export interface Child {
   readonly pid: number;
@@ -34,6 +35,7 @@ export interface ChildOptions {
 }
 
 const LAST_WORDS_BYTES = 4_000;
+const READY_WITHIN_MS = 30_000;
 
 /**
  * The command line under which a program gets SIGTERM when its parent dies.
@@ -79,20 +81,26 @@ export async function startChild(command: string, options: ChildOptions): Promis
   };
 }
 
-/** Polls `isReady` until it is; throws with the child's last words when it ends before. */
+/**
+ * Polls `isReady` until it is. Throws a PlainError with the child's last words, or with what
+ * `whyNot` says, when it ends before or is not ready within 30 s.
+ */
 export async function untilReady(
   what: string,
   child: Child,
   isReady: () => Promise<boolean>,
-  seconds = 30,
+  whyNot = () => child.lastWords(),
 ): Promise<void> {
   let end: number | NodeJS.Signals | undefined;
   void child.ended.then((status) => (end = status));
-  const deadline = performance.now() + seconds * 1000;
+  const deadline = performance.now() + READY_WITHIN_MS;
   while (!(await isReady())) {
-    if (end !== undefined) throw new Error(`${what}: ended with ${end}:\n${child.lastWords()}`);
+    if (end !== undefined) {
+      throw new PlainError(`${what} ended with ${end}:\n${child.lastWords()}`, EXIT.unavailable);
+    }
     if (performance.now() > deadline) {
-      throw new Error(`${what}: not ready after ${seconds} s:\n${child.lastWords()}`);
+      const seconds = READY_WITHIN_MS / 1000;
+      throw new PlainError(`${what}: not ready after ${seconds} s: ${whyNot()}`, EXIT.unavailable);
     }
     await pause(10);
   }

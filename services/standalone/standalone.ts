@@ -5,6 +5,7 @@
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import type { Life } from "../daemon/daemon.ts";
 import type { Environment } from "../daemon/config.ts";
 import { EXIT, PlainError } from "../daemon/exit.ts";
@@ -66,7 +67,8 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
   const coordinator = await startProgram("coordinator", {
     FLEETBAN_HTTP_LISTEN: `127.0.0.1:${httpPort}`,
   });
-  await untilReady("fleetban-coordinator", coordinator, () => isReady(httpPort));
+  const readiness = createReadiness(httpPort, say);
+  await untilReady("fleetban-coordinator", coordinator, readiness.isReady, readiness.whyNot);
   say(`coordinator: ready, http://127.0.0.1:${httpPort}/metrics`);
 
   await startProgram("agent", {
@@ -87,7 +89,7 @@ async function ensureNats(
   keep: Keep,
 ): Promise<Environment> {
   if (environment["NATS_URL"]) {
-    say(`NATS: ${new URL(environment["NATS_URL"]).host} (NATS_URL)`);
+    say(`NATS: ${hostOf("NATS_URL", environment["NATS_URL"])} (NATS_URL)`);
     const { NATS_URL, FLEETBAN_NATS_USER, FLEETBAN_NATS_PASSWORD } = environment;
     return { NATS_URL, FLEETBAN_NATS_USER, FLEETBAN_NATS_PASSWORD };
   }
@@ -109,7 +111,7 @@ async function ensurePostgres(
   keep: Keep,
 ): Promise<string> {
   if (environment["DATABASE_URL"]) {
-    say(`PostgreSQL: ${new URL(environment["DATABASE_URL"]).host} (DATABASE_URL)`);
+    say(`PostgreSQL: ${hostOf("DATABASE_URL", environment["DATABASE_URL"])} (DATABASE_URL)`);
     return environment["DATABASE_URL"];
   }
   const folder = join(home.folder, "postgres");
@@ -122,12 +124,39 @@ async function ensurePostgres(
   return url;
 }
 
-async function isReady(httpPort: number): Promise<boolean> {
-  try {
-    return (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok;
-  } catch {
-    return false; // it does not listen yet
-  }
+function hostOf(variable: string, text: string): string {
+  const [first = ""] = text.split(",");
+  if (URL.canParse(first) && new URL(first).host !== "") return new URL(first).host;
+  const example =
+    variable === "NATS_URL" ? "nats://127.0.0.1:4222" : "postgresql://me@127.0.0.1/fleetban";
+  const message = `environment: ${variable}: expected a URL such as ${example}`;
+  throw new PlainError(message, EXIT.config); // what was given may hold a password
+}
+
+const readyz = z.object({ reasons: z.array(z.string()) });
+const SAID_AFTER_MS = 3_000;
+
+/** Asks a coordinator whether it is ready; says what it waits for when that takes long. */
+function createReadiness(httpPort: number, say: (line: string) => void) {
+  const startedAt = performance.now();
+  let reason = "it does not answer yet";
+  let said: string | undefined;
+  return {
+    whyNot: () => reason,
+    async isReady(): Promise<boolean> {
+      try {
+        const response = await fetch(`http://127.0.0.1:${httpPort}/readyz`);
+        reason = readyz.parse(await response.json()).reasons.join("; ");
+      } catch {
+        return false; // it does not listen yet
+      }
+      if (reason !== "" && reason !== said && performance.now() - startedAt > SAID_AFTER_MS) {
+        said = reason;
+        say(`coordinator: ${reason}`);
+      }
+      return reason === "";
+    },
+  };
 }
 
 function clientYaml(nats: Environment): string {

@@ -13,11 +13,11 @@ after(() => rm(home, { recursive: true, force: true }));
 /** The firewall of the machine that tests run on stays as it is. */
 const environment = { FLEETBAN_HOME: home, FLEETBAN_FIREWALL: "dry-run" };
 
-async function start() {
+async function start(others: NodeJS.ProcessEnv = {}) {
   let output = "";
   const child = await startChild(process.execPath, {
     args: [MAIN],
-    env: { PATH: process.env["PATH"], HOME: "/nonexistent", ...environment },
+    env: { PATH: process.env["PATH"], HOME: "/nonexistent", ...environment, ...others },
     onOutput: (chunk) => (output += chunk.toString()),
   });
   return { child, output: () => output };
@@ -42,7 +42,10 @@ test("everything on one machine: bans, keeps what it knows, and ends as a whole"
 
   const pids = await childrenOf(first.child.pid);
   assert.equal(pids.length, 4, "nats-server, PostgreSQL, coordinator, agent");
+  // As the terminal sends it, and npm once more.
+  process.kill(first.child.pid, "SIGINT");
   await first.child.stop("SIGINT");
+  assert.equal(await first.child.ended, 0);
   for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
 
   const again = await start();
@@ -50,6 +53,20 @@ test("everything on one machine: bans, keeps what it knows, and ends as a whole"
   const { stdout } = await cli("ban", "list");
   assert.match(stdout, /198\.51\.100\.7/);
   await again.child.stop("SIGINT");
+});
+
+test("a server that does not answer, or cannot be one, is named", async () => {
+  const nowhere = await start({ DATABASE_URL: "nowhere" });
+  assert.equal(await nowhere.child.ended, 78);
+  assert.match(nowhere.output(), /^fleetban: environment: DATABASE_URL: expected a URL such as /m);
+  const away = await start({ NATS_URL: "nats://127.0.0.1:1" });
+  await eventually(
+    "it says what it waits for",
+    () => away.output().includes("coordinator: NATS cannot be reached yet: connection refused"),
+    60,
+  );
+  await away.child.stop("SIGHUP");
+  assert.equal(await away.child.ended, 0);
 });
 
 test("a fault in its configuration ends it, and says which", async () => {
