@@ -28,10 +28,16 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
   let detector: Detector | undefined;
   let rules: string | undefined;
 
-  function detectorFor({ failregex, prefregex, ignoreregex }: Jail): Detector | undefined {
+  function detectorFor({
+    failregex,
+    prefregex,
+    ignoreregex,
+    datepattern,
+  }: Jail): Detector | undefined {
     if (failregex === undefined) return createDetector({ source, ledger });
     try {
-      return createFilterDetector(compileFilter({ failregex, prefregex, ignoreregex }));
+      const filter = compileFilter({ failregex, prefregex, ignoreregex, datepattern });
+      return createFilterDetector(filter);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
       // The coordinator has refused what cannot be compiled: it is of another version.
@@ -45,8 +51,8 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
     learn(jails) {
       const jail = jails.find(({ name }) => name === options.jail);
       if (!jail) return;
-      const { failregex, prefregex, ignoreregex } = jail;
-      const wanted = JSON.stringify([failregex, prefregex, ignoreregex]);
+      const { failregex, prefregex, ignoreregex, datepattern } = jail;
+      const wanted = JSON.stringify([failregex, prefregex, ignoreregex, datepattern]);
       if (wanted === rules) return;
       rules = wanted;
       detector = detectorFor(jail) ?? detector;

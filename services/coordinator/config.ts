@@ -18,6 +18,9 @@ type FilterOptions = Omit<FilterRules, "failregex"> & { failregex?: string[] | u
 
 const port = z.number().int().min(1).max(65535);
 
+/** Of a filter, beside its failregex. */
+const FILTER_OPTIONS = ["prefregex", "ignoreregex", "datepattern"] as const;
+
 /** A jail travels to the agents as one message. */
 const MAX_FILTER_LENGTH = 200_000;
 
@@ -42,31 +45,32 @@ const jailConfig = z
     prefregex: z.string().min(1).max(8_192).optional(),
     failregex: expressions,
     ignoreregex: expressions,
+    datepattern: z.string().min(1).max(8_192).optional(),
   })
   .superRefine((jail, context) => {
     for (const { option, index, column, reason } of faultsOf(jail)) {
       context.addIssue({
         code: "custom",
-        path: option === "prefregex" ? [option] : [option, index],
+        path: option === "prefregex" || option === "datepattern" ? [option] : [option, index],
         message: column === undefined ? reason : `column ${column}: ${reason}`,
       });
     }
   });
 
-function faultsOf({ prefregex, failregex, ignoreregex }: FilterOptions): readonly FilterFault[] {
+function faultsOf({ failregex, ...others }: FilterOptions): readonly FilterFault[] {
+  const { prefregex, ignoreregex, datepattern } = others;
   if (failregex === undefined || failregex.length === 0) {
-    const option = prefregex !== undefined ? "prefregex" : "ignoreregex";
-    const isAlone = prefregex !== undefined || ignoreregex !== undefined;
+    const [option] = FILTER_OPTIONS.filter((name) => others[name] !== undefined);
     const reason = "expected a failregex beside it, got none";
-    return isAlone ? [{ option, index: 0, column: undefined, reason }] : [];
+    return option ? [{ option, index: 0, column: undefined, reason }] : [];
   }
-  const size = JSON.stringify([prefregex, failregex, ignoreregex]).length;
+  const size = JSON.stringify([prefregex, failregex, ignoreregex, datepattern]).length;
   if (size > MAX_FILTER_LENGTH) {
     const reason = `expected at most ${MAX_FILTER_LENGTH} characters in all, got ${size}`;
     return [{ option: "failregex", index: 0, column: undefined, reason }];
   }
   try {
-    compileFilter({ prefregex, failregex, ignoreregex });
+    compileFilter({ prefregex, failregex, ignoreregex, datepattern });
     return [];
   } catch (error) {
     if (error instanceof FilterError) return error.faults;

@@ -19,6 +19,7 @@ export const jail = z.object({
   prefregex: z.string().max(8_192).optional(),
   failregex: expressions.optional(),
   ignoreregex: expressions.optional(),
+  datepattern: z.string().max(8_192).optional(),
 });
 export type Jail = z.infer<typeof jail>;
 

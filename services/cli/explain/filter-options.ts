@@ -13,6 +13,7 @@ export interface FilterFlags {
   failregex?: string[];
   ignoreregex?: string[];
   prefregex?: string;
+  datepattern?: string;
 }
 
 /** How lines are read, and what they count. */
@@ -26,13 +27,14 @@ export function addFilterOptions(command: Command): Command {
   return command
     .option("--failregex <regex>", "count what fail2ban's filter would find; repeatable", gather)
     .option("--ignoreregex <regex>", "but not these lines; repeatable", gather)
-    .option("--prefregex <regex>", "which must match first, with <F-CONTENT>");
+    .option("--prefregex <regex>", "which must match first, with <F-CONTENT>")
+    .option("--datepattern <pattern>", "where the date stands, such as '^%Y:%m:%d-%H:%M:%S'");
 }
 
 /** Throws where the expressions cannot be used. */
 export function readerOf(
   where: string,
-  { failregex, ignoreregex, prefregex }: FilterFlags,
+  { failregex, ignoreregex, prefregex, datepattern }: FilterFlags,
 ): Reader {
   if (!failregex) {
     return {
@@ -42,7 +44,7 @@ export function readerOf(
     };
   }
   try {
-    const filter = compileFilter({ failregex, ignoreregex, prefregex });
+    const filter = compileFilter({ failregex, ignoreregex, prefregex, datepattern });
     return {
       read: (line, receivedAt) => readFiltered(line, filter, receivedAt),
       count: (line, _ledger, receivedAt) => countFiltered(line.reading, receivedAt),

@@ -7,11 +7,19 @@ import {
   FilterError,
   type FilterFault,
 } from "../../detection/filter/filter.ts";
+import { rewriteRegex } from "./rewritten.ts";
 import { lookUp, readIni, valueOf, valuesOf, type Ini } from "./ini.ts";
+
+export interface ImportedRules {
+  prefregex?: string;
+  failregex: string[];
+  ignoreregex?: string[];
+  datepattern?: string;
+}
 
 export interface ImportedFilter {
   /** undefined: nothing of it can be used. */
-  rules?: { prefregex?: string; failregex: string[]; ignoreregex?: string[] };
+  rules?: ImportedRules;
   /** The unit of the journal that it is for. */
   unit?: string;
   /** What was not carried over. */
@@ -19,6 +27,8 @@ export interface ImportedFilter {
 }
 
 const DEFINITION = "Definition";
+/** What it holds goes before what the definition says. */
+const INIT = "Init";
 /** Tags within tags. */
 const MAX_DEPTH = 20;
 
@@ -44,16 +54,19 @@ export function importFilter(
   const local = path.replace(/\.conf$/, ".local");
   if (!existsSync(path) && !existsSync(local)) return undefined;
   const ini = readIni([path]);
-  const options = new Map([...valuesOf(ini, "Init"), ...valuesOf(ini, DEFINITION), ...parameters]);
-  const value = (option: string) =>
-    replaceTags(ini, options, parameters.get(option) ?? valueOf(ini, DEFINITION, option) ?? "");
+  const options = new Map([...valuesOf(ini, INIT), ...valuesOf(ini, DEFINITION), ...parameters]);
+  const value = (option: string) => {
+    const section = ini.sections.get(INIT)?.has(option) ? INIT : DEFINITION;
+    return replaceTags(ini, options, parameters.get(option) ?? valueOf(ini, section, option) ?? "");
+  };
   const notes: string[] = [];
-  const lines = Number(value("maxlines") || valueOf(ini, "Init", "maxlines") || 1);
+  const lines = Number(value("maxlines") || 1);
   if (lines > 1) notes.push("maxlines: a failure that several lines tell together is not found");
   const imported = importRules(
     value("prefregex").trim(),
     expressionsOf(value("failregex")),
     expressionsOf(value("ignoreregex")),
+    expressionsOf(value("datepattern")).join("\n"),
   );
   const unit = /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(value("journalmatch"))?.[1];
   return {
@@ -70,33 +83,48 @@ export function expressionsOf(text: string): string[] {
     .filter((each) => each !== "");
 }
 
-/** Leaves out the failregex that cannot be used; without the others a filter would count too much. */
+/** Leaves out the failregex that cannot be used; without one of the others a filter would count too much. */
 export function importRules(
   prefregex: string,
   failregex: readonly string[],
   ignoreregex: readonly string[],
+  datepattern = "",
 ): Pick<ImportedFilter, "rules" | "notes"> {
   const notes: string[] = [];
   const [broken] = faultsOf({ prefregex, failregex: ["<HOST>"] }).filter(
     ({ option }) => option === "prefregex" && prefregex !== "",
   );
   if (broken) return { notes: [`${describeFault(broken)}: ${prefregex}`] };
-  const usable = failregex.filter((regex, index) => {
-    const faults = faultsOf({ failregex: [regex], ...(prefregex !== "" && { prefregex }) });
-    const own = faults.filter(({ option }) => option === "failregex");
-    notes.push(...own.map((fault) => `${describeFault({ ...fault, index })}: ${regex}`));
-    return own.length === 0;
+  const ignored = [...ignoreregex];
+  const faultOf = (regex: string) =>
+    faultsOf({ failregex: [regex], ...(prefregex !== "" && { prefregex }) }).find(
+      ({ option }) => option === "failregex",
+    );
+  const usable = failregex.flatMap((source, index) => {
+    const fault = faultOf(source);
+    if (!fault) return [source];
+    const rewritten = rewriteRegex(source);
+    if (!faultOf(rewritten.regex)) {
+      ignored.push(...rewritten.ignoreregex);
+      notes.push(`failregex ${index + 1}: looks ahead, is said in another way here`);
+      return [rewritten.regex];
+    }
+    notes.push(`${describeFault({ ...fault, index })}: ${source}`);
+    return [];
   });
   if (usable.length === 0) return { notes: [...notes, "no failregex is left"] };
   const rules = {
     ...(prefregex !== "" && { prefregex }),
     failregex: usable,
-    ...(ignoreregex.length > 0 && { ignoreregex: [...ignoreregex] }),
+    ...(ignored.length > 0 && { ignoreregex: ignored }),
+    ...(datepattern !== "" && { datepattern }),
   };
   const faults = faultsOf(rules);
   if (faults.length === 0) return { rules, notes };
   const shown = (fault: FilterFault) =>
-    `${describeFault(fault)}: ${ignoreregex[fault.index] ?? ""}`;
+    fault.option === "datepattern"
+      ? describeFault(fault)
+      : `${describeFault(fault)}: ${ignoreregex[fault.index] ?? ""}`;
   return { notes: [...notes, ...faults.map(shown)] };
 }
 

@@ -37,7 +37,7 @@ export function createFilterDetector(filter: Filter): Detector {
 
 /** What a line of any log says to a filter. */
 export function readFiltered(line: string, filter: Filter, receivedAt: number): Reading {
-  const { text, at, repeat } = openLine(line, receivedAt);
+  const { text, at, repeat } = openLine(line, receivedAt, filter.findDate);
   const match = filter.match(text);
   const reading = emptyReading(match ? `failregex-${match.rule}` : null);
   reading.at = at;

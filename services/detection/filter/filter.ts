@@ -1,14 +1,18 @@
 /** A custom filter: which lines of any log are failures, as fail2ban's filters say it. */
 import { RE2JS } from "re2js";
 import { parseAddress, type Address } from "../../wire/address.ts";
+import { findDate, type FindDate } from "./date.ts";
+import { compileDatePattern } from "./date-pattern.ts";
 import { RegexFault, translateRegex } from "./python-regex.ts";
 
 /** fail2ban's options of a filter, each expression for itself. */
 export interface FilterRules {
-  /** Must match first; what its <F-CONTENT> holds is what the others see. */
+  /** Must match first; what its <F-CONTENT>, if any, holds is what the others see. */
   prefregex?: string | undefined;
   failregex: readonly string[];
   ignoreregex?: readonly string[] | undefined;
+  /** Where the date stands, for logs whose dates are not found without. */
+  datepattern?: string | undefined;
 }
 
 export interface Match {
@@ -19,13 +23,15 @@ export interface Match {
 }
 
 export interface Filter {
+  /** Finds the date, which is taken off a line before it is matched. */
+  findDate: FindDate;
   /** What a line without its time stamp says; undefined: no failure of an address. */
   match(line: string): Match | undefined;
 }
 
 /** An expression that cannot be used. */
 export interface FilterFault {
-  option: "prefregex" | "failregex" | "ignoreregex";
+  option: "prefregex" | "failregex" | "ignoreregex" | "datepattern";
   /** Of the option's expressions, counted from 0. */
   index: number;
   /** Counted from 1; undefined: the whole of it. */
@@ -43,7 +49,8 @@ export class FilterError extends Error {
 }
 
 export function describeFault({ option, index, column, reason }: FilterFault): string {
-  const where = option === "prefregex" ? option : `${option} ${index + 1}`;
+  const isOne = option === "prefregex" || option === "datepattern";
+  const where = isOne ? option : `${option} ${index + 1}`;
   return `${where}${column === undefined ? "" : `, column ${column}`}: ${reason}`;
 }
 
@@ -58,57 +65,57 @@ export function compileFilter(rules: FilterRules): Filter {
   /** The prefregex already holds the address. */
   let addressed = false;
 
-  function compile(
-    option: FilterFault["option"],
-    index: number,
-    source: string,
-  ): RE2JS | undefined {
+  /** Notes what is wrong with an option, and goes on to the next. */
+  function attempt<T>(option: FilterFault["option"], index: number, make: () => T): T | undefined {
     try {
-      const compiled = RE2JS.compile(translateRegex(source));
-      const names = Object.keys(compiled.namedGroups());
-      const hasAddress = names.some((name) => ADDRESS_GROUPS.includes(name));
-      if (option === "prefregex") {
-        addressed = hasAddress;
-        if (!names.includes("content")) {
-          throw new RegexFault(undefined, "expected <F-CONTENT>...</F-CONTENT>, got none");
-        }
-      }
-      if (option === "failregex" && !hasAddress && !addressed) {
-        const expected = "expected <HOST>, <ADDR>, <IP4>, <IP6> or (?P<host>...), got none";
-        throw new RegexFault(undefined, expected);
-      }
-      return compiled;
+      return make();
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const column = error instanceof RegexFault ? error.column : undefined;
-      faults.push({
-        option,
-        index,
-        column,
-        reason: error.message.replace(/^error parsing regexp: /, ""),
-      });
+      const reason = error.message.replace(/^error parsing regexp: /, "");
+      faults.push({ option, index, column, reason });
       return undefined;
     }
   }
 
+  function compile(option: FilterFault["option"], source: string): RE2JS {
+    const compiled = RE2JS.compile(translateRegex(source));
+    const hasAddress = ADDRESS_GROUPS.some((name) => name in compiled.namedGroups());
+    if (option === "prefregex") addressed = hasAddress;
+    if (option === "failregex" && !hasAddress && !addressed) {
+      const expected = "expected <HOST>, <ADDR>, <IP4>, <IP6> or (?P<host>...), got none";
+      throw new RegexFault(undefined, expected);
+    }
+    return compiled;
+  }
+
   const compileAll = (option: FilterFault["option"], sources: readonly string[] = []) =>
-    sources.flatMap((source, index) => compile(option, index, source) ?? []);
+    sources.flatMap((source, index) => attempt(option, index, () => compile(option, source)) ?? []);
+  const { prefregex, datepattern } = rules;
   const prefix =
-    rules.prefregex === undefined ? undefined : compile("prefregex", 0, rules.prefregex);
+    prefregex === undefined
+      ? undefined
+      : attempt("prefregex", 0, () => compile("prefregex", prefregex));
   const fail = compileAll("failregex", rules.failregex);
   const ignore = compileAll("ignoreregex", rules.ignoreregex);
-  if (faults.length > 0) throw new FilterError(faults);
+  const find =
+    datepattern === undefined
+      ? findDate
+      : attempt("datepattern", 0, () => compileDatePattern(datepattern));
+  if (faults.length > 0 || !find) throw new FilterError(faults);
   const gates = prefix ? gatesOf(rules.failregex) : undefined;
 
   return {
-    match(line) {
+    findDate: find,
+    match(withoutEnd) {
+      const line = `${withoutEnd}\n`; // as fail2ban has it: a \s at the end finds that
       let text = line;
       let before: Groups = {};
       if (prefix) {
         if (gates && !gates.some((gate) => gate.test(line))) return undefined;
         if (!prefix.test(line)) return undefined;
         before = groupsOf(prefix, line);
-        text = before["content"] ?? "";
+        if (before["content"]) text = `${before["content"]}\n`;
       }
       // test() notes no groups and is many times as fast.
       for (const [index, each] of fail.entries()) {

@@ -3,7 +3,7 @@
  * stands; an entry of the journal as `host program[pid]: message`.
  */
 import { journalText, journalTime, readFields } from "../envelope.ts";
-import { findDate } from "./date.ts";
+import type { FindDate } from "./date.ts";
 
 export interface OpenedLine {
   /** undefined: the line does not say when. */
@@ -13,25 +13,26 @@ export interface OpenedLine {
   repeat: number;
 }
 
-export function openLine(line: string, receivedAt: number): OpenedLine {
+export function openLine(line: string, receivedAt: number, findDate: FindDate): OpenedLine {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   return (
-    (text.startsWith("{") ? openJson(text, receivedAt) : undefined) ?? openText(text, receivedAt)
+    (text.startsWith("{") ? openJson(text, receivedAt, findDate) : undefined) ??
+    openText(text, receivedAt, findDate)
   );
 }
 
-function openText(text: string, receivedAt: number): OpenedLine {
+function openText(text: string, receivedAt: number, findDate: FindDate): OpenedLine {
   const date = findDate(text, receivedAt);
   if (!date) return unpackRepeat({ at: undefined, text, repeat: 1 });
   const { at, from, to } = date;
   return unpackRepeat({ at, text: text.slice(0, from) + text.slice(to), repeat: 1 });
 }
 
-function openJson(line: string, receivedAt: number): OpenedLine | undefined {
+function openJson(line: string, receivedAt: number, findDate: FindDate): OpenedLine | undefined {
   const fields = readFields(line);
   if (!fields) return undefined;
   const { MESSAGE, SYSLOG_IDENTIFIER, SYSLOG_PID, _HOSTNAME, _PID, log } = fields;
-  if (typeof log === "string") return openText(log.replace(/\r?\n$/, ""), receivedAt);
+  if (typeof log === "string") return openText(log.replace(/\r?\n$/, ""), receivedAt, findDate);
   if (MESSAGE === undefined || MESSAGE === null) return undefined;
   const word = (value: unknown) => (typeof value === "string" ? value : "");
   const pid = word(SYSLOG_PID ?? _PID);

@@ -30,6 +30,9 @@ const CLASSES: Readonly<Record<string, string>> = {
   S: NO_SPACE,
 };
 
+/** Where Python's $ matches: also before a \n that ends the text. */
+const END = "(?:\\n?\\z)";
+
 /** RE2's own limit. */
 const MAX_REPEAT = 1000;
 
@@ -53,6 +56,7 @@ export function translateRegex(source: string): string {
   /** Where the groups that are open began. */
   const open: number[] = [];
   const names = new Set<string>();
+  const end = /\(\?[isu]*m/.test(source) ? "$" : END;
 
   const refuse = (reason: string, where = at): never => {
     throw new RegexFault(where + 1, reason);
@@ -96,7 +100,7 @@ export function translateRegex(source: string): string {
       return inClass ? refuse("\\W within [ ] is not carried over", start) : "[^\\p{L}\\p{N}_]";
     const set = CLASSES[letter];
     if (set !== undefined) return inClass ? set : `[${set}]`;
-    if (letter === "Z" && !inClass) return "\\z";
+    if (letter === "Z" && !inClass) return END;
     if (inClass ? letter === "b" : /[AbB]/.test(letter))
       return letter === "b" && inClass ? "\\x08" : `\\${letter}`;
     if (/[afnrtv]/.test(letter)) return `\\${letter}`;
@@ -188,7 +192,8 @@ export function translateRegex(source: string): string {
     else if ("*+?{".includes(char)) out += quantifier();
     else if (char === "<") out += noteGroups(tag(), start);
     else {
-      out += char === "}" || char === "]" ? `\\${char}` : noteGroups(char, start);
+      if (char === "$") out += end;
+      else out += char === "}" || char === "]" ? `\\${char}` : noteGroups(char, start);
       at += 1;
     }
   }

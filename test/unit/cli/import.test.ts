@@ -8,6 +8,7 @@ import { parseFilterOption } from "../../../services/cli/import/fail2ban-filter.
 import { importFail2ban } from "../../../services/cli/import/fail2ban-jails.ts";
 import { parseIni } from "../../../services/cli/import/ini.ts";
 import { portsOf } from "../../../services/cli/import/ports.ts";
+import { compileFilter } from "../../../services/detection/filter/filter.ts";
 import { coordinatorConfig } from "../../../services/coordinator/config.ts";
 import { runFleetban } from "../../harness/fleetban.ts";
 
@@ -200,4 +201,62 @@ test("a folder without fail2ban's files is said to have none", async () => {
   const { code, stderr } = await runFleetban(["import", "fail2ban", made.folder]);
   assert.equal(code, 66);
   assert.match(stderr, /expected a jail.conf, a jail.local or files in jail.d, got none/);
+});
+
+for (const [what, filter, counted, passed] of [
+  [
+    "sshd",
+    String.raw`^Failed (?:<F-NOFAIL>publickey</F-NOFAIL>|\S+) for (?P<cond_inv>invalid user )?<F-USER>(?P<cond_user>\S+)|(?(cond_inv)(?:(?! from ).)*?|[^:]+)</F-USER> from <HOST>(?: (?:port \d+|on \S+)){0,2}(?: ssh\d*)?(?(cond_user): |(?:(?:(?! from ).)*)$)`,
+    [
+      "Failed password for root from 192.0.2.1 port 7 ssh2",
+      "Failed password for invalid user x from 192.0.2.66 port 7 ssh2 from 192.0.2.1 port 7 ssh2",
+      "Failed password for invalid user  from 192.0.2.1 port 7 ssh2",
+    ],
+    [
+      "Failed publickey for root from 192.0.2.1 port 7 ssh2: RSA SHA256:x",
+      "Failed password for root from 192.0.2.1 port 7 ssh2 and more",
+    ],
+  ],
+  [
+    "postfix",
+    String.raw`^[^[]*\[<HOST>\](?::\d+)?: SASL ((?i)LOGIN|PLAIN|(?:CRAM|DIGEST)-MD5) authentication failed:(?! Connection lost to authentication server| Invalid authentication mechanism)`,
+    ["x[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6"],
+    ["x[192.0.2.1]: SASL LOGIN authentication failed: Connection lost to authentication server"],
+  ],
+  [
+    "courier-auth",
+    String.raw`^LOGIN FAILED, (?:(?!ip=)(?:user=<F-USER>[^,]*</F-USER>|\w+=[^,]*), )*ip=\[<HOST>\]`,
+    [
+      "LOGIN FAILED, user=x, ip=[192.0.2.1]",
+      "LOGIN FAILED, user=x, ip=[192.0.2.66], ip=[192.0.2.1], port=[7]",
+    ],
+    ["LOGIN FAILED, user=ip=[192.0.2.66]"],
+  ],
+] as const) {
+  test(`an expression of ${what} that looks ahead is said in another way`, async () => {
+    const { jails } = await importFrom({
+      "jail.local": "[x]\nenabled = true\nlogpath = /var/log/x",
+      "filter.d/x.conf": `[Definition]\nfailregex = ${filter}`,
+    });
+    const rules = jails[0]?.settings?.rules;
+    assert.ok(rules);
+    assert.ok(
+      jails[0]?.notes.some((note) => note.endsWith("looks ahead, is said in another way here")),
+    );
+    const compiled = compileFilter(rules);
+    for (const line of counted) assert.equal(compiled.match(line)?.address, "192.0.2.1", line);
+    for (const line of passed) assert.equal(compiled.match(line), undefined, line);
+  });
+}
+
+test("where a filter's date stands is carried over, the [Init] section first", async () => {
+  const { jails } = await importFrom({
+    "jail.local": "[x]\nenabled = true\nlogpath = /var/log/x",
+    "filter.d/x.conf":
+      "[Init]\ndatepattern = ^t=%%Y-%%m-%%d\n[Definition]\ndatepattern = no\nfailregex = ^ <HOST>",
+  });
+  assert.deepEqual(jails[0]?.settings?.rules, {
+    failregex: ["^ <HOST>"],
+    datepattern: "^t=%Y-%m-%d",
+  });
 });

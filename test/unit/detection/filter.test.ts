@@ -103,6 +103,18 @@ Mar  3 18:00:01 mx1 PAM-warn[26236]: function=[pam_sm_authenticate] service=[dov
     assert.equal(filter.match(" mx1 smtpd[7]: failed 192.0.2.1"), undefined);
   });
 
+  test("looks at all of a line whose prefregex has no <F-CONTENT>", () => {
+    const filter = compileFilter({ prefregex: "imapd", failregex: ["^ mx1 .*refused <HOST>$"] });
+    assert.equal(filter.match(" mx1 imapd: refused 192.0.2.1")?.address, "192.0.2.1");
+    assert.equal(filter.match(" mx1 smtpd: refused 192.0.2.1"), undefined);
+  });
+
+  test("sees the end of a line as white space", () => {
+    assert.equal(match("bad <HOST>\\s", "bad 192.0.2.1")?.address, "192.0.2.1");
+    assert.equal(match("bad <HOST>\\s*$", "bad 192.0.2.1")?.address, "192.0.2.1");
+    assert.equal(match("bad <HOST>.", "bad 192.0.2.1")?.address, undefined);
+  });
+
   test("takes the address from the prefregex, too", () => {
     const prefregex = "^<HOST> <F-CONTENT>.+</F-CONTENT>$";
     const filter = compileFilter({ prefregex, failregex: ["^refused$"] });
@@ -160,12 +172,18 @@ Mar  3 18:00:01 mx1 PAM-warn[26236]: function=[pam_sm_authenticate] service=[dov
 
   test("refuses all that it must at once", () => {
     assert.deepEqual(
-      faultsOf({ prefregex: "^x", failregex: ["x", "(?=a)<HOST>"], ignoreregex: ["("] }),
+      faultsOf({
+        prefregex: "a*+",
+        failregex: ["x", "(?=a)<HOST>"],
+        ignoreregex: ["("],
+        datepattern: "^%Y-%q",
+      }),
       [
-        "prefregex: expected <F-CONTENT>...</F-CONTENT>, got none",
+        "prefregex, column 2: *+ never gives back what it took: a linear-time engine cannot do it",
         "failregex 1: expected <HOST>, <ADDR>, <IP4>, <IP6> or (?P<host>...), got none",
         "failregex 2, column 1: (?=...) looks ahead: a linear-time engine cannot do it",
         "ignoreregex 1, column 1: (: its ) is missing",
+        "datepattern, column 5: %q: there is no such directive",
       ],
     );
   });
