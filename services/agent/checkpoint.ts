@@ -46,8 +46,8 @@ export interface CheckpointOptions {
   /** The present place in every source. */
   bookmarks: () => Record<string, Bookmark>;
   ledger: () => LedgerSnapshot;
-  /** The position of a source up to which all is acknowledged. */
-  acknowledged: (source: string) => number;
+  /** The position up to which all of a source's present epoch is acknowledged; -1: not even what was before it. */
+  acknowledged: (source: string, epoch: string) => number;
   /** Hears of every attempt to write; throws where that is no reason to go on. */
   health: Pick<StateHealth, "failed" | "written">;
   onError: (error: unknown) => void;
@@ -76,12 +76,23 @@ export function createCheckpoint(options: CheckpointOptions): Checkpoint {
   let writing: Promise<void> = Promise.resolve();
 
   const positions = (file: CheckpointFile) =>
-    JSON.stringify(Object.entries(file.sources).map(([name, { position }]) => [name, position]));
+    JSON.stringify(
+      Object.entries(file.sources).map(([name, { epoch, position }]) => [name, epoch, position]),
+    );
 
   const isPublished = (file: CheckpointFile) =>
-    Object.entries(file.sources).every(([name, { position }]) => acknowledged(name) >= position);
+    Object.entries(file.sources).every(
+      ([name, { epoch, position }]) => acknowledged(name, epoch) >= position,
+    );
+
+  /** A source has begun a new epoch since: from this place nobody will go on. */
+  function isOver(file: CheckpointFile): boolean {
+    const present = bookmarks();
+    return Object.entries(file.sources).some(([name, { epoch }]) => present[name]?.epoch !== epoch);
+  }
 
   async function step(): Promise<void> {
+    if (waiting && isOver(waiting)) waiting = undefined;
     if (!waiting) {
       const began = performance.now();
       const taken: CheckpointFile = { v: 1, sources: bookmarks(), ledger: ledger() };

@@ -16,8 +16,11 @@ export interface Publisher {
    * where the reader must wait, because too much is not yet acknowledged.
    */
   add(lines: ReadLines): Promise<void> | undefined;
-  /** Position of a source up to which everything is acknowledged. */
-  acknowledged(source: string): number;
+  /**
+   * Position up to which everything of a source's present epoch is acknowledged; -1: not even
+   * everything of the epoch before.
+   */
+  acknowledged(source: string, epoch: string): number;
   /** Failures that wait for their acknowledgement. */
   backlog(): number;
   close(): void;
@@ -60,9 +63,10 @@ interface Lane {
   /** The end of the last batch that was made. */
   sent: number;
   acknowledged: number;
-  /** Of what was read last, and of the last batch that was made. */
+  /** Of what was read last, of the last batch that was made, and of what is acknowledged. */
   readEpoch: string;
   sentEpoch: string;
+  acknowledgedEpoch: string;
   busy: boolean;
 }
 
@@ -83,6 +87,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       acknowledged: from,
       readEpoch: epoch,
       sentEpoch: epoch,
+      acknowledgedEpoch: epoch,
       busy: false,
     };
     lanes.set(source, made);
@@ -127,7 +132,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     try {
       for (let batch = takeBatch(source, lane); batch; batch = takeBatch(source, lane)) {
         await send(batch);
-        if (batch.epoch === lane.readEpoch) lane.acknowledged = batch.to;
+        lane.acknowledged = batch.to;
+        lane.acknowledgedEpoch = batch.epoch;
         backlog -= batch.failures.length;
         if (backlog < BACKLOG / 2) {
           for (const proceed of readers) proceed();
@@ -137,6 +143,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
       lane.sent = lane.read;
       lane.acknowledged = lane.read;
+      lane.acknowledgedEpoch = lane.readEpoch;
       onProgress();
     } catch (error) {
       if (!ended.signal.aborted) throw error;
@@ -149,7 +156,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
     add(lines) {
       const { source, jail, epoch, to, failures } = lines;
       const lane = laneOf(lines);
-      if (lane.readEpoch !== epoch) lane.acknowledged = lines.from;
       lane.readEpoch = epoch;
       lane.read = to;
       for (const failure of failures) lane.waiting.push({ failure, epoch, jail });
@@ -158,7 +164,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
       if (backlog < BACKLOG) return undefined;
       return new Promise((resolve) => readers.push(resolve));
     },
-    acknowledged: (source) => lanes.get(source)?.acknowledged ?? Infinity,
+    acknowledged(source, epoch) {
+      const lane = lanes.get(source);
+      if (!lane) return Infinity; // nothing was read of it
+      if (epoch === lane.acknowledgedEpoch) return lane.acknowledged;
+      return lane.busy ? -1 : Infinity; // of the epoch before something may be under way
+    },
     backlog: () => backlog,
     close: () => ended.abort(),
   };

@@ -12,21 +12,21 @@ import {
 import { createLedger } from "../../../services/detection/ledger.ts";
 import { eventually } from "../../harness/eventually.ts";
 
-function bookmarkAt(position: number): FileBookmark {
+function bookmarkAt(position: number, epoch: string): FileBookmark {
   const file = { device: 1, inode: 2, offset: position, fingerprint: { length: 0, hash: "" } };
-  return { epoch: "e1", position, ...file };
+  return { epoch, position, ...file };
 }
 
 /** One source that the test moves on, and what of it is acknowledged. */
 async function setUp() {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-checkpoint-"));
-  const place = { read: 0, acknowledged: 0 };
+  const place = { epoch: "e1", read: 0, acknowledged: 0 };
   const errors: unknown[] = [];
   const checkpoint = createCheckpoint({
     folder,
-    bookmarks: () => ({ mail: bookmarkAt(place.read) }),
+    bookmarks: () => ({ mail: bookmarkAt(place.read, place.epoch) }),
     ledger: () => ({ ...createLedger({ mode: "normal" }).snapshot(), now: place.read }),
-    acknowledged: () => place.acknowledged,
+    acknowledged: (_source, epoch) => (epoch === place.epoch ? place.acknowledged : Infinity),
     health: { failed: assert.ifError, written: () => {} },
     onError: (error) => errors.push(error),
   });
@@ -60,6 +60,20 @@ test("the ledger is that of the very place, however far reading has gone since",
   await checkpoint.write();
   assert.equal(await written(), 500);
   assert.equal((await readCheckpoint(folder))?.ledger.now, 500);
+});
+
+test("a place of an epoch that is over is forgotten, and one of the next is written", async () => {
+  await using agent = await setUp();
+  const { folder, place, checkpoint, written } = agent;
+  Object.assign(place, { read: 500, acknowledged: 499 });
+  await checkpoint.write(); // takes it, and waits
+  Object.assign(place, { epoch: "e2", read: 20, acknowledged: -1 });
+  await checkpoint.write();
+  assert.equal(await written(), undefined);
+  place.acknowledged = 20;
+  await checkpoint.write();
+  assert.equal(await written(), 20);
+  assert.equal((await readCheckpoint(folder))?.sources["mail"]?.epoch, "e2");
 });
 
 test("it is written by itself soon after something was touched", async () => {

@@ -59,9 +59,9 @@ test("a failure goes out at once, and what comes meanwhile is the next batch", a
   assert.deepEqual(sizes(), [1]);
   await answer();
   assert.deepEqual(sizes(), [1, 6]);
-  assert.equal(publisher.acknowledged("mail"), 100);
+  assert.equal(publisher.acknowledged("mail", "e1"), 100);
   await answer();
-  assert.equal(publisher.acknowledged("mail"), 700);
+  assert.equal(publisher.acknowledged("mail", "e1"), 700);
   assert.deepEqual(
     arrived.map(({ from, to }) => [from, to]),
     [
@@ -77,7 +77,7 @@ test("a batch without an answer is sent again until there is one, before anythin
   void publisher.add(lines(2, 1));
   await answer(new Error("timeout"));
   await answer(new Error("timeout"));
-  assert.equal(publisher.acknowledged("mail"), 0);
+  assert.equal(publisher.acknowledged("mail", "e1"), 0);
   await answer();
   await answer();
   assert.deepEqual(
@@ -92,7 +92,7 @@ test("lines without a failure need no message, and are as good as acknowledged",
   const { publisher, arrived } = setUp();
   void publisher.add({ ...lines(0, 0), to: 5_000 });
   assert.equal(arrived.length, 0);
-  assert.equal(publisher.acknowledged("mail"), 5_000);
+  assert.equal(publisher.acknowledged("mail", "e1"), 5_000);
 });
 
 test("a reader waits while too much is not acknowledged", async () => {
@@ -124,7 +124,17 @@ test("every batch is of one epoch, and none claims positions of another", async 
       ["e2", 0, 300],
     ],
   );
-  assert.equal(publisher.acknowledged("mail"), 300);
+  assert.equal(publisher.acknowledged("mail", "e2"), 300);
+});
+
+test("nothing of a new epoch is acknowledged while something of the one before is not", async () => {
+  const { publisher, answer } = setUp();
+  void publisher.add(lines(40, 1, "e1"));
+  assert.equal(publisher.acknowledged("mail", "e2"), -1, "and nothing of it was read yet");
+  void publisher.add({ ...lines(0, 0, "e2"), to: 200 });
+  assert.equal(publisher.acknowledged("mail", "e2"), -1);
+  await answer();
+  assert.equal(publisher.acknowledged("mail", "e2"), 200);
 });
 
 test("however long the names that an attacker tries, what is sent can be decoded", async () => {
@@ -170,7 +180,7 @@ test("whatever is read, and however late the answers: every failure is stored, o
       }
       if (failsOnce && answers.length > 0) await answer(new Error("timeout"));
       while (publisher.backlog() > 0) await store();
-      assert.equal(publisher.acknowledged("mail"), read * 100);
+      assert.equal(publisher.acknowledged("mail", "e1"), read * 100);
       assert.deepEqual(
         stored.flatMap(({ failures }) => failures.map(({ position }) => position)),
         positions,
@@ -194,5 +204,5 @@ test("a publisher that is closed sends nothing again", async () => {
   await answer(new Error("connection closed"));
   await new Promise((resolve) => setTimeout(resolve, 0));
   assert.equal(arrived.length, 1);
-  assert.equal(publisher.acknowledged("mail"), 0);
+  assert.equal(publisher.acknowledged("mail", "e1"), 0);
 });
