@@ -250,11 +250,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
         connection,
         BANS_BUCKET,
         {
-          begin(stream) {
-            if (stream !== created) {
-              read = 0;
-              applied = 0;
-            }
+          begin(stream, last) {
+            read = 0;
+            // A bucket whose end NATS has lost begins to count again from there.
+            applied = stream === created ? Math.min(applied, last) : 0;
             created = stream;
             caughtUp = false;
             replacedFor = null;

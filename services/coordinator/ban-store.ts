@@ -34,8 +34,8 @@ export interface BanStore {
   /** Deletes an entry with its history, if its revision is still this one. */
   purge(key: string, revision: number): Promise<void>;
   /**
-   * Bans in force that somebody who is no coordinator has deleted or written over since the last
-   * call: coordinators delete only what is over.
+   * What is to be there again: bans in force that somebody who is no coordinator has deleted or written
+   * over since the last call, for coordinators delete only what is over; and what NATS has lost.
    */
   takeSpoiled(): Ban[];
   /** Bans in force at `now`. */
@@ -80,6 +80,12 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   };
   /** Keys that this run has not shown: what is left at its end is gone from the bucket. */
   let unseen = new Set<string>();
+  /** NATS loses what it has just stored when its machine loses power; nobody else takes it away so. */
+  const lose = (key: string): void => {
+    const known = bans.get(key)?.ban;
+    if (known) spoiled.set(key, known);
+    bans.delete(key);
+  };
 
   const following = followBucket(
     connection,
@@ -93,10 +99,12 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
       },
       entry(entry) {
         revision = Math.max(revision, entry.revision);
-        unseen.delete(entry.key);
+        const known = bans.get(entry.key);
+        const isOlder = known !== undefined && known.revision > entry.revision;
+        if (unseen.delete(entry.key) && isOlder) lose(entry.key);
         if (entry.value === undefined) {
-          const known = bans.get(entry.key);
-          if (known && isInForce(known.ban, Date.now())) spoil(entry.key, "deleted");
+          const present = bans.get(entry.key)?.ban;
+          if (present && isInForce(present, Date.now())) spoil(entry.key, "deleted");
           bans.delete(entry.key);
           return;
         }
@@ -108,7 +116,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
         }
       },
       caughtUp() {
-        for (const key of unseen) bans.delete(key);
+        for (const key of unseen) lose(key);
         unseen.clear();
         isReady = true;
         settle();
@@ -121,6 +129,9 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   function remember(key: string, ban: Ban, at: number): void {
     const known = bans.get(key);
     if (known && known.revision >= at) return;
+    unseen.delete(key);
+    const missing = spoiled.get(key);
+    if (missing && missing.changedAt <= ban.changedAt) spoiled.delete(key);
     bans.set(key, { ban, revision: at });
     onBan(ban);
   }

@@ -16,7 +16,7 @@ export interface DutiesOptions {
   bans: BanStore;
   settings: Settings;
   hosts: Pick<Hosts, "list" | "refused">;
-  history: Pick<History, "activeBans" | "allowlist" | "recordedRevision">;
+  history: Pick<History, "activeBans" | "allowlist" | "recordedRevision" | "takeCut">;
   isHolder: () => boolean;
   jails: readonly Jail[];
   allowlist: readonly Address[];
@@ -63,11 +63,13 @@ export function createDuties(options: DutiesOptions): Duties {
     }
     await settings.refuse(refusedAgents(hosts));
     for (const ban of bans.takeSpoiled()) {
-      await bans.change(ban.jail, ban.address, (present) =>
-        present ? undefined : { ...ban, change: newId() },
+      const { jail, address, state } = ban;
+      const written = await bans.change(jail, address, (present) =>
+        present && present.changedAt >= ban.changedAt ? undefined : { ...ban, change: newId() },
       );
+      if (written) log.warn({ jail, address, state }, "what was lost of a ban is written again");
     }
-    if (settings.readyFor() !== created) await restore(created);
+    if (settings.readyFor() !== created || history.takeCut()) await restore(created);
     await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
   }
 

@@ -1,9 +1,17 @@
-/** Brings the stream of failures to the decider, each message once as far as can be told. */
+/**
+ * Brings the stream of failures to the decider, each message once as far as can be told.
+ *
+ * NATS loses what it has not yet brought to its disk (some two minutes) when its machine loses
+ * power, and gives the numbers of what is lost to what comes then. So the last message that was taken is
+ * read again whenever a run begins; where it is another one, everything is folded again,
+ * and the decider drops what it has counted.
+ */
 import { DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { followStream } from "../daemon/follow.ts";
 import type { Log } from "../daemon/log.ts";
 import { FAILURES_STREAM } from "../wire/subjects.ts";
+import { storedAtOf } from "./host-clock.ts";
 
 export interface Fold {
   /** Everything that was stored when it began has been folded. */
@@ -21,38 +29,59 @@ export interface FoldOptions {
 
 export function startFold({ connection, horizon, take, log }: FoldOptions): Fold {
   let stream: string | undefined;
-  let last = 0;
+  /** The last message that was taken. */
+  let last: { sequence: number; storedAt: number } | undefined;
   let caughtUp = false;
   let beganAt = 0;
   const following = followStream(
     connection,
     FAILURES_STREAM,
-    (created) =>
-      created === stream
-        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last + 1 }
+    (created, end) => {
+      const isLost = created === stream && last !== undefined && end < last.sequence;
+      if (isLost) sayLost();
+      if (isLost || created !== stream) last = undefined;
+      stream = created;
+      return last
+        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last.sequence }
         : {
             deliver_policy: DeliverPolicy.StartTime,
             opt_start_time: new Date(Date.now() - horizon).toISOString(),
-          },
+          };
+    },
     {
-      begin(created) {
-        if (created !== stream) last = 0;
-        stream = created;
+      begin() {
         beganAt = performance.now();
       },
       message(message) {
-        last = message.seq;
+        const [sequence, storedAt] = [message.seq, storedAtOf(message)];
+        if (sequence === last?.sequence) {
+          // The last one comes again, to tell whether the stream is still what it was.
+          if (storedAt === last.storedAt) return;
+          sayLost();
+          last = undefined;
+          following.again();
+          return;
+        }
+        last = { sequence, storedAt };
         take(message);
       },
       caughtUp() {
         if (!caughtUp) {
           const ms = Math.round(performance.now() - beganAt);
-          log.info({ ms, messages: last }, "failures of the last findtime are counted");
+          log.info(
+            { ms, messages: last?.sequence ?? 0 },
+            "failures of the last findtime are counted",
+          );
         }
         caughtUp = true;
       },
     },
     log,
   );
+
+  function sayLost(): void {
+    log.warn("NATS has lost the end of the failures' stream, counts again what it holds");
+  }
+
   return { isCaughtUp: () => caughtUp, stop: () => following.stop() };
 }

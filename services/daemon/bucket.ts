@@ -13,8 +13,11 @@ export interface BucketEntry {
 }
 
 export interface BucketFollower {
-  /** All present entries follow; `created` changes when the bucket was made anew. */
-  begin(created: string): void;
+  /**
+   * All present entries follow; `created` changes when the bucket was made anew. `last` is its
+   * highest revision, less than before where NATS has lost the end of it.
+   */
+  begin(created: string, last: number): void;
   entry(entry: BucketEntry): void;
   /** The entries since `begin` are all that were there. */
   caughtUp(): void;
@@ -37,7 +40,7 @@ export function followBucket(
     bucketStream(bucket),
     LAST_PER_SUBJECT,
     {
-      begin: (created) => follower.begin(created),
+      begin: (created, last) => follower.begin(created, last),
       caughtUp: () => follower.caughtUp(),
       message(message) {
         // A put has no such header; DEL and PURGE are the others.

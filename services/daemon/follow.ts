@@ -24,19 +24,25 @@ import { createInbox, nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "./log.ts";
 
 export interface Follower {
-  /** A run begins; `created` names the stream, which changes when it is made anew. */
-  begin(created: string): void;
+  /**
+   * A run begins; `created` names the stream, which changes when it is made anew. `last` is its
+   * last sequence, less than what was delivered before where NATS has lost the end of it in a
+   * power failure: what is stored since has the same numbers.
+   */
+  begin(created: string, last: number): void;
   message(message: JsMsg): void;
   /** What was stored when the run began has been delivered; comes once a run. */
   caughtUp(): void;
 }
 
 export interface Following {
+  /** Ends this run, and begins another one. */
+  again(): void;
   stop(): void;
 }
 
-/** Where a run begins, given the stream's creation time as NATS spells it. */
-export type StartFrom = (created: string) => Partial<ConsumerConfig>;
+/** Where a run begins, given what `begin` is given. */
+export type StartFrom = (created: string, last: number) => Partial<ConsumerConfig>;
 
 export const LAST_PER_SUBJECT: StartFrom = () => ({
   deliver_policy: DeliverPolicy.LastPerSubject,
@@ -78,10 +84,10 @@ export function followStream(
   /** Follows until something may have been missed or the stream is another; throws when NATS does. */
   async function follow(timeout: number, onBegun: () => void): Promise<void> {
     const manager = await jetstreamManager(connection, { checkAPI: false, timeout });
-    const { created } = await manager.streams.info(stream);
+    const { created, state } = await manager.streams.info(stream);
     const inbox = createInbox(manager.getOptions().watcherPrefix);
     const { num_pending: pending } = await manager.consumers.add(stream, {
-      ...startFrom(created),
+      ...startFrom(created, state.last_seq),
       name: `follow_${nuid.next()}`,
       deliver_subject: inbox,
       filter_subject: ">",
@@ -97,12 +103,23 @@ export function followStream(
       deliver_subject: inbox,
       idle_heartbeat: HEARTBEAT_MS * NANOSECONDS,
     });
-    const runEnded = new Promise<void>((resolve) => (endRun = resolve));
     let delivered = 0;
     let over = false;
+    const runEnded = new Promise<void>((resolve) => {
+      endRun = () => {
+        over = true;
+        resolve();
+      };
+    });
+    let isCaughtUp = false;
+    const caughtUp = () => {
+      if (isCaughtUp || over) return;
+      isCaughtUp = true;
+      follower.caughtUp();
+    };
     onBegun();
-    follower.begin(created);
-    if (pending === 0) follower.caughtUp();
+    follower.begin(created, state.last_seq);
+    if (pending === 0) caughtUp();
     const messages = await consumer.consume({
       callback: (message) => {
         if (over) return;
@@ -112,13 +129,16 @@ export function followStream(
         }
         delivered += 1;
         follower.message(message);
-        if (delivered === pending) follower.caughtUp();
+        // Some of those that were pending may expire before they are delivered.
+        if (delivered >= pending || message.info.pending === 0) caughtUp();
       },
     });
     void (async () => {
       for await (const status of messages.status()) {
-        const isBehind = status.type === "heartbeat" && status.lastConsumerSequence > delivered;
-        if (isBehind || status.type === "heartbeats_missed") endRun();
+        if (status.type === "heartbeats_missed") endRun();
+        if (status.type !== "heartbeat") continue;
+        if (status.lastConsumerSequence > delivered) endRun();
+        else caughtUp(); // there is nothing more to deliver
       }
     })();
     const check = setInterval(() => {
@@ -133,7 +153,7 @@ export function followStream(
       await Promise.race([runEnded, messages.closed()]);
     } finally {
       clearInterval(check);
-      over = true;
+      over = true; // also when the connection has ended it
       messages.stop();
     }
   }
@@ -161,5 +181,8 @@ export function followStream(
 
   void watchConnection();
   void live();
-  return { stop: () => ended.abort() };
+  return {
+    again: () => endRun(),
+    stop: () => ended.abort(),
+  };
 }

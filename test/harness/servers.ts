@@ -1,5 +1,5 @@
 /** A real nats-server and a real PostgreSQL for a test, on free ports of loopback. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../services/standalone/child.ts";
@@ -18,6 +18,10 @@ export interface TestNats extends TestServer {
   readonly url: string;
   /** Deletes what it has stored; only while it is stopped. */
   wipe(): Promise<void>;
+  /** Notes what it has stored, as what has come to the disk; it is restarted for it. */
+  sync(): Promise<void>;
+  /** Ends it as a power failure would: what was stored after `sync` is gone. */
+  losePower(): Promise<void>;
 }
 
 export interface TestPostgres extends TestServer {
@@ -30,6 +34,8 @@ export async function startTestNats(): Promise<TestNats> {
   const port = await freePort();
   const start = () => startNatsServer({ folder, port });
   let child = await start();
+  const [stored, synced] = [join(folder, "jetstream"), join(folder, "synced")];
+  const copy = (from: string, to: string) => cp(from, to, { recursive: true });
   return {
     port,
     url: `nats://127.0.0.1:${port}`,
@@ -37,7 +43,18 @@ export async function startTestNats(): Promise<TestNats> {
     async start() {
       child = await start();
     },
-    wipe: () => rm(join(folder, "jetstream"), { recursive: true, force: true }),
+    wipe: () => rm(stored, { recursive: true, force: true }),
+    async sync() {
+      await child.stop("SIGTERM");
+      await rm(synced, { recursive: true, force: true });
+      await copy(stored, synced);
+      child = await start();
+    },
+    async losePower() {
+      await child.stop("SIGKILL");
+      await rm(stored, { recursive: true });
+      await copy(synced, stored);
+    },
     async [Symbol.asyncDispose]() {
       await child.stop("SIGKILL");
       await rm(folder, { recursive: true, force: true });

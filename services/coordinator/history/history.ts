@@ -44,6 +44,8 @@ export interface History {
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
   failures(query: FailureQuery): Promise<Page<FailureRow>>;
   hosts(): Promise<{ host: string; lastSeenAt: number }[]>;
+  /** NATS was found to have lost what is on record, since the last call. */
+  takeCut(): boolean;
   /** Notes when a host was heard; not every time, and lost when PostgreSQL is away. */
   hostSeen(status: HostStatus, at: number): void;
   close(): Promise<void>;
@@ -61,6 +63,10 @@ const HOST_EVERY_MS = 30_000;
 
 export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryOptions): History {
   const database = openDatabase({ url: databaseUrl, log });
+  let isCut = false;
+  const onCut = () => {
+    isCut = true;
+  };
   const common = { connection, places: createPlaces(database), isHolder, log };
   const failures = startRecorder({
     ...common,
@@ -76,6 +82,7 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
       // A mark that an entry was purged: its last state has been recorded before.
       headers?.get("KV-Operation") ? undefined : { ban: decodeBan(data, subject), revision: seq },
     record: (changes) => database.ask((prisma) => insertBanChanges(prisma, changes)),
+    onCut,
   });
   const allowed = startRecorder({
     ...common,
@@ -83,6 +90,7 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
     filter: `$KV.${SETTINGS_BUCKET}.allow.*`,
     decode: decodeAllowedChange,
     record: (changes) => database.ask((prisma) => applyAllowed(prisma, changes)),
+    onCut,
   });
   const none = { waiting: 0 };
   const hostsNoted = new Map<string, number>();
@@ -112,6 +120,11 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
         const rows = await prisma.host.findMany();
         return rows.map(({ host, lastSeenAt }) => ({ host, lastSeenAt: lastSeenAt.getTime() }));
       }),
+    takeCut() {
+      const taken = isCut;
+      isCut = false;
+      return taken;
+    },
     hostSeen({ host, version, firewall }, at) {
       if (at - (hostsNoted.get(host) ?? 0) < HOST_EVERY_MS || !database.reachable()) return;
       hostsNoted.set(host, at);

@@ -6,6 +6,8 @@ export interface Place {
   created: string;
   /** Of the last message that is recorded. */
   sequence: number;
+  /** When NATS stored that message, epoch milliseconds; null: not known. */
+  storedAt: number | null;
 }
 
 /** Everything but `lastKnown` throws HistoryUnavailable while PostgreSQL is away. */
@@ -14,6 +16,8 @@ export interface Places {
   read(stream: string): Promise<Place | undefined>;
   /** Never goes back within one stream, whoever else writes at the same time. */
   write(stream: string, place: Place): Promise<void>;
+  /** Nothing of the stream is recorded for certain, for NATS has lost its end. */
+  rewind(stream: string): Promise<void>;
   /** As PostgreSQL has it, or had it when it was there. */
   lastKnown(stream: string): Promise<Place | undefined>;
 }
@@ -24,25 +28,28 @@ export function createPlaces(database: Pick<Database, "ask" | "reachable">): Pla
   async function read(stream: string): Promise<Place | undefined> {
     const row = await database.ask((prisma) => prisma.recorded.findUnique({ where: { stream } }));
     if (!row) return undefined;
-    const place = { created: row.created, sequence: Number(row.sequence) };
+    const { created, sequence, storedAt } = row;
+    const place = { created, sequence: Number(sequence), storedAt: storedAt?.getTime() ?? null };
     known.set(stream, place);
     return place;
   }
 
   return {
     read,
-    async write(stream, { created, sequence }) {
+    async write(stream, { created, sequence, storedAt }) {
+      const at = storedAt === null ? null : new Date(storedAt);
       await database.ask(
         (prisma) => prisma.$executeRaw`
-          INSERT INTO recorded (stream, created, sequence) VALUES (${stream}, ${created}, ${sequence}::bigint)
+          INSERT INTO recorded (stream, created, sequence, stored_at)
+          VALUES (${stream}, ${created}, ${sequence}::bigint, ${at})
           ON CONFLICT (stream) DO UPDATE SET
-            created = excluded.created,
-            sequence = CASE
-              WHEN recorded.created = excluded.created
-              THEN greatest(recorded.sequence, excluded.sequence)
-              ELSE excluded.sequence
-            END`,
+            created = excluded.created, sequence = excluded.sequence, stored_at = excluded.stored_at
+          WHERE recorded.created <> excluded.created OR recorded.sequence < excluded.sequence`,
       );
+    },
+    async rewind(stream) {
+      const data = { sequence: 0, storedAt: null };
+      await database.ask((prisma) => prisma.recorded.update({ where: { stream }, data }));
     },
     async lastKnown(stream) {
       if (!database.reachable()) return known.get(stream);

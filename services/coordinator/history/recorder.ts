@@ -6,6 +6,10 @@
  * again, which changes nothing. While PostgreSQL is away everything stays on the stream. NATS
  * remembers nothing for us: a durable consumer of a cluster may be left without a leader when its
  * servers were restarted (seen with 2.9.10), and then records no more.
+ *
+ * When its machine loses power, NATS loses the end of a stream, and gives the numbers of what
+ * is lost to what comes then. So the last recorded message is read again; where it is another one,
+ * everything that the stream holds is recorded again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -20,6 +24,7 @@ import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../daemon/log.ts";
 import { WireError } from "../../wire/codec.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
+import { storedAtOf } from "../host-clock.ts";
 import type { Place, Places } from "./place.ts";
 
 export interface RecorderOptions<T> {
@@ -34,6 +39,8 @@ export interface RecorderOptions<T> {
   decode: (message: JsMsg) => T | undefined;
   /** Commits; may be repeated. Throws HistoryUnavailable to be called again later. */
   record: (values: readonly T[]) => Promise<void>;
+  /** PostgreSQL has what NATS has lost the end of. */
+  onCut?: () => void;
   log: Log;
 }
 
@@ -47,6 +54,7 @@ export interface Recorder {
 
 interface Waiting<T> {
   sequence: number;
+  storedAt: number;
   subject: string;
   /** Decodes it at the first call; undefined: there is nothing to record. */
   value: () => T | undefined;
@@ -75,7 +83,7 @@ const LOST: ReadonlySet<string> = new Set([
 const NANOSECONDS = 1_000_000;
 
 export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
-  const { connection, stream, filter, places, isHolder, decode, record, log } = options;
+  const { connection, stream, filter, places, isHolder, decode, record, onCut, log } = options;
   const ended = new AbortController();
   let messages: ConsumerMessages | undefined;
   const complained = new Map<string, number>();
@@ -143,27 +151,39 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     note(undefined);
   }
 
-  /** The stream from our place on. */
-  async function open(): Promise<{ place: Place; opened: ConsumerMessages }> {
+  /** What is recorded is not what the stream has under these numbers. */
+  async function noteCut(): Promise<void> {
+    log.warn({ stream }, "NATS has lost the end of the stream, records again what it holds");
+    await places.rewind(stream);
+    onCut?.();
+  }
+
+  /** The stream from our place on, that itself included where it can be told from another. */
+  async function open(): Promise<{ place: Place; end: Place; opened: ConsumerMessages }> {
     const manager = await jetstreamManager(connection);
     const { created, state } = await manager.streams.info(stream);
     const known = await places.read(stream);
-    const place = known?.created === created ? known : { created, sequence: 0 };
+    let place: Place = { created, sequence: 0, storedAt: null };
+    if (known?.created === created) {
+      if (known.sequence > state.last_seq) await noteCut();
+      else place = known;
+    }
     const { name, num_pending: pending } = await manager.consumers.add(stream, {
       name: `record_${nuid.next()}`,
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: place.sequence + 1,
+      opt_start_seq: place.storedAt === null ? place.sequence + 1 : place.sequence,
       mem_storage: true,
       num_replicas: 1,
       inactive_threshold: FORGET_AFTER_MS * NANOSECONDS,
       ...(filter !== undefined && { filter_subject: filter }),
     });
     // Messages between may have been purged: nobody waits for them.
-    if (pending === 0) await keep({ created, sequence: state.last_seq });
+    const end = { created, sequence: state.last_seq, storedAt: Date.parse(state.last_ts) };
+    if (pending === 0) await keep(end);
     const consumer = await jetstream(connection).consumers.get(stream, name);
     const how = { max_messages: AT_ONCE, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS };
-    return { place, opened: await consumer.consume(how) };
+    return { place, end, opened: await consumer.consume(how) };
   }
 
   /**
@@ -171,7 +191,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
    * being written is the next batch.
    */
   async function consume(): Promise<void> {
-    const { place, opened } = await open();
+    const { place, end, opened } = await open();
     messages = opened;
     if (!isRunning()) opened.stop(); // it was ended meanwhile
     let waiting: Waiting<T>[] = [];
@@ -185,8 +205,14 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       for await (const message of opened) {
         delivered += 1;
         if (message.info.deliverySequence !== delivered) break;
+        const [sequence, storedAt] = [message.seq, storedAtOf(message)];
+        if (sequence === place.sequence) {
+          if (storedAt !== place.storedAt) return noteCut();
+          if (message.info.pending === 0) await keep(end);
+          continue;
+        }
         const value = once(() => decodeOrComplain(message));
-        waiting.push({ sequence: message.seq, subject: message.subject, value });
+        waiting.push({ sequence, storedAt, subject: message.subject, value });
         // PostgreSQL has work: time to do ours. Else the decider, which gets the same, goes first.
         if (batch.length > 0) value();
         wake();
@@ -196,6 +222,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       reader.isOver = true;
       wake();
     });
+    reading.catch(() => {}); // is thrown below
     void (async () => {
       for await (const { type } of opened.status()) if (LOST.has(type)) opened.stop();
     })();
@@ -208,7 +235,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
         const last = batch.at(-1);
         if (!last) continue;
         if (!(await commit(batch))) return;
-        await keep({ ...place, sequence: last.sequence });
+        const { sequence, storedAt } = last;
+        await keep({ created: place.created, sequence, storedAt });
         batch = [];
         proceed();
       }
@@ -249,7 +277,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       const manager = await jetstreamManager(connection);
       const { created, state } = await manager.streams.info(stream);
       const place = await places.lastKnown(stream);
-      const sequence = place?.created === created ? place.sequence : 0;
+      const isOfIt = place?.created === created && place.sequence <= state.last_seq;
+      const sequence = isOfIt ? place.sequence : 0;
       const waiting = Math.min(state.messages, Math.max(state.last_seq - sequence, 0));
       return { sequence, waiting };
     },

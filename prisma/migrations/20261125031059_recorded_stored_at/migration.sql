@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "recorded" ADD COLUMN     "stored_at" TIMESTAMPTZ(3);

@@ -1,0 +1,233 @@
+/**
+ * NATS's machine loses power: what NATS had not brought to the disk is gone, the streams are the same, and
+ * what comes next gets the numbers of what was lost. A real nats-server; its disk is set back.
+ */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+import { jetstream } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { migrate } from "../../prisma/migrate.ts";
+import { createDryRunFirewall } from "../../services/agent/firewall/dry-run.ts";
+import { createEnforcer } from "../../services/agent/enforcer.ts";
+import { createNeverBan } from "../../services/agent/never-ban.ts";
+import { openBanStore } from "../../services/coordinator/ban-store.ts";
+import { createDuties } from "../../services/coordinator/duties.ts";
+import { startFold } from "../../services/coordinator/fold.ts";
+import { openHistory } from "../../services/coordinator/history/history.ts";
+import { openSettings } from "../../services/coordinator/settings.ts";
+import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { createLog } from "../../services/daemon/log.ts";
+import { parseNetwork, type Address } from "../../services/wire/address.ts";
+import { encodeBan, type Ban } from "../../services/wire/ban.ts";
+import { encodeFailureBatch } from "../../services/wire/failure.ts";
+import type { Jail } from "../../services/wire/settings.ts";
+import { banKey, BANS_BUCKET, failureSubject } from "../../services/wire/subjects.ts";
+import { eventually } from "../harness/eventually.ts";
+import {
+  startTestNats,
+  startTestPostgres,
+  type TestNats,
+  type TestPostgres,
+} from "../harness/servers.ts";
+
+const log = createLog("test", "silent");
+const A = parseNetwork("198.51.100.7")!;
+const B = parseNetwork("198.51.100.8")!;
+const JAIL: Jail = {
+  ...{ v: 1, name: "dovecot", ports: [143] },
+  ...{ maxretry: 5, findtime: 1200, bantime: 1200 },
+};
+
+let postgres: TestPostgres;
+before(async () => {
+  postgres = await startTestPostgres();
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+interface Centre extends AsyncDisposable {
+  nats: TestNats;
+  /** Of who follows: comes back late, when others have written already. */
+  connection: NatsConnection;
+  /** Stores that many failures, each with a user name of its own. */
+  fail(count: number): Promise<void>;
+  /** User names so far, of failures that NATS has not lost. */
+  users: string[];
+  onRelease(stop: () => unknown): void;
+}
+
+async function start(): Promise<Centre> {
+  const nats = await startTestNats();
+  const connection = await connect({
+    ...{ servers: nats.url, maxReconnectAttempts: -1 },
+    reconnectDelayHandler: () => 500,
+  });
+  await ensureStreams(connection, {
+    ...{ longestFindtime: 1200, replicas: 1, failuresMaxBytes: 2 ** 26 },
+  });
+  const releases: (() => unknown)[] = [];
+  const users: string[] = [];
+  let failures = 0;
+  return {
+    ...{ nats, connection, users },
+    async fail(count) {
+      const writer = await connect({ servers: nats.url });
+      for (let end = failures + count; failures < end; failures += 1) {
+        const user = `user ${failures}`;
+        const failure = { position: failures + 1, address: A, at: Date.now(), attempts: 1, user };
+        const batch = encodeFailureBatch({
+          ...{ v: 1, host: "mx1", jail: "dovecot", source: "mail", epoch: "e1" },
+          ...{ sentAt: Date.now(), from: failures, to: failures + 1 },
+          failures: [{ ...failure, form: "test" }],
+        });
+        await jetstream(writer).publish(failureSubject("dovecot", "mx1"), batch);
+        users.push(user);
+      }
+      await writer.close();
+    },
+    onRelease: (stop) => releases.push(stop),
+    async [Symbol.asyncDispose]() {
+      for (const stop of releases.reverse()) await stop();
+      await connection.close();
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Of 10 failures the last 5 are lost; then there are `count` more. */
+async function loseFailures({ nats, fail, users }: Centre, isRead: () => unknown, count: number) {
+  await fail(5);
+  await nats.sync();
+  await fail(5);
+  await eventually("everything is read", () => isRead());
+  await nats.losePower();
+  users.splice(5);
+  await nats.start();
+  await fail(count);
+}
+
+for (const count of [2, 9]) {
+  test(`of ${count} failures in place of 5 that NATS has lost, all are counted`, async () => {
+    await using centre = await start();
+    const taken = new Set<string>();
+    const take = ({ data }: { data: Uint8Array }) => {
+      const user = /user \d+/.exec(Buffer.from(data).toString())?.[0];
+      taken.add(user ?? "");
+    };
+    const fold = startFold({ connection: centre.connection, horizon: 3_600_000, take, log });
+    centre.onRelease(fold.stop);
+    await loseFailures(centre, () => taken.size === 10, count);
+    await eventually("all are counted", () => centre.users.every((user) => taken.has(user)));
+  });
+
+  test(`of ${count} failures in place of 5 that NATS has lost, all are on record`, async () => {
+    await using centre = await start();
+    const databaseUrl = await postgres.createDatabase();
+    await migrate(databaseUrl);
+    const { connection } = centre;
+    const isHolder = () => true;
+    const open = () => openHistory({ databaseUrl, connection, isHolder, log });
+    let history = open();
+    centre.onRelease(() => history.close());
+    const recorded = async () => {
+      const { rows } = await history.failures({ limit: 100, after: null });
+      return new Set(rows.map(({ user }) => user));
+    };
+    const isRead = async () => (await recorded()).size === 10 && (await history.lag()) === 0;
+    const isRecorded = async () => {
+      const found = await recorded();
+      return centre.users.every((user) => found.has(user));
+    };
+    await loseFailures(centre, isRead, count);
+    await eventually("all are on record", isRecorded);
+    await eventually("none waits", async () => (await history.lag()) === 0);
+    // The coordinator's machine may be the one that loses power.
+    await history.close();
+    await centre.nats.losePower();
+    centre.users.splice(5);
+    await centre.nats.start();
+    await centre.fail(count);
+    history = open();
+    await eventually("all are on record again", isRecorded);
+  });
+}
+
+function banOf(address: Address, changedAt: number): Ban {
+  return {
+    ...{ v: 1, change: randomUUID(), jail: "dovecot", address, state: "active" },
+    ...{ startsAt: changedAt, until: null, changedAt, reason: "because", offence: 1 },
+    ...{ evidence: [], by: "operator alice", immuneUntil: null, spentUntil: null },
+  };
+}
+
+test("a ban and an unban that NATS has lost are written again", async () => {
+  await using centre = await start();
+  const { nats, connection } = centre;
+  const bans = openBanStore({ connection, log, onBan: () => {} });
+  centre.onRelease(bans.stop);
+  const settings = openSettings(connection, log);
+  centre.onRelease(settings.stop);
+  await bans.ready;
+  await bans.change("dovecot", A, () => banOf(A, 1_000));
+  await nats.sync();
+  await bans.change("dovecot", B, () => banOf(B, 2_000));
+  await bans.change("dovecot", A, () => ({ ...banOf(A, 2_000), state: "lifted" }));
+  await nats.losePower();
+  await nats.start();
+  await eventually("the mirror is as the bucket", () => {
+    return bans.get("dovecot", A)?.state === "active" && !bans.get("dovecot", B);
+  });
+  const duties = createDuties({
+    ...{ bans, settings, isHolder: () => true, jails: [JAIL], allowlist: [], log },
+    hosts: { list: () => [], refused: () => new Map<string, never>() },
+    history: {
+      ...{ activeBans: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
+      ...{ recordedRevision: () => Promise.resolve(0), takeCut: () => false },
+    },
+    ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
+  });
+  await duties.round();
+  await eventually("both are there again", () => {
+    return bans.get("dovecot", A)?.state === "lifted" && bans.get("dovecot", B)?.state === "active";
+  });
+  assert.deepEqual(bans.takeSpoiled(), []);
+});
+
+test("a host does not say that a ban is in force because one was that NATS has lost", async () => {
+  await using centre = await start();
+  const { nats, connection } = centre;
+  const put = async (ban: Ban) => {
+    const writer = await connect({ servers: nats.url });
+    const subject = `$KV.${BANS_BUCKET}.${banKey("dovecot", ban.address)}`;
+    await jetstream(writer).publish(subject, encodeBan(ban));
+    await writer.close();
+  };
+  const firewall = createDryRunFirewall({ now: Date.now, say: () => {} });
+  await firewall.open([JAIL]);
+  let created: string | null = null;
+  const settings = {
+    ...{ jails: () => [JAIL], allowed: () => undefined, stop() {} },
+    readyFor: () => created,
+  };
+  const enforcer = createEnforcer({
+    ...{ firewall, jails: [JAIL], settings: () => settings, neverBan: createNeverBan([]) },
+    ...{ repairEveryMs: 60_000, now: Date.now, log, onApplied() {}, onFailed: assert.ifError },
+  });
+  centre.onRelease(enforcer.stop);
+  enforcer.follow(connection);
+  created = await eventually("the bucket is known", () => enforcer.state().bansCreated ?? false);
+  enforcer.settingsChanged();
+  await put(banOf(A, 1_000));
+  await nats.sync();
+  await put(banOf(B, 2_000));
+  await eventually("both are in force", () => enforcer.state().revision === 2);
+  await nats.losePower();
+  await nats.start();
+  await eventually("the second is gone", () => {
+    const { revision, bansInForce } = enforcer.state();
+    return revision === 1 && bansInForce === 1;
+  });
+  await put(banOf(B, 3_000));
+  await eventually("it is in force again", () => enforcer.state().revision === 2);
+  assert.deepEqual((await firewall.list()).map(({ address }) => address).sort(), [A, B]);
+});
