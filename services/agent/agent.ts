@@ -35,7 +35,7 @@ export async function startAgent(
   const now = Date.now;
   const [instance, version, startedAt] = [randomUUID(), readVersion(), now()];
   const state = createStateHealth(stateDir, log);
-  await ensureStateDir(stateDir).catch(state.failed);
+  await ensureStateDir(stateDir).catch(state.of("checkpoint").failed);
 
   // The rules stand before anything else, with the bans that the kernel still has or had.
   const { chains, repairEvery } = config.firewall;
@@ -57,7 +57,9 @@ export async function startAgent(
   });
   const recount = sparingly(enforcer.recount);
   onRelease(() => enforcer.stop());
-  const lastBans = createLastBans({ folder: stateDir, bans: enforcer.held, log });
+  const lastBans = createLastBans({
+    ...{ folder: stateDir, bans: enforcer.held, health: state.of("bans"), log },
+  });
   onRelease(() => lastBans.close());
   await enforcer.restore(await readLastBans(stateDir));
   ready(enforcer.settled);

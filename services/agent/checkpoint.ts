@@ -9,7 +9,7 @@ import { z } from "zod";
 import type { LedgerSnapshot } from "../detection/ledger.ts";
 import { journalBookmark, type JournalBookmark } from "./sources/journal-source.ts";
 import { readState, writeState } from "./state-file.ts";
-import type { StateHealth } from "./state-health.ts";
+import type { FileHealth } from "./state-health.ts";
 
 /** Where a file source stands. */
 export const fileBookmark = z.object({
@@ -49,7 +49,7 @@ export interface CheckpointOptions {
   /** The position up to which all of a source's present epoch is acknowledged; -1: not even what was before it. */
   acknowledged: (source: string, epoch: string) => number;
   /** Hears of every attempt to write; throws where that is no reason to go on. */
-  health: Pick<StateHealth, "failed" | "written">;
+  health: FileHealth;
   onError: (error: unknown) => void;
 }
 

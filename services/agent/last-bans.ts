@@ -12,6 +12,7 @@ import { parseNetwork } from "../wire/address.ts";
 import { JAIL_NAME } from "../wire/subjects.ts";
 import type { HostBan } from "./ban-filter.ts";
 import { readStateLines, writeStateLines } from "./state-file.ts";
+import { storageTrouble, type FileHealth } from "./state-health.ts";
 
 export interface LastBans {
   /** They have changed. */
@@ -23,6 +24,8 @@ export interface LastBansOptions {
   folder: string;
   /** undefined: not known for certain now, the file stays as it is. */
   bans: () => Iterable<HostBan> | undefined;
+  /** Hears of every attempt to write that the storage has let down or let through. */
+  health: FileHealth;
   log: Log;
 }
 
@@ -36,7 +39,7 @@ export async function readLastBans(folder: string): Promise<HostBan[]> {
   return (await readStateLines(pathIn(folder))).flatMap((line) => parseBan(line) ?? []);
 }
 
-export function createLastBans({ folder, bans, log }: LastBansOptions): LastBans {
+export function createLastBans({ folder, bans, health, log }: LastBansOptions): LastBans {
   let timer: NodeJS.Timeout | undefined;
   let pause = EVERY_MS;
   let writing: Promise<unknown> = Promise.resolve();
@@ -51,6 +54,7 @@ export function createLastBans({ folder, bans, log }: LastBansOptions): LastBans
     isTouched = false;
     const began = performance.now();
     await writeStateLines(pathIn(folder), spell(present));
+    health.written();
     pause = Math.max(EVERY_MS, SHARE * (performance.now() - began));
   }
 
@@ -59,7 +63,9 @@ export function createLastBans({ folder, bans, log }: LastBansOptions): LastBans
       () => (said = ""),
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== said) log.error({ reason }, "bans cannot be kept on disk, keeps trying");
+        if (storageTrouble(error) !== undefined) health.failed(error);
+        else if (reason !== said)
+          log.error({ reason }, "bans cannot be kept on disk, keeps trying");
         said = reason;
         isTouched = true;
         if (!isClosed) timer ??= setTimeout(() => void run(), pause);

@@ -7,12 +7,17 @@
 import type { Log } from "../daemon/log.ts";
 
 export interface StateHealth {
+  /** What is written by itself: a small file may fit where a larger one does not. */
+  of(file: string): FileHealth;
+  /** Why some of it cannot be written now, in words; undefined: it can, as far as is known. */
+  trouble(): string | undefined;
+}
+
+export interface FileHealth {
   /** It could not be written; says so once. Throws what is no trouble of the storage. */
   failed(error: unknown): void;
   /** It could be written. */
   written(): void;
-  /** Why it cannot be written now, in words; undefined: it can, as far as is known. */
-  trouble(): string | undefined;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -28,18 +33,22 @@ export function storageTrouble(error: unknown): string | undefined {
 }
 
 export function createStateHealth(folder: string, log: Log): StateHealth {
-  let trouble: string | undefined;
+  const troubles = new Map<string, string>();
+  const trouble = () => [...troubles.values()][0];
   return {
-    failed(error) {
-      const reason = storageTrouble(error);
-      if (reason === undefined) throw error;
-      if (reason !== trouble) log.error({ folder, reason }, "state cannot be written, goes on");
-      trouble = reason;
-    },
-    written() {
-      if (trouble !== undefined) log.info({ folder }, "state is written again");
-      trouble = undefined;
-    },
-    trouble: () => trouble,
+    of: (file) => ({
+      failed(error) {
+        const reason = storageTrouble(error);
+        if (reason === undefined) throw error;
+        if (reason !== trouble()) log.error({ folder, reason }, "state cannot be written, goes on");
+        troubles.set(file, reason);
+      },
+      written() {
+        if (troubles.delete(file) && troubles.size === 0) {
+          log.info({ folder }, "state is written again");
+        }
+      },
+    }),
+    trouble,
   };
 }

@@ -66,7 +66,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
       ),
     ledger: ledger.snapshot,
     acknowledged: publisher.acknowledged,
-    health: options.state,
+    health: options.state.of("checkpoint"),
     onError: onFailed,
   });
 

@@ -9,6 +9,7 @@ import { createLog } from "../../../services/daemon/log.ts";
 import { network } from "../../harness/firewall-suite.ts";
 
 const log = createLog("test", "silent");
+const health = { failed: assert.ifError, written: () => {} };
 
 async function folderOf(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-last-bans-"));
@@ -27,7 +28,7 @@ test("bans come back as they were: networks, IPv6, for ever, and an operator's",
     ban("2001:db8::/48", null),
     ban("203.0.113.0/24", null, "operator root@mx1"),
   ];
-  const lastBans = createLastBans({ folder, bans: () => bans, log });
+  const lastBans = createLastBans({ folder, bans: () => bans, health, log });
   lastBans.touch();
   await lastBans.close();
   assert.deepEqual(await readLastBans(folder), [bans[0], bans[1], { ...bans[2], by: "operator" }]);
@@ -37,10 +38,10 @@ test("bans come back as they were: networks, IPv6, for ever, and an operator's",
 test("what was known stays while nothing is known for certain, or nothing has changed", async (t) => {
   const folder = await folderOf(t);
   await writeFile(join(folder, "bans"), "dovecot 198.51.100.7 ever decider\n");
-  const uncertain = createLastBans({ folder, bans: () => undefined, log });
+  const uncertain = createLastBans({ folder, bans: () => undefined, health, log });
   uncertain.touch();
   await uncertain.close();
-  await createLastBans({ folder, bans: () => [], log }).close();
+  await createLastBans({ folder, bans: () => [], health, log }).close();
   assert.deepEqual(await readLastBans(folder), [ban("198.51.100.7", null)]);
 });
 
@@ -49,7 +50,7 @@ test("many bans are written whole", async (t) => {
   const bans = Array.from({ length: 5_001 }, (_, index) =>
     ban(`10.0.${index >> 8}.${index & 255}`, 1_800_000_000_000),
   );
-  const lastBans = createLastBans({ folder, bans: () => bans, log });
+  const lastBans = createLastBans({ folder, bans: () => bans, health, log });
   lastBans.touch();
   await lastBans.close();
   assert.deepEqual(await readLastBans(folder), bans);
@@ -69,7 +70,7 @@ test("no file is no ban, and a line that is none is passed over", async (t) => {
 });
 
 test("a folder that is gone ends nothing", async () => {
-  const lastBans = createLastBans({ folder: "/nonexistent", bans: () => [], log });
+  const lastBans = createLastBans({ folder: "/nonexistent", bans: () => [], health, log });
   lastBans.touch();
   await lastBans.close();
   await assert.rejects(readFile("/nonexistent/bans"));
