@@ -56,7 +56,8 @@ function describeHosts({ up, down, current }: Status["hosts"]): Cell {
 }
 
 function describePostgres({ reachable, lag }: Status["postgres"]): Cell {
-  const recorded = lag === 0 ? "everything is recorded" : `${lag} messages to be recorded`;
+  const waiting = lag === null ? "not known what is" : `${lag} messages`;
+  const recorded = lag === 0 ? "everything is recorded" : `${waiting} to be recorded`;
   if (reachable) return `reachable, ${recorded}`;
   return { text: `cannot be reached, ${recorded}; bans go on`, color: "yellow" };
 }

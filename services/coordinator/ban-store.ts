@@ -7,7 +7,7 @@
  * acknowledged may be there or not: what is there then tells that, too.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { jetstream, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
+import { jetstream } from "@nats-io/jetstream";
 import { headers, RequestError, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
 import { followBucket } from "../daemon/bucket.ts";
 import type { Log } from "../daemon/log.ts";
@@ -15,7 +15,7 @@ import type { Address } from "../wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
 import { BANS_BUCKET, banKey } from "../wire/subjects.ts";
-import { readLatest } from "./latest.ts";
+import { isConflict, readLatest } from "./latest.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
 export type Step = (present: Ban | undefined) => Ban | undefined;
@@ -57,8 +57,6 @@ export interface BanStoreOptions {
   onBan: (ban: Ban) => void;
 }
 
-/** NATS: the key has another revision than expected. */
-const WRONG_LAST_SEQUENCE = 10071;
 const ATTEMPTS = 8;
 /** A cluster of NATS servers finds a new leader for the bucket in some 4 s. */
 const PATIENCE_MS = 8_000;
@@ -242,9 +240,4 @@ function isWithoutLeader(error: unknown): boolean {
 function explain(error: unknown): unknown {
   if (!isWithoutLeader(error)) return error;
   return new Error("NATS cannot store it now: no server leads the bans", { cause: error });
-}
-
-function isConflict(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return error.code === WRONG_LAST_SEQUENCE;
-  return error instanceof JetStreamError && /wrong last sequence/.test(error.message);
 }

@@ -85,7 +85,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     startedAt,
     counters,
     streams,
-    decider: lease.holder,
+    lease,
   };
   const endpoints = {
     ...banEndpoints(context),

@@ -8,10 +8,12 @@ import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 /** NATS: the server, or the account, has not so much room. */
 const NO_ROOM = new Set([10_047, 10_002, 10_122]);
 const LEAST_BYTES = 1_048_576;
+/** Bans, settings and the lease have nothing set aside: so much of a bound must fit beside it. */
+const BESIDE = 1 / 8;
 
 /**
- * Gives `stream` the bound `wanted` (bytes); where there is no room for it, and the stream has none,
- * half of what fits, so that bans find room beside it. Returns what is not as it should be, in words.
+ * Gives `stream` the bound `wanted` (bytes); where there is no room for it and what comes beside, and
+ * the stream has none, half of what fits. Returns what is not as it should be, in words.
  */
 export async function boundStream(
   manager: JetStreamManager,
@@ -21,10 +23,14 @@ export async function boundStream(
   const { config } = await manager.streams.info(stream);
   const present = config.max_bytes;
   if (present === wanted) return [];
-  const reason = await refusalOf(manager, stream, wanted);
-  if (reason === undefined) return [];
+  const withRoom = Math.ceil(wanted * (1 + BESIDE));
+  const reason = withRoom > present ? await refusalOf(manager, stream, withRoom) : undefined;
+  if (reason === undefined) {
+    await manager.streams.update(stream, { max_bytes: wanted });
+    return [];
+  }
   const fault = (holds: string) => [
-    `stream ${stream} is to hold ${wanted} bytes (failuresMaxBytes), and holds ${holds}: ${reason}`,
+    `stream ${stream} is to hold ${wanted} bytes (failuresMaxBytes) with room for bans beside, and holds ${holds}: ${reason}`,
   ];
   if (present > 0) return fault(`at most ${present}`);
   for (let bytes = wanted / 2; bytes >= LEAST_BYTES; bytes /= 2) {

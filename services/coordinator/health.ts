@@ -8,7 +8,7 @@ export interface Parts {
   link: { isUp(): boolean; trouble(): string };
   history: Pick<History, "everReached">;
   fold: Pick<Fold, "isCaughtUp">;
-  lease: Pick<Lease, "holder">;
+  lease: Pick<Lease, "holder" | "trouble">;
 }
 
 export interface Health {
@@ -47,7 +47,9 @@ export function createHealth(): Health {
       if (!link.isUp()) reasons.push(away("", link.trouble()));
       if (!history.everReached()) reasons.push("PostgreSQL cannot be reached yet");
       if (!fold.isCaughtUp()) reasons.push("failures of the past are still being counted");
-      if (lease.holder() === null) reasons.push("nobody holds the lease yet");
+      const full = lease.trouble();
+      if (full !== undefined && link.isUp()) reasons.push(`NATS does not store the lease: ${full}`);
+      else if (lease.holder() === null) reasons.push("nobody holds the lease yet");
       return reasons;
     },
   };

@@ -13,12 +13,12 @@
  * what stands there tells whose it is, not what we remember to have written.
  */
 import { jetstream } from "@nats-io/jetstream";
-import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { headers, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
 import type { Log } from "../daemon/log.ts";
 import { decode, encode, instant, WireError } from "../wire/codec.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
-import { readLatest } from "./latest.ts";
+import { isConflict, readLatest } from "./latest.ts";
 
 const RENEW_EVERY_MS = 1_000;
 const STALE_AFTER_MS = 4_000;
@@ -31,6 +31,8 @@ export interface Lease {
   isHeld(): boolean;
   /** Who holds it, as far as is known; null: nobody. */
   holder(): string | null;
+  /** Why NATS does not store it, where that keeps everybody from deciding: its store is full, perhaps. */
+  trouble(): string | undefined;
   /** Gives it back, for another to take at once. */
   release(): Promise<void>;
 }
@@ -50,6 +52,8 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
   let renewedAt = 0;
   let seen = { revision: 0, at: performance.now(), holder: null as string | null };
   let stopped = false;
+  let trouble: string | undefined;
+  let said: string | undefined;
   let working: Promise<void> = Promise.resolve();
 
   const isFresh = () => performance.now() - renewedAt < GIVE_UP_AFTER_MS;
@@ -98,12 +102,23 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
     onTaken();
   }
 
+  function note(reason: string | undefined): void {
+    trouble = reason;
+    if (held !== undefined) said = undefined;
+    if (held !== undefined || reason === said) return;
+    said = reason;
+    if (reason !== undefined)
+      log.error({ id, reason }, "NATS does not store the lease, keeps trying");
+  }
+
   async function step(): Promise<void> {
     try {
       if (held === undefined) await tryToTake();
       else await renew(held);
+      note(undefined);
     } catch (error) {
       // Somebody was quicker, or NATS is away: either way there is another second.
+      note(isConflict(error) ? undefined : explain(error));
       if (held === undefined) return;
       const now = await look().catch(() => undefined);
       if (now?.isOurs) held = now.revision;
@@ -124,6 +139,7 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
   return {
     isHeld: () => held !== undefined && isFresh(),
     holder: () => (held === undefined ? seen.holder : id),
+    trouble: () => (held === undefined ? trouble : undefined),
     async release() {
       stopped = true;
       clearInterval(timer);
@@ -137,4 +153,9 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
       });
     },
   };
+}
+
+function explain(error: unknown): string {
+  if (error instanceof TimeoutError) return "it does not answer in time";
+  return error instanceof Error ? error.message : String(error);
 }

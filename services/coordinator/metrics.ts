@@ -43,7 +43,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
   gauge("fleetban_bans_in_force", "Bans in force", () => bans.countInForce(now()));
   gauge("fleetban_lease_held", "1 where this one decides", () => (lease.isHeld() ? 1 : 0));
   gauge("fleetban_hosts_up", "Hosts heard lately", () => hosts.list().filter(hosts.isUp).length);
-  gauge("fleetban_recorder_lag", "Messages not yet in PostgreSQL", history.lag);
+  gauge(
+    "fleetban_recorder_lag",
+    "Messages not yet in PostgreSQL",
+    async () => (await history.lag()) ?? NaN,
+  );
   const banned = new Counter({ name: "fleetban_bans_total", help: "Bans decided", registers });
   const latency = new Histogram({
     name: "fleetban_decide_seconds",

@@ -84,8 +84,8 @@ export const api = {
       undecodable: z.number(),
       postgres: z.object({
         reachable: z.boolean(),
-        /** Messages not yet recorded. */
-        lag: z.number(),
+        /** Messages not yet recorded; null: not known, for NATS does not tell. */
+        lag: z.number().nullable(),
       }),
       warnings: z.array(warning),
     }),

@@ -41,7 +41,7 @@ async function measure(failures: number, batch: number): Promise<number> {
   const first = await eventually(
     "the first failures are recorded",
     async () => {
-      const lag = await history.lag();
+      const lag = (await history.lag()) ?? 0;
       return lag > 0 && lag < total && { lag, at: performance.now() };
     },
     120,

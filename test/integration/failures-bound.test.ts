@@ -87,7 +87,7 @@ test("where NATS has not so much room, half of what fits is taken, and bans fit 
     const [fault = ""] = await ensure(connection, GIB);
     assert.match(
       fault,
-      /^stream FLEETBAN_FAILURES is to hold 1073741824 bytes \(failuresMaxBytes\), and holds at most 4194304: insufficient storage/,
+      /^stream FLEETBAN_FAILURES is to hold 1073741824 bytes \(failuresMaxBytes\) with room for bans beside, and holds at most 4194304: insufficient storage/,
     );
     assert.equal((await ensure(connection, GIB)).length, 1);
     assert.equal((await look(connection)).bound, 4 * MIB);
@@ -97,6 +97,19 @@ test("where NATS has not so much room, half of what fits is taken, and bans fit 
   await place.withStore("2GB", async (connection) => {
     assert.deepEqual(await ensure(connection, GIB), []);
     assert.equal((await look(connection)).bound, GIB);
+  });
+});
+
+test("a bound that fits, but leaves no room for bans, is not taken", async () => {
+  await using place = await openPlace();
+  await place.withStore("8MB", async (connection) => {
+    const [fault = ""] = await ensure(connection, 7.5 * MIB);
+    assert.match(fault, /with room for bans beside, and holds at most \d+: insufficient storage/);
+    await publish(connection, 20 * MIB);
+    assert.ok((await look(connection)).bytes <= 4 * MIB);
+    const bans = await new Kvm(connection).open(BANS_BUCKET);
+    const value = new Uint8Array(MIB / 2);
+    for (let count = 0; count < 8; count += 1) await bans.put(`dovecot.192-0-2-${count}`, value);
   });
 });
 

@@ -208,7 +208,7 @@ test("a recorder goes on after PostgreSQL was away, and loses nothing of that ti
     await recording.publish(batchOf("mx1", 1, { user: "during" }));
     await eventually("the history says that it is away", () => !recording.history.reachable());
     await assert.rejects(recording.history.failures(ALL), { name: "HistoryUnavailable" });
-    await eventually("it waits", async () => (await recording.history.lag()) > 0);
+    await eventually("it waits", async () => ((await recording.history.lag()) ?? 0) > 0);
   } finally {
     await postgres.start();
   }

@@ -4,6 +4,7 @@ import type { Jail } from "../../wire/settings.ts";
 import type { BanStore } from "../ban-store.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts.ts";
+import type { Lease } from "../lease.ts";
 import type { Settings } from "../settings.ts";
 import type { Streams } from "../streams.ts";
 import { ApiError } from "./server.ts";
@@ -18,8 +19,7 @@ export interface ApiContext {
   hosts: Hosts;
   history: History;
   streams: Streams;
-  /** Who decides now; null: nobody. */
-  decider: () => string | null;
+  lease: Pick<Lease, "holder" | "trouble">;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;
   newId: () => string;

@@ -10,7 +10,7 @@ import { HistoryUnavailable } from "../history/history.ts";
 type StatusEndpoints = Pick<Endpoints, "status.show" | "host.list" | "failure.list">;
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
-  const { bans, settings, hosts, history, streams, now } = context;
+  const { bans, settings, hosts, history, streams, lease, now } = context;
 
   const describeHost = (host: Host): HostRow => ({
     host: host.status.host,
@@ -44,24 +44,25 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     return { rows: [...heard, ...silent], stale };
   }
 
-  function warningsOf(rows: readonly HostRow[], lag: number): Warning[] {
+  function warningsOf(rows: readonly HostRow[], lag: number | undefined): Warning[] {
     const warnings: Warning[] = [];
     const warn = (code: string, severity: Warning["severity"], text: string) =>
       warnings.push({ code, severity, text: text.slice(0, 500) });
-    if (context.decider() === null) {
+    const waiting = `${lag ?? "an unknown number of"} messages wait to be recorded`;
+    const full = lease.trouble();
+    if (full !== undefined) {
+      const remedy = "look for room on its disk and under its max_file_store, then restart it";
+      warn("nats-stores-nothing", "high", `NATS stores nothing now: ${full}; ${remedy}`);
+    } else if (lease.holder() === null) {
       warn("no-decider", "high", "no coordinator holds the lease: nobody decides on bans");
     }
     if (!history.reachable()) {
-      warn(
-        "postgres-away",
-        "medium",
-        `PostgreSQL cannot be reached: bans go on, ${lag} messages wait to be recorded`,
-      );
+      warn("postgres-away", "medium", `PostgreSQL cannot be reached: bans go on, ${waiting}`);
     }
     const stalled = history.stalled();
     if (stalled !== undefined) {
-      const remedy = `bans go on, ${lag} messages wait to be recorded`;
-      warn("postgres-stalled", "medium", `PostgreSQL records nothing now: ${stalled}; ${remedy}`);
+      const text = `PostgreSQL records nothing now: ${stalled}; bans go on, ${waiting}`;
+      warn("postgres-stalled", "medium", text);
     }
     if (settings.readyFor() !== bans.created()) {
       warn(
@@ -99,7 +100,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       return {
         version: context.version,
         coordinator: context.id,
-        decider: context.decider(),
+        decider: lease.trouble() === undefined ? lease.holder() : null,
         startedAt: context.startedAt,
         hosts: {
           up: up.length,
@@ -111,7 +112,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         jails: context.jails.map(withoutFilter),
         failures: context.counters.failures,
         undecodable: context.counters.undecodable,
-        postgres: { reachable: history.reachable(), lag },
+        postgres: { reachable: history.reachable(), lag: lag ?? null },
         warnings: warningsOf(rows, lag),
       };
     },

@@ -34,8 +34,8 @@ export interface History {
   everReached(): boolean;
   /** Why it records nothing now, although it is there; undefined: it does, or is away. */
   stalled(): string | undefined;
-  /** Messages that are not recorded yet. */
-  lag(): Promise<number>;
+  /** Messages that are not recorded yet; undefined: not known, for NATS does not tell. */
+  lag(): Promise<number | undefined>;
   /** Revision of the bans bucket up to which everything is recorded. */
   recordedRevision(): Promise<number>;
   activeBans(now: number): Promise<Ban[]>;
@@ -92,7 +92,6 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
     record: (changes) => database.ask((prisma) => applyAllowed(prisma, changes)),
     onCut,
   });
-  const none = { waiting: 0 };
   const hostsNoted = new Map<string, number>();
 
   return {
@@ -104,10 +103,10 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
         : undefined,
     async lag() {
       // NATS may be away: then nothing is known of what waits there.
-      const all = await Promise.all(
-        [failures, bans].map(async (each) => (await each.progress().catch(() => none)).waiting),
+      const all = await Promise.all([failures, bans].map((each) => each.progress())).catch(
+        () => undefined,
       );
-      return all.reduce((sum, waiting) => sum + waiting, 0);
+      return all?.reduce((sum, { waiting }) => sum + waiting, 0);
     },
     recordedRevision: async () => (await bans.progress()).sequence,
     activeBans: (now) => database.ask((prisma) => findActiveBans(prisma, now)),
