@@ -104,7 +104,8 @@ export async function startAgent(
     describe: () => {
       const sources = watcher.describe();
       const known = parts.settings?.jails() ?? [];
-      const warnings = warningsOf({ sources, jails: known, passedOver, state: state.trouble() });
+      const conditions = { sources, gaps: watcher.gaps(), jails: known, passedOver };
+      const warnings = warningsOf({ ...conditions, state: state.trouble() });
       const own = { addresses: neverBan.own(), sources, warnings, firewall: kind };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
       return { ...identity, ...enforcer.state(), ...own };

@@ -1,9 +1,11 @@
 /** Conditions of this host that its operator should know, and what to do about each. */
 import type { Jail } from "../wire/settings.ts";
+import type { Gap } from "./watcher.ts";
 import { FIREWALL_PASSED_OVER, type HostStatus, type Warning } from "../wire/status.ts";
 
 export interface Conditions {
   sources: HostStatus["sources"];
+  gaps: readonly Gap[];
   jails: readonly Jail[];
   /** Why the state cannot be written. */
   state: string | undefined;
@@ -14,7 +16,7 @@ export interface Conditions {
 /** A source that is further behind than this does not keep up. */
 const MUCH_LAG_BYTES = 10_000_000;
 
-export function warningsOf({ sources, jails, passedOver, state }: Conditions): Warning[] {
+export function warningsOf({ sources, gaps, jails, passedOver, state }: Conditions): Warning[] {
   const warnings: Warning[] = [];
   const warn = (code: string, severity: Warning["severity"], text: string) =>
     warnings.push({ code, severity, text });
@@ -23,6 +25,10 @@ export function warningsOf({ sources, jails, passedOver, state }: Conditions): W
     warn("state-not-written", "high", text);
   }
   for (const reason of passedOver) warn(FIREWALL_PASSED_OVER, "medium", reason.slice(0, 500));
+  for (const { source, foundAt, reason } of gaps) {
+    const text = `source ${source} lost lines before ${new Date(foundAt).toISOString()}: ${reason}; failures in them were not counted`;
+    warn("source-gap", "high", text.slice(0, 500));
+  }
   for (const { name, jail, state, lag } of sources) {
     if (state === "failed") {
       warn("source-failed", "high", `source ${name} cannot be read: run fleetban-agent check`);

@@ -18,11 +18,20 @@ import type { Source, SourceOptions } from "./sources/source.ts";
 
 export interface Watcher {
   describe(): HostStatus["sources"];
+  /** Sources of which lines were lost since the start, the last time of each. */
+  gaps(): readonly Gap[];
   /** A source is read from when on its jail is known. */
   jailsChanged(jails: readonly Jail[]): void;
   /** Something was acknowledged. */
   progress(): void;
   stop(): Promise<void>;
+}
+
+export interface Gap {
+  source: string;
+  /** Epoch milliseconds. */
+  foundAt: number;
+  reason: string;
 }
 
 export interface WatcherOptions {
@@ -54,6 +63,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const ledger = createLedger({ mode: config.mode, snapshot: restored?.ledger });
   const nameOf = await openUserNames(config);
   const watched: Watched[] = [];
+  const gaps = new Map<string, Gap>();
 
   const checkpoint = createCheckpoint({
     folder: config.stateDir,
@@ -100,6 +110,11 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
       startAt: source.startAt,
       onLines,
       onOverlong: () => log.warn({ source: source.name }, "a line of over 1 MiB was skipped"),
+      onGap: (reason) => {
+        gaps.set(source.name, { source: source.name, foundAt: now(), reason });
+        const { name } = source;
+        log.warn({ source: name, reason }, "lines were lost: failures in them are not counted");
+      },
       say: (what, facts) => log.info({ source: source.name, ...facts }, what),
     });
     watched.push(Object.assign(counters, { config: source, reader, detector }));
@@ -121,6 +136,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
           lastLineAt,
         };
       }),
+    gaps: () => [...gaps.values()],
     jailsChanged,
     progress: checkpoint.touch,
     async stop() {

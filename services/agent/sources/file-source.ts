@@ -11,8 +11,10 @@
  */
 import type { FileBookmark } from "../checkpoint.ts";
 import { createDirectoryWatch } from "./directory-watch.ts";
-import { hasFingerprint, openLogFile, type Fingerprint, type LogFile } from "./log-file.ts";
-import { siblingsOf, statOf, type Sibling } from "./siblings.ts";
+import { openCompressedLog } from "./compressed-log.ts";
+import { hasFingerprint, type Fingerprint } from "./fingerprint.ts";
+import { openLogFile, type LogFile } from "./log-file.ts";
+import { isCompressed, siblingsOf, statOf, type Sibling } from "./siblings.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";
 
 export interface FileSourceOptions extends SourceOptions<FileBookmark> {
@@ -24,7 +26,7 @@ const POLL_MS = 1_000;
 const NO_FILE = 0;
 
 export function openFileSource(options: FileSourceOptions): Source<FileBookmark> {
-  const { path, onLines, onOverlong, say } = options;
+  const { path, onLines, onOverlong, onGap, say } = options;
   let file: LogFile | undefined;
   let epoch = options.bookmark?.epoch ?? newEpoch();
   /** Position of the open file's first byte. */
@@ -40,7 +42,10 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
 
   /** Opens a file, so that its byte at `offset` has the position `at`. */
   function open(target: string, offset: number, at: number): boolean {
-    const opened = openLogFile(target, offset, onOverlong); // where it may not be read, it throws
+    // Where it may not be read, it throws.
+    const opened = isCompressed(target)
+      ? openCompressedLog(target, offset, { onOverlong, onGap })
+      : openLogFile(target, offset, onOverlong);
     file?.close();
     file = opened;
     base = at - offset;
@@ -64,7 +69,8 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
     const present = statOf(path);
     const candidates = present ? [{ path, stats: present }, ...siblings] : siblings;
     const begins = ({ path: target, stats }: Sibling) =>
-      stats.size >= bookmark.offset && hasFingerprint(target, bookmark.fingerprint);
+      (isCompressed(target) || stats.size >= bookmark.offset) &&
+      hasFingerprint(target, bookmark.fingerprint);
     const isSame = ({ stats }: Sibling) =>
       stats.ino === bookmark.inode && stats.dev === bookmark.device;
     // By its inode; or a copy that begins the same, when it was copied and truncated.
@@ -72,7 +78,7 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
       candidates.filter(isSame).find(begins) ??
       (bookmark.fingerprint.length > 0 ? siblings.find(begins) : undefined);
     if (!found) {
-      say("source cannot go on: its file is gone; the present one is read", { path });
+      onGap(`what was read of ${path} is not there any more, also not among its rotated files`);
       epoch = newEpoch(); // what was read is not to be told from what was not
       open(path, 0, 0);
       return;
@@ -85,9 +91,18 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
     const stats = statOf(path);
     if (stats?.ino === open.inode && stats.dev === open.device) return undefined;
     const rotated = siblingsOf(path).find(
-      (sibling) => sibling.stats.mtimeMs > open.modifiedAt() && sibling.stats.ino !== open.inode,
+      (sibling) =>
+        sibling.stats.mtimeMs > open.modifiedAt() &&
+        sibling.stats.ino !== open.inode &&
+        !isCompressedCopy(sibling, open),
     );
     return rotated?.path ?? (stats && stats.size > 0 ? path : undefined);
+  }
+
+  /** Is it the open file, that was compressed after it was opened? */
+  function isCompressedCopy({ path: target }: Sibling, open: LogFile): boolean {
+    const print = open.fingerprint();
+    return isCompressed(target) && print.length > 0 && hasFingerprint(target, print);
   }
 
   /** The open file has no more lines now. Returns whether another look may find some. */
@@ -114,7 +129,8 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
     const copy = siblingsOf(path)
       .reverse()
       .find(({ stats, path: target }) => {
-        const hasMore = stats.ino !== truncated.inode && stats.size > truncated.offset();
+        const isLonger = isCompressed(target) || stats.size > truncated.offset();
+        const hasMore = stats.ino !== truncated.inode && isLonger;
         return hasMore && print.length > 0 && hasFingerprint(target, print);
       });
     if (copy) open(copy.path, truncated.offset(), position());
@@ -125,7 +141,10 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
     if (!begun) begin();
     while (!run.stopped) {
       if (file && !file.isIntact()) afterTruncation(file);
-      const lines = file?.take();
+      const opened = file;
+      const taken = opened?.take();
+      const lines = taken instanceof Promise ? await taken : taken;
+      if (opened !== file) continue; // closed meanwhile
       if (lines && lines.length > 0) {
         await onLines(lines, position() - lines.length, position(), epoch);
       } else if (!moveOn()) return;

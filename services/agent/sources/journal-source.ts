@@ -36,7 +36,7 @@ const NEWLINE = 10;
 const CURSOR = /"__CURSOR":"([^"]{1,512})"/;
 
 export function openJournalSource(options: JournalSourceOptions): Source<JournalBookmark> {
-  const { unit, directory, startAt, onLines, onOverlong, say } = options;
+  const { unit, directory, startAt, onLines, onOverlong, onGap, say } = options;
   const ended = new AbortController();
   const match = `_SYSTEMD_UNIT=${unit}`;
   const isStopped = () => ended.signal.aborted;
@@ -67,7 +67,7 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
     const { cursor } = place;
     if (cursor === null) return [];
     if ((await cursorOf(`--cursor=${cursor}`)) === cursor) return [`--after-cursor=${cursor}`];
-    say("the journal has lost the entry that was read last; goes on behind it", { unit });
+    onGap(`the journal of ${unit} has lost the entry that was read last`);
     place.epoch = newEpoch();
     place.position = 0;
     // journalctl skips one entry after a cursor, also when that is not the cursor's own any more.

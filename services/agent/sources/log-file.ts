@@ -1,12 +1,6 @@
 /** One log file that is open, and the lines read from it so far. */
-import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-
-/** How a file begins: an inode's number is used again, and a file can be truncated. */
-export interface Fingerprint {
-  length: number;
-  hash: string;
-}
+import { FINGERPRINT_BYTES, fingerprintOf, readHead, type Fingerprint } from "./fingerprint.ts";
 
 export interface LogFile {
   readonly device: number;
@@ -17,7 +11,7 @@ export interface LogFile {
   /** When it was written to last, epoch milliseconds. */
   modifiedAt(): number;
   /** Whole lines that follow, at most some 256 kB, valid until the next call; empty: none yet. */
-  take(): Buffer;
+  take(): Buffer | Promise<Buffer>;
   /** Does it still hold what was taken? Not after it was truncated. */
   isIntact(): boolean;
   fingerprint(): Fingerprint;
@@ -26,8 +20,7 @@ export interface LogFile {
 
 const CHUNK_BYTES = 262_144;
 /** A longer line is skipped. */
-const MAX_LINE_BYTES = 1_048_576;
-const FINGERPRINT_BYTES = 256;
+export const MAX_LINE_BYTES = 1_048_576;
 const NEWLINE = 10;
 
 /**
@@ -95,26 +88,7 @@ export function openLogFile(
     take,
     isIntact: () =>
       fstatSync(descriptor).size >= taken && readHead(descriptor, head.length).equals(head),
-    fingerprint: () => ({ length: head.length, hash: hashOf(head) }),
+    fingerprint: () => fingerprintOf(head),
     close: () => closeSync(descriptor),
   };
-}
-
-/** Does the file at `path` still begin as it did? */
-export function hasFingerprint(path: string, { length, hash }: Fingerprint): boolean {
-  const descriptor = openSync(path, "r");
-  try {
-    return hashOf(readHead(descriptor, length)) === hash;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function readHead(descriptor: number, length: number): Buffer {
-  const bytes = Buffer.alloc(Math.min(length, FINGERPRINT_BYTES));
-  return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0));
-}
-
-function hashOf(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }

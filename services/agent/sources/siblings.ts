@@ -1,4 +1,4 @@
-/** Rotated files of a log, as logrotate names them: mail.log.1, mail.log-20260303. */
+/** Rotated files of a log, as logrotate names them: mail.log.1, mail.log-20260303, mail.log.2.gz. */
 import { readdirSync, realpathSync, statSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
@@ -8,18 +8,24 @@ export interface Sibling {
 }
 
 /** A number or a date behind the log's name, or what people write there by hand. */
-const ROTATED = /^(?:[.-]\d[-\d.:_T]*|[.-](?:old|prev|bak|orig))$/;
+const ROTATED = /^(?:[.-]\d[-\d.:_T]*|[.-](?:old|prev|bak|orig))(?:\.gz)?$/;
+
+export const isCompressed = (path: string): boolean => path.endsWith(".gz");
 
 /**
- * Uncompressed ones, oldest first; where the log is a symbolic link, those of the file that it
+ * Oldest first, of those that are being compressed the one that is still whole; where the log is a symbolic link, those of the file that it
  * leads to.
  */
 export function siblingsOf(path: string): Sibling[] {
   const target = realPathOf(path);
   const directory = dirname(target);
   const name = basename(target);
-  return readdirSync(directory)
+  const entries = readdirSync(directory);
+  const isBeingMade = (entry: string) =>
+    isCompressed(entry) && entries.includes(entry.slice(0, -".gz".length));
+  return entries
     .filter((entry) => entry.startsWith(name) && ROTATED.test(entry.slice(name.length)))
+    .filter((entry) => !isBeingMade(entry))
     .flatMap((entry) => {
       const sibling = join(directory, entry);
       const stats = statOf(sibling);

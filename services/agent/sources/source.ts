@@ -22,6 +22,8 @@ export interface SourceOptions<B> {
    */
   onLines: (lines: Buffer, from: number, to: number, epoch: string) => Promise<void> | undefined;
   onOverlong: () => void;
+  /** Lines were lost, because of this. */
+  onGap: (reason: string) => void;
   say: (what: string, facts?: object) => void;
 }
 

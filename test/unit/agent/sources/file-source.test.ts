@@ -11,6 +11,7 @@ import {
   symlinkSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,6 +48,7 @@ function createBed(name = "mail.log") {
         return hold;
       },
       onOverlong() {},
+      onGap: (reason) => said.push(`lost: ${reason}`),
       say: (what) => said.push(what),
     });
     source.start();
@@ -78,6 +80,8 @@ function createBed(name = "mail.log") {
     read,
     write: (text: string) => appendFileSync(path, text),
     rename: (suffix: string) => renameSync(path, `${path}${suffix}`),
+    /** As logrotate does without delaycompress: the time stays, the inode does not. */
+    compress: (suffix: string) => execFileSync("gzip", [`${path}${suffix}`]),
     copyAndTruncate(suffix: string) {
       copyFileSync(path, `${path}${suffix}`);
       truncateSync(path);
@@ -285,4 +289,134 @@ test("another file under the inode of the one that was read is read from its beg
   const second = bed.read(bookmark);
   await second.untilRead("quite another line, and longer");
   assert.notEqual(second.source.bookmark()?.epoch, bookmark?.epoch);
+});
+
+test("a log that was compressed before all of it was read is read to its end, then what follows", async () => {
+  using bed = createBed();
+  bed.write("one\ntwo\n");
+  const before = bed.read();
+  await before.untilRead("one", "two");
+  const bookmark = before.source.bookmark();
+  before.source.stop();
+
+  bed.write("three\n");
+  bed.rename(".2");
+  bed.compress(".2");
+  bed.write("four\n");
+  bed.rename(".1");
+  bed.compress(".1");
+  bed.write("five\n");
+  const { untilRead, said, source } = bed.read(bookmark);
+  await untilRead("three", "four", "five");
+  assert.equal(source.bookmark()?.epoch, bookmark?.epoch);
+  assert.ok(!said.some((each) => each.startsWith("lost:")));
+});
+
+test("a reader that stops within a compressed log goes on there, also under its next name", async () => {
+  using bed = createBed();
+  const lines = Array.from({ length: 60_000 }, (_, index) => `line ${index} of a log`);
+  bed.write(`${lines[0] ?? ""}\n`);
+  const before = bed.read();
+  await before.untilRead("line 0 of a log");
+  const bookmark = before.source.bookmark();
+  before.source.stop();
+  bed.write(lines.slice(1).join("\n") + "\n");
+  bed.rename(".1");
+  bed.compress(".1");
+
+  const held = bed.read(bookmark, { held: true });
+  await eventually("a part is read", () => held.lines.length > 0);
+  assert.ok(held.lines.length < 59_999, "not all of it");
+  assert.ok(held.source.lag() > 0);
+  const middle = held.source.bookmark();
+  held.source.stop();
+  held.proceed();
+  renameSync(`${bed.path}.1.gz`, `${bed.path}.2.gz`);
+  bed.write("new\n");
+  const { untilRead } = bed.read(middle);
+  await untilRead(...lines.slice(1 + held.lines.length), "new");
+});
+
+test("a log that is compressed while it is read is not read again", async () => {
+  using bed = createBed();
+  bed.write("one\n");
+  const { untilRead, holdUp, proceed } = bed.read();
+  await untilRead("one");
+  void holdUp();
+  bed.write("two\n");
+  await untilRead("one", "two");
+  bed.rename(".1");
+  bed.write("three\n");
+  bed.compress(".1");
+  const soon = new Date(Date.now() + 60_000);
+  utimesSync(`${bed.path}.1.gz`, soon, soon); // as while gzip writes it
+  proceed();
+  await untilRead("one", "two", "three");
+});
+
+test("what is left of a truncated log is read from its compressed copy", async () => {
+  using bed = createBed();
+  bed.write("one\n");
+  const before = bed.read();
+  await before.untilRead("one");
+  const { holdUp, proceed } = before;
+  void holdUp();
+  bed.write("two\n");
+  await before.untilRead("one", "two");
+  bed.write("three\n");
+  bed.copyAndTruncate(".1");
+  bed.compress(".1");
+  bed.write("4\n");
+  proceed();
+  await before.untilRead("one", "two", "three", "4");
+});
+
+test("a line that is too long is skipped in a compressed log, too, and one that is cut off ends it", async () => {
+  using bed = createBed();
+  bed.write("one\n");
+  const before = bed.read();
+  await before.untilRead("one");
+  const bookmark = before.source.bookmark();
+  before.source.stop();
+  bed.write(`${"x".repeat(3_000_000)}\ntwo\nhalf of a`);
+  bed.rename(".1");
+  bed.compress(".1");
+  bed.write("three\n");
+  const { lines } = bed.read(bookmark);
+  await eventually("the new log is read", () => lines.includes("three"));
+  assert.deepEqual(lines, ["two", "three"]);
+});
+
+test("a compressed log that is broken is read as far as it goes, then what follows", async () => {
+  using bed = createBed();
+  bed.write("one\n");
+  const before = bed.read();
+  await before.untilRead("one");
+  const bookmark = before.source.bookmark();
+  before.source.stop();
+  bed.write(Array.from({ length: 50_000 }, (_, index) => `${Math.sin(index)}\n`).join(""));
+  bed.rename(".1");
+  bed.compress(".1");
+  truncateSync(`${bed.path}.1.gz`, 200_000);
+  bed.write("last\n");
+  const { lines, said } = bed.read(bookmark);
+  await eventually("the new log is read", () => lines.includes("last"));
+  assert.ok(lines.length > 1_000, `${lines.length} lines`);
+  assert.equal(lines[0], String(Math.sin(0)));
+  assert.ok(said.some((each) => each.startsWith("lost:")));
+});
+
+test("a log that is gone altogether is said to be lost", async () => {
+  using bed = createBed();
+  bed.write("one\n");
+  const before = bed.read();
+  await before.untilRead("one");
+  const bookmark = before.source.bookmark();
+  before.source.stop();
+  unlinkSync(bed.path);
+  bed.write("another\n");
+  const { untilRead, said, source } = bed.read(bookmark);
+  await untilRead("another");
+  assert.ok(said.some((each) => each.startsWith("lost:")));
+  assert.notEqual(source.bookmark()?.epoch, bookmark?.epoch);
 });
