@@ -5,6 +5,7 @@ import { connect } from "@nats-io/transport-node";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { journalArguments } from "../daemon/journal.ts";
 import { explainTrouble } from "../daemon/nats-trouble.ts";
+import { attemptsOf } from "../detection/failure.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { agentNatsOptions } from "./nats-options.ts";
@@ -58,7 +59,7 @@ export async function checkAgent(
     if (!(error instanceof PlainError)) throw error;
     say("users", false, error.message, error.exitCode);
   }
-  const ledger = createLedger({ mode: config.mode });
+  const ledger = createLedger({ mode: config.mode, canWait: true });
   const jails = await lastKnownJails(config.stateDir);
   for (const source of config.sources) {
     const { name, jail } = source;
@@ -110,7 +111,7 @@ function checkSource(
   if (!failures) {
     return { ok: true, text: `read; jail ${source.jail} is not known here before the first start` };
   }
-  const attempts = failures.reduce((sum, failure) => sum + failure.attempts, 0);
+  const attempts = failures.reduce((sum, failure) => sum + attemptsOf(failure), 0);
   const addresses = new Set(failures.map(({ address }) => address)).size;
   const counted = `${attempts} failed attempts of ${addresses} addresses`;
   return { ok: true, text: `the last ${lines.length} lines would have counted ${counted}` };

@@ -3,10 +3,11 @@
  *
  * Per source one batch is under way at a time: sent at once when nothing is, gathered
  * while an acknowledgement is awaited. A batch that gets none is sent again until it does, under
- * the same id; who counts tells by the positions what was seen before.
+ * the same id; who counts tells by the positions what was seen before. A failure that may still
+ * have to be taken back is waited for, with all that stands behind it in its source.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Failure } from "../detection/failure.ts";
+import { attemptsOf, type Failure } from "../detection/failure.ts";
 import { encodeFailureBatch, failureBatchId, type FailureBatch } from "../wire/failure.ts";
 import { failureSubject } from "../wire/subjects.ts";
 
@@ -52,6 +53,7 @@ export interface PublisherOptions {
 const BATCH = 400;
 /** From so many on, reading waits. */
 const BACKLOG = 10_000;
+const LONGEST_HOLD_MS = 10_000;
 const RETRY_MS = { first: 100, longest: 2_000 };
 
 type UnsentBatch = Omit<FailureBatch, "sentAt">;
@@ -68,6 +70,7 @@ interface Lane {
   sentEpoch: string;
   acknowledgedEpoch: string;
   busy: boolean;
+  timer: NodeJS.Timeout | undefined;
 }
 
 export function createPublisher(options: PublisherOptions): Publisher {
@@ -89,6 +92,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       sentEpoch: epoch,
       acknowledgedEpoch: epoch,
       busy: false,
+      timer: undefined,
     };
     lanes.set(source, made);
     return made;
@@ -111,11 +115,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   /** The next failures of one epoch, at most a batch full. */
   function takeBatch(source: string, lane: Lane): UnsentBatch | undefined {
+    dropWithdrawn(lane);
     const [first] = lane.waiting;
-    if (!first) return undefined;
+    if (!first || isHeld(first.failure)) return undefined;
     const { epoch, jail } = first;
     let count = 0;
-    while (count < BATCH && lane.waiting[count]?.epoch === epoch) count += 1;
+    for (const each of lane.waiting) {
+      if (count === BATCH || each.epoch !== epoch || isHeld(each.failure)) break;
+      count += 1;
+    }
     const failures = lane.waiting.splice(0, count).map(({ failure }) => bounded(failure));
     // With nothing left, the batch covers all that was read; else up to its last failure.
     const isAll = lane.waiting.length === 0 && lane.readEpoch === epoch;
@@ -126,6 +134,36 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return { v: 1, host, jail, source, epoch, from, to, failures };
   }
 
+  /** Is it not known yet whether this was a failure? From when on it is sent nothing takes it back. */
+  function isHeld({ hold }: Failure): boolean {
+    if (!hold) return false;
+    const left = hold.until - now();
+    // Longer than any: the clock was set back.
+    if (left <= 0 || left > LONGEST_HOLD_MS) hold.isOver = true;
+    return !hold.isOver;
+  }
+
+  function dropWithdrawn(lane: Lane): void {
+    if (!lane.waiting.some(({ failure }) => failure.hold)) return;
+    const left = lane.waiting.filter(({ failure }) => attemptsOf(failure) > 0);
+    shrink(lane.waiting.length - left.length);
+    lane.waiting = left;
+  }
+
+  /** So many failures need no longer be waited for. */
+  function shrink(count: number): void {
+    backlog -= count;
+    if (backlog >= BACKLOG / 2) return;
+    for (const proceed of readers) proceed();
+    readers = [];
+  }
+
+  function wakeLater(source: string, lane: Lane, { hold }: Failure): void {
+    if (!hold || ended.signal.aborted) return;
+    clearTimeout(lane.timer);
+    lane.timer = setTimeout(() => void work(source, lane), Math.max(hold.until - now(), 1));
+  }
+
   async function work(source: string, lane: Lane): Promise<void> {
     if (lane.busy) return;
     lane.busy = true;
@@ -134,12 +172,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
         await send(batch);
         lane.acknowledged = batch.to;
         lane.acknowledgedEpoch = batch.epoch;
-        backlog -= batch.failures.length;
-        if (backlog < BACKLOG / 2) {
-          for (const proceed of readers) proceed();
-          readers = [];
-        }
+        shrink(batch.failures.length);
         onProgress();
+      }
+      const [held] = lane.waiting;
+      if (held) {
+        wakeLater(source, lane, held.failure);
+        return;
       }
       lane.sent = lane.read;
       lane.acknowledged = lane.read;
@@ -168,10 +207,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const lane = lanes.get(source);
       if (!lane) return Infinity; // nothing was read of it
       if (epoch === lane.acknowledgedEpoch) return lane.acknowledged;
-      return lane.busy ? -1 : Infinity; // of the epoch before something may be under way
+      // Of the epoch before something may be under way, or held.
+      return lane.busy || lane.waiting.length > 0 ? -1 : Infinity;
     },
     backlog: () => backlog,
-    close: () => ended.abort(),
+    close() {
+      ended.abort();
+      for (const { timer } of lanes.values()) clearTimeout(timer);
+    },
   };
 }
 
@@ -180,10 +223,13 @@ function bounded({
   user,
   service,
   session,
+  hold,
+  attempts,
   ...failure
 }: Failure): FailureBatch["failures"][number] {
   return {
     ...failure,
+    attempts: hold ? Math.max(attempts - hold.withdrawn, 1) : attempts,
     ...(user !== undefined && { user: user.slice(0, 256) }),
     ...(service !== undefined && { service: service.slice(0, 32) }),
     ...(session !== undefined && { session: session.slice(0, 64) }),

@@ -30,6 +30,10 @@ const MESSAGES: readonly (readonly [text: string, form: string, verdict: Verdict
   ["Empty username", "auth-rejected-name", "aggressive"],
   ["Invalid base64 data in initial response", "auth-invalid-input", "aggressive"],
   ["invalid input", "auth-invalid-input", "aggressive"],
+  // oauth2(bob,192.0.2.55,<ZrmCsAVgAcDAAAI3>): oauth2 failed: Introspection failed: Provided token is not valid
+  ["oauth2 failed: ", "auth-token-refused", "failure"],
+  // Error: passwd-file(bob,192.0.2.55,<ZrmCsAVgAcDAAAI3>): user not found from userdb
+  ["user not found from ", "auth-no-userdb", "other"],
   ["Authentication failure due to policy server refusal", "auth-policy-refused", "aggressive"],
 ];
 
@@ -47,6 +51,9 @@ const MECHANISMS = new Set(
 export function isMechanism(name: string): boolean {
   return MECHANISMS.has(name);
 }
+
+/** Before the passdb's name in 2.3, behind the prefix's end in 2.4. */
+const IS_ERROR = /: Error: /;
 
 interface Tail {
   user: string;
@@ -69,6 +76,10 @@ export function readAuthLine(text: string): Reading | undefined {
   if (candidates === undefined) return undefined;
   const chosen = choose(candidates, text);
   if (!chosen) return emptyReading("auth-other");
+  // Nobody could be asked: the level, which syslog has for errors only, tells.
+  if (chosen.form === "auth-token-refused" && IS_ERROR.test(text.slice(0, 300))) {
+    return emptyReading("auth-temporary-failure");
+  }
   const reading = emptyReading(chosen.form);
   reading.verdict = chosen.verdict;
   reading.address = chosen.address;
@@ -76,7 +87,11 @@ export function readAuthLine(text: string): Reading | undefined {
   reading.user = chosen.user === "?" ? undefined : chosen.user;
   reading.refusedBy = chosen.refusedBy;
   reading.isMaster = chosen.isMaster;
-  if (chosen.verdict !== "other") {
+  reading.isUnknownHere = chosen.form === "auth-unknown-user" || chosen.form === "auth-pam-failed";
+  if (chosen.form === "auth-no-userdb") {
+    reading.stage = "immediate";
+    reading.isRight = true;
+  } else if (chosen.verdict !== "other") {
     reading.stage = "immediate";
     reading.attempts = 1;
   }

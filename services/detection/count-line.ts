@@ -1,9 +1,6 @@
-import type { Failure } from "./failure.ts";
+import { MAX_ATTEMPTS, type Failure } from "./failure.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Reading } from "./reading.ts";
-
-/** As the wire has it: no line stands for more attempts. */
-const MAX_ATTEMPTS = 1000;
 
 /**
  * What a line, which ends at `position`, adds to the ledger; undefined: nothing that
@@ -18,10 +15,7 @@ export function countLine(
 ): Failure | undefined {
   const { stage, address, user, service, session, form, at = receivedAt } = reading;
   if (stage === undefined || address === undefined) return undefined;
-  let attempts = 0;
-  for (let each = 0; each < Math.min(reading.repeat, MAX_ATTEMPTS); each += 1) {
-    attempts += ledger.count(reading, source, at, receivedAt);
-  }
+  const attempts = ledger.count(reading, source, at, receivedAt);
   if (attempts === 0) return undefined;
   // All of one shape, whatever the line tells: that makes them cheap.
   return {
@@ -33,5 +27,6 @@ export function countLine(
     service,
     session,
     position,
+    hold: ledger.hold,
   };
 }

@@ -62,9 +62,9 @@ function openText(line: string, receivedAt: number): Message {
 function readStamp(text: string, receivedAt: number) {
   return (
     readMonthStamp(text, receivedAt) ??
-    readIsoStamp(text) ??
+    readIsoStamp(text, receivedAt) ??
     readTaiStamp(text) ??
-    readJournalStamp(text)
+    readJournalStamp(text, receivedAt)
   );
 }
 
@@ -152,7 +152,7 @@ function isStampLike(text: string): boolean {
 
 /** `1 2026-03-03T04:05:06.003Z mail dovecot 241 - [sd] imap-login: ...` */
 function openRfc5424(text: string, receivedAt: number): Message | undefined {
-  const stamp = readIsoStamp(text);
+  const stamp = readIsoStamp(text, receivedAt);
   if (!stamp) return undefined;
   const header = /^ \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (-|\[)/.exec(
     text.slice(stamp.end, stamp.end + 500),
@@ -191,7 +191,8 @@ function openJson(line: string, receivedAt: number): Message | undefined {
   if (typeof log !== "string") return undefined;
   const message = openText(log.replace(/\r?\n$/, ""), receivedAt);
   const time = fields["time"] ?? fields["timestamp"] ?? fields["@timestamp"];
-  const at = message.at ?? (typeof time === "string" ? readIsoStamp(time)?.at : undefined);
+  const at =
+    message.at ?? (typeof time === "string" ? readIsoStamp(time, receivedAt)?.at : undefined);
   return { ...message, at };
 }
 

@@ -7,13 +7,29 @@
  * missing. PAM's lines, and ends in a format of the administrator's own, have no session: they
  * count at once, unless a session's lines have told of the same attempt (`untied`).
  *
+ * Where only what comes next tells whether it was a refusal at all, what is counted is held
+ * (`hold`): a success of the same attempt takes it back.
+ *
  * Time is the lines' own, never the clock's: who reads the same lines again from the same
  * state counts the same. The clock only says when what is old may be forgotten.
  */
 import type { Address } from "../wire/address.ts";
-import { dropOldest } from "./oldest.ts";
+import { MAX_ATTEMPTS } from "./failure.ts";
+import { createHold, withdraw, type Hold } from "./hold.ts";
+import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-habits.ts";
 import type { Reading } from "./reading.ts";
-import { learn, newChain, noRefusals, noteRefusal, type Chain, type Refusals } from "./refusals.ts";
+import {
+  accept,
+  ACCEPTED_WITHIN_MS,
+  forgive,
+  heldFor,
+  learn,
+  newChain,
+  noRefusals,
+  noteRefusal,
+  type Chain,
+} from "./refusals.ts";
+import { copyOf, createSessionStore, NO_REFUSALS, type Session } from "./session-store.ts";
 import { createUntiedAttempts, SLACK_MS, type Untied } from "./untied.ts";
 
 /** The ledger's state as plain data, see `snapshot`. */
@@ -22,14 +38,7 @@ export interface LedgerSnapshot {
   sessions: [string, Session][];
   untied: [Address, Untied[]][];
   chains: [string, Chain][];
-}
-
-export interface Session {
-  lastAt: number;
-  /** Attempts that have been counted. */
-  counted: number;
-  /** By source. */
-  refusals: Record<string, Refusals>;
+  habits: Habits;
 }
 
 export interface Ledger {
@@ -40,12 +49,16 @@ export interface Ledger {
    * `readAt`.
    */
   count(reading: Reading, source: string, at: number, readAt: number): number;
+  /** What was counted last may have to be taken back. */
+  readonly hold: Hold | undefined;
   snapshot(): LedgerSnapshot;
   readonly sizes: { sessions: number; untied: number };
 }
 
 export interface LedgerOptions {
   mode: "normal" | "aggressive";
+  /** What is read is over: to wait for what comes next costs nothing. */
+  canWait?: boolean;
   /** The longest forgotten sessions make room beyond so many. */
   maxSessions?: number;
   snapshot?: LedgerSnapshot | undefined;
@@ -59,39 +72,26 @@ const SWEEP_EVERY_MS = 150_000;
  * kept for so long by the clock that the others were read, too.
  */
 const KEEP_FOR_OTHERS_MS = 60_000;
-const MOVE_AFTER_MS = 150_000;
 /** PAM takes its time (pam_fail_delay, penalties) between its line and Dovecot's. */
 const PAM_BEFORE_MS = 60_000;
 const LONGEST_SESSION_S = 180;
 
-/** Of most sessions there is nothing but the end. */
-const NO_REFUSALS: Record<string, Refusals> = {};
-
+/** A held count waits for lines that are read a little after they were written. */
+const LATE_MS = 500;
 export function createLedger(options: LedgerOptions): Ledger {
-  const { mode, maxSessions = 100_000, snapshot } = options;
-  const sessions = new Map<string, Session>(structuredClone(snapshot?.sessions ?? []));
-  const chains = new Map<string, Chain>(structuredClone(snapshot?.chains ?? []));
+  const { mode, maxSessions = 100_000, canWait = false, snapshot } = options;
+  const sessions = createSessionStore(maxSessions, snapshot?.sessions);
+  const chains = new Map<string, Chain>(structuredClone(snapshot?.chains));
   const untied = createUntiedAttempts(snapshot?.untied);
+  const holds = new WeakMap<Untied, Hold>();
+  /** Attempts of unknown chains that are waited for, in their order. */
+  const waiting: { at: number; hold: Hold; chain: Chain }[] = [];
+  let hold: Hold | undefined;
   const sources = new Set<string>();
+  const pam = createPamHabits({ untied, chains, sources, canWait, known: snapshot?.habits });
   let now = snapshot?.now ?? 0;
   let sweptAt = 0;
   let nowAtSweep = now;
-
-  function sessionOf(name: string): Session {
-    const known = sessions.get(name);
-    if (known) {
-      if (now - known.lastAt < MOVE_AFTER_MS) return known;
-      // The Map keeps the order of insertion: the first are the longest untouched, but for that.
-      sessions.delete(name);
-      sessions.set(name, known);
-      return known;
-    }
-    if (sessions.size >= maxSessions) dropOldest(sessions);
-    const made = { lastAt: now, counted: 0, refusals: NO_REFUSALS };
-    // A part of a line would keep all of the line in memory.
-    sessions.set(` ${name}`.slice(1), made);
-    return made;
-  }
 
   function chainOf(source: string): Chain {
     const known = chains.get(source);
@@ -101,68 +101,146 @@ export function createLedger(options: LedgerOptions): Ledger {
     return made;
   }
 
+  function holdBack(attempt: Untied, ms: number, readAt: number): Hold {
+    hold ??= createHold(readAt + ms);
+    holds.set(attempt, hold);
+    return hold;
+  }
+
   /** A PAM module's line. */
-  function countPam(reading: Reading, source: string, at: number): number {
-    const { address, user = "", attempts, refusedBy = "" } = reading;
+  function countPam(reading: Reading, source: string, at: number, readAt: number): number {
+    const { address, user = "", attempts, refusedBy: module = "", isUnknownHere } = reading;
     if (address === undefined) return 0;
-    // Where another passdb is asked after PAM, its line tells whether the attempt was refused.
-    for (const { pam, length } of chains.values()) if (pam === "early" && length > 1) return 0;
+    const line = { address, user, at, source, module, isUnknownHere };
     let added = 0;
     for (let each = 0; each < attempts; each += 1) {
-      if (untied.pamTells(address, user, at, source, refusedBy)) added += 1;
+      const verdict = pam.judge(line);
+      const attempt = verdict === "not" ? undefined : untied.pamTells(line);
+      if (!attempt) continue;
+      if (verdict === "let in") attempt.isTold = true;
+      else added += 1;
+      if (verdict === "held") holdBack(attempt, PAM_HELD_MS, readAt);
     }
     return added;
   }
 
   /** A line of the auth process. */
-  function countImmediate(reading: Reading, source: string, at: number): number {
+  function countImmediate(reading: Reading, source: string, at: number, readAt: number): number {
     const { address, user = "", session: name } = reading;
     if (address === undefined) return 0;
-    const session = sessionOf(name ?? `${address} ${user}`);
+    if (reading.isRight) {
+      const session = sessions.find(name ?? `${address} ${user}`);
+      const refusals = session?.refusals[source];
+      if (session && refusals && forgive(refusals, chainOf(source)))
+        takeBack(session, name, address);
+      return 0;
+    }
+    const session = sessions.ensure(name ?? `${address} ${user}`, now);
     session.lastAt = at;
     if (session.refusals === NO_REFUSALS) session.refusals = {};
     const refusals = (session.refusals[source] ??= noRefusals());
-    noteRefusal(refusals, reading, at, chainOf(source));
+    const chain = chainOf(source);
+    hearSilence(at);
+    noteRefusal(refusals, reading, at, chain);
     let added = 0;
     for (; session.counted < refusals.attempts; session.counted += 1) {
-      if (untied.sessionTells(address, user, at - PAM_BEFORE_MS, at + SLACK_MS)) added += 1;
+      const [from, to] = [at - PAM_BEFORE_MS, at + SLACK_MS];
+      const attempt = untied.sessionTells(address, user, from, to, name && copyOf(name));
+      if (!attempt) continue;
+      added += 1;
+      const ms = heldFor(reading, chain);
+      if (ms === undefined) continue;
+      const held = holdBack(attempt, ms === 0 ? 0 : ms + LATE_MS, readAt);
+      if (chain.length === 0) waiting.push({ at, hold: held, chain });
     }
     return added;
+  }
+
+  /** Nobody was let in behind what has waited long enough. */
+  function hearSilence(at: number): void {
+    for (let first = waiting[0]; first && at - first.at > ACCEPTED_WITHIN_MS; first = waiting[0]) {
+      waiting.shift();
+      if (first.hold.withdrawn === 0) first.chain.silent += 1;
+    }
+  }
+
+  /** The last attempt of the session that was counted was none, if it is not too late. */
+  function takeBack(session: Session, name: string | undefined, address: Address): void {
+    const attempt = untied.lastOf(address, name);
+    if (!attempt || !withdraw(holds.get(attempt))) return;
+    holds.delete(attempt);
+    session.counted -= 1;
+  }
+
+  /** Somebody has given the right password. */
+  function countSuccess(reading: Reading, at: number): void {
+    const { address, user, session } = reading;
+    if (address === undefined || user === undefined) return;
+    const success = { address, user, at };
+    const name = session ?? untied.sessionOf(success);
+    const own = name === undefined ? undefined : sessions.find(name);
+    if (own) {
+      let isCounted = false;
+      for (const source in own.refusals) {
+        const refusals = own.refusals[source];
+        if (refusals && accept(refusals, chainOf(source), user, at)) isCounted = true;
+      }
+      if (isCounted) takeBack(own, name, address);
+    }
+    const behindPam = pam.accept(success);
+    if (behindPam) withdraw(holds.get(behindPam));
   }
 
   /** The end of a connection, with the number of its attempts. */
   function countFinal(reading: Reading, source: string, at: number): number {
     const { address, user = "", session: name, verdict } = reading;
     const { seconds = LONGEST_SESSION_S } = reading;
-    if (address === undefined || (verdict === "success" && name === undefined)) return 0;
+    pam.seesLogin();
+    if (verdict === "success" || reading.isRight) countSuccess(reading, at);
+    if (address === undefined || verdict === "success") return 0;
     const isCounted = verdict === "failure" || mode === "aggressive";
     const stated = isCounted ? Math.max(reading.attempts, verdict === "scan" ? 1 : 0) : 0;
-    const attempts = verdict === "success" ? 0 : Math.max(stated, reading.hidden);
+    const attempts = Math.max(stated, reading.hidden);
     const from = at - seconds * 1000 - SLACK_MS;
     let added = 0;
     if (name === undefined) {
       for (let each = 0; each < attempts; each += 1) {
         if (untied.endTells(address, user, from, at, source)) added += 1;
       }
+      if (verdict === "failure") learnFromAny(address, from, at, attempts);
       return added;
     }
-    const session = sessionOf(name);
+    const session = sessions.ensure(name, now);
     session.lastAt = at;
     for (; session.counted < attempts; session.counted += 1) {
       // Of one log PAM's lines have been read by now.
       const isKnown =
         sources.size < 2
           ? untied.takePam(address, undefined, from, at + SLACK_MS)
-          : !untied.sessionTells(address, undefined, from, at + SLACK_MS);
+          : !untied.sessionTells(address, undefined, from, at + SLACK_MS, name);
       if (!isKnown) added += 1;
     }
-    if (verdict === "failure" && session.refusals !== NO_REFUSALS) {
-      for (const each in session.refusals) {
-        const refusals = session.refusals[each];
-        if (refusals) learn(chainOf(each), refusals, reading.attempts);
-      }
-    }
+    if (verdict === "failure") learnFrom(session, attempts);
     return added;
+  }
+
+  function learnFrom(session: Session, attempts: number): void {
+    if (session.refusals === NO_REFUSALS) return;
+    for (const each in session.refusals) {
+      const refusals = session.refusals[each];
+      if (refusals) learn(chainOf(each), refusals, attempts);
+    }
+  }
+
+  /** The end does not say of which session it is: it is plain where only one is left. */
+  function learnFromAny(address: Address, from: number, at: number, attempts: number): void {
+    const open = [...untied.sessionsWithin(address, from, at + SLACK_MS)]
+      .map((name) => sessions.find(name))
+      .filter((session) => session?.isEnded === false);
+    const [only] = open;
+    if (!only || open.length > 1) return;
+    only.isEnded = true;
+    learnFrom(only, attempts);
   }
 
   function sweep(readAt: number): void {
@@ -173,29 +251,40 @@ export function createLedger(options: LedgerOptions): Ledger {
     const before = (hasOthers ? nowAtSweep : now) - FORGET_AFTER_MS;
     sweptAt = readAt;
     nowAtSweep = now;
-    for (const [name, { lastAt }] of sessions) {
-      if (lastAt >= before) break; // those behind it were touched later
-      sessions.delete(name);
-    }
+    sessions.forget(before);
     untied.forget(before);
+    pam.forget(before);
+  }
+
+  function countOnce(reading: Reading, source: string, at: number, readAt: number): number {
+    if (reading.stage === "final") return countFinal(reading, source, at);
+    if (reading.verdict !== "failure" && !reading.isRight && mode === "normal") return 0;
+    if (reading.stage === "pam") return countPam(reading, source, at, readAt);
+    return countImmediate(reading, source, at, readAt);
   }
 
   return {
     join: (source) => void sources.add(source),
     count(reading, source, at, readAt) {
+      hold = undefined;
       if (reading.stage === undefined) return 0;
       now = Math.max(now, at);
       sweep(readAt);
-      if (reading.stage === "final") return countFinal(reading, source, at);
-      if (reading.verdict !== "failure" && mode === "normal") return 0;
-      if (reading.stage === "pam") return countPam(reading, source, at);
-      return countImmediate(reading, source, at);
+      let attempts = 0;
+      for (let each = 0; each < Math.min(reading.repeat, MAX_ATTEMPTS); each += 1) {
+        attempts += countOnce(reading, source, at, readAt);
+      }
+      return attempts;
+    },
+    get hold() {
+      return hold;
     },
     snapshot: () => ({
       now,
-      sessions: structuredClone([...sessions]),
+      sessions: sessions.snapshot(),
       untied: untied.snapshot(),
       chains: structuredClone([...chains]),
+      habits: pam.snapshot(),
     }),
     sizes: {
       get sessions() {

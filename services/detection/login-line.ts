@@ -5,14 +5,10 @@
  *   imap-login: Disconnected: Connection closed (auth failed, 2 attempts in 8 secs): user=<bob>,
  *     method=PLAIN, rip=192.0.2.55, lip=203.0.113.25, TLS, session=<ZrmCsAVgAcDAAAI3>
  *
- * The user name is the client's text and may look like all the rest. What stands before it is
- * Dovecot's; what stands behind it begins with the last `rip=` that an address follows. So the
- * reason ends before the first element, and where the administrator has put the address before
- * the name it is taken from there.
+ * What the reason says counts; the elements say who it is about.
  */
-import { parseAddress, type Address } from "../wire/address.ts";
+import { readElements, type Elements } from "./login-elements.ts";
 import { emptyReading, type Reading, type Verdict } from "./reading.ts";
-import { addressOfSession } from "./session.ts";
 
 const SERVICE = /^([a-z0-9]{1,16})-login: (?:Info: )?/;
 
@@ -28,113 +24,8 @@ export function readLoginLine(text: string): Reading | undefined {
   reading.address = elements.address;
   reading.user = elements.user;
   reading.session = elements.session;
-  judge(reading, body.slice(0, elements.from), elements);
+  judge(reading, elements.reason, elements);
   return reading;
-}
-
-interface Elements {
-  /** Where they begin: the end of the reason. */
-  from: number;
-  address: Address;
-  user: string | undefined;
-  method: string | undefined;
-  session: string | undefined;
-  /** The connection was encrypted, or from this very host. */
-  isSecured: boolean;
-}
-
-/** What may stand first behind the reason, and cannot stand in it. */
-const FIRST_ELEMENT = /: (?:user=<|(?:method|rip|lip|mpid|service|lport|rport)=|session=<)/;
-const SESSION = /(?:^|, )session=<([^<>]{1,64})>(?:, |$)/;
-const METHOD = /(?:^|, )method=([^\s,]{1,64})(?:, |$)/;
-const SECURED = /(?:^|, )(?:TLS|TSL|secured)\b/;
-
-function readElements(body: string): Elements | undefined {
-  const end = FIRST_ELEMENT.exec(body)?.index;
-  if (end === undefined) return undefined;
-  const from = end + 2;
-  if (!body.startsWith("user=<", from)) {
-    const elements = readReordered(body, from);
-    if (elements) return elements;
-  }
-  const found = findAddress(body, from);
-  if (!found) return undefined;
-  const { user, method } = readUser(body.slice(from, found.at));
-  return readBehind(body.slice(found.at), { from: end, address: found.address, user, method });
-}
-
-/** What stands behind the address: all of it is Dovecot's. */
-function readBehind(
-  behind: string,
-  before: Pick<Elements, "from" | "address" | "user" | "method">,
-): Elements {
-  const { from, address, user, method = METHOD.exec(behind)?.[1] } = before;
-  const open = behind.indexOf(", session=<");
-  const close = open < 0 ? -1 : behind.indexOf(">", open);
-  const session = close < 0 || close - open > 75 ? undefined : behind.slice(open + 11, close);
-  // Only asked where there is no mechanism.
-  const isSecured = method === undefined && SECURED.test(behind);
-  return { from, address, user, method, session, isSecured };
-}
-
-/** In an order of the administrator's own: a mechanism holds no space, so nothing before the name is the client's. */
-function readReordered(body: string, from: number): Elements | undefined {
-  const name = body.indexOf(", user=<", from);
-  const before = body.slice(from, name < 0 ? body.length : name);
-  const method = METHOD.exec(before)?.[1];
-  const session = SESSION.exec(before)?.[1];
-  const isSecured = SECURED.test(before);
-  const own = /(?:^|, )rip=([^\s,]{1,50})/.exec(before)?.[1];
-  const address = own === undefined ? undefined : parseAddress(own);
-  if (address !== undefined) {
-    const last = name < 0 ? undefined : readUser(body.slice(name + 2));
-    const user = last?.user;
-    return { from: from - 2, address, user, method: method ?? last?.method, session, isSecured };
-  }
-  const found = name < 0 ? undefined : findAddress(body, name);
-  if (!found) return undefined;
-  const { user, method: later } = readUser(body.slice(name + 2, found.at));
-  const rest = { from: from - 2, address: found.address, user, method: method ?? later };
-  const elements = readBehind(body.slice(found.at), rest);
-  elements.session ??= session;
-  elements.isSecured ||= isSecured;
-  return elements;
-}
-
-/**
- * The last `rip=` with an address after it, which stands behind the user name. A name that the
- * administrator lets stand behind it, such as that in TLS's hello, is the client's, too: then
- * the session at the line's end, which holds the peer's address, says which one is right.
- */
-function findAddress(body: string, from: number): { address: Address; at: number } | undefined {
-  let last: { address: Address; at: number } | undefined;
-  let peer: Address | undefined;
-  for (let at = body.lastIndexOf(", rip="); at >= from; at = body.lastIndexOf(", rip=", at - 1)) {
-    if (last !== undefined && peer === undefined) {
-      const session = /, session=<([^<>]{16,32})>$/.exec(body.slice(-44))?.[1];
-      peer = session === undefined ? undefined : addressOfSession(session);
-      if (peer === undefined || peer === last.address) return last;
-    }
-    const start = at + 6;
-    const comma = body.indexOf(",", start);
-    const end = comma < 0 ? Math.min(body.length, start + 50) : Math.min(comma, start + 50);
-    const address = parseAddress(body.slice(start, end));
-    if (address === undefined) continue;
-    if (last === undefined) last = { address, at };
-    else if (address === peer) return { address, at };
-  }
-  return last;
-}
-
-/** `user=<bob>, method=PLAIN` without what follows. */
-function readUser(elements: string): { user: string | undefined; method: string | undefined } {
-  if (!elements.startsWith("user=<")) return { user: undefined, method: undefined };
-  // A mechanism holds no space and no comma, so the last one of that shape is Dovecot's.
-  const end = elements.lastIndexOf(">, method=");
-  const method = end < 0 ? "" : elements.slice(end + 10);
-  if (/^[^\s,]{1,64}$/.test(method)) return { user: elements.slice(6, end), method };
-  const close = elements.lastIndexOf(">");
-  return { user: close < 6 ? undefined : elements.slice(6, close), method: undefined };
 }
 
 /** Notes in `reading` what the reason says. */
@@ -192,7 +83,7 @@ const EVENTS: Readonly<Record<string, Verdict | "hides" | "proxy">> = {
 function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boolean {
   const event = /\) \(([a-z_]{3,40})\)$/.exec(reason.slice(-60))?.[1];
   if (event === undefined) return false;
-  const { attempts, seconds } = readCount(reason);
+  const { attempts, accepted, seconds } = readCount(reason);
   const kind = EVENTS[event] ?? "other";
   reading.form = `login-2.4-${event.replaceAll("_", "-")}`;
   reading.stage = "final";
@@ -200,6 +91,10 @@ function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boo
   if (kind === "proxy") {
     reading.verdict = "failure";
     reading.attempts = 1;
+  } else if (accepted > 0) {
+    // The last attempt was right, whatever became of it; those before it were not.
+    reading.isRight = true;
+    reading.hidden = Math.max(attempts - accepted, 0);
   } else if (kind === "hides") {
     reading.hidden = Math.max(attempts - 1, 0);
   } else if (kind === "failure" && !isChecked) {
@@ -245,6 +140,7 @@ const WORDS: readonly (readonly [words: string, form: string, verdict: Verdict])
   ["(login disabled", "login-2.3-login-disabled", "other"],
   ["(auth service reported temporary failure", "login-2.3-temporary-failure", "other"],
   ["(auth process communication failure", "login-2.3-temporary-failure", "other"],
+  // Aborted login (internal failure, 1 successful auths)
   ["(internal failure", "login-2.3-internal-failure", "other"],
   ["(sent invalid base64", "login-2.3-invalid-base64", "other"],
 ];
@@ -258,6 +154,7 @@ function judgeByWords(reading: Reading, reason: string, isChecked: boolean): voi
   }
   const { attempts, seconds } = readCount(reason);
   reading.form = found[1];
+  reading.isRight = reading.form === "login-2.3-internal-failure";
   reading.verdict = found[2];
   reading.stage = "final";
   reading.seconds = seconds;
@@ -280,12 +177,15 @@ function hasNoSeconds(reason: string): boolean {
 }
 
 /** `, 2 attempts in 8 secs`, `, 1/1 successful auths in 2 secs`, `(2 authentication attempts)`. */
-function readCount(reason: string): { attempts: number; seconds: number | undefined } {
+function readCount(reason: string) {
   const match =
-    /[,(] ?(\d{1,6})(?:\/\d{1,6} successful auths| authentication attempts| attempts)(?: in (\d{1,6}) secs)?/.exec(
+    /[,(] ?(?:(\d{1,6})(?: authentication attempts| attempts)|(\d{1,6})\/(\d{1,6}) successful auths)(?: in (\d{1,6}) secs)?/.exec(
       reason.slice(-400),
     );
-  if (!match) return { attempts: 0, seconds: undefined };
-  const seconds = match[2] === undefined ? undefined : Number(match[2]);
-  return { attempts: Math.min(Number(match[1]), 1000), seconds };
+  const [, attempts = "0", accepted = "0", all, seconds] = match ?? [];
+  return {
+    attempts: Math.min(Number(all ?? attempts), 1000),
+    accepted: Number(accepted),
+    seconds: seconds === undefined ? undefined : Number(seconds),
+  };
 }

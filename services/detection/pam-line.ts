@@ -44,16 +44,22 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   reading.user = found.user === "" ? undefined : found.user;
   reading.address = found.address;
   reading.refusedBy = module ? module[0].slice(0, -2) : (program ?? "");
+  // pam_unix names the user again where it knows him; others always do.
+  reading.isUnknownHere = !found.isNamed || !reading.refusedBy.includes("pam_unix");
   return reading;
 }
 
 /** undefined: there is none, or one cannot tell which it is. */
-function readAddress(body: string): { user: string; address: Address } | undefined {
+function readAddress(
+  body: string,
+): { user: string; address: Address; isNamed: boolean } | undefined {
   const start = body.indexOf(" ruser=");
   const at = start < 0 ? -1 : body.indexOf(" rhost=", start);
   if (at < 0 || body.includes(" rhost=", at + 1)) return undefined;
   const from = at + 7;
   const space = body.indexOf(" ", from);
   const address = parseAddress(body.slice(from, space < 0 ? body.length : space));
-  return address === undefined ? undefined : { user: body.slice(start + 7, at), address };
+  if (address === undefined) return undefined;
+  const isNamed = space >= 0 && body.startsWith(" user=", space + 1);
+  return { user: body.slice(start + 7, at), address, isNamed };
 }

@@ -39,6 +39,10 @@ export interface Reading {
   refusedBy: string | undefined;
   /** Immediate lines: a master user's password was refused, which no other passdb is asked about. */
   isMaster: boolean;
+  /** Immediate and PAM's lines: who is refused may be known elsewhere, and be let in by another passdb. */
+  isUnknownHere: boolean;
+  /** The password was right, though nobody was let in. */
+  isRight: boolean;
 }
 
 /**
@@ -61,5 +65,7 @@ export function emptyReading(form: string | null = null): Reading {
     seconds: undefined,
     refusedBy: undefined,
     isMaster: false,
+    isUnknownHere: false,
+    isRight: false,
   };
 }

@@ -49,7 +49,7 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 /** When summer time ends an hour comes twice, and Date takes the first: the second, if it is that now. */
-function inRepeatedHour(at: number, receivedAt: number): number {
+export function inRepeatedHour(at: number, receivedAt: number): number {
   const later = at + HOUR_MS;
   if (later > receivedAt + MINUTE_MS) return at;
   return new Date(later).getHours() === new Date(at).getHours() ? later : at;
@@ -57,9 +57,9 @@ function inRepeatedHour(at: number, receivedAt: number): number {
 
 /**
  * "2026-03-03T04:05:06.784598+01:00", "2026-03-03T04:05:06+0100", "...Z" (RFC 3339), and
- * "2026-03-03 04:05:06" in this host's zone.
+ * "2026-03-03 04:05:06" in this host's zone, of which `receivedAt` tells the hour that comes twice.
  */
-export function readIsoStamp(text: string): Stamp | undefined {
+export function readIsoStamp(text: string, receivedAt: number): Stamp | undefined {
   // By hand: nearly every line of a log has one, and a pattern takes five times as long.
   if (text[4] !== "-" || text[7] !== "-" || text[13] !== ":" || text[16] !== ":") return undefined;
   if (text[10] !== "T" && text[10] !== " ") return undefined;
@@ -75,10 +75,8 @@ export function readIsoStamp(text: string): Stamp | undefined {
   const fraction = end > 19 ? thousandths(text, 20, end) : 0;
   const zone = readZone(text, end);
   if (!zone) {
-    return {
-      at: new Date(year, month - 1, day, hours, minutes, seconds).getTime() + fraction,
-      end,
-    };
+    const at = new Date(year, month - 1, day, hours, minutes, seconds).getTime();
+    return { at: inRepeatedHour(at, receivedAt) + fraction, end };
   }
   const at = Date.UTC(year, month - 1, day, hours, minutes, seconds) - zone.offset + fraction;
   return { at, end: zone.end };
@@ -131,15 +129,18 @@ export function readTaiStamp(text: string): Stamp | undefined {
  * "Tue 2026-03-03 04:05:06 CET" (journalctl -o short-full; the zone is taken for this host's) and
  * "1772507106.123456" (short-unix).
  */
-export function readJournalStamp(text: string): Stamp | undefined {
+export function readJournalStamp(text: string, receivedAt: number): Stamp | undefined {
   const full = /^[A-Z][a-z]{2} (?=\d{4}-)/.exec(text.slice(0, 9));
   if (full) {
-    const stamp = readIsoStamp(text.slice(4));
+    const stamp = readIsoStamp(text.slice(4), receivedAt);
     const zone = stamp && /^ (?:[A-Z]{2,5}|[+-]\d{2,4})(?= )/.exec(text.slice(4 + stamp.end));
     if (!stamp || !zone) return undefined;
     const end = 4 + stamp.end + zone[0].length;
     if (zone[0] !== " UTC") return { at: stamp.at, end };
-    return { at: readIsoStamp(`${text.slice(4, 4 + stamp.end)}Z`)?.at ?? stamp.at, end };
+    return {
+      at: readIsoStamp(`${text.slice(4, 4 + stamp.end)}Z`, receivedAt)?.at ?? stamp.at,
+      end,
+    };
   }
   const unix = /^(\d{10})\.(\d{6})(?= )/.exec(text.slice(0, 20));
   if (!unix) return undefined;

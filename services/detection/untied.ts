@@ -6,7 +6,7 @@
  */
 import type { Address } from "../wire/address.ts";
 import { dropOldest } from "./oldest.ts";
-import { isSameUser } from "./refusals.ts";
+import { ACCEPTED_WITHIN_MS, isSamePerson, isSameUser } from "./refusals.ts";
 
 export interface Untied {
   from: number;
@@ -15,44 +15,94 @@ export interface Untied {
   user: string | undefined;
   /** PAM modules that have told of it, each in its source: `auth-log pam_unix`. */
   pam: readonly string[];
+  /** None of these modules has said that it knows the user. */
+  isUnknownHere: boolean;
   /** Lines of a session have told of it. */
   isTold: boolean;
+  /** That session, where there is one. */
+  session: string | undefined;
   /** Sources in which an end without a session has told of it, and when that was. */
   ends: readonly string[];
   endedAt: number;
 }
 
 export interface UntiedAttempts {
-  /** A PAM module tells of an attempt. Was it not known? */
-  pamTells(address: Address, user: string, at: number, source: string, module: string): boolean;
+  /** A PAM module tells of an attempt. The attempt, if it was not known. */
+  pamTells(line: PamLine): Untied | undefined;
   /**
    * A session's lines tell of an attempt within this time; `user` undefined: of anybody. Has PAM
    * alone told of one?
    */
   takePam(address: Address, user: string | undefined, from: number, to: number): boolean;
-  /** The same; where PAM has not, the attempt is kept for PAM's lines to come. Was it not known? */
-  sessionTells(address: Address, user: string | undefined, from: number, to: number): boolean;
+  /** The same; where PAM has not, the attempt is kept for PAM's lines to come. The attempt, if it was not known. */
+  sessionTells(
+    address: Address,
+    user: string | undefined,
+    from: number,
+    to: number,
+    session: string | undefined,
+  ): Untied | undefined;
   /** The end of a connection, without its session, tells of an attempt. */
   endTells(address: Address, user: string, from: number, at: number, source: string): boolean;
+  /**
+   * Somebody was let in whom PAM has just refused, because it does not know him: that was no
+   * refused attempt. It, if there is one; `isLate`: a long time before, for one attempt.
+   */
+  acceptPam(success: Success): { attempt: Untied; isLate: boolean } | undefined;
+  /** The session whose attempt this success ends, where the success does not say which it is. */
+  sessionOf(success: Success): string | undefined;
+  /** Sessions whose attempts a connection's end without a session may be about. */
+  sessionsWithin(address: Address, from: number, to: number): Set<string>;
+  /** The last attempt that was counted for a session, or for nobody's of this address. */
+  lastOf(address: Address, session: string | undefined): Untied | undefined;
   forget(before: number): void;
   snapshot(): [Address, Untied[]][];
   readonly size: number;
+}
+
+export interface PamLine {
+  address: Address;
+  user: string;
+  at: number;
+  source: string;
+  module: string;
+  isUnknownHere: boolean;
+}
+
+export interface Success {
+  address: Address;
+  user: string;
+  at: number;
 }
 
 /** Several sources, or stamps of whole seconds, tell of one moment a little differently. */
 export const SLACK_MS = 2_000;
 /** From one PAM module of a stack to the next, and to Dovecot's own line. */
 const PAM_TAKES_MS = 10_000;
+/** From its line to the next passdb's verdict: 2 s and a quarter (pam_fail_delay), by stamps of whole seconds. */
+export const PAM_ACCEPTED_WITHIN_MS = 3_000;
 /** Beyond these the oldest make room: of one address, and addresses. */
 const MAX_OF_ADDRESS = 64;
 const MAX_ADDRESSES = 20_000;
 /** One for all, as most attempts are told of by a session alone. */
 const NOBODY: readonly string[] = [];
 
+const newAttempt = (from: number, to: number, user: string | undefined): Untied => ({
+  from,
+  to,
+  user,
+  pam: NOBODY,
+  isUnknownHere: false,
+  isTold: false,
+  session: undefined,
+  ends: NOBODY,
+  endedAt: 0,
+});
+
 export function createUntiedAttempts(known: readonly [Address, Untied[]][] = []): UntiedAttempts {
   const attempts = new Map<Address, Untied[]>(structuredClone(known as [Address, Untied[]][]));
 
-  function add(address: Address, attempt: Untied): true {
+  function add(address: Address, attempt: Untied): Untied {
     let own = attempts.get(address);
     if (!own) {
       if (attempts.size >= MAX_ADDRESSES) dropOldest(attempts);
@@ -61,7 +111,7 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
     }
     if (own.length >= MAX_OF_ADDRESS) own.shift();
     own.push(attempt);
-    return true;
+    return attempt;
   }
 
   /** The first that fits, of the same user if there is one. */
@@ -88,16 +138,40 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
 
   function takePam(address: Address, user: string | undefined, from: number, to: number): boolean {
     if (!hasPam) return false;
+    return takePamOf(address, user, from, to, undefined);
+  }
+
+  function takePamOf(
+    address: Address,
+    user: string | undefined,
+    from: number,
+    to: number,
+    session: string | undefined,
+  ): boolean {
+    if (!hasPam) return false;
     const known = find(address, user, (each) => {
       if (each.isTold || each.pam.length === 0 || each.to < from || each.to > to) return false;
       return user === undefined || each.user === undefined || isSameUser(each.user, user);
     });
-    if (known) known.isTold = true;
+    if (known) Object.assign(known, { isTold: true, session });
     return known !== undefined;
   }
 
+  /** The last that fits. */
+  function last(address: Address, fits: (attempt: Untied) => boolean): Untied | undefined {
+    const own = attempts.get(address) ?? [];
+    for (let index = own.length - 1; index >= 0; index -= 1) {
+      const each = own[index];
+      if (each && fits(each)) return each;
+    }
+    return undefined;
+  }
+
+  const isOf = (attempt: Untied, user: string) =>
+    attempt.user !== undefined && isSamePerson(attempt.user, user);
+
   return {
-    pamTells(address, user, at, source, module) {
+    pamTells({ address, user, at, source, module, isUnknownHere }) {
       const teller = `${source} ${module}`;
       hasPam = true;
       const isOwn = (each: Untied) => each.user === undefined || isSameUser(each.user, user);
@@ -110,19 +184,48 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
         return Math.abs(at - each.to) <= (isOther ? PAM_TAKES_MS : SLACK_MS);
       });
       if (known) {
+        known.isUnknownHere &&= isUnknownHere;
         known.pam = [...known.pam, teller];
-        return false;
+        return undefined;
       }
-      const attempt = { from: at, to: at, user, pam: [teller], isTold: false };
-      return add(address, { ...attempt, ends: NOBODY, endedAt: 0 });
+      return add(address, { ...newAttempt(at, at, user), pam: [teller], isUnknownHere });
     },
 
     takePam,
 
-    sessionTells(address, user, from, to) {
-      if (takePam(address, user, from, to)) return false;
-      return add(address, { from, to, user, pam: NOBODY, isTold: true, ends: NOBODY, endedAt: 0 });
+    sessionTells(address, user, from, to, session) {
+      if (takePamOf(address, user, from, to, session)) return undefined;
+      return add(address, { ...newAttempt(from, to, user), isTold: true, session });
     },
+
+    acceptPam({ address, user, at }) {
+      if (!hasPam) return undefined;
+      const attempt = last(address, (each) => {
+        const isPams = each.pam.length > 0 && each.isUnknownHere && !each.isTold;
+        return isPams && isOf(each, user) && each.to <= at && at - each.to <= PAM_TAKES_MS;
+      });
+      if (!attempt) return undefined;
+      attempt.isTold = true;
+      return { attempt, isLate: at - attempt.to > PAM_ACCEPTED_WITHIN_MS };
+    },
+
+    sessionOf({ address, user, at }) {
+      // `to` lies a little behind the line.
+      const isRecent = ({ to }: Untied) => Math.abs(to - SLACK_MS - at) <= ACCEPTED_WITHIN_MS;
+      const fits = (each: Untied) =>
+        each.session !== undefined && each.pam.length === 0 && isRecent(each) && isOf(each, user);
+      return last(address, fits)?.session;
+    },
+
+    sessionsWithin(address, from, to) {
+      const found = new Set<string>();
+      for (const each of attempts.get(address) ?? []) {
+        if (each.session !== undefined && each.to >= from && each.to <= to) found.add(each.session);
+      }
+      return found;
+    },
+
+    lastOf: (address, session) => last(address, (each) => each.isTold && each.session === session),
 
     endTells(address, user, from, at, source) {
       const isTwin = (each: Untied) =>
@@ -140,8 +243,11 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
         known.isTold = true;
         return false;
       }
-      const attempt = { from, to: at, user, pam: NOBODY, isTold: true };
-      return add(address, { ...attempt, ends: [source], endedAt: at });
+      add(address, {
+        ...newAttempt(from, at, user),
+        ...{ isTold: true, ends: [source], endedAt: at },
+      });
+      return true;
     },
 
     forget(before) {

@@ -20,7 +20,10 @@ export interface Action {
   /** Those of them that a proxy does not ask the server behind about. */
   refusedByProxy?: number;
   /** Needs what not every configuration has. */
-  needs?: "mechanisms" | "master" | "oauth2" | "nologin" | "pop3";
+  needs?:
+    ("mechanisms" | "master" | "oauth2" | "nologin" | "pop3") | ("denied" | "policy" | "no-userdb");
+  /** Actions of one group have the same address, and happen at the same time. */
+  group?: number;
   run: (talk: Talk) => Promise<void>;
 }
 

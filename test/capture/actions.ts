@@ -54,6 +54,16 @@ export const ACTIONS: readonly Action[] = [
     run: says(`a1 AUTHENTICATE PLAIN ${plain("alice", "wrong")}`, bye),
   },
   {
+    what: "AUTHENTICATE PLAIN without an initial response, wrong",
+    ...{ port: IMAP, refused: 1 },
+    run: says("a1 AUTHENTICATE PLAIN", plain("alice", "wrong"), bye),
+  },
+  {
+    what: "two wrong ones, then too many bad commands",
+    ...{ port: IMAP, refused: 2 },
+    run: says(wrong, wrong, ...Array.from({ length: 12 }, (_, n) => `b${n} WHAT`)),
+  },
+  {
     what: "an aborted SASL alone",
     ...{ port: IMAP, refused: 0 },
     run: says("a1 AUTHENTICATE PLAIN", "*", bye),
@@ -103,6 +113,32 @@ export const ACTIONS: readonly Action[] = [
     port: IMAP,
     refused: 1,
     run: says(login("carol", "right"), bye),
+  },
+  {
+    what: "refused by the policy server",
+    port: IMAP,
+    refused: 2,
+    needs: "policy",
+    run: says(login("erin", "right"), login("erin", "wrong"), bye),
+  },
+  {
+    what: "denied by the list: nobody looks at the password",
+    port: IMAP,
+    refused: 0,
+    needs: "denied",
+    run: says(login("frank", "right"), bye),
+  },
+  {
+    what: "right, but nobody's home",
+    port: IMAP,
+    refused: 0,
+    needs: "no-userdb",
+    run: says(login("frank", "right"), bye),
+  },
+  {
+    what: "wrong, then right, but nobody's home",
+    ...{ port: IMAP, refused: 1, told: 0, needs: "no-userdb" },
+    run: says(login("frank", "wrong"), login("frank", "right"), bye),
   },
   {
     what: "may not log in",

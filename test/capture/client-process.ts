@@ -1,10 +1,12 @@
 /** Runs inside the clients' namespace: does what a configuration's actions say, each from its own address. */
-import { CONFIGURATIONS } from "./configurations.ts";
+import { configurations } from "./configurations.ts";
 import { actionsOf } from "./truth.ts";
 import { openTalk } from "./talk.ts";
 
-const [name, host4 = "", host6 = ""] = process.argv.slice(2);
-const configuration = CONFIGURATIONS.find((each) => each.name === name);
+const [name, host4 = "", host6 = "", seed, addresses] = process.argv.slice(2);
+const chance =
+  seed === undefined ? undefined : { seed: Number(seed), addresses: Number(addresses) };
+const configuration = configurations(chance).find((each) => each.name === name);
 if (!configuration) throw new Error(`there is no configuration ${name}`);
 const AT_ONCE = 12;
 

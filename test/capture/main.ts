@@ -1,61 +1,71 @@
 /**
- * npm run capture -- FOLDER [--root24 DIR] [NAME...]
+ * npm run capture -- FOLDER [--seed NUMBER [--addresses NUMBER]] [NAME...]
  *
- * Runs real Dovecots, set up in many ways, lets clients log in wrongly, and keeps what was
- * logged with what is known to have happened. As root; Dovecot 2.4 comes from a Debian 13
- * that was unpacked into DIR (mmdebstrap --variant=minbase --include=dovecot-imapd,
- * dovecot-pop3d,dovecot-submissiond,dovecot-managesieved,rsyslog trixie DIR).
+ * Runs real Dovecots, set up in many ways, lets clients log in wrongly, keeps what was logged
+ * with what is known to have happened, and says where fleetban counts otherwise. As root.
+ * With a seed the clients do what chance says, the same for the same seed.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync, chmodSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createNetwork } from "../harness/netns.ts";
-import { CONFIGURATIONS, type Configuration } from "./configurations.ts";
+import { measureCapture } from "../harness/own-captures.ts";
+import { configurations } from "./configurations.ts";
+import type { Configuration } from "./configuration.ts";
+import { ensureCaptureImage } from "./image.ts";
 import { startMachine } from "./machine.ts";
-import { actionsOf, attemptsOf } from "./truth.ts";
+import { actionsOf, truthOf } from "./truth.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { root24: { type: "string" } },
+  options: { seed: { type: "string" }, addresses: { type: "string", default: "40" } },
 });
 const [folder = "", ...names] = positionals;
+const { seed, addresses } = values;
+const chance =
+  seed === undefined ? undefined : { seed: Number(seed), addresses: Number(addresses) };
 mkdirSync(folder, { recursive: true });
 
-for (const configuration of CONFIGURATIONS) {
-  const root = configuration.dovecot === "2.3" ? "/" : values.root24;
-  if (root === undefined || (names.length > 0 && !names.includes(configuration.name))) continue;
-  process.stdout.write(`${configuration.name}\n`);
-  await capture(configuration, root).catch((error: unknown) => {
-    process.stderr.write(`${configuration.name}: ${String(error)}\n`);
-  });
+for (const configuration of configurations(chance)) {
+  const { name } = configuration;
+  if (names.length > 0 && !names.includes(name)) continue;
+  try {
+    await capture(configuration);
+    const { misses, expected, strangers } = measureCapture(folder, name, "in time");
+    process.stdout.write(`${name}: ${expected} attempts, ${strangers} of nobody\n`);
+    for (const miss of misses) process.stdout.write(`  ${miss}\n`);
+    if (misses.length > 0 || strangers > 0) process.exitCode = 1;
+  } catch (error) {
+    process.stderr.write(`${name}: ${String(error)}\n`);
+    process.exitCode = 1;
+  }
 }
 
-async function capture(configuration: Configuration, root: string): Promise<void> {
+async function capture(configuration: Configuration): Promise<void> {
+  const root = await ensureCaptureImage(configuration.dovecot);
   const network = await createNetwork(["mx1", "clients"]);
   const work = mkdtempSync(join(tmpdir(), "fleetban-capture-"));
   chmodSync(work, 0o755);
   const [host, clients] = [network.host("mx1"), network.host("clients")];
-  const all = actionsOf(configuration);
   try {
-    for (const { address } of all) await clients.addAddress(address);
+    const own = new Set(actionsOf(configuration).map(({ address }) => address));
+    for (const address of own) await clients.addAddress(address);
     const machine = await startMachine(host, root, work, configuration);
     try {
       const script = join(import.meta.dirname, "client-process.ts");
       const { name } = configuration;
       await clients.run(process.execPath, [
         ...["--import", "tsx", script, name, host.address4, host.address6],
+        ...(chance ? [String(chance.seed), String(chance.addresses)] : []),
       ]);
       await new Promise((resolve) => setTimeout(resolve, 4_000)); // PAM writes late
-      const logs = ["mail.log", "auth.log", "backend.log"].filter(
-        (log) => machine.read(log).length,
-      );
-      for (const log of logs) writeFileSync(join(folder, `${name}.${log}`), machine.read(log));
-      const truth = all.map(({ action, address }) => {
-        return [address, attemptsOf(configuration, action), action.what];
-      });
-      const rows = truth.map((row) => JSON.stringify(row)).join("\n");
-      writeFileSync(join(folder, `${name}.truth.jsonl`), `${rows}\n`);
+      for (const log of ["mail.log", "auth.log", "backend.log"]) {
+        const bytes = machine.read(log);
+        if (bytes.length > 0) writeFileSync(join(folder, `${name}.${log}`), bytes);
+      }
+      const rows = truthOf(configuration).map((row) => `${JSON.stringify(row)}\n`);
+      writeFileSync(join(folder, `${name}.truth.jsonl`), rows.join(""));
     } finally {
       await machine.stop();
     }

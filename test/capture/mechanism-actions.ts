@@ -13,7 +13,7 @@ import {
   wrong,
   type Action,
 } from "./action.ts";
-import { apop, xoauth2 } from "./sasl.ts";
+import { apop, base64, xoauth2 } from "./sasl.ts";
 
 export const MECHANISMS: readonly Action[] = [
   {
@@ -69,6 +69,24 @@ export const MECHANISMS: readonly Action[] = [
     what: "a master user, for whom there is no such user",
     ...{ port: IMAP, refused: 1, needs: "master" },
     run: says(login("nobody*master", "wrong"), bye),
+  },
+  {
+    what: "AUTHENTICATE LOGIN, wrong",
+    ...{ port: IMAP, refused: 1, needs: "mechanisms" },
+    run: says("a1 AUTHENTICATE LOGIN", base64("alice"), base64("wrong"), bye),
+  },
+  {
+    what: "CRAM-MD5, wrong, then right",
+    ...{ port: IMAP, refused: 1, told: 0, isAccepted: true, needs: "mechanisms" },
+    run: thenBye(byCram("bob", "wrong"), byCram("bob", "right")),
+  },
+  {
+    what: "XOAUTH2 with a bad token, then a good one",
+    ...{ port: IMAP, refused: 1, told: 0, isAccepted: true, needs: "oauth2" },
+    run: says(
+      ...[`a1 AUTHENTICATE XOAUTH2 ${xoauth2("alice", "bad")}`, ""],
+      ...[`a1 AUTHENTICATE XOAUTH2 ${xoauth2("alice", "good")}`, bye],
+    ),
   },
   {
     what: "XOAUTH2 with a bad token",

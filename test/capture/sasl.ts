@@ -1,7 +1,7 @@
 /** The client's side of SASL exchanges, with any password; answers may be wrong on purpose. */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 
-const base64 = (text: string) => Buffer.from(text, "utf8").toString("base64");
+export const base64 = (text: string) => Buffer.from(text, "utf8").toString("base64");
 const fromBase64 = (text: string) => Buffer.from(text, "base64").toString("latin1");
 const md5 = (text: string) => createHash("md5").update(text, "latin1").digest("hex");
 

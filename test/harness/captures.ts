@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createDetector } from "../../services/detection/detector.ts";
+import { attemptsOf, type Failure } from "../../services/detection/failure.ts";
 import { createLedger } from "../../services/detection/ledger.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../../shared/real-dovecot");
@@ -84,12 +85,14 @@ function measureFile(folder: string, file: string, actions: readonly Action[]): 
     const to = ends[action.last - 1] ?? bytes.length;
     const own = failures.filter(({ position }) => position > from && position <= to);
     const isSource = ({ address }: { address: string }) => address === action.src;
-    const counted = own.filter(isSource).reduce((sum, { attempts }) => sum + attempts, 0);
-    const strangers = own.filter((failure) => !isSource(failure));
+    const sum = (of: readonly Failure[]) =>
+      of.reduce((total, failure) => total + attemptsOf(failure), 0);
+    const counted = sum(own.filter(isSource));
+    const strangers = own.filter((failure) => !isSource(failure) && attemptsOf(failure) > 0);
     result.actions += 1;
     result.expected += expected;
     result.counted += counted;
-    result.strangers += strangers.reduce((sum, { attempts }) => sum + attempts, 0);
+    result.strangers += sum(strangers);
     if (counted === expected && strangers.length === 0) result.exact += 1;
     else result.misses.push(`${file}:${action.first}: ${action.action}: ${counted} of ${expected}`);
   }

@@ -19,6 +19,7 @@ import {
   type Read,
   type ReadOptions,
 } from "./input.ts";
+import { settled } from "./settled.ts";
 import { createSummary } from "./summary.ts";
 
 export interface ExplainOptions {
@@ -59,12 +60,12 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
         journal === undefined
           ? openInput(files, { read, onBytes: progress.advance })
           : openJournal(files, journal, read);
-      const ledger = createLedger({ mode });
+      const ledger = createLedger({ mode, canWait: true });
       const summary = createSummary();
       const isMany = files.length > 1;
       try {
-        for await (const line of input) {
-          const counted = count(line, ledger, now());
+        const each = settled(input, (line) => count(line, ledger, now()));
+        for await (const { line, counted } of each) {
           summary.add(line.reading, counted);
           if (json) {
             if (lines) await output.jsonLine(describeReading(line, mode));

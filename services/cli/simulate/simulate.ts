@@ -7,6 +7,7 @@ import { hostToken } from "../../wire/subjects.ts";
 import { checksOf, UsageError } from "../arguments.ts";
 import { addFilterOptions, readerOf, type FilterFlags } from "../explain/filter-options.ts";
 import { mergeByTime, readFileLines, unreadable } from "../explain/input.ts";
+import { settled } from "../explain/settled.ts";
 import type { Output } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import type { Cell } from "../table.ts";
@@ -57,15 +58,20 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
       let attempts = 0;
       try {
         const onBytes = progress.advance;
-        for await (const line of mergeByTime(
-          files.map((path) => readFileLines(path, { read, onBytes })),
-        )) {
+        const lines = mergeByTime(files.map((path) => readFileLines(path, { read, onBytes })));
+        const each = settled(lines, (line) => {
+          const name = hosts.get(line.file) ?? "";
+          let ledger = ledgers.get(name);
+          if (!ledger) {
+            ledger = createLedger({ mode: "normal", canWait: true });
+            ledgers.set(name, ledger);
+          }
+          return count(line, ledger, now());
+        });
+        for await (const { line, counted } of each) {
           const { file, reading } = line;
           const name = hosts.get(file) ?? "";
           if (reading.verdict === "success" && reading.address) successes.add(reading.address);
-          let ledger = ledgers.get(name);
-          if (!ledger) ledgers.set(name, (ledger = createLedger({ mode: "normal" })));
-          const counted = count(line, ledger, now());
           if (!counted) continue;
           attempts += counted.attempts;
           for (const replay of replays) {

@@ -1,5 +1,5 @@
 /** When it was, from what the groups of a date pattern hold. */
-import { inNearestYear, readTaiStamp } from "../stamp.ts";
+import { inNearestYear, inRepeatedHour, readTaiStamp } from "../stamp.ts";
 import { MONTHS } from "./date-directives.ts";
 
 export type DateGroups = Readonly<Record<string, string | null | undefined>>;
@@ -58,7 +58,10 @@ export function instantOf(groups: DateGroups, receivedAt: number): number | unde
     return at > receivedAt ? at - DAY_MS : at; // it was before midnight
   }
   if (Number.isNaN(day[0])) return undefined;
-  if (year !== undefined) return instant(year, ...day).getTime();
+  if (year !== undefined) {
+    const at = instant(year, ...day).getTime();
+    return offset === undefined ? inRepeatedHour(at, receivedAt) : at;
+  }
   return inNearestYear((each) => instant(each, ...day), receivedAt);
 }
 

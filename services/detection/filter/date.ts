@@ -101,7 +101,8 @@ export const findDate: FindDate = (line, receivedAt) => {
 
 /** Behind two other characters at most. */
 export const findDateAtBeginning: FindDate = (line, receivedAt) => {
-  const stamp = readIsoStamp(line) ?? readMonthStamp(line, receivedAt) ?? readTaiStamp(line);
+  const stamp =
+    readIsoStamp(line, receivedAt) ?? readMonthStamp(line, receivedAt) ?? readTaiStamp(line);
   if (stamp && isWhole(line, stamp)) return { at: stamp.at, from: 0, to: stamp.end };
   const head = line.slice(0, SEARCHED);
   const marks = AT_BEGINNING.exec(head)?.[0].length ?? 0;

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import fc from "fast-check";
 import { createPublisher, type ReadLines } from "../../../services/agent/publisher.ts";
+import { createHold, withdraw, type Hold } from "../../../services/detection/hold.ts";
 import { createSeen } from "../../../services/coordinator/seen.ts";
 import { parseAddress } from "../../../services/wire/address.ts";
 import { decodeFailureBatch, type FailureBatch } from "../../../services/wire/failure.ts";
 import { eventually } from "../../harness/eventually.ts";
 
 const address = parseAddress("198.51.100.7")!;
-const none = { user: undefined, service: undefined, session: undefined };
+const none = { user: undefined, service: undefined, session: undefined, hold: undefined };
 
 /** Lines of which each is 100 bytes long and a failure. */
 function lines(first: number, count: number, epoch = "e1"): ReadLines {
@@ -20,18 +21,19 @@ function lines(first: number, count: number, epoch = "e1"): ReadLines {
   return { source: "mail", jail: "dovecot", epoch, from, to, failures };
 }
 
+const NOW: number = 1_790_000_000_000;
 let closeLast = () => {};
 afterEach(() => {
   closeLast(); // one that is never answered tries for ever
 });
 
 /** A server that answers when it is told to. */
-function setUp() {
+function setUp({ now = () => NOW } = {}) {
   const arrived: FailureBatch[] = [];
   const answers: ((error?: Error) => void)[] = [];
   const publisher = createPublisher({
     host: "mx1",
-    now: () => 1_790_000_000_000,
+    now,
     publish: (subject, bytes) =>
       new Promise((resolve, reject) => {
         arrived.push(decodeFailureBatch(bytes, subject));
@@ -108,6 +110,76 @@ test("a reader waits while too much is not acknowledged", async () => {
   }
   await eventually("the reader goes on", () => isOver);
   assert.ok(sizes().every((size) => size <= 1_000));
+});
+
+/** The same lines, of which one may have to be taken back for so long. */
+function held(given: ReadLines, index: number, hold: Hold): ReadLines {
+  const failures = given.failures.map((each, at) => (at === index ? { ...each, hold } : each));
+  return { ...given, failures };
+}
+
+test("a failure that may have to be taken back waits, with what stands behind it", async () => {
+  let now = NOW;
+  const { publisher, answer, arrived } = setUp({ now: () => now });
+  const hold = createHold(NOW + 20);
+  void publisher.add(held(lines(0, 3), 1, hold));
+  await answer();
+  void publisher.add(lines(3, 1));
+  assert.deepEqual(
+    arrived.map(({ from, to }) => [from, to]),
+    [[0, 100]],
+  );
+  assert.equal(publisher.acknowledged("mail", "e1"), 100);
+  assert.equal(publisher.backlog(), 3);
+  now = NOW + 20;
+  await answer();
+  assert.deepEqual(
+    arrived.map(({ from, to }) => [from, to]),
+    [
+      [0, 100],
+      [100, 400],
+    ],
+  );
+  assert.equal(publisher.acknowledged("mail", "e1"), 400);
+  assert.equal(withdraw(hold), false, "it is too late to take it back");
+});
+
+test("a failure that was taken back is never sent, and its lines are as good as acknowledged", async () => {
+  const { publisher, arrived, answer } = setUp();
+  const [one, other] = [createHold(NOW + 1_000), createHold(NOW + 1_000)];
+  void publisher.add(held(lines(0, 1), 0, one));
+  void publisher.add(held(lines(1, 2), 0, other));
+  assert.equal(withdraw(one) && withdraw(other), true);
+  void publisher.add({ ...lines(3, 0), to: 500 });
+  await answer();
+  assert.deepEqual(
+    arrived.map(({ from, to, failures }) => [from, to, failures.length]),
+    [[0, 500, 1]],
+  );
+  assert.equal(publisher.acknowledged("mail", "e1"), 500);
+  assert.equal(publisher.backlog(), 0);
+});
+
+test("only what is left of a failure is sent", async () => {
+  const { publisher, arrived, answer } = setUp();
+  const hold = createHold(NOW + 1_000);
+  const given = held(lines(0, 1), 0, hold);
+  void publisher.add({ ...given, failures: given.failures.map((f) => ({ ...f, attempts: 3 })) });
+  withdraw(hold);
+  hold.isOver = true; // what happened is known
+  void publisher.add(lines(1, 1));
+  await answer();
+  assert.deepEqual(
+    arrived[0]?.failures.map(({ attempts }) => attempts),
+    [2, 1],
+  );
+});
+
+test("a clock that was set back holds nothing for ever", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(held(lines(0, 1), 0, createHold(NOW + 3_600_000)));
+  await answer();
+  assert.equal(arrived.length, 1);
 });
 
 test("every batch is of one epoch, and none claims positions of another", async () => {

@@ -135,6 +135,31 @@ test("passwords that Dovecot was told to log are not shown", async () => {
   }
 });
 
+const refusal = (second: string, user: string, session: string) =>
+  `Mar  3 18:00:${second} mx1 dovecot: auth: passwd-file(${user},198.51.100.7,<${session}>): unknown user`;
+
+test("the right password behind an earlier passdb is not counted, and nothing comes out of order", async () => {
+  const lines = [
+    refusal("01", "eve", "AAAAAAAAAAAAAAA1"),
+    refusal("02", "info@example.com", "dhXQXP1gB8nGM2QH"),
+    `Mar  3 18:00:03 mx1 dovecot: imap-login: Login: user=<info@example.com>, method=PLAIN, ${ELEMENTS}`,
+    `Mar  3 18:00:04 mx1 dovecot: imap-login: Disconnected: Inactivity (auth failed, 1 attempts in 3 secs): user=<ann>, method=PLAIN, ${ELEMENTS.replace("dhXQ", "aaaa")}`,
+  ];
+  const counted = await explained([], lines.join("\n"));
+  assert.deepEqual(
+    counted.map(({ line, attempts, user }) => [line, attempts, user]),
+    [
+      [1, 1, "eve"],
+      [4, 1, "ann"],
+    ],
+  );
+  const all = await explained(["--lines"], lines.join("\n"));
+  assert.deepEqual(
+    all.map(({ line }) => line),
+    [1, 2, 3, 4],
+  );
+});
+
 test("--mode aggressive counts what normal mode does not", async () => {
   const scan = `Mar  3 18:00:05 mx1 dovecot: imap-login: Disconnected (no auth attempts in 2 secs): user=<>, ${ELEMENTS}\n`;
   assert.deepEqual(await explained([], scan), []);

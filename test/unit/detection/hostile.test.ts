@@ -54,6 +54,10 @@ const FORMS: Readonly<Record<string, (name: string) => string>> = {
     `${STAMP} dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, TLS, session=<dhXQXP1gB8nGM2QH>`,
   "login 2.4": (name) =>
     `${STAMP} dovecot: imap-login: Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed): user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>`,
+  "login, elements first": (name) =>
+    `${STAMP} dovecot: imap-login: [user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>] Disconnected: Inactivity (auth failed, 1 attempts in 2 secs)`,
+  "login, name last": (name) =>
+    `${STAMP} dovecot: imap-login: method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>, user=<${name}>: Disconnected: Inactivity (auth failed, 1 attempts in 2 secs)`,
   success: (name) =>
     `${STAMP} dovecot: imap-login: Login: user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, mpid=7, session=<dhXQXP1gB8nGM2QH>`,
   auth: (name) =>

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { readLine } from "../../../services/detection/read-line.ts";
 import { readIsoStamp, readMonthStamp } from "../../../services/detection/stamp.ts";
 
 const zone = process.env["TZ"];
@@ -27,6 +28,25 @@ test("the hour that comes twice is the one that it is now", () => {
   assert.equal(read("Oct 25 03:00:00", "2026-10-25T02:00:01Z"), "2026-10-25T02:00:00.000Z");
 });
 
+test("the hour that comes twice is told in any stamp without a zone", () => {
+  for (const [stamp, receivedAt, expected] of [
+    ["2026-10-25 02:30:00", "2026-10-25T00:30:01Z", "2026-10-25T00:30:00.000Z"],
+    ["2026-10-25 02:30:00", "2026-10-25T01:30:01Z", "2026-10-25T01:30:00.000Z"],
+    ["2026-10-25T02:30:00.25", "2026-10-25T01:30:01Z", "2026-10-25T01:30:00.250Z"],
+    ["25.10.2026 02:30:00", "2026-10-25T00:30:01Z", "2026-10-25T00:30:00.000Z"],
+    ["25.10.2026 02:30:00", "2026-10-25T01:30:01Z", "2026-10-25T01:30:00.000Z"],
+    ["25/Oct/2026:02:30:00", "2026-10-25T01:30:01Z", "2026-10-25T01:30:00.000Z"],
+    [
+      "Sun 2026-10-25 02:30:00 CET mx1 dovecot:",
+      "2026-10-25T01:30:01Z",
+      "2026-10-25T01:30:00.000Z",
+    ],
+  ] as const) {
+    const { at } = readLine(`${stamp} imap-login: Info: Login: x`, Date.parse(receivedAt));
+    assert.equal(at === undefined ? stamp : new Date(at).toISOString(), expected, stamp);
+  }
+});
+
 test("the hour that is left out leaves no gap between stamps", () => {
   assert.equal(read("Mar 29 01:59:59", "2026-03-29T01:00:00Z"), "2026-03-29T00:59:59.000Z");
   assert.equal(read("Mar 29 03:00:00", "2026-03-29T01:00:01Z"), "2026-03-29T01:00:00.000Z");
@@ -39,6 +59,6 @@ test("a stamp with a zone is of that zone, wherever it is read", () => {
     ["2026-10-25T02:30:00-03:30", "2026-10-25T06:00:00.000Z"],
     ["2026-10-25T02:30:00Z", "2026-10-25T02:30:00.000Z"],
   ] as const) {
-    assert.equal(new Date(readIsoStamp(text)?.at ?? 0).toISOString(), expected);
+    assert.equal(new Date(readIsoStamp(text, 0)?.at ?? 0).toISOString(), expected);
   }
 });

@@ -1,0 +1,22 @@
+/**
+ * A count that may have to be taken back. Some lines say that a password was refused, and only
+ * what comes next tells that another passdb has accepted it: such a count is found at once, but
+ * is to be published only when that can no longer come. Until then it can be taken back.
+ */
+export interface Hold {
+  /** When it no longer needs to wait, by the clock of whoever reads; epoch milliseconds. */
+  readonly until: number;
+  /** It waits no longer: what happened is known, or it is on its way already. */
+  isOver: boolean;
+  /** Attempts of the failure that were none. */
+  withdrawn: number;
+}
+
+export const createHold = (until: number): Hold => ({ until, isOver: false, withdrawn: 0 });
+
+/** Takes one attempt back; false: it is too late. */
+export function withdraw(hold: Hold | undefined): boolean {
+  if (!hold || hold.isOver) return false;
+  hold.withdrawn += 1;
+  return true;
+}

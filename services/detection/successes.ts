@@ -1,0 +1,48 @@
+/**
+ * Who was let in a moment ago. Where several logs are read one after another, a success may have
+ * been read before PAM's line about the same attempt, which stands in the other log.
+ */
+import type { Address } from "../wire/address.ts";
+import { dropOldest } from "./oldest.ts";
+import { isSamePerson } from "./refusals.ts";
+import { PAM_ACCEPTED_WITHIN_MS, type PamLine, type Success } from "./untied.ts";
+
+export interface Successes {
+  add(success: Success): void;
+  /** Was what this line refuses let in afterwards? Each success answers once for every teller. */
+  follows(line: PamLine): boolean;
+  forget(before: number): void;
+}
+
+const MAX_OF_ADDRESS = 16;
+const MAX_ADDRESSES = 20_000;
+
+export function createSuccesses(): Successes {
+  const addresses = new Map<Address, (Success & { tellers: string[] })[]>();
+  return {
+    add(success) {
+      const own = addresses.get(success.address) ?? [];
+      if (own.length === 0) {
+        if (addresses.size >= MAX_ADDRESSES) dropOldest(addresses);
+        addresses.set(success.address, own);
+      }
+      if (own.length >= MAX_OF_ADDRESS) own.shift();
+      own.push({ ...success, tellers: [] });
+    },
+    follows({ address, user, at, source, module, isUnknownHere }) {
+      if (!isUnknownHere) return false;
+      const teller = `${source} ${module}`;
+      const found = addresses.get(address)?.find((each) => {
+        const isSoon = each.at >= at && each.at - at <= PAM_ACCEPTED_WITHIN_MS;
+        return isSoon && !each.tellers.includes(teller) && isSamePerson(each.user, user);
+      });
+      found?.tellers.push(teller);
+      return found !== undefined;
+    },
+    forget(before) {
+      for (const [address, own] of addresses) {
+        if ((own.at(-1)?.at ?? 0) < before) addresses.delete(address);
+      }
+    },
+  };
+}
