@@ -3,6 +3,7 @@
  * with nats-server, PostgreSQL and coordinators, an attacker and another client, each a
  * network namespace of its own. The programs are those of dist/.
  */
+import { rmSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -73,6 +74,8 @@ export interface FleetOptions {
   /** Further settings of every Dovecot, in its language. */
   dovecotSettings?: string;
   say?: (line: string) => void;
+  /** Rejects when the fleet is wanted no more: what there is of it is taken down. */
+  cancelled?: Promise<never>;
 }
 
 export const USERS = { alice: "right" } as const;
@@ -84,6 +87,8 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
   const { hosts: count = 3, withDovecot = true, say = () => {} } = options;
   const names = Array.from({ length: count }, (_, index) => `mx${index + 1}`);
   const folder = await mkdtemp(join(tmpdir(), "fleetban-fleet-"));
+  // However this process ends; programs in it may still be ending, too.
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   await chmod(folder, 0o755); // Dovecot's login processes go in
   const [fleet, release] = await starting<Omit<Fleet, keyof AsyncDisposable>>(async (onRelease) => {
     onRelease(() => rm(folder, { recursive: true, force: true }));
@@ -259,16 +264,14 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
             `${address} ${expected ? "is" : "is not"} banned in the kernel of ${name}`,
             async () => {
               const members = await namespace.run("ipset", ["list", set]);
-              return (
-                new RegExp(`^${address.replaceAll(".", "\\.")} `, "m").test(members) === expected
-              );
+              return members.includes(`\n${address} `) === expected;
             },
             seconds,
           );
         }
       },
     };
-  });
+  }, options.cancelled);
   return { ...fleet, [Symbol.asyncDispose]: release };
 }
 

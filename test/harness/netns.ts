@@ -37,7 +37,8 @@ function guard(): void {
   if (guarded) return;
   guarded = true;
   process.on("exit", () => {
-    for (const name of alive) spawnSync("ip", ["netns", "del", name]);
+    // In a session of its own: a second Ctrl-C would end it, too.
+    for (const name of alive) spawnSync("setsid", ["--wait", "ip", "netns", "del", name]);
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // Whoever cleans up in its own way has a listener of its own.
@@ -60,8 +61,9 @@ export async function createNetwork(hosts: readonly string[]): Promise<Network> 
   };
   const dispose = async () => {
     for (const name of [...names.values(), bridge]) {
-      if (!alive.delete(name)) continue;
-      await run("ip", ["netns", "del", name]).catch(() => {}); // it was never made
+      if (!alive.has(name)) continue;
+      await run("setsid", ["--wait", "ip", "netns", "del", name]).catch(() => {}); // it was never made
+      alive.delete(name);
     }
   };
   try {
