@@ -1,5 +1,5 @@
 /** `fleetban allow list|add|remove`: whom no automatic ban may touch. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { prefixOf, type Address } from "../wire/address.ts";
 import type { Allowed } from "../wire/settings.ts";
 import { checksOf, UsageError } from "./arguments.ts";
@@ -36,7 +36,9 @@ function addCommand({ ask, output }: Context): Command {
   return new Command("add")
     .description("never ban an address or a network; lifts the bans that it has")
     .argument("<address>", "address or network", narrow)
-    .option("--comment <text>", "whose it is", check.text, "")
+    .addOption(
+      new Option("--comment <text>", "whose it is").argParser(check.text).default("", "none"),
+    )
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (address: Address, { json, comment }: JsonOption & { comment: string }) => {

@@ -11,12 +11,13 @@ import type { z } from "zod";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { explainTrouble } from "../daemon/nats-trouble.ts";
 import { credentialsOf, natsOptions } from "../daemon/nats.ts";
+import { withoutLogin } from "../daemon/nats-url.ts";
 import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../wire/api.ts";
 import type { Endpoint, Reply, Request } from "../wire/api.ts";
 import { decode, encode, WireError } from "../wire/codec.ts";
 import { askerInbox } from "../wire/rights.ts";
 import { apiSubject } from "../wire/subjects.ts";
-import { withoutLogin, type Location } from "./location.ts";
+import type { Location } from "./location.ts";
 import { visible } from "./visible.ts";
 
 export type Ask = <E extends Endpoint>(endpoint: E, request: Request<E>) => Promise<Reply<E>>;

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { FailureRow } from "../wire/api.ts";
-import { checksOf } from "./arguments.ts";
+import { checksOf, UsageError } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
 import type { Cell } from "./table.ts";
@@ -37,6 +37,10 @@ export function failureCommand(context: Context): Command {
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async ({ json, limit, ...query }: ListOptions) => {
+      const { since = -Infinity, until = Infinity } = query;
+      if (since > until) {
+        throw new UsageError("failure list: --until is before --since; 1h is an hour ago in both");
+      }
       let stale: string | null = null;
       const { rows, next } = await readPages(limit, async (page) => {
         const reply = await ask("failure.list", { ...query, ...page });

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { loadConfig, type Environment } from "../daemon/config.ts";
 import { EXIT, PlainError } from "../daemon/exit.ts";
 import { NATS_VARIABLES, natsConfig, type NatsConfig } from "../daemon/nats.ts";
+import { parseNatsUrls, withoutLogin } from "../daemon/nats-url.ts";
 import { quote } from "./visible.ts";
 
 /** client.yaml. */
@@ -47,8 +48,7 @@ export async function locateNats(
   const { nats } = await loadConfig(clientConfig, file, environment, LOGIN_VARIABLES);
   const named = flag === undefined ? "NATS_URL" : "--nats";
   const origin = given === undefined ? (file ?? "default") : named;
-  const url = checkUrl(given ?? nats.url, origin);
-  return { nats: { ...nats, url }, origin };
+  return { nats: given === undefined ? nats : { ...nats, url: checkUrl(given, named) }, origin };
 }
 
 function findFile(surroundings: Surroundings): string | undefined {
@@ -84,19 +84,10 @@ function foldersUpFrom(folder: string): string[] {
   return parent === folder ? [folder] : [folder, ...foldersUpFrom(parent)];
 }
 
-/** The URLs with their scheme; "mx.example.org:4222" is one, too. */
-function checkUrl(text: string, origin: string): string {
-  const urls = text.split(",").map((each) => {
-    const url = each.trim().includes("://") ? each.trim() : `nats://${each.trim()}`;
-    if (/^(?:nats|tls):\/\/[^/]+\/?$/.test(url) && URL.canParse(url)) return url;
-    const expected = "expected a URL such as nats://127.0.0.1:4222";
-    const code = origin === "--nats" ? EXIT.usage : EXIT.config;
-    throw new PlainError(`${origin}: ${quote(withoutLogin(url))}: ${expected}`, code);
-  });
-  return urls.join(",");
-}
-
-/** The URL as it may be shown: without a password. */
-export function withoutLogin(url: string): string {
-  return url.replace(/(\w+:\/\/)[^@/,]*@/g, "$1");
+function checkUrl(text: string, origin: "NATS_URL" | "--nats"): string {
+  const urls = parseNatsUrls(text);
+  if (urls !== undefined) return urls;
+  const expected = "expected a URL such as nats://127.0.0.1:4222";
+  const code = origin === "--nats" ? EXIT.usage : EXIT.config;
+  throw new PlainError(`${origin}: ${quote(withoutLogin(text))}: ${expected}`, code);
 }

@@ -11,6 +11,7 @@ import {
   type FilterFault,
   type FilterRules,
 } from "../detection/filter/filter.ts";
+import { prefixOf } from "../wire/address.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 
@@ -86,7 +87,14 @@ export const coordinatorConfig = z.strictObject({
   nats: natsConfig,
   database: z
     .strictObject({
-      url: z.string().min(1).default("postgresql://fleetban@127.0.0.1:5432/fleetban"),
+      url: z
+        .string()
+        // What was given may hold a password.
+        .regex(
+          /^postgres(?:ql)?:\/\/\S+$/,
+          "expected a URL such as postgresql://me@127.0.0.1/fleetban",
+        )
+        .default("postgresql://fleetban@127.0.0.1:5432/fleetban"),
     })
     .prefault({}),
   http: z
@@ -109,7 +117,14 @@ export const coordinatorConfig = z.strictObject({
     .min(2 ** 20)
     .max(2 ** 50)
     .default(2 ** 30),
-  allowlist: z.array(networkSetting).default([]),
+  allowlist: z
+    .array(
+      networkSetting.refine(
+        (address) => prefixOf(address) > 0,
+        "is everybody, nobody would be banned any more",
+      ),
+    )
+    .default([]),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
     .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { EXIT, PlainError } from "./exit.ts";
+import { explainFileError } from "./file-error.ts";
 
 /** The configuration cannot be used; the message has a line for every fault. */
 export class ConfigError extends PlainError {
@@ -61,22 +62,25 @@ async function readYaml(path: string): Promise<Record<string, unknown>> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw new ConfigError([`${path}: cannot be read: ${reason}`], { cause });
+    throw new ConfigError([`${path}: cannot be read: ${explainFileError(cause)}`], { cause });
   }
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
     throw new ConfigError(
       document.errors.map((error) => {
         const at = error.linePos?.[0];
-        const reason = error.message.split("\n")[0] ?? "";
+        // Its first line ends in the place, which stands before it here.
+        const reason = (error.message.split("\n")[0] ?? "").replace(
+          / at line \d+, column \d+:$/,
+          "",
+        );
         return at ? `${path}:${at.line}:${at.col}: ${reason}` : `${path}: ${reason}`;
       }),
     );
   }
   const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
   if (isRecord(value)) return value;
-  throw new ConfigError([`${path}: expected options by name, got ${typeof value}`]);
+  throw new ConfigError([`${path}: expected options by name, got ${describeGiven(value)}`]);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -95,10 +99,28 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
   setAt(next, rest, value);
 }
 
+/** What an administrator calls zod's types. */
+const YAML_WORDS: Readonly<Record<string, string>> = {
+  object: "options by name",
+  record: "options by name",
+  array: "a list",
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+};
+
+/** In YAML `key:` with nothing behind it is null. */
+function describeGiven(value: unknown): string {
+  return value === undefined || value === null ? "nothing" : JSON.stringify(value).slice(0, 100);
+}
+
 /** Words what was given and what was expected; undefined leaves zod's own words. */
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
-  const given = issue.input === undefined ? "nothing" : JSON.stringify(issue.input).slice(0, 100);
-  if (issue.code === "invalid_type") return `expected ${issue.expected}, got ${given}`;
+  const given = describeGiven(issue.input);
+  if (issue.code === "invalid_type") {
+    return `expected ${YAML_WORDS[issue.expected] ?? issue.expected}, got ${given}`;
+  }
   if (issue.code === "too_small") return `expected at least ${issue.minimum}, got ${given}`;
   if (issue.code === "too_big") return `expected at most ${issue.maximum}, got ${given}`;
   if (issue.code === "invalid_value") {

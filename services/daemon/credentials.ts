@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { EXIT, PlainError } from "./exit.ts";
+import { explainFileError } from "./file-error.ts";
 
 export interface Credentials {
   /** The whole file. */
@@ -60,6 +61,6 @@ function readPrivately(file: string): string {
   } catch (cause) {
     if (cause instanceof PlainError || !(cause instanceof Error && "code" in cause)) throw cause;
     const code = cause.code === "EACCES" ? EXIT.permission : EXIT.config;
-    throw new PlainError(`${file}: cannot be read: ${String(cause.code)}`, code, { cause });
+    throw new PlainError(`${file}: cannot be read: ${explainFileError(cause)}`, code, { cause });
   }
 }

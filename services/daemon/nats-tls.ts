@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { EXIT, PlainError } from "./exit.ts";
+import { explainFileError } from "./file-error.ts";
 
 export interface NatsTls {
   caFile?: string;
@@ -40,8 +41,8 @@ async function checkAuthority(file: string): Promise<void> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw new PlainError(`${file}: nats.ca cannot be read: ${code}`, EXIT.config, { cause });
+    const reason = explainFileError(cause);
+    throw new PlainError(`${file}: nats.ca cannot be read: ${reason}`, EXIT.config, { cause });
   }
   try {
     new X509Certificate(text);

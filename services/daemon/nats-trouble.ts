@@ -24,6 +24,14 @@ const UNKNOWN_SIGNER: ReadonlySet<unknown> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
+/** What getaddrinfo and connect say, in words. */
+const NETWORK_WORDS: Readonly<Record<string, string>> = {
+  EAI_AGAIN: "no name server answers for its name",
+  ENOTFOUND: "there is no host of this name",
+  EHOSTUNREACH: "there is no way to this host",
+  ENETUNREACH: "there is no way to its network",
+};
+
 export function explainTrouble(error: unknown, config: NatsConfig, now: number): Trouble {
   if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
     return { kind: "refused", text: explainRefusal(config, now) };
@@ -43,7 +51,8 @@ export function explainTrouble(error: unknown, config: NatsConfig, now: number):
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return { kind: "untrusted", text: explainName(cause) };
   }
-  return { kind: "away", text: error instanceof Error ? error.message : String(error) };
+  const text = error instanceof Error ? error.message : String(error);
+  return { kind: "away", text: NETWORK_WORDS[String(code)] ?? text };
 }
 
 function explainRefusal({ creds, user }: NatsConfig, now: number): string {

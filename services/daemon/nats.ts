@@ -13,12 +13,13 @@ import { PlainError } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { natsTls } from "./nats-tls.ts";
 import { explainTrouble } from "./nats-trouble.ts";
+import { natsUrlSetting } from "./nats-url.ts";
 
 /** `nats:` in agent.yaml, coordinator.yaml and client.yaml. */
 export const natsConfig = z
   .strictObject({
     /** One URL or several with commas. */
-    url: z.string().min(1).default("nats://127.0.0.1:4222"),
+    url: natsUrlSetting.default("nats://127.0.0.1:4222"),
     /** File of a NATS user's JWT and seed. */
     creds: z.string().min(1).optional(),
     user: z.string().min(1).optional(),

@@ -10,6 +10,9 @@ export function createProgram(name: string, description: string): Command {
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .showHelpAfterError("(--help lists what there is)")
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, `${name}: `)),
+    })
     .exitOverride();
 }
 

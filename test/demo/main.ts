@@ -149,5 +149,5 @@ await demonstrate(cancelled).catch((error: unknown) => {
     `\ndemo: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
 });
-// A step that was interrupted may still be under way.
-process.exit();
+// A step that was interrupted is undone when it is done, but nothing waits for what cannot be any more.
+setTimeout(() => process.exit(), 4_000).unref();

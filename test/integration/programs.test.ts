@@ -81,7 +81,10 @@ for (const program of PROGRAMS) {
       for (const args of [["--colour"], ["run", "--colour"], ["frobnicate"], ["run", "twice"]]) {
         await using running = await start(program, args);
         assert.equal(await running.ended, 64, args.join(" "));
-        assert.match(running.output(), /^error: .*\n\(--help lists what there is\)/);
+        assert.match(
+          running.output(),
+          /^fleetban-(?:agent|coordinator): .*\n\(--help lists what there is\)/,
+        );
       }
     });
 
@@ -113,7 +116,7 @@ for (const program of PROGRAMS) {
       assert.equal(await running.ended, 78);
       assert.equal(
         running.output(),
-        `fleetban-${program}: /nowhere/config.yaml: cannot be read: ENOENT\n`,
+        `fleetban-${program}: /nowhere/config.yaml: cannot be read: no such file\n`,
       );
     });
   });

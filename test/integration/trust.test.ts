@@ -127,7 +127,7 @@ test("credentials that cannot be used end a daemon with 78, and the CLI, with th
   const good = await fleet.credentials("agent", "mx-creds");
   const bad = join(fleet.folder, "bad.creds");
   for (const [prepare, words] of [
-    [() => rm(bad, { force: true }), /bad\.creds: cannot be read: ENOENT/],
+    [() => rm(bad, { force: true }), /bad\.creds: cannot be read: no such file/],
     [
       () => writeFile(bad, "nonsense", { mode: 0o600 }),
       /bad\.creds: holds no credentials, expected/,

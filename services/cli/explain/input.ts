@@ -10,6 +10,7 @@ import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { journalArguments } from "../../daemon/journal.ts";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { explainFileError } from "../../daemon/file-error.ts";
 import { readLine } from "../../detection/read-line.ts";
 import type { Reading } from "../../detection/reading.ts";
 
@@ -40,11 +41,15 @@ export async function* readFileLines(
   file: string,
   { read, onBytes }: ReadOptions = {},
 ): AsyncGenerator<InputLine> {
-  const handle = await open(file); // says at once why not
-  const { mtimeMs } = await handle.stat();
-  const stream = createReadStream("", { fd: handle });
-  const chunks = onBytes ? measured(stream, onBytes) : stream;
-  yield* readLines(file, chunks, mtimeMs, read);
+  try {
+    const handle = await open(file); // says at once why not
+    const { mtimeMs } = await handle.stat();
+    const stream = createReadStream("", { fd: handle });
+    const chunks = onBytes ? measured(stream, onBytes) : stream;
+    yield* readLines(file, chunks, mtimeMs, read);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
 }
 
 /** Tells how much has been read of a file, as it is on the disk. */
@@ -151,7 +156,9 @@ export function sourceOf(file: string): string {
 
 /** The error of a file that cannot be read, for the user; any other as it is. */
 export function unreadable(where: string, error: unknown): unknown {
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || (syscall === undefined && !code.startsWith("Z_"))) return error;
-  return new PlainError(`${where}: cannot read: ${message}`, EXIT.noInput, { cause: error });
+  return new PlainError(`${where}: cannot be read: ${explainFileError(error)}`, EXIT.noInput, {
+    cause: error,
+  });
 }

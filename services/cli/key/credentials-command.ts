@@ -1,5 +1,5 @@
 /** `fleetban key agent|coordinator|operator`: credentials for somebody with a role. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Role } from "../../wire/rights.ts";
 import { checksOf } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";
@@ -39,7 +39,11 @@ function credentialsCommand({ output }: KeyContext, noun: string, description: s
   return new Command(noun)
     .description(description)
     .argument("<name>", whose, check.identity)
-    .option("--for <duration>", "valid so long; -1: until revoked", check.seconds, Infinity)
+    .addOption(
+      new Option("--for <duration>", "valid so long; -1: until revoked")
+        .argParser(check.seconds)
+        .default(Infinity, "-1"),
+    )
     .addOption(renewOption())
     .addOption(dirOption())
     .option(...JSON_OPTION);

@@ -22,6 +22,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { explainFileError } from "../../daemon/file-error.ts";
 
 export const DEFAULT_FOLDER = "fleetban-keys";
 
@@ -87,5 +88,5 @@ function explain(what: string, cause: unknown): unknown {
   if (!(cause instanceof Error && "code" in cause)) return cause;
   const isPermission = cause.code === "EACCES" || cause.code === "EPERM";
   const code = isPermission ? EXIT.permission : EXIT.config;
-  return new PlainError(`${what}: ${String(cause.code)}`, code, { cause });
+  return new PlainError(`${what}: ${explainFileError(cause)}`, code, { cause });
 }

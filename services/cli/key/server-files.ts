@@ -3,6 +3,7 @@ import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { explainFileError } from "../../daemon/file-error.ts";
 import type { Validity } from "./authority.ts";
 import type { KeyFolder } from "./key-folder.ts";
 import { renderServerConfig, serverOptions, type ServerOptions } from "./server-config.ts";
@@ -44,8 +45,8 @@ export function readOwnCertificate(files: {
     try {
       return readFileSync(file, "utf8");
     } catch (cause) {
-      const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-      throw new PlainError(`${file}: cannot be read: ${code}`, EXIT.noInput, { cause });
+      const reason = explainFileError(cause);
+      throw new PlainError(`${file}: cannot be read: ${reason}`, EXIT.noInput, { cause });
     }
   };
   const certificate = read(files.certificate);

@@ -1,5 +1,5 @@
 /** `fleetban simulate`: who would have been banned, had this policy been in force; asks no server. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { formatDuration, parseDuration } from "../../daemon/duration.ts";
 import { createLedger, type Ledger } from "../../detection/ledger.ts";
 import type { Address } from "../../wire/address.ts";
@@ -37,10 +37,22 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
   const command = new Command("simulate")
     .description("say who would have been banned in a log; needs no server")
     .argument("[log...]", "logs of one host, in any order, also .gz")
-    .option("--host <name=log>", "a log of another host; may be repeated", addHost, [])
+    .addOption(
+      new Option("--host <name=log>", "a log of another host; may be repeated")
+        .argParser(addHost)
+        .default([], "none"),
+    )
     .option("--maxretry <number>", "so many failures", check.limit, 5)
-    .option("--findtime <duration>", "within this time", seconds, 1200)
-    .option("--bantime <duration>", "are banned for so long; -1: for ever", check.seconds, 1200)
+    .addOption(
+      new Option("--findtime <duration>", "within this time")
+        .argParser(seconds)
+        .default(1200, "20m"),
+    )
+    .addOption(
+      new Option("--bantime <duration>", "are banned for so long; -1: for ever")
+        .argParser(check.seconds)
+        .default(1200, "20m"),
+    )
     .option("--json", "print the answer as one JSON document")
     .addHelpText("after", MORE)
     .action(async (logs: string[], { host, json, maxretry, findtime, ...flags }: Flags) => {

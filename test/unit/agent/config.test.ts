@@ -129,7 +129,7 @@ test("firewall back ends are one or several, in order; dry-run stands alone", as
 
 test("a file that is not there, or no YAML, or no options is said to be so", async () => {
   await assert.rejects(load("/nowhere/agent.yaml"), {
-    message: "/nowhere/agent.yaml: cannot be read: ENOENT",
+    message: "/nowhere/agent.yaml: cannot be read: no such file",
   });
   const { faults } = await read("host: mx1\nnats: { url: [\n");
   assert.match(faults[0] ?? "", /^FILE:3:\d+: /);

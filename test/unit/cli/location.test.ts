@@ -3,7 +3,8 @@ import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { locateNats, withoutLogin, type Surroundings } from "../../../services/cli/location.ts";
+import { locateNats, type Surroundings } from "../../../services/cli/location.ts";
+import { withoutLogin } from "../../../services/daemon/nats-url.ts";
 
 /** A machine of its own: a home, a package, a folder two levels down in which the operator is. */
 async function openMachine() {
@@ -89,7 +90,7 @@ test("a client.yaml that is wrong is explained, with all its faults", async () =
     assert.ok(error instanceof Error && "exitCode" in error);
     assert.equal(error.exitCode, 78);
     assert.match(error.message, new RegExp(`${file}: nats.urll: there is no such option`));
-    assert.match(error.message, new RegExp(`${file}: nats.user: expected string, got 7`));
+    assert.match(error.message, new RegExp(`${file}: nats.user: expected text, got 7`));
     return true;
   });
 });

@@ -40,7 +40,7 @@ test("every fault is reported at once, with place, what was given and what was e
   assert.deepEqual(
     await faultsOf("nats:\n  urll: x\n  user: 5\nfindtime: 10 apples\nmaxretry: 0\nbantime: [1]\n"),
     [
-      "FILE: nats.user: expected string, got 5",
+      "FILE: nats.user: expected text, got 5",
       "FILE: nats.urll: there is no such option",
       'FILE: findtime: expected a duration such as "10m" or 1200, got "10 apples"',
       'FILE: bantime: expected a duration such as "10m" or 1200, or -1 for ever, got [1]',
@@ -63,11 +63,32 @@ test("the environment wins over the file, and is named when it is wrong", async 
 test("a file that is not there is a fault of the configuration", async () => {
   await assert.rejects(
     loadConfig(schema, "/nonexistent/agent.yaml", {}, {}),
-    /^ConfigError: \/nonexistent\/agent.yaml: cannot be read: ENOENT$/,
+    /^ConfigError: \/nonexistent\/agent.yaml: cannot be read: no such file$/,
   );
 });
 
 test("-1 is for ever where a duration may be for ever", async () => {
   assert.equal((await load("bantime: -1")).bantime, null);
   assert.match((await faultsOf("findtime: -1"))[0] ?? "", /findtime: expected a duration/);
+});
+
+test("faults are told in YAML's words, with the place once", async () => {
+  assert.deepEqual(await faultsOf("- nats\n"), ['FILE: expected options by name, got ["nats"]']);
+  assert.deepEqual(await faultsOf("nats: [x]\nmaxretry:\n"), [
+    'FILE: nats: expected options by name, got ["x"]',
+    "FILE: maxretry: expected a number, got nothing",
+  ]);
+  assert.deepEqual(await faultsOf("nats:\n\turl: x\n"), [
+    "FILE:2:1: Tabs are not allowed as indentation",
+  ]);
+});
+
+test("the URL of NATS is checked before it is used, and its password is not told", async () => {
+  assert.equal(
+    (await load("nats: { url: 'n1:4222, tls://n2' }")).nats.url,
+    "nats://n1:4222,tls://n2",
+  );
+  assert.deepEqual(await faultsOf("nats: { url: 'http://me:secret@x' }"), [
+    'FILE: nats.url: expected a URL such as nats://127.0.0.1:4222, got "http://x"',
+  ]);
 });

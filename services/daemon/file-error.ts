@@ -1,0 +1,14 @@
+/** Why a file cannot be used, in an administrator's words; other errors in their own. */
+export function explainFileError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return ("code" in error && WORDS[String(error.code)]) || error.message;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+  ENOENT: "no such file",
+  ENOTDIR: "a part of its path is no folder",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+};
