@@ -94,7 +94,12 @@ function addCommand(context: Context): Command {
       }
       if (!reply.changed) output.note("it lasts as long or longer; --replace sets another end");
       if (!reply.reach) return;
-      await reportReach(context, "ban add", { address, reach: reply.reach, change: "in force" });
+      await reportReach(context, "ban add", {
+        address,
+        reach: reply.reach,
+        change: "in force",
+        json,
+      });
     });
 }
 
@@ -135,7 +140,12 @@ function removeCommand(context: Context): Command {
       if (json) output.json("ban.remove", reply);
       else for (const ban of reply.bans) output.line(describe(ban));
       if (!reply.reach) return;
-      await reportReach(context, "ban remove", { address, reach: reply.reach, change: "lifted" });
+      await reportReach(context, "ban remove", {
+        address,
+        reach: reply.reach,
+        change: "lifted",
+        json,
+      });
     });
 }
 

@@ -10,17 +10,25 @@ import { visible } from "./visible.ts";
 
 export type Change = "in force" | "lifted";
 
+export interface Reached {
+  address: Address;
+  reach: Reach;
+  change: Change;
+  /** The answer on stdout is JSON, which says it in its own way. */
+  json: true | undefined;
+}
+
 /** Says it on stdout; what is missing is thrown as a PlainError, exit 69. */
 export async function reportReach(
   { ask, output }: Context,
   where: string,
-  { address, reach, change }: { address: Address; reach: Reach; change: Change },
+  { address, reach, change, json }: Reached,
 ): Promise<void> {
   const rows = change === "in force" ? (await ask("host.list", {})).hosts : [];
   const { done, total, dry, refused, missing } = summarize(reach, rows, address);
   const slowest = Math.max(0, ...done.map(({ ms }) => ms));
   const after = done.length === 0 ? "" : ` after ${formatMs(slowest)}`;
-  output.line(`${change} on ${done.length}/${total} hosts${after}`);
+  if (!json) output.line(`${change} on ${done.length}/${total} hosts${after}`);
   if (dry.length > 0) output.note(`dry run, only logged: ${dry.join(", ")}`);
   if (reach.down.length > 0) output.note(`down, follows when it is back: ${reach.down.join(", ")}`);
   const faults = [
