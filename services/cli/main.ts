@@ -36,5 +36,7 @@ const { program, client } = fleetbanProgram({
 // No await at the top: the script of a single executable is CommonJS.
 void runProgram(program, process.argv).then((code) => {
   process.exitCode = code;
+  // A server that was connected to and says nothing would keep us here.
+  if (code !== EXIT.ok) setTimeout(() => process.exit(), 1_000).unref();
   return client.close();
 });

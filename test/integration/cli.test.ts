@@ -269,10 +269,10 @@ test("every answer in JSON is one document of the API's shape, with instants in 
   for (const [endpoint, ...args] of [
     ["status.show", "status"],
     ["host.list", "host", "list"],
-    ["ban.add", "ban", "add", "198.51.100.30", "--for", "5m", "--wait"],
+    ["ban.add", "ban", "add", "198.51.100.30", "--for", "5m"],
     ["ban.list", "ban", "list"],
     ["ban.show", "ban", "show", "198.51.100.30"],
-    ["ban.remove", "ban", "remove", "198.51.100.30", "--wait"],
+    ["ban.remove", "ban", "remove", "198.51.100.30"],
     ["allow.add", "allow", "add", "198.51.100.31"],
     ["allow.list", "allow", "list"],
     ["allow.remove", "allow", "remove", "198.51.100.31"],

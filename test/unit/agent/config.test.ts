@@ -134,7 +134,7 @@ test("a file that is not there, or no YAML, or no options is said to be so", asy
   const { faults } = await read("host: mx1\nnats: { url: [\n");
   assert.match(faults[0] ?? "", /^FILE:3:\d+: /);
   assert.deepEqual((await read("- host")).faults, ['FILE: expected options by name, got ["host"]']);
-  assert.deepEqual((await read("host")).faults, ["FILE: expected options by name, got string"]);
+  assert.deepEqual((await read("host")).faults, ['FILE: expected options by name, got "host"']);
   assert.equal((await read("host: a\nhost: b\n")).faults.length, 1);
 });
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { formatMs, summarize } from "../../../services/cli/reach.ts";
+import { createOutput } from "../../../services/cli/output.ts";
+import { formatMs, reportReach, summarize } from "../../../services/cli/reach.ts";
 import { parseNetwork } from "../../../services/wire/address.ts";
 import type { HostRow } from "../../../services/wire/api.ts";
 
@@ -57,4 +59,15 @@ test("a host that refused, or only logs, is not one on which a ban is in force",
 
 test("times are shown in the unit that people read", () => {
   assert.deepEqual([0.44, 8.4, 999, 1234].map(formatMs), ["0.4 ms", "8 ms", "999 ms", "1.2 s"]);
+});
+
+test("where the answer is JSON, how far it has come is not said in words, too", async () => {
+  const { stdout, stderr } = { stdout: new PassThrough(), stderr: new PassThrough() };
+  const output = createOutput({ stdout, stderr, environment: {} });
+  const context = { output, now: Date.now, ask: () => assert.fail("nothing is to be asked") };
+  const reach = { applied: [{ host: "mx1", ms: 8 }], missing: [], down: [] };
+  const lifted = { address: ADDRESS, reach, change: "lifted" } as const;
+  await reportReach(context, "ban remove", { ...lifted, json: undefined });
+  await reportReach(context, "ban remove", { ...lifted, json: true });
+  assert.equal(String(stdout.read()), "lifted on 1/1 hosts after 8 ms\n");
 });
