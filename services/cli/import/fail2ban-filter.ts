@@ -8,7 +8,16 @@ import {
   type FilterFault,
 } from "../../detection/filter/filter.ts";
 import { rewriteRegex } from "./rewritten.ts";
-import { lookUp, readIni, valueOf, valuesOf, type Ini } from "./ini.ts";
+import {
+  lookUp,
+  placeOf,
+  readIni,
+  unresolved,
+  valueOf,
+  valuesOf,
+  within,
+  type Ini,
+} from "./ini.ts";
 
 export interface ImportedRules {
   prefregex?: string;
@@ -22,9 +31,23 @@ export interface ImportedFilter {
   rules?: ImportedRules;
   /** The unit of the journal that it is for. */
   unit?: string;
+  /** Resolved, as the jail knows them under `known/`. */
+  options?: ReadonlyMap<string, string>;
   /** What was not carried over. */
   notes: string[];
 }
+
+/** What a jail may say in place of its filter. */
+export const FILTER_OPTIONS = [
+  "prefregex",
+  "failregex",
+  "ignoreregex",
+  "datepattern",
+  "maxlines",
+  "journalmatch",
+] as const;
+
+type FilterOption = (typeof FILTER_OPTIONS)[number];
 
 const DEFINITION = "Definition";
 /** What it holds goes before what the definition says. */
@@ -49,28 +72,43 @@ export function importFilter(
   folder: string,
   name: string,
   parameters: ReadonlyMap<string, string>,
+  own: ReadonlyMap<FilterOption, string> = new Map(),
 ): ImportedFilter | undefined {
   const path = join(folder, "filter.d", `${name}.conf`);
   const local = path.replace(/\.conf$/, ".local");
   if (!existsSync(path) && !existsSync(local)) return undefined;
-  const ini = readIni([path]);
+  const ini = readIni([path, local]);
   const options = new Map([...valuesOf(ini, INIT), ...valuesOf(ini, DEFINITION), ...parameters]);
-  const value = (option: string) => {
-    const section = ini.sections.get(INIT)?.has(option) ? INIT : DEFINITION;
-    return replaceTags(ini, options, parameters.get(option) ?? valueOf(ini, section, option) ?? "");
+  const sectionOf = (option: string) => (ini.sections.get(INIT)?.has(option) ? INIT : DEFINITION);
+  const value = (option: FilterOption) => {
+    const found = parameters.get(option) ?? valueOf(ini, sectionOf(option), option) ?? "";
+    return replaceTags(ini, options, own.get(option) ?? found);
   };
-  const notes: string[] = [];
-  const lines = Number(value("maxlines") || 1);
-  if (lines > 1) notes.push("maxlines: a failure that several lines tell together is not found");
-  const imported = importRules(
-    value("prefregex").trim(),
-    expressionsOf(value("failregex")),
-    expressionsOf(value("ignoreregex")),
-    expressionsOf(value("datepattern")).join("\n"),
-  );
-  const unit = /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(value("journalmatch"))?.[1];
+  const values = new Map(FILTER_OPTIONS.map((option) => [option, value(option)]));
+  const get = (option: FilterOption) => values.get(option) ?? "";
+  const imported = importRules({
+    prefregex: get("prefregex").trim(),
+    failregex: expressionsOf(get("failregex")),
+    ignoreregex: expressionsOf(get("ignoreregex")),
+    datepattern: expressionsOf(get("datepattern")).join("\n"),
+  });
+  const placed = (note: string) => {
+    const option = FILTER_OPTIONS.find((each) => note.startsWith(each)) ?? "failregex";
+    const place = own.has(option) ? undefined : placeOf(ini, sectionOf(option), option);
+    return `${place === undefined ? `filter ${name}` : within(folder, place)}: ${note}`;
+  };
+  const notes = [...imported.notes];
+  for (const [option, text] of values) {
+    const unknown = unresolved(text);
+    if (unknown !== undefined) notes.unshift(`${option}: ${unknown} has no value`);
+  }
+  if (Number(get("maxlines") || 1) > 1) {
+    notes.unshift("maxlines: a failure that several lines tell together is not found");
+  }
+  const unit = /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(get("journalmatch"))?.[1];
   return {
-    notes: [...notes, ...imported.notes],
+    notes: [...ini.faults.map((fault) => within(folder, fault)), ...notes.map(placed)],
+    options: values,
     ...(imported.rules && { rules: imported.rules }),
     ...(unit !== undefined && { unit }),
   };
@@ -84,12 +122,12 @@ export function expressionsOf(text: string): string[] {
 }
 
 /** Leaves out the failregex that cannot be used; without one of the others a filter would count too much. */
-export function importRules(
-  prefregex: string,
-  failregex: readonly string[],
-  ignoreregex: readonly string[],
+export function importRules({
+  prefregex = "",
+  failregex,
+  ignoreregex = [],
   datepattern = "",
-): Pick<ImportedFilter, "rules" | "notes"> {
+}: ImportedRules): Pick<ImportedFilter, "rules" | "notes"> {
   const notes: string[] = [];
   const [broken] = faultsOf({ prefregex, failregex: ["<HOST>"] }).filter(
     ({ option }) => option === "prefregex" && prefregex !== "",

@@ -1,24 +1,21 @@
 /** The enabled jails of a fail2ban configuration as fleetban's jails and sources. */
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { formatDuration, parseDuration } from "../../daemon/duration.ts";
 import { parseNetwork, overlaps, type Address } from "../../wire/address.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
 import {
   expressionsOf,
+  FILTER_OPTIONS,
   importFilter,
   importRules,
   parseFilterOption,
   type ImportedFilter,
 } from "./fail2ban-filter.ts";
-import { readIni, valueOf, type Ini } from "./ini.ts";
+import { sourcesOf, wordsOf, type ImportedSource } from "./fail2ban-sources.ts";
+import { isOfAll, placeOf, readIni, setKnown, valueOf, within, type Ini } from "./ini.ts";
+import { optionsOf, type Options, type OptionsFrom } from "./jail-options.ts";
 import { portsOf } from "./ports.ts";
-
-export interface ImportedSource {
-  name: string;
-  path?: string;
-  unit?: string;
-}
 
 export interface ImportedJail {
   /** As fleetban takes it. */
@@ -50,7 +47,8 @@ const LOOPBACK = ["127.0.0.0/8", "::1"].flatMap((text) => parseNetwork(text) ?? 
 const NAME_LENGTH = 16;
 
 /** undefined: there is no fail2ban configuration in the folder. */
-export function importFail2ban(folder: string): ImportedFail2ban | undefined {
+export function importFail2ban(from: string): ImportedFail2ban | undefined {
+  const folder = resolve(from);
   const inFolder = (end: string) =>
     existsSync(join(folder, "jail.d"))
       ? readdirSync(join(folder, "jail.d"))
@@ -69,125 +67,160 @@ export function importFail2ban(folder: string): ImportedFail2ban | undefined {
   const names = [...ini.sections.keys()].filter(
     (name) => name !== "DEFAULT" && isTrue(valueOf(ini, name, "enabled")),
   );
-  const ignored = new Set<string>();
-  for (const name of names) {
-    for (const each of wordsOf(valueOf(ini, name, "ignoreip"))) ignored.add(each);
-  }
-  const { allowlist, notes } = allowlistOf(ignored);
+  const { allowlist, notes } = allowlistOf(ini, folder, names);
   if (names.some((name) => /^(?:yes|warn)$/.test(valueOf(ini, name, "usedns") ?? ""))) {
     notes.push("usedns: a host's name in a log is never looked up, it counts for nobody");
   }
   const taken = new Set<string>();
-  return { jails: names.map((name) => importJail(ini, folder, name, taken)), allowlist, notes };
+  const notesOfAll = new Set<string>();
+  const jails = names.map((name) =>
+    importJail({ ini, folder, notesOfAll }, name, nameOf(name, taken)),
+  );
+  const faults = ini.faults.map((fault) => within(folder, fault));
+  return { jails, allowlist, notes: [...faults, ...notes, ...notesOfAll] };
 }
 
-function importJail(ini: Ini, folder: string, origin: string, taken: Set<string>): ImportedJail {
-  const option = (name: string) => valueOf(ini, origin, name)?.trim() ?? "";
-  const name = nameOf(origin, taken);
+function importJail(
+  { ini, folder, notesOfAll }: Pick<OptionsFrom, "ini" | "folder" | "notesOfAll">,
+  origin: string,
+  name: string,
+): ImportedJail {
   const jail: ImportedJail = { name, origin, sources: [], notes: [] };
-  const note = (text: string) => jail.notes.push(text);
-  if (name !== origin) note(`its name is ${name} here: sets in the kernel have short ones`);
-
-  const filter = filterOf(ini, folder, origin);
+  const options = optionsOf({ ini, folder, jail: origin, notes: jail.notes, notesOfAll });
+  const { valueOf: option, note } = options;
+  if (name !== origin) {
+    jail.notes.push(`its name is ${name} here: sets in the kernel have short ones`);
+  }
+  const filter = filterOf({ ini, folder, origin, options });
   jail.notes.push(...filter.notes);
-  jail.sources = sourcesOf(ini, origin, name, filter.unit, note);
-  noteActions(option, note);
+  noteActions(options);
   if (!filter.isBuiltIn && !filter.rules) return jail;
+  jail.sources = sourcesOf(options, name, filter.unit);
 
   const ports = /allports/.test(`${option("banaction")} ${option("action")}`)
     ? { ports: [], unknown: [] }
     : portsOf(option("port"));
-  for (const each of ports.unknown) note(`port ${each}: expected a number or a well-known name`);
+  for (const each of ports.unknown) {
+    note("port", `${each}: expected a number or a well-known name`);
+  }
   const maxretry = Number(option("maxretry") || 5);
   const isCounted = Number.isInteger(maxretry) && maxretry >= 1 && maxretry <= 100;
-  if (!isCounted) note(`maxretry ${option("maxretry")}: expected 1 to 100, 5 is taken`);
+  if (!isCounted) note("maxretry", `expected 1 to 100, got ${option("maxretry")}, 5 is taken`);
   jail.settings = {
     ports: ports.ports,
     maxretry: isCounted ? maxretry : 5,
-    findtime: durationOf(option("findtime"), "findtime", note),
-    bantime: durationOf(option("bantime"), "bantime", note),
+    findtime: durationOf("findtime", options),
+    bantime: durationOf("bantime", options),
     ...(filter.rules && { rules: filter.rules }),
   };
   return jail;
 }
 
-function filterOf(ini: Ini, folder: string, jail: string): ImportedFilter & { isBuiltIn: boolean } {
-  const { name, parameters } = parseFilterOption(valueOf(ini, jail, "filter") ?? jail);
-  const own = expressionsOf(valueOf(ini, jail, "failregex") ?? "");
-  const ignored = expressionsOf(valueOf(ini, jail, "ignoreregex") ?? "");
-  if (own.length > 0) return { ...importRules("", own, ignored), isBuiltIn: false };
-  const isLocal = existsSync(join(folder, "filter.d", `${name}.local`));
-  if (name === BUILT_IN && !isLocal) {
-    const notes = [
-      "filter dovecot: fleetban's own detection takes its place, which counts attempts",
-    ];
-    if (parameters.get("mode") === "aggressive") notes.push("set mode: aggressive in agent.yaml");
-    const unit = importFilter(folder, name, parameters)?.unit;
-    return { notes, isBuiltIn: true, ...(unit !== undefined && { unit }) };
-  }
-  const filter = importFilter(folder, name, parameters);
-  if (!filter)
-    return { notes: [`filter ${name}: there is no such file in filter.d`], isBuiltIn: false };
-  return { ...filter, isBuiltIn: false };
+interface FilterFrom {
+  ini: Ini;
+  folder: string;
+  origin: string;
+  options: Options;
 }
 
-function sourcesOf(
-  ini: Ini,
-  origin: string,
-  name: string,
-  unit: string | undefined,
-  note: (text: string) => void,
-): ImportedSource[] {
-  const backend = valueOf(ini, origin, "backend") ?? "";
-  const paths = wordsOf(valueOf(ini, origin, "logpath")).filter((each) => each.startsWith("/"));
-  if (backend.startsWith("systemd") || (paths.length === 0 && unit !== undefined)) {
-    const own = /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(
-      valueOf(ini, origin, "journalmatch") ?? "",
-    );
-    const asked = own?.[1] ?? unit;
-    if (asked !== undefined) return [{ name, unit: asked }];
-    note("journalmatch: expected _SYSTEMD_UNIT=..., got none; name the unit in agent.yaml");
-    return [];
+function filterOf({
+  ini,
+  folder,
+  origin,
+  options,
+}: FilterFrom): ImportedFilter & { isBuiltIn: boolean } {
+  const { valueOf: option, note } = options;
+  const { name, parameters } = parseFilterOption(option("filter") || origin);
+  if (option("backend").startsWith("systemd") && !parameters.has("logtype")) {
+    parameters.set("logtype", "journal");
   }
-  if (paths.length === 0) note("logpath: expected the path of a log, got none");
-  return paths.flatMap((path, index) => {
-    if (/[*?[%<]/.test(path)) {
-      note(`logpath ${path}: expected the path of one log; name each of them in agent.yaml`);
-      return [];
+  const none = { notes: [], isBuiltIn: false };
+  const plain = importFilter(folder, name, parameters);
+  // %(known/failregex)s in a jail is what its filter has.
+  for (const [each, value] of plain?.options ?? []) setKnown(ini, origin, each, value);
+  const own = new Map(
+    FILTER_OPTIONS.map((each) => [each, option(each)] as const).filter(([, value]) => value !== ""),
+  );
+  const isLocal = existsSync(join(folder, "filter.d", `${name}.local`));
+  if (name === BUILT_IN && !isLocal && !own.has("failregex")) {
+    note("filter", "dovecot: fleetban's own detection takes its place, which counts attempts");
+    if (parameters.get("mode") === "aggressive")
+      note("filter", "dovecot: set mode: aggressive in agent.yaml");
+    return { ...none, isBuiltIn: true, ...(plain?.unit !== undefined && { unit: plain.unit }) };
+  }
+  if (plain) {
+    const filter = own.size === 0 ? plain : importFilter(folder, name, parameters, own);
+    return { ...(filter ?? plain), isBuiltIn: false };
+  }
+  const failregex = expressionsOf(own.get("failregex") ?? "");
+  if (failregex.length > 0) {
+    const ignoreregex = expressionsOf(own.get("ignoreregex") ?? "");
+    const { rules, notes } = importRules({ failregex, ignoreregex });
+    for (const each of notes) {
+      note(each.startsWith("ignoreregex") ? "ignoreregex" : "failregex", each);
     }
-    return [{ name: index === 0 ? name : `${name}-${index + 1}`, path }];
-  });
+    return { ...none, ...(rules && { rules }) };
+  }
+  note("filter", `${name}: there is no such file in filter.d`);
+  return none;
 }
 
 /** What happens besides counting and banning, which fleetban does its own way. */
-function noteActions(option: (name: string) => string, note: (text: string) => void): void {
+function noteActions({ valueOf: option, note }: Options): void {
   const actions = [...option("action").matchAll(/^\s*([\w.-]+)\s*(?:\[|$)/gm)].map(
     ([, action = ""]) => action,
   );
   for (const action of new Set(actions)) {
     if (/^(?:iptables|nftables|firewallcmd|ufw|shorewall)/.test(action)) continue;
-    note(`action ${action}: fleetban's agents ban, nothing else is done`);
+    note("action", `${action}: fleetban's agents ban, nothing else is done`);
   }
-  if (isTrue(option("bantime.increment"))) note("bantime.increment: every ban has the same length");
-  if (option("ignorecommand") !== "") note("ignorecommand: no commands are run");
-  if (/udp|all/.test(option("protocol"))) note(`protocol ${option("protocol")}: tcp is closed`);
+  if (isTrue(option("bantime.increment"))) {
+    note("bantime.increment", "every ban has the same length");
+  }
+  if (option("ignorecommand") !== "") note("ignorecommand", "no commands are run");
+  if (/udp|all/.test(option("protocol"))) {
+    note("protocol", `${option("protocol")}: tcp is closed`);
+  }
+  if (option("logtimezone") !== "")
+    note("logtimezone", "dates without a zone are in the host's own");
+  const encoding = option("logencoding");
+  if (!/^(?:|auto|utf-?8|ascii)$/i.test(encoding)) {
+    note("logencoding", `${encoding}: logs are read as UTF-8, what is not counts as one character`);
+  }
 }
 
-function allowlistOf(ignored: ReadonlySet<string>): Pick<ImportedFail2ban, "allowlist" | "notes"> {
-  const allowlist: Address[] = [];
-  const notes: string[] = [];
-  for (const text of ignored) {
-    const address = parseNetwork(text);
-    if (address === undefined) notes.push(`ignoreip ${text}: expected an address or a network`);
-    else if (!LOOPBACK.some((each) => overlaps(each, address))) allowlist.push(address);
+function allowlistOf(
+  ini: Ini,
+  folder: string,
+  jails: readonly string[],
+): Pick<ImportedFail2ban, "allowlist" | "notes"> {
+  const allowlist = new Set<Address>();
+  const notes = new Set<string>();
+  for (const jail of jails) {
+    const place = within(folder, placeOf(ini, jail, "ignoreip") ?? "");
+    for (const text of wordsOf(valueOf(ini, jail, "ignoreip") ?? "")) {
+      const address = parseNetwork(text);
+      if (address === undefined) {
+        notes.add(`${place}: ignoreip: expected an address or a network, got ${text}`);
+      } else if (!LOOPBACK.some((each) => overlaps(each, address))) {
+        if (!isOfAll(ini, jail, "ignoreip")) {
+          notes.add(`${place}: ignoreip: ${text} is of jail ${jail}, and holds for all jails here`);
+        }
+        allowlist.add(address);
+      }
+    }
   }
-  return { allowlist, notes };
+  return { allowlist: [...allowlist], notes: [...notes] };
 }
 
-function durationOf(text: string, what: string, note: (text: string) => void): string | number {
+function durationOf(
+  what: "findtime" | "bantime",
+  { valueOf: option, note }: Options,
+): string | number {
+  const text = option(what);
   const seconds = parseDuration(text === "" ? "10m" : text);
   if (seconds === undefined || (seconds === null && what === "findtime")) {
-    note(`${what} ${text}: expected a duration such as 10m, 10m is taken`);
+    note(what, `expected a duration such as 10m, got ${text}, 10m is taken`);
     return "10m";
   }
   if (seconds === null) return -1;
@@ -202,10 +235,6 @@ function nameOf(origin: string, taken: Set<string>): string {
   }
   taken.add(name);
   return name;
-}
-
-function wordsOf(text: string | undefined): string[] {
-  return (text ?? "").split(/[\s,]+/).filter((each) => each !== "");
 }
 
 function isTrue(text: string | undefined): boolean {

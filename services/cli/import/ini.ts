@@ -4,14 +4,25 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { quote } from "../visible.ts";
 
-/** Options by their names, in lower case; raw. */
-export type Section = Map<string, string>;
+/** Options by their names, in lower case. */
+export type Section = Map<string, Option>;
+
+export interface Option {
+  /** Raw. */
+  value: string;
+  /** Where it stands; "" and 0 until its file is known. */
+  path: string;
+  line: number;
+}
 
 export interface Ini {
   sections: Map<string, Section>;
   /** What an option was before a later file set it again: %(known/option)s. */
   known: Map<string, Section>;
+  /** What could not be read, with its place. */
+  faults: string[];
 }
 
 const DEFAULT = "DEFAULT";
@@ -21,8 +32,8 @@ const MAX_DEPTH = 10;
 
 /** Reads the files that are there, later ones over earlier ones. */
 export function readIni(paths: readonly string[]): Ini {
-  const ini: Ini = { sections: new Map(), known: new Map() };
-  for (const path of paths.flatMap(withLocal)) readInto(ini, path, 0);
+  const ini: Ini = { sections: new Map(), known: new Map(), faults: [] };
+  for (const path of paths) readInto(ini, path, 0);
   return ini;
 }
 
@@ -33,25 +44,35 @@ function withLocal(path: string): string[] {
 
 function readInto(ini: Ini, path: string, depth: number): void {
   if (depth > MAX_DEPTH || !existsSync(path)) return;
-  const own = parseIni(readFileSync(path, "utf8"));
-  const includes = own.get(INCLUDES);
+  const own = parseIni(readText(ini, path));
+  ini.faults.push(...own.faults.map(({ line, reason }) => `${path}:${line}: ${reason}`));
+  const includes = own.sections.get(INCLUDES);
   const included = (option: string) =>
-    (includes?.get(option) ?? "")
+    (includes?.get(option)?.value ?? "")
       .split("\n")
       .map((name) => name.trim())
       .filter((name) => name !== "")
       .flatMap((name) => withLocal(resolve(dirname(path), name)));
   for (const each of included("before")) readInto(ini, each, depth + 1);
-  for (const [name, options] of own) {
+  for (const [name, options] of own.sections) {
     if (name === INCLUDES) continue;
     const section = sectionOf(ini.sections, name);
-    for (const [option, value] of options) {
+    for (const [option, found] of options) {
       const before = section.get(option);
       if (before !== undefined) sectionOf(ini.known, name).set(option, before);
-      section.set(option, value);
+      section.set(option, { ...found, path });
     }
   }
   for (const each of included("after")) readInto(ini, each, depth + 1);
+}
+
+function readText(ini: Ini, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    ini.faults.push(`${path}: cannot be read: ${error instanceof Error ? error.message : ""}`);
+    return "";
+  }
 }
 
 function sectionOf(sections: Map<string, Section>, name: string): Section {
@@ -63,21 +84,25 @@ function sectionOf(sections: Map<string, Section>, name: string): Section {
 }
 
 /** One file: sections with their options; a value goes on in the lines that are indented deeper. */
-export function parseIni(text: string): Map<string, Section> {
+export function parseIni(text: string): {
+  sections: Map<string, Section>;
+  faults: { line: number; reason: string }[];
+} {
   const sections = new Map<string, Section>();
+  const faults: { line: number; reason: string }[] = [];
   let section: Section | undefined;
-  let option: { name: string; indent: number } | undefined;
-  for (const raw of text.split(/\r?\n/)) {
+  let option: { found: Option; indent: number } | undefined;
+  for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim();
     const indent = raw.length - raw.trimStart().length;
     if (/^[#;]/.test(line)) continue;
     if (line === "") {
-      if (option) append(section, option.name, "");
+      if (option) option.found.value += "\n";
       continue;
     }
     const value = line.replace(/\s;.*$/, "");
     if (option && indent > option.indent) {
-      append(section, option.name, value);
+      option.found.value += `\n${value}`;
       continue;
     }
     const header = /^\[([^\]]+)\]/.exec(line);
@@ -86,19 +111,21 @@ export function parseIni(text: string): Map<string, Section> {
       option = undefined;
       continue;
     }
+    const refuse = (expected: string) =>
+      faults.push({ line: index + 1, reason: `expected ${expected}, got ${quote(line)}` });
     const [, name, first = ""] = /^([^:=]+?)\s*[=:]\s*(.*)$/.exec(value) ?? [];
-    if (!section || name === undefined) continue; // fail2ban would not start with it
-    option = { name: name.toLowerCase(), indent };
-    section.set(option.name, first);
+    if (name === undefined) refuse("option = value, with what belongs to it indented below");
+    else if (!section) refuse("a [section] before the first option");
+    else {
+      const found = { value: first, path: "", line: index + 1 };
+      option = { found, indent };
+      section.set(name.toLowerCase(), found);
+    }
   }
   for (const each of sections.values()) {
-    for (const [name, value] of each) each.set(name, value.replace(/\s+$/, ""));
+    for (const found of each.values()) found.value = found.value.replace(/\s+$/, "");
   }
-  return sections;
-}
-
-function append(section: Section | undefined, name: string, line: string): void {
-  section?.set(name, `${section.get(name) ?? ""}\n${line}`);
+  return { sections, faults };
 }
 
 /** The value of an option with every %(name)s in it resolved; undefined: there is none. */
@@ -116,8 +143,40 @@ export function valuesOf(ini: Ini, section: string): Map<string, string> {
   return new Map([...names].map((name) => [name, valueOf(ini, section, name) ?? ""]));
 }
 
-function rawValue(ini: Ini, section: string, option: string): string | undefined {
+function findOption(ini: Ini, section: string, option: string): Option | undefined {
   return ini.sections.get(section)?.get(option) ?? ini.sections.get(DEFAULT)?.get(option);
+}
+
+function rawValue(ini: Ini, section: string, option: string): string | undefined {
+  return findOption(ini, section, option)?.value;
+}
+
+/** `/etc/fail2ban/jail.local:7`; undefined: the option is nowhere. */
+export function placeOf(ini: Ini, section: string, option: string): string | undefined {
+  const found = findOption(ini, section, option);
+  return found && `${found.path}:${found.line}`;
+}
+
+/** What %(known/option)s is in this section, where no earlier file says it. */
+export function setKnown(ini: Ini, section: string, option: string, value: string): void {
+  const known = sectionOf(ini.known, section);
+  if (known.has(option) || ini.sections.get(DEFAULT)?.has(option)) return;
+  known.set(option, { value: value.replaceAll("%", "%%"), path: "", line: 0 });
+}
+
+/** The first %(name)s in a value that stands for nothing. */
+export function unresolved(value: string): string | undefined {
+  return /%\([\w./-]+\)s/.exec(value)?.[0];
+}
+
+/** A place, or a text that begins with one, as seen from the folder. */
+export function within(folder: string, text: string): string {
+  return text.startsWith(`${folder}/`) ? text.slice(folder.length + 1) : text;
+}
+
+/** Is it said for all sections? */
+export function isOfAll(ini: Ini, section: string, option: string): boolean {
+  return ini.sections.get(section)?.has(option) !== true;
 }
 
 function interpolate(ini: Ini, section: string, value: string, depth: number): string {
@@ -138,5 +197,6 @@ export function lookUp(ini: Ini, section: string, name: string): string | undefi
     const other = [...ini.sections.keys()].find((each) => each.toLowerCase() === where) ?? where;
     return rawValue(ini, other, option);
   }
-  return ini.known.get(section)?.get(option) ?? ini.sections.get(DEFAULT)?.get(option);
+  const known = ini.known.get(section)?.get(option);
+  return (known ?? ini.sections.get(DEFAULT)?.get(option))?.value;
 }

@@ -8,6 +8,7 @@ import { parseFilterOption } from "../../../services/cli/import/fail2ban-filter.
 import { importFail2ban } from "../../../services/cli/import/fail2ban-jails.ts";
 import { parseIni } from "../../../services/cli/import/ini.ts";
 import { portsOf } from "../../../services/cli/import/ports.ts";
+import { agentConfig } from "../../../services/agent/config.ts";
 import { compileFilter } from "../../../services/detection/filter/filter.ts";
 import { coordinatorConfig } from "../../../services/coordinator/config.ts";
 import { runFleetban } from "../../harness/fleetban.ts";
@@ -30,7 +31,7 @@ async function importFrom(files: Readonly<Record<string, string>>) {
 }
 
 test("an ini file is read as Python reads it", () => {
-  const sections = parseIni(`# comment
+  const { sections, faults } = parseIni(`# comment
 [A]
 one = 1 ; said behind it
 Two: a
@@ -42,12 +43,22 @@ Two: a
 empty =
 `);
   assert.deepEqual(
-    [...sections].map(([name, options]) => [name, Object.fromEntries(options)]),
+    [...sections].map(([name, options]) => [
+      name,
+      [...options].map(([option, { value, line }]) => [option, value, line]),
+    ]),
     [
-      ["A", { one: "1", two: "a\nb\n[c]" }],
-      ["B", { empty: "" }],
+      [
+        "A",
+        [
+          ["one", "1", 3],
+          ["two", "a\nb\n[c]", 4],
+        ],
+      ],
+      ["B", [["empty", "", 10]]],
     ],
   );
+  assert.deepEqual(faults, []);
 });
 
 test("a jail takes its values from all files and from each other", async () => {
@@ -127,25 +138,27 @@ findtime = soon`,
   const of = (name: string) => jails.find(({ origin }) => origin === name) ?? assert.fail(name);
   assert.deepEqual(of("some").settings?.rules, { failregex: ["a <HOST>"] });
   assert.deepEqual(of("some").notes, [
-    "failregex 2, column 2: (?!...) looks ahead: a linear-time engine cannot do it: b(?!c) <HOST>",
-    "action sendmail-whois: fleetban's agents ban, nothing else is done",
+    "jail.local:7: failregex 2, column 2: (?!...) looks ahead: a linear-time engine cannot do it: b(?!c) <HOST>",
+    "jail.local:9: action: sendmail-whois: fleetban's agents ban, nothing else is done",
   ]);
   assert.equal(of("none").settings, undefined);
   assert.deepEqual(of("none").notes, [
-    "ignoreregex 1, column 2: (?=...) looks ahead: a linear-time engine cannot do it: a(?=b)",
+    "jail.local:13: ignoreregex 1, column 2: (?=...) looks ahead: a linear-time engine cannot do it: a(?=b)",
   ]);
-  assert.deepEqual(of("lost").notes, ["filter nowhere: there is no such file in filter.d"]);
+  assert.deepEqual(of("lost").notes, [
+    "jail.local:15: filter: nowhere: there is no such file in filter.d",
+  ]);
   const long = of("a-name-that-is-too-long");
   assert.equal(long.name, "a-name-that-is-t");
   assert.deepEqual(long.notes, [
     "its name is a-name-that-is-t here: sets in the kernel have short ones",
-    "logpath /var/log/*.log: expected the path of one log; name each of them in agent.yaml",
-    "port gopher: expected a number or a well-known name",
-    "maxretry 1000: expected 1 to 100, 5 is taken",
-    "findtime soon: expected a duration such as 10m, 10m is taken",
+    "jail.local:18: logpath: /var/log/*.log: expected the path of one log; name each of them in agent.yaml",
+    "jail.local:20: port: gopher: expected a number or a well-known name",
+    "jail.local:19: maxretry: expected 1 to 100, got 1000, 5 is taken",
+    "jail.local:21: findtime: expected a duration such as 10m, got soon, 10m is taken",
   ]);
   assert.deepEqual(notes, [
-    "ignoreip office.example.org: expected an address or a network",
+    "jail.local:4: ignoreip: expected an address or a network, got office.example.org",
     "usedns: a host's name in a log is never looked up, it counts for nobody",
   ]);
 });
@@ -161,7 +174,9 @@ test("fail2ban's own dovecot filter gives way to fleetban's detection", async ()
   assert.ok(jail);
   assert.equal(jail.settings?.rules, undefined);
   assert.deepEqual(jail.sources, [{ name: "dovecot", unit: "dovecot.service" }]);
-  assert.equal(jail.notes.at(-1), "set mode: aggressive in agent.yaml");
+  assert.ok(
+    jail.notes.includes("jail.local:4: filter: dovecot: set mode: aggressive in agent.yaml"),
+  );
   const changed = { ...files, "filter.d/dovecot.local": "[Definition]\nfailregex = mine <HOST>" };
   const [own] = (await importFrom(changed)).jails;
   assert.deepEqual(own?.settings?.rules, { failregex: ["mine <HOST>"] });
@@ -193,7 +208,11 @@ port = 22`,
   const [centre, host] = parseAllDocuments(stdout).map((document) => document.toJS() as unknown);
   const { jails } = coordinatorConfig.parse(centre);
   assert.deepEqual(jails["x"]?.failregex, ['^a "b" <HOST>: \\S+ #c', "^'d' <HOST>"]);
-  assert.deepEqual(host, { sources: [{ name: "x", path: "/var/log/x", jail: "x" }] });
+  const { sources } = agentConfig.parse(host);
+  assert.deepEqual(
+    sources.map(({ name, path, jail }) => [name, path, jail]),
+    [["x", "/var/log/x", "x"]],
+  );
 });
 
 test("a folder without fail2ban's files is said to have none", async () => {
@@ -259,4 +278,67 @@ test("where a filter's date stands is carried over, the [Init] section first", a
     failregex: ["^ <HOST>"],
     datepattern: "^t=%Y-%m-%d",
   });
+});
+
+test("what cannot be read is said with its file and line, and the rest is read", async () => {
+  const { jails, notes } = await importFrom({
+    "jail.local": "early = 1\n[x]\nenabled = true\nfailregex = bad <HOST>\nlogpath /var/log/x\n",
+    "jail.d/a.conf": "[x]\nport = 22\nlogpath = %(nowhere)s/x.log\n",
+  });
+  assert.deepEqual(notes, [
+    'jail.local:1: expected a [section] before the first option, got "early = 1"',
+    'jail.local:5: expected option = value, with what belongs to it indented below, got "logpath /var/log/x"',
+  ]);
+  assert.deepEqual(jails[0]?.settings?.ports, [22]);
+  assert.deepEqual(jails[0].notes, [
+    "jail.d/a.conf:3: logpath: %(nowhere)s has no value",
+    "jail.d/a.conf:3: logpath: expected the path of a log, got none",
+  ]);
+});
+
+test("what a jail says of its filter goes before what the filter says", async () => {
+  const { jails } = await importFrom({
+    "jail.local": `[x]
+enabled = true
+logpath = /var/log/x
+failregex = %(known/failregex)s
+            ^mine <HOST>
+datepattern = ^%%Y`,
+    "filter.d/x.conf": `[Definition]
+prefregex = ^x: <F-CONTENT>.+</F-CONTENT>$
+failregex = ^bad 100%% <HOST>
+datepattern = {^LN-BEG}`,
+  });
+  assert.deepEqual(jails[0]?.settings?.rules, {
+    prefregex: "^x: <F-CONTENT>.+</F-CONTENT>$",
+    failregex: ["^bad 100% <HOST>", "^mine <HOST>"],
+    datepattern: "^%Y",
+  });
+});
+
+test("a filter that knows the journal's lines is told of the journal", async () => {
+  const { jails, notes } = await importFrom({
+    "jail.local":
+      "[DEFAULT]\nbackend = systemd\nlogtimezone = UTC\n[x]\nenabled = true\n[y]\nenabled = true",
+    "filter.d/x.conf":
+      "[DEFAULT]\nlogtype = file\n[Definition]\nfailregex = <in-<logtype>> <HOST>\nin-file = f\nin-journal = j\njournalmatch = _SYSTEMD_UNIT=x.service",
+    "filter.d/y.conf": "[Definition]\nfailregex = <HOST>",
+  });
+  assert.deepEqual(jails[0]?.settings?.rules?.failregex, ["j <HOST>"]);
+  assert.deepEqual(jails[0].sources, [{ name: "x", unit: "x.service" }]);
+  assert.deepEqual(jails[1]?.sources, []);
+  assert.ok(
+    notes.includes("jail.local:3: logtimezone: dates without a zone are in the host's own"),
+  );
+  assert.equal(notes.filter((note) => note.includes("logtimezone")).length, 1, "said once for all");
+});
+
+test("what one jail ignores is said to hold for all", async () => {
+  const { allowlist, notes } = await importFrom({
+    "jail.local": "[x]\nenabled = true\nfailregex = <HOST>\nlogpath = /x\nignoreip = 192.0.2.7\n",
+  });
+  assert.deepEqual(allowlist, ["192.0.2.7"]);
+  assert.deepEqual(notes, [
+    "jail.local:5: ignoreip: 192.0.2.7 is of jail x, and holds for all jails here",
+  ]);
 });
