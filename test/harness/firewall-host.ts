@@ -12,20 +12,20 @@ export const BACK_ENDS = ["ipset", "nftables", "iptables"] as const;
 export interface FirewallHost extends AsyncDisposable {
   host: Namespace;
   /** Opens a back end on it, with the jail `JAIL`. */
-  open(kind: FirewallKind): Promise<Firewall>;
+  open(kind: FirewallKind, chains?: readonly string[]): Promise<Firewall>;
   uninstall(): Promise<string[]>;
 }
 
-/** `network` has a host mx. */
-export function firewallHost(network: Network): FirewallHost {
+/** `network` has a host mx, where programs are run by `run`. */
+export function firewallHost(network: Network, run = network.host("mx").run): FirewallHost {
   const host = network.host("mx");
   const opened: Firewall[] = [];
   return {
     host,
-    async open(kind) {
-      const { run, spawn: start } = host;
+    async open(kind, chains = ["INPUT"]) {
+      const { spawn: start } = host;
       const options = {
-        chains: ["INPUT"],
+        chains,
         jails: [JAIL],
         now: Date.now,
         say: () => {},
@@ -36,7 +36,7 @@ export function firewallHost(network: Network): FirewallHost {
       opened.push(firewall);
       return firewall;
     },
-    uninstall: () => removeEverything(createRemains(Date.now, host.run)),
+    uninstall: () => removeEverything(createRemains(Date.now, run)),
     async [Symbol.asyncDispose]() {
       for (const firewall of opened) await firewall.close();
     },

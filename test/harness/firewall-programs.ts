@@ -15,10 +15,17 @@ export const PROGRAMS = [
 ] as const;
 type FirewallProgram = (typeof PROGRAMS)[number];
 
+export interface OtherPrograms {
+  missing?: FirewallProgram[];
+  unanswered?: FirewallProgram[];
+  /** absent: as on a machine whose kernel was told ipv6.disable=1. */
+  ipv6?: "there" | "absent";
+}
+
 /** Returns a command line that a program and its arguments follow: they see it as their /usr/sbin. */
 export async function withFirewallPrograms(
   folder: string,
-  { missing = [], unanswered = [] }: Partial<Record<"missing" | "unanswered", FirewallProgram[]>>,
+  { missing = [], unanswered = [], ipv6 = "there" }: OtherPrograms,
 ): Promise<string[]> {
   const [sbin, real] = [join(folder, "sbin"), join(folder, "real")];
   await mkdir(sbin);
@@ -32,7 +39,8 @@ export async function withFirewallPrograms(
     await writeFile(join(sbin, program), unansweredScript(program, copy));
     await chmod(join(sbin, program), 0o755);
   }
-  const script = 'mount --bind "$0" /usr/sbin && exec "$@"';
+  const hide = ipv6 === "absent" ? "mount -t tmpfs none /proc/sys/net/ipv6 && " : "";
+  const script = `${hide}mount --bind "$0" /usr/sbin && exec "$@"`;
   return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, sbin];
 }
 

@@ -142,6 +142,37 @@ describe("an agent on a kernel without ipset", { skip: needsRoot }, () => {
     }));
 });
 
+describe("an agent on a kernel without IPv6", { skip: needsRoot }, () => {
+  const programs = { missing: ["ip6tables", "ip6tables-restore"], ipv6: "absent" } as const;
+  for (const kind of ["ipset", "iptables"] as const) {
+    test(`uses ${kind} without ip6tables`, () =>
+      onHost({ ...programs, missing: [...programs.missing] }, async ({ host, start }) => {
+        const { child } = await start("run", kind);
+        await eventually("its rules stand", async () =>
+          (await host.run("iptables", ["-S"])).includes("-A INPUT -p tcp"),
+        );
+        assert.doesNotMatch(await host.run("ip6tables", ["-S"]), /fleetban/);
+        await child.stop();
+        const check = await start("check", kind);
+        await check.code();
+        assert.match(check.output(), new RegExp(`^ok +firewall: ${kind} can be used$`, "m"));
+        const uninstall = await start("uninstall", kind);
+        assert.equal(await uninstall.code(), 0);
+        assert.doesNotMatch(await host.run("iptables", ["-S"]), /fleetban/);
+      }));
+  }
+
+  test("but with IPv6 does not start without ip6tables, and says what to install: 69", () =>
+    onHost({ missing: ["ip6tables"] }, async ({ start }) => {
+      const { code, output } = await start("run", "ipset");
+      assert.equal(await code(), 69);
+      assert.match(
+        output(),
+        /firewall: ip6tables: is not there; install it: apt-get install iptables/,
+      );
+    }));
+});
+
 test("nftables is refused for a chain that no hook stands for", { skip: needsRoot }, () =>
   onHost({}, async ({ host, start }) => {
     const { code, output } = await start("run", "nftables, chains: [INPUT, MYCHAIN]");

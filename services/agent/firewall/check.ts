@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { FirewallError, run as runCommand, type Run } from "./command.ts";
 import type { FirewallKind } from "./firewall.ts";
 import { createSetLine } from "./ipset-sets.ts";
-import { FAMILIES } from "./names.ts";
+import { hasIpv6 } from "./iptables-variants.ts";
+import { FAMILIES, type Family } from "./names.ts";
 import { readTable } from "./nftables-reading.ts";
 import { hooksFor, layoutScript, plainSets, whyUnhooked } from "./nftables-table.ts";
 
@@ -55,6 +56,7 @@ export async function whyUnusable(
   const unhooked = kind === "nftables" ? whyUnhooked(chains) : undefined;
   if (unhooked !== undefined) return `nftables: cannot be used: ${unhooked}`;
   for (const [program, debianPackage] of Object.entries(programs)) {
+    if (program === "ip6tables" && !(await hasIpv6(run))) continue;
     try {
       await run(program, ["--version"]);
     } catch (error) {
@@ -87,7 +89,7 @@ async function tryIpset(_chains: readonly string[], run: Run): Promise<void> {
     const set = `${TRIAL}-${family.family}`;
     await run("ipset", ["restore", "-exist"], `${createSetLine(set, family)}\n`);
     try {
-      await tryRule(family.iptables, `-m set --match-set ${set} src -j DROP`, run);
+      await tryRule(family, `-m set --match-set ${set} src -j DROP`, run);
     } finally {
       await run("ipset", ["destroy", set]);
     }
@@ -96,14 +98,15 @@ async function tryIpset(_chains: readonly string[], run: Run): Promise<void> {
 
 async function tryIptables(_chains: readonly string[], run: Run): Promise<void> {
   const rule = "-p tcp -m multiport --dports 143 -m time --datestop 2030-01-01T00:00:00 -j DROP";
-  for (const { iptables } of FAMILIES) await tryRule(iptables, rule, run);
+  for (const family of FAMILIES) await tryRule(family, rule, run);
 }
 
 /** The kernel takes the rule in a chain that is gone when the restore is done. */
-function tryRule(iptables: string, rule: string, run: Run): Promise<string> {
+async function tryRule({ family, iptables }: Family, rule: string, run: Run): Promise<void> {
+  if (family === 6 && !(await hasIpv6(run))) return;
   const lines = [`:${TRIAL} - [0:0]`, `-A ${TRIAL} ${rule}`, `-F ${TRIAL}`, `-X ${TRIAL}`];
   const script = ["*filter", ...lines, "COMMIT", ""].join("\n");
-  return run(`${iptables}-restore`, ["-w", "--noflush"], script);
+  await run(`${iptables}-restore`, ["-w", "--noflush"], script);
 }
 
 /** nft has the kernel check the script without doing it. */

@@ -6,9 +6,12 @@
  *
  * Being first, it cuts connections that are open already, too. What has to change is handed to
  * one `iptables-restore`, which does all of it or nothing: there is no moment without.
+ *
+ * On a host without IPv6 there are no chains of ip6tables, and nothing is missing.
  */
 import { FirewallError, type Run } from "./command.ts";
 import type { FirewallJail } from "./firewall.ts";
+import { hasIpv6, otherVariant, type Iptables } from "./iptables-variants.ts";
 import { chainName, jailOfChain, type Family } from "./names.ts";
 
 /** iptables' multiport takes this many. */
@@ -28,14 +31,43 @@ export interface Chains {
   remove(): Promise<void>;
 }
 
-export function createChains({ iptables }: Family, parents: readonly string[], run: Run): Chains {
+export function createChains(
+  { iptables }: Pick<Family, "iptables">,
+  parents: readonly string[],
+  run: Run,
+): Chains {
+  return chainsOf(iptables, { iptables, parents, run });
+}
+
+/** What `iptables` stood for before the administrator has changed that; undefined: there is nothing. */
+export async function otherChains(
+  { iptables }: Pick<Family, "iptables">,
+  run: Run,
+): Promise<Chains | undefined> {
+  if (iptables === "ip6tables" && !(await hasIpv6(run))) return undefined;
+  const program = await otherVariant(iptables, run);
+  return program === undefined ? undefined : chainsOf(program, { iptables, parents: [], run });
+}
+
+interface Place {
+  iptables: Iptables;
+  parents: readonly string[];
+  run: Run;
+}
+
+/** `program` is the family's iptables, or the one of its variants that it does not stand for. */
+function chainsOf(program: string, { iptables, parents, run }: Place): Chains {
+  let absent: Promise<boolean> | undefined;
+  const isAbsent = () =>
+    (absent ??= iptables === "ip6tables" ? hasIpv6(run).then((is) => !is) : Promise.resolve(false));
+
   /** The filter table in force. */
-  const read = async () => (await run(iptables, ["-w", "-S"])).split("\n");
+  const read = async () => (await run(program, ["-w", "-S"])).split("\n");
 
   async function change(lines: readonly string[]): Promise<void> {
-    if (lines.length === 0) return;
+    if (lines.length === 0 || (await isAbsent())) return;
     const script = ["*filter", ...lines, "COMMIT", ""].join("\n");
-    await run(`${iptables}-restore`, ["-w", "--noflush"], script);
+    await run(`${program}-restore`, ["-w", "--noflush"], script);
   }
 
   /** What to change for one jail, and why. */
@@ -62,6 +94,7 @@ export function createChains({ iptables }: Family, parents: readonly string[], r
   }
 
   const ensure: Chains["ensure"] = async (jails, rulesOf) => {
+    if (await isAbsent()) return [];
     const present = parseTable(await read());
     const needed = jails.map((jail) => missing(jail, present, rulesOf(jail.name)));
     const gone = oursIn(present).filter(({ jail }) => !jails.some(({ name }) => name === jail));
@@ -71,6 +104,8 @@ export function createChains({ iptables }: Family, parents: readonly string[], r
     ]);
     const why = needed.flatMap((each) => each.why);
     if (why.length > 0) await verify(jails, rulesOf);
+    const isNew = jails.some(({ name }) => !present.chains.has(chainName(name)));
+    if (isNew && program === iptables) await (await otherChains({ iptables }, run))?.remove();
     return why;
   };
 
@@ -85,6 +120,7 @@ export function createChains({ iptables }: Family, parents: readonly string[], r
     ensure,
     change,
     async rules() {
+      if (await isAbsent()) return [];
       const present = parseTable(await read());
       return oursIn(present).flatMap(({ chain, jail }) =>
         (present.rules.get(chain) ?? []).map((rule) => ({ jail, rule })),

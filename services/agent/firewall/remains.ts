@@ -3,15 +3,15 @@ import { FirewallError, run as runCommand, type Run } from "./command.ts";
 import { isMissing } from "./check.ts";
 import type { FirewallKind, TimedBan } from "./firewall.ts";
 import { createSets } from "./ipset-sets.ts";
-import { createChains } from "./iptables-chains.ts";
+import { createChains, otherChains, type Chains } from "./iptables-chains.ts";
 import { bansIn } from "./iptables.ts";
 import { FAMILIES } from "./names.ts";
 import { readBans, readTable } from "./nftables-reading.ts";
 import { TABLE } from "./nftables-table.ts";
 
 export interface Remains {
-  /** The back end that keeps its bans in it. */
-  of: FirewallKind;
+  /** The back end that keeps its bans in it, or had them there until `iptables` became another program. */
+  of: FirewallKind | "iptables of before";
   /** Those that need it besides. */
   neededBy: readonly FirewallKind[];
   bans: () => Promise<TimedBan[]>;
@@ -22,6 +22,10 @@ export interface Remains {
 export function createRemains(now: () => number, run: Run = runCommand): Remains[] {
   const chains = FAMILIES.map((family) => createChains(family, [], run));
   const sets = createSets(run);
+  const others = async (): Promise<Chains[]> => {
+    const found = await Promise.all(FAMILIES.map((family) => otherChains(family, run)));
+    return found.flatMap((each) => each ?? []);
+  };
   return [
     {
       of: "iptables",
@@ -29,6 +33,14 @@ export function createRemains(now: () => number, run: Run = runCommand): Remains
       bans: () => bansIn(chains, now()),
       async remove() {
         for (const each of chains) await each.remove();
+      },
+    },
+    {
+      of: "iptables of before",
+      neededBy: [],
+      bans: async () => bansIn(await others(), now()),
+      async remove() {
+        for (const each of await others()) await each.remove();
       },
     },
     {
