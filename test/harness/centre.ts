@@ -2,10 +2,11 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Reply } from "../../services/wire/api.ts";
-import { freePort, startChild, type Spawn } from "../../services/standalone/child.ts";
+import { freePort, startChild } from "../../services/standalone/child.ts";
 import { eventually } from "./eventually.ts";
 import { failedLogin } from "./failed-login.ts";
 import { runBuiltFleetban, type Answer } from "./fleetban.ts";
+import type { Namespace } from "./netns.ts";
 import { restartable, type Restartable } from "./restartable.ts";
 
 const PROGRAMS = resolve(import.meta.dirname, "../../dist/services");
@@ -18,8 +19,12 @@ export interface CentreOptions {
   /** More of their configuration. */
   coordinatorYaml?: string;
   agentYaml?: string;
-  /** Starts the agent in a namespace. */
-  spawnAgent?: Spawn;
+  /** Where all of it runs; NATS must be reached from there. */
+  namespace?: Namespace;
+  /** Before the agent's command line. */
+  agentPrefix?: readonly string[];
+  /** More of the agent's environment. */
+  agentEnvironment?: Readonly<Record<string, string>>;
 }
 
 export interface Centre extends AsyncDisposable {
@@ -41,16 +46,23 @@ export async function startCentre(options: CentreOptions): Promise<Centre> {
   await mkdir(folder, { recursive: true });
   const port = await freePort();
   const mailLog = join(folder, "mail.log");
-  const start = async (program: string, yaml: string, spawn?: Spawn): Promise<Restartable> => {
+  const { namespace } = options;
+  const start = async (
+    program: string,
+    yaml: string,
+    prefix: readonly string[] = [],
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Restartable> => {
     const config = join(folder, `${program}.yaml`);
     await writeFile(config, yaml);
-    const args = [join(PROGRAMS, program, "main.js"), "run", "--config", config];
+    const main = join(PROGRAMS, program, "main.js");
+    const [command = "", ...args] = [...prefix, process.execPath, main, "run", "--config", config];
     const env = {
       ...{ PATH: process.env["PATH"], NATS_URL: natsUrl, DATABASE_URL: databaseUrl },
-      FLEETBAN_STATE_DIR: join(folder, "state"),
+      ...{ FLEETBAN_STATE_DIR: join(folder, "state"), ...more },
     };
     return restartable((onOutput) =>
-      startChild(process.execPath, { args, env, onOutput, ...(spawn && { spawn }) }),
+      startChild(command, { args, env, onOutput, ...(namespace && { spawn: namespace.spawn }) }),
     );
   };
   const http = `http: { listen: "127.0.0.1:${port}" }`;
@@ -62,9 +74,11 @@ export async function startCentre(options: CentreOptions): Promise<Centre> {
   const agent = await start(
     "agent",
     `host: mx1\n${source}\n${options.agentYaml ?? "firewall: { backend: dry-run }"}\n`,
-    options.spawnAgent,
+    options.agentPrefix,
+    options.agentEnvironment,
   );
-  const cli = (...args: string[]) => runBuiltFleetban(args, { NATS_URL: natsUrl });
+  const cli = (...args: string[]) =>
+    runBuiltFleetban(args, { NATS_URL: natsUrl }, namespace?.spawn);
   const ask = async <T>(...args: string[]): Promise<T> => {
     const { code, stdout, stderr } = await cli(...args, "--json");
     if (code !== 0) throw new Error(`fleetban ${args.join(" ")}: exit ${code}: ${stderr}`);

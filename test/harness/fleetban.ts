@@ -1,9 +1,10 @@
 /** The `fleetban` program as an operator's shell runs it. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import type { Spawn } from "../../services/standalone/child.ts";
 
 export interface Answer {
   code: number | null;
@@ -39,9 +40,10 @@ export async function runFleetban(...how: Parameters<typeof spawnFleetban>): Pro
 export async function runBuiltFleetban(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  start: Spawn = spawn,
 ): Promise<Answer> {
   const program = join(ROOT, "dist/services/cli/main.js");
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = start(process.execPath, [program, ...args], {
     cwd: tmpdir(),
     env: { PATH: process.env["PATH"], HOME: "/nonexistent", TZ: "UTC", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -49,10 +51,10 @@ export async function runBuiltFleetban(
   return answerOf(child);
 }
 
-async function answerOf(child: ReturnType<typeof spawnFleetban>): Promise<Answer> {
+async function answerOf(child: ChildProcess): Promise<Answer> {
   const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
+    child.stdout ? text(child.stdout) : "",
+    child.stderr ? text(child.stderr) : "",
     once(child, "close") as Promise<[number | null]>,
   ]);
   return { code, stdout, stderr };

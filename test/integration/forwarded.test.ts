@@ -1,0 +1,102 @@
+/** A mail server in a container: its packets are forwarded by the host, and do not pass INPUT. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import {
+  BACK_ENDS,
+  firewallHost,
+  startVisitor,
+  type FirewallHost,
+  type Visitor,
+} from "../harness/firewall-host.ts";
+import { ban } from "../harness/firewall-suite.ts";
+import { createNetwork, needsRoot, type Network } from "../harness/netns.ts";
+
+/** Puts the container behind mx, which publishes its port 143 as Docker does. */
+async function publish(network: Network): Promise<void> {
+  const [mx, container] = [network.host("mx"), network.host("container")];
+  await container.run("ip", ["link", "del", "eth0"]);
+  const peer = ["type", "veth", "peer", "name", "eth0", "netns", container.name];
+  await mx.run("ip", ["link", "add", "docker0", ...peer]);
+  for (const [host, device, address4, address6] of [
+    [mx, "docker0", "172.17.0.1/16", "fd17::1/64"],
+    [container, "eth0", "172.17.0.2/16", "fd17::2/64"],
+  ] as const) {
+    await host.run("ip", ["addr", "add", address4, "dev", device]);
+    await host.run("ip", ["addr", "add", address6, "dev", device, "nodad"]);
+    await host.run("ip", ["link", "set", device, "up"]);
+  }
+  await container.run("ip", ["route", "add", "default", "via", "172.17.0.1"]);
+  await container.run("ip", ["-6", "route", "add", "default", "via", "fd17::1"]);
+  await mx.run("sysctl", ["-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
+  for (const [iptables, to] of [
+    ["iptables", "172.17.0.2:143"],
+    ["ip6tables", "[fd17::2]:143"],
+  ] as const) {
+    const dnat = ["-p", "tcp", "--dport", "143", "-j", "DNAT", "--to-destination", to];
+    await mx.run(iptables, ["-t", "nat", "-A", "PREROUTING", "-i", "eth0", ...dnat]);
+    // Where Docker leaves room for its users' rules.
+    await mx.run(iptables, ["-N", "DOCKER-USER"]);
+    await mx.run(iptables, ["-A", "FORWARD", "-j", "DOCKER-USER"]);
+  }
+}
+
+describe("a mail server in a container", { skip: needsRoot }, () => {
+  let network: Network;
+  let visitor: Visitor;
+  let on: FirewallHost;
+  before(async () => {
+    network = await createNetwork(["mx", "visitor", "container"]);
+    await publish(network);
+    const { address4, address6 } = network.host("mx");
+    visitor = await startVisitor(
+      { ...network.host("container"), address4, address6 },
+      network.host("visitor"),
+    );
+    on = firewallHost(network);
+  });
+  after(async () => {
+    await on[Symbol.asyncDispose]();
+    await visitor[Symbol.asyncDispose]();
+    await network[Symbol.asyncDispose]();
+  });
+
+  const reach = async () => {
+    const { address4, address6 } = visitor.namespace;
+    return [await visitor.reaches(address4), await visitor.reaches(address6)];
+  };
+
+  for (const kind of BACK_ENDS) {
+    for (const chain of ["FORWARD", "DOCKER-USER"]) {
+      test(`is closed to who is banned through ${kind} in ${chain}`, async () => {
+        const { address4, address6 } = visitor.namespace;
+        const firewall = await on.open(kind, ["INPUT", chain]);
+        assert.deepEqual(await reach(), [true, true]);
+        await firewall.ban([ban(address4, 600), ban(address6, 600)]);
+        assert.deepEqual(await reach(), [false, false]);
+        assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false });
+        await firewall.unban([ban(address4), ban(address6)]);
+        assert.deepEqual(await reach(), [true, true]);
+        assert.deepEqual(await on.uninstall(), []);
+      });
+    }
+
+    test(`is not closed by ${kind} in INPUT alone, as the default has it`, async () => {
+      const firewall = await on.open(kind, ["INPUT"]);
+      await firewall.ban([ban(visitor.namespace.address4, 600)]);
+      assert.deepEqual(await reach(), [true, true]);
+      await on.uninstall();
+    });
+  }
+
+  test("is closed again within a repair when Docker has made its chain anew", async () => {
+    const { address4 } = visitor.namespace;
+    const firewall = await on.open("ipset", ["INPUT", "DOCKER-USER"]);
+    await firewall.ban([ban(address4, 600)]);
+    await on.host.run("iptables", ["-F", "DOCKER-USER"]);
+    assert.equal((await reach())[0], true);
+    const { repaired } = await firewall.repair();
+    assert.deepEqual(repaired, ["iptables: DOCKER-USER did not lead to fleetban-dovecot"]);
+    assert.equal((await reach())[0], false);
+    await on.uninstall();
+  });
+});
