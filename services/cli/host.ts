@@ -1,5 +1,6 @@
 /** `fleetban host list`: every agent, and how far it has come. */
 import { Command } from "commander";
+import { formatDuration } from "../daemon/duration.ts";
 import type { HostRow } from "../wire/api.ts";
 import { FIREWALL_PASSED_OVER } from "../wire/status.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
@@ -80,11 +81,12 @@ function describeSources(sources: Sources): Cell {
   return { text: `${reading} of ${all}`, color: "yellow" };
 }
 
-/** Less than a second may be the network's delay. */
+/** "+3.2s", "-1095d 18h"; less than a second may be the network's delay. */
 function describeSkew(milliseconds: number): Cell {
-  if (Math.abs(milliseconds) < 1000) return "ok";
-  const seconds = (milliseconds / 1000).toFixed(1);
-  return { text: `${milliseconds > 0 ? "+" : ""}${seconds}s`, color: "yellow" };
+  const seconds = Math.abs(milliseconds) / 1000;
+  if (seconds < 1) return "ok";
+  const length = seconds < 60 ? `${seconds.toFixed(1)}s` : formatDuration(seconds);
+  return { text: `${milliseconds > 0 ? "+" : "-"}${length}`, color: "yellow" };
 }
 
 /** What a host says of itself, and the bans that it would not apply. */

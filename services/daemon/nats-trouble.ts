@@ -69,11 +69,16 @@ function explainRefusal({ creds, user }: NatsConfig, now: number): string {
     throw error;
   }
   const { name, until } = credentials;
+  const end = until === undefined ? "" : new Date(until).toISOString();
   if (until !== undefined && until <= now) {
-    const end = new Date(until).toISOString();
-    return `${creds}: the credentials of ${name} have expired, at ${end}: bring new ones, fleetban key makes them with --renew`;
+    // The day alone: the same text is logged once.
+    const clock = `this machine's clock says ${new Date(now).toISOString().slice(0, 10)}`;
+    const remedy = "if that is right, bring new ones, fleetban key makes them with --renew";
+    return `${creds}: the credentials of ${name} have expired, at ${end}; ${clock}: ${remedy}`;
   }
-  return `${creds}: the NATS server refuses the credentials of ${name}: they were revoked, or are of another fleet: bring new ones of this fleet`;
+  const expired =
+    until === undefined ? "" : `, or by its clock they have expired, which they do at ${end}`;
+  return `${creds}: the NATS server refuses the credentials of ${name}: they were revoked, or are of another fleet${expired}: bring new ones of this fleet`;
 }
 
 function explainSigner({ ca }: NatsConfig): string {

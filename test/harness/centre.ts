@@ -56,7 +56,7 @@ export async function startCentre(options: CentreOptions): Promise<Centre> {
     const config = join(folder, `${program}.yaml`);
     await writeFile(config, yaml);
     const main = join(PROGRAMS, program, "main.js");
-    const [command = "", ...args] = [...prefix, process.execPath, main, "run", "--config", config];
+    const [command, ...args] = [...prefix, process.execPath, main, "run", "--config", config];
     const env = {
       ...{ PATH: process.env["PATH"], NATS_URL: natsUrl, DATABASE_URL: databaseUrl },
       ...{ FLEETBAN_STATE_DIR: join(folder, "state"), ...more },

@@ -16,6 +16,8 @@ export interface ProgramOptions {
   /** Of nats:, in place of the fleet's own. */
   nats?: { url?: string; ca?: string };
   creds: string;
+  /** More of its environment. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 /** More of its configuration is in `yaml`. */
@@ -32,7 +34,8 @@ async function startProgram(
   const config = join(folder, "config.yaml");
   await writeFile(config, `nats: ${JSON.stringify(nats)}\n${yaml}`);
   const args = [join(PROGRAMS, program, "main.js"), "run", "--config", config];
-  const env = { PATH: process.env["PATH"], FLEETBAN_STATE_DIR: join(folder, "state") };
+  const state = { FLEETBAN_STATE_DIR: join(folder, "state") };
+  const env = { PATH: process.env["PATH"], ...state, ...options.environment };
   const running = await restartable((onOutput) =>
     startChild(process.execPath, { args, env, onOutput }),
   );
