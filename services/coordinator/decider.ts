@@ -123,7 +123,6 @@ export function createDecider(options: DeciderOptions): Decider {
       for (const [sender, at] of complained) {
         if (now() - at >= COMPLAIN_EVERY_MS) complained.delete(sender);
       }
-      due.submit();
     },
     counters: {
       get failures() {

@@ -21,9 +21,9 @@ import { createLog } from "../../services/daemon/log.ts";
 import { parseNetwork, type Address } from "../../services/wire/address.ts";
 import { encodeBan, type Ban } from "../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../services/wire/failure.ts";
-import type { Jail } from "../../services/wire/settings.ts";
 import { banKey, BANS_BUCKET, failureSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
+import { JAIL } from "../harness/jail.ts";
 import {
   startTestNats,
   startTestPostgres,
@@ -34,10 +34,6 @@ import {
 const log = createLog("test", "silent");
 const A = parseNetwork("198.51.100.7")!;
 const B = parseNetwork("198.51.100.8")!;
-const JAIL: Jail = {
-  ...{ v: 1, name: "dovecot", ports: [143] },
-  ...{ maxretry: 5, findtime: 1200, bantime: 1200 },
-};
 
 let postgres: TestPostgres;
 before(async () => {

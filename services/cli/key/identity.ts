@@ -36,7 +36,8 @@ const NATS_LIMITS = {
 
 /** All of JetStream on disk, none of it in memory. */
 const FLEET_LIMITS = {
-  ...{ ...NATS_LIMITS, exports: UNLIMITED },
+  ...NATS_LIMITS,
+  exports: UNLIMITED,
   ...{ mem_storage: 0, disk_storage: UNLIMITED, streams: 16, consumer: 20_000 },
 };
 

@@ -8,20 +8,12 @@ import { liftBan } from "../../../services/counting/policy.ts";
 import { parseNetwork, type Address } from "../../../services/wire/address.ts";
 import type { Ban } from "../../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../../services/wire/failure.ts";
-import type { Jail } from "../../../services/wire/settings.ts";
 import { failureSubject } from "../../../services/wire/subjects.ts";
+import { JAIL } from "../../harness/jail.ts";
 
 const START = Date.UTC(2026, 10, 24);
 const network = (text: string): Address => parseNetwork(text)!;
 const A = network("198.51.100.7");
-const JAIL: Jail = {
-  v: 1,
-  name: "dovecot",
-  ports: [143],
-  maxretry: 5,
-  findtime: 1200,
-  bantime: 1200,
-};
 
 interface Message {
   subject: string;
@@ -157,14 +149,14 @@ test("who gets the lease does not write what was written before", async () => {
   assert.equal(waiting.written.length, 0);
 });
 
-test("a ban that cannot be written now is kept, and written with the next sweep", async () => {
+test("a ban that cannot be written now is kept, and written when it is submitted again", async () => {
   const { tell, written, decider, lines, nats } = setUp();
   nats.isAway = true;
   await tell(ATTACK);
   assert.match(lines.join(""), /no responders.*ban cannot be written, keeps trying/);
   assert.equal(decider.counters.due(), 1);
   nats.isAway = false;
-  decider.sweep();
+  decider.submitDue();
   await tell([]);
   assert.equal(written.length, 1);
   assert.equal(decider.counters.due(), 0);

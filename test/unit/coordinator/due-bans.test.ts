@@ -3,17 +3,9 @@ import { test } from "node:test";
 import { pino } from "pino";
 import { createDueBans, type DueBan } from "../../../services/coordinator/due-bans.ts";
 import { parseNetwork, type Address } from "../../../services/wire/address.ts";
-import type { Jail } from "../../../services/wire/settings.ts";
+import { JAIL } from "../../harness/jail.ts";
 
 const START = Date.UTC(2026, 10, 24);
-const JAIL: Jail = {
-  v: 1,
-  name: "dovecot",
-  ports: [143],
-  maxretry: 5,
-  findtime: 1200,
-  bantime: 1200,
-};
 
 function due(host: string, address: string, at = START): DueBan {
   const offence = { address: parseNetwork(address)!, at, since: at, hosts: new Map([[host, 5]]) };
