@@ -120,13 +120,20 @@ async function initialize(initdb: string, folder: string, cluster: string, passw
   });
   const status = await child.ended;
   if (status !== 0) {
-    const message = `PostgreSQL: initdb ended with ${status}: ${child.lastWords()}`;
+    const message = `PostgreSQL: initdb ended with ${status}: ${child.lastWords()}${remedy()}`;
     throw new PlainError(message, EXIT.unavailable);
   }
 }
 
+function remedy(): string {
+  const asRoot = "as root it is started in a user namespace; where these are forbidden, ";
+  return `\n${isRoot() ? asRoot : ""}set DATABASE_URL to a PostgreSQL server that is there`;
+}
+
+const isRoot = () => process.getuid?.() === 0;
+
 function asOrdinaryUser(program: string): [string, ...string[]] {
-  if (process.getuid?.() !== 0) return [program];
+  if (!isRoot()) return [program];
   const inNamespace = ["--user", "--map-user=65534", "--map-group=65534", "--"];
   return ["unshare", ...inNamespace, ...endingWithParent([program])];
 }

@@ -39,8 +39,8 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
     });
     void child.ended.then((status) => {
       if (stopping) return;
-      const words = child.lastWords().split("\n").slice(-3).join("\n");
-      life.fail(new PlainError(`${name} ended with ${status}:\n${words}`, EXIT.unavailable));
+      const text = `${name} ended with ${status}: ${sayWhy(child)}its log is in ${logs}`;
+      life.fail(new PlainError(text, EXIT.unavailable));
     });
   };
   const writeLog = (name: string) => {
@@ -78,6 +78,13 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
   say(`agent: started with ${join(home.folder, "agent.yaml")}`);
   if (!options.isRoot) say("NOT ROOT: bans are only logged (dry-run), the firewall is not touched");
   say(`logs: ${logs}`);
+}
+
+/** What it has said last for people to read; its log is one JSON object a line. */
+function sayWhy(child: Child): string {
+  const words = child.lastWords().split("\n").slice(-3);
+  const readable = words.filter((line) => line !== "" && !line.startsWith("{"));
+  return readable.length === 0 ? "" : `\n${readable.join("\n")}\n`;
 }
 
 type Keep = (name: string, child: Child, signal?: NodeJS.Signals) => void;
