@@ -6,8 +6,11 @@ import { agentInbox } from "../wire/rights.ts";
 import type { AgentConfig } from "./config.ts";
 
 /** Throws a PlainError when the credentials cannot be used, or are another host's. */
-export async function agentNatsOptions({ nats, host }: AgentConfig): Promise<ConnectionOptions> {
-  const options = await natsOptions(nats, `fleetban-agent ${host}`);
+export async function agentNatsOptions(
+  { nats, host }: Pick<AgentConfig, "nats" | "host">,
+  onCertificate?: (until: number) => void,
+): Promise<ConnectionOptions> {
+  const options = await natsOptions(nats, `fleetban-agent ${host}`, onCertificate);
   const credentials = credentialsOf(nats);
   if (credentials && credentials.name !== host) {
     const theirs = `these are the credentials of ${credentials.name}, this host is ${host}`;

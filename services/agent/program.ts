@@ -5,13 +5,12 @@ import { loadConfig, type Environment } from "../daemon/config.ts";
 import { runDaemon, type Life } from "../daemon/daemon.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { createLog } from "../daemon/log.ts";
-import { connectPatiently, watchLink } from "../daemon/nats.ts";
+import { openNatsSession } from "../daemon/nats-session.ts";
 import { createProgram } from "../daemon/program.ts";
 import { startAgent } from "./agent.ts";
 import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./config.ts";
 import { whyForbidden } from "./firewall/check.ts";
 import { chooseBackEnd } from "./firewall/choice.ts";
-import { FirewallError } from "./firewall/command.ts";
 import { createRemains, removeEverything } from "./firewall/remains.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 
@@ -72,13 +71,8 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
 async function uninstall(write: (text: string) => void): Promise<void> {
   const forbidden = await whyForbidden();
   if (forbidden !== undefined) throw new PlainError(`firewall: ${forbidden}`, EXIT.permission);
-  try {
-    const unread = await removeEverything(createRemains(Date.now));
-    for (const why of unread) write(`not looked at: ${why}\n`);
-  } catch (error) {
-    if (!(error instanceof FirewallError)) throw error;
-    throw new PlainError(`firewall: ${error.message}`, EXIT.unavailable, { cause: error });
-  }
+  const unread = await removeEverything(createRemains(Date.now));
+  for (const why of unread) write(`not looked at: ${why}\n`);
   write("removed: rules, chains, sets and tables of fleetban\n");
 }
 
@@ -90,26 +84,13 @@ async function run(config: AgentConfig, life: Life): Promise<void> {
   for (const reason of choice.passedOver) {
     log.warn({ reason, inUse: choice.kind }, "firewall back end cannot be used, the next one is");
   }
-  const stopping = new AbortController();
-  const connected = connectPatiently({
-    ...{ config: config.nats, log, signal: stopping.signal },
-    options: await agentNatsOptions(config),
-  }).then((connection) => {
-    if (!connection) return undefined;
-    watchLink(connection, config.nats, log);
-    life.onRelease(() => {
-      stopping.abort();
-      return connection.close();
-    });
-    void connection.closed().then((error) => {
-      if (!stopping.signal.aborted) life.fail(error ?? new Error("NATS closed the connection"));
-    });
-    return connection;
-  });
+  const session = await openNatsSession(
+    {
+      ...{ config: config.nats, log },
+      options: (onCertificate) => agentNatsOptions(config, onCertificate),
+    },
+    life,
+  );
   // NATS may be away for long: the start goes on beside the signals that end it.
-  startAgent(config, choice, connected, log, life).catch(life.fail);
-  life.onRelease(() => {
-    stopping.abort();
-    return Promise.resolve();
-  });
+  startAgent(config, choice, session.opened, log, life).catch(life.fail);
 }

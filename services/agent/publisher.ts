@@ -43,12 +43,18 @@ export interface PublisherOptions {
   now: () => number;
   /** Something was acknowledged, or read without a failure. */
   onProgress: () => void;
-  onTrouble: (reason: string) => void;
+  /** A batch was stored. */
+  onStored: () => void;
+  /** A batch was not stored, and is sent again. */
+  onTrouble: (error: unknown) => void;
+  /** Of one message, as the server takes them; undefined: not known. */
+  maxBytes?: () => number | undefined;
 }
 
+/** One failure with the longest names, every character of them escaped in JSON. */
+const FAILURE_BYTES = 2_400;
 /**
- * Failures in one batch. With the longest names, every character of them escaped in JSON, one
- * takes 2,400 bytes: no attacker makes a batch of more than MAX_MESSAGE_BYTES, which nobody reads.
+ * Failures in one batch: no attacker makes a batch of more than MAX_MESSAGE_BYTES, which nobody reads.
  */
 const BATCH = 400;
 /** From so many on, reading waits. */
@@ -74,7 +80,7 @@ interface Lane {
 }
 
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { host, publish, now, onProgress, onTrouble } = options;
+  const { host, publish, now, onProgress, onStored, onTrouble, maxBytes } = options;
   const lanes = new Map<string, Lane>();
   const ended = new AbortController();
   let backlog = 0;
@@ -104,10 +110,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
       try {
         const bytes = encodeFailureBatch({ ...batch, sentAt: now() });
         await publish(subject, bytes, failureBatchId(batch));
+        onStored();
         return;
       } catch (error) {
         ended.signal.throwIfAborted();
-        onTrouble(error instanceof Error ? error.message : String(error));
+        onTrouble(error);
         await sleep(delay, undefined, { signal: ended.signal });
       }
     }
@@ -120,8 +127,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (!first || isHeld(first.failure)) return undefined;
     const { epoch, jail } = first;
     let count = 0;
+    const most = Math.floor((maxBytes?.() ?? Infinity) / FAILURE_BYTES);
+    const size = Math.max(1, Math.min(BATCH, most));
     for (const each of lane.waiting) {
-      if (count === BATCH || each.epoch !== epoch || isHeld(each.failure)) break;
+      if (count === size || each.epoch !== epoch || isHeld(each.failure)) break;
       count += 1;
     }
     const failures = lane.waiting.splice(0, count).map(({ failure }) => bounded(failure));

@@ -9,6 +9,10 @@ export interface Conditions {
   jails: readonly Jail[];
   /** Why the state cannot be written. */
   state: string | undefined;
+  /** Why NATS does not store failures. */
+  publishing: string | undefined;
+  /** What is still in force of a back end that is no longer in use. */
+  leftBehind: readonly string[];
   /** Why back ends that come first in the configuration are not used. */
   passedOver: readonly string[];
 }
@@ -16,7 +20,8 @@ export interface Conditions {
 /** A source that is further behind than this does not keep up. */
 const MUCH_LAG_BYTES = 10_000_000;
 
-export function warningsOf({ sources, gaps, jails, passedOver, state }: Conditions): Warning[] {
+export function warningsOf(conditions: Conditions): Warning[] {
+  const { sources, gaps, jails, passedOver, state, publishing, leftBehind } = conditions;
   const warnings: Warning[] = [];
   const warn = (code: string, severity: Warning["severity"], text: string) =>
     warnings.push({ code, severity, text });
@@ -24,6 +29,11 @@ export function warningsOf({ sources, gaps, jails, passedOver, state }: Conditio
     const text = `the state cannot be written: ${state}; bans and failures go on, a restart goes on from an older place`;
     warn("state-not-written", "high", text);
   }
+  if (publishing !== undefined) {
+    const text = `its failures are not counted, NATS does not store them: ${publishing}; they are sent as soon as it does`;
+    warn("failures-not-stored", "high", text.slice(0, 500));
+  }
+  for (const text of leftBehind) warn("firewall-left-behind", "high", text);
   for (const reason of passedOver) warn(FIREWALL_PASSED_OVER, "medium", reason.slice(0, 500));
   for (const { source, foundAt, reason } of gaps) {
     const text = `source ${source} lost lines before ${new Date(foundAt).toISOString()}: ${reason}; failures in them were not counted`;

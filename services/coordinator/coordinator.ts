@@ -1,9 +1,8 @@
 /** The coordinator's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
 import { randomUUID } from "node:crypto";
-import type { NatsConnection } from "@nats-io/nats-core";
 import type { Life } from "../daemon/daemon.ts";
 import type { Log } from "../daemon/log.ts";
-import { watchLink } from "../daemon/nats.ts";
+import type { NatsSession } from "../daemon/nats-session.ts";
 import { readVersion } from "../daemon/version.ts";
 import { allowEndpoints } from "./api/allow.ts";
 import { banEndpoints } from "./api/ban.ts";
@@ -11,6 +10,7 @@ import type { ApiContext } from "./api/context.ts";
 import { hasOperators, serveApi } from "./api/server.ts";
 import { statusEndpoints } from "./api/status.ts";
 import { openBanStore } from "./ban-store.ts";
+import { watchClock } from "./clock.ts";
 import { jailsOf, type CoordinatorConfig } from "./config.ts";
 import { createDecider, type Decider } from "./decider.ts";
 import { createDuties } from "./duties.ts";
@@ -19,24 +19,28 @@ import { startFold } from "./fold.ts";
 import type { Health } from "./health.ts";
 import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts.ts";
+import { readLatest } from "./latest.ts";
 import { openLease, type Lease } from "./lease.ts";
+import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
 import { createMetrics } from "./metrics.ts";
 import { openSettings } from "./settings.ts";
 import { keepStreams } from "./streams.ts";
 
 const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
+const CLOCK_EVERY_MS = 10_000;
 
 export interface CoordinatorOptions {
   id: string;
   config: CoordinatorConfig;
-  connection: NatsConnection;
+  session: NatsSession;
   health: Health;
   log: Log;
 }
 
 export async function startCoordinator(options: CoordinatorOptions, life: Life): Promise<void> {
-  const { id, config, connection, health, log } = options;
+  const { id, config, session, health, log } = options;
+  const { connection, link, expiry } = session;
   const { onRelease } = life;
   const jails = jailsOf(config);
   const longestFindtime = Math.max(...jails.map(({ findtime }) => findtime));
@@ -76,7 +80,14 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(repeat(SWEEP_EVERY_MS, sweep));
 
   health.metrics = createMetrics({ ...common, decider, lease });
-  health.watch({ link: watchLink(connection, config.nats, log), history, fold, lease });
+  health.watch({ link, history, fold, lease });
+  const clock = watchClock({
+    readLease: () => readLatest(connection, LEASE_BUCKET, LEASE_KEY),
+    hosts,
+    now,
+    log,
+  });
+  onRelease(repeat(CLOCK_EVERY_MS, clock.look));
   const version = readVersion();
   const context: ApiContext = {
     ...common,
@@ -86,6 +97,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     counters,
     streams,
     lease,
+    clock,
+    expiry,
   };
   const endpoints = {
     ...banEndpoints(context),

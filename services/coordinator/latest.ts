@@ -11,6 +11,8 @@ export interface Latest {
   value: Uint8Array | undefined;
   /** 0: the key never was. */
   revision: number;
+  /** By NATS's clock, epoch milliseconds; undefined: the key never was. */
+  writtenAt: number | undefined;
 }
 
 const WITHIN_MS = 2_000;
@@ -31,7 +33,8 @@ export async function readLatest(
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: WITHIN_MS });
   const subject = `$KV.${bucket}.${key}`;
   const stored = await manager.streams.getMessage(bucketStream(bucket), { last_by_subj: subject });
-  if (!stored) return { value: undefined, revision: 0 };
+  if (!stored) return { value: undefined, revision: 0, writtenAt: undefined };
   const isPut = !stored.header.get("KV-Operation");
-  return { value: isPut ? stored.data : undefined, revision: stored.seq };
+  const writtenAt = stored.time.getTime();
+  return { value: isPut ? stored.data : undefined, revision: stored.seq, writtenAt };
 }

@@ -5,7 +5,8 @@ import { loadConfig, type Environment } from "../daemon/config.ts";
 import { runDaemon, type Life } from "../daemon/daemon.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { createLog } from "../daemon/log.ts";
-import { connectPatiently, natsOptions } from "../daemon/nats.ts";
+import { natsOptions } from "../daemon/nats.ts";
+import { openNatsSession } from "../daemon/nats-session.ts";
 import { createProgram } from "../daemon/program.ts";
 import {
   COORDINATOR_VARIABLES,
@@ -87,28 +88,16 @@ async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<
   const http = await serveHttp({ ...parseListen(config.http.listen), health });
   life.onRelease(() => http.close());
   life.ready(); // whatever is away: it keeps trying, and /readyz says so
-  const stopping = new AbortController();
-  const options = await natsOptions(config.nats, `${NAME} ${id}`);
+  const session = await openNatsSession(
+    {
+      ...{ config: config.nats, log, onTrouble: (reason: string) => health.unreached(reason) },
+      options: (onCertificate) => natsOptions(config.nats, `${NAME} ${id}`, onCertificate),
+    },
+    life,
+  );
   // NATS may be away for long: the start goes on beside the signals that end it.
-  const started = (async () => {
-    const { signal } = stopping;
-    const onTrouble = (reason: string) => health.unreached(reason);
-    const connection = await connectPatiently({
-      ...{ config: config.nats, options, log, signal, onTrouble },
-    });
-    if (!connection) return;
-    life.onRelease(() => {
-      stopping.abort();
-      return connection.close();
-    });
-    void connection.closed().then((error) => {
-      if (!stopping.signal.aborted) life.fail(error ?? new Error("NATS closed the connection"));
-    });
-    await startCoordinator({ id, config, connection, health, log }, life);
-  })();
-  started.catch(life.fail);
-  life.onRelease(() => {
-    stopping.abort();
-    return Promise.resolve();
+  const started = session.opened.then(async (opened) => {
+    if (opened) await startCoordinator({ id, config, session: opened, health, log }, life);
   });
+  started.catch(life.fail);
 }

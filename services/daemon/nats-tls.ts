@@ -18,12 +18,14 @@ export interface NatsTls {
 export async function natsTls(
   servers: readonly string[],
   ca: string | undefined,
+  onCertificate: (until: number) => void = () => {},
 ): Promise<NatsTls> {
   if (ca !== undefined) await checkAuthority(ca);
   const hosts = servers.map(hostOf);
   return {
     ...(ca !== undefined && { caFile: ca }),
     checkServerIdentity(_, certificate) {
+      onCertificate(Date.parse(certificate.valid_to));
       const errors = hosts.map((host) => checkServerIdentity(host, certificate));
       return errors.includes(undefined) ? undefined : errors[0];
     },

@@ -44,8 +44,15 @@ export function credentialsOf({ creds }: NatsConfig): Credentials | undefined {
   return creds === undefined ? undefined : readCredentials(creds);
 }
 
-/** Options for connect(). Throws a PlainError when a file that they name cannot be used. */
-export async function natsOptions(config: NatsConfig, name: string): Promise<ConnectionOptions> {
+/**
+ * Options for connect(). Throws a PlainError when a file that they name cannot be used.
+ * `onCertificate` hears until when the server's certificate is valid, epoch milliseconds.
+ */
+export async function natsOptions(
+  config: NatsConfig,
+  name: string,
+  onCertificate: (until: number) => void = () => {},
+): Promise<ConnectionOptions> {
   const url = new URL(config.url.split(",")[0] ?? "");
   const user = config.user ?? (url.username || undefined);
   const password = config.password ?? (url.password || undefined);
@@ -57,7 +64,7 @@ export async function natsOptions(config: NatsConfig, name: string): Promise<Con
     .map((text) => text.trim().replace(/^(\w+:\/\/)[^@/]*@/, "$1"));
   // The client takes tls:// for nats:// and would go on in clear text.
   const isSecured = config.url.includes("tls://") || config.ca !== undefined;
-  const tls = isSecured ? await natsTls(servers, config.ca) : undefined;
+  const tls = isSecured ? await natsTls(servers, config.ca, onCertificate) : undefined;
   return {
     servers,
     name,
@@ -148,35 +155,4 @@ export async function connectPatiently(patience: Patience): Promise<NatsConnecti
     }
   }
   return undefined;
-}
-
-/** Says whether the connection is up at this moment. */
-export function watchLink(
-  connection: NatsConnection,
-  config: NatsConfig,
-  log: Log,
-): { isUp(): boolean; trouble(): string } {
-  let isUp = true;
-  let trouble = "";
-  void (async () => {
-    for await (const status of connection.status()) {
-      if (status.type === "error") {
-        const explained = explainTrouble(status.error, config, Date.now());
-        if (explained.kind === "away" || explained.text === trouble) continue;
-        trouble = explained.text;
-        log.error({ reason: trouble }, "NATS refuses this connection, keeps trying");
-      }
-      // Every attempt that fails is another disconnect.
-      if (status.type === "disconnect" && isUp) {
-        isUp = false;
-        log.warn("NATS is away, keeps trying");
-      }
-      if (status.type === "reconnect") {
-        isUp = true;
-        trouble = "";
-        log.info({ server: connection.getServer() }, "NATS is back");
-      }
-    }
-  })();
-  return { isUp: () => isUp && !connection.isClosed(), trouble: () => trouble };
 }

@@ -184,3 +184,27 @@ test("nftables is refused for a chain that no hook stands for", { skip: needsRoo
     assert.doesNotMatch(await host.run("nft", ["list", "tables"]), /fleetban/);
   }),
 );
+
+describe("an agent that is changed to dry-run", { skip: needsRoot }, () => {
+  test("says what the back end before has left in force, until it is removed", () =>
+    onHost({}, async ({ host, start }) => {
+      const before = await start("run", "ipset");
+      await eventually("ipset is in use", async () =>
+        (await host.run("iptables", ["-S"])).includes("--match-set fleetban-dovecot-4"),
+      );
+      await host.run("ipset", ["add", "fleetban-dovecot-4", "198.51.100.7", "timeout", "1000"]);
+      await before.child.stop();
+      const dry = await start("run", "dry-run");
+      await eventually("it says so", () =>
+        /"level":"warn".*dry-run: 1 ban of the back end ipset .*fleetban-agent uninstall/.test(
+          dry.output(),
+        ),
+      );
+      await dry.child.stop();
+      assert.equal(await (await start("uninstall", "dry-run")).code(), 0);
+      const again = await start("run", "dry-run");
+      await eventually("it is at work", () => again.output().includes("would install the rules"));
+      await again.child.stop();
+      assert.doesNotMatch(again.output(), /back end ipset/);
+    }));
+});

@@ -1,9 +1,13 @@
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { text } from "node:stream/consumers";
+import { EXIT, PlainError } from "../../daemon/exit.ts";
 
-/** A firewall command could not be started, or it failed. */
-export class FirewallError extends Error {
+/** A firewall command could not be started, or it failed: the firewall cannot be used, 69. */
+export class FirewallError extends PlainError {
   override name = "FirewallError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.unavailable, options);
+  }
 }
 
 /** Runs one command of the firewall tools to its end, never through a shell; returns its stdout. */

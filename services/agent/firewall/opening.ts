@@ -29,7 +29,9 @@ export async function openFirewall(options: OpeningOptions): Promise<Firewall> {
   const others: { bans: TimedBan[]; remove: () => Promise<void>; isNeeded: boolean }[] = [];
   for (const each of createRemains(now, run)) {
     if (each.of === kind) continue;
-    const bans = await readRemains(each);
+    const bans = await readRemains(each, (why) => {
+      say("what another back end may have left cannot be looked at", { why });
+    });
     if (bans) others.push({ bans, remove: each.remove, isNeeded: each.neededBy.includes(kind) });
   }
   const inherited = others.flatMap(({ bans }) => bans);

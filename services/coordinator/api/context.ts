@@ -1,7 +1,9 @@
 /** What the answers are made from; see coordinator.ts for where it comes from. */
 import type { Address } from "../../wire/address.ts";
 import type { Jail } from "../../wire/settings.ts";
+import type { Expiry } from "../../daemon/expiry.ts";
 import type { BanStore } from "../ban-store.ts";
+import type { Clock } from "../clock.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts.ts";
 import type { Lease } from "../lease.ts";
@@ -20,6 +22,8 @@ export interface ApiContext {
   history: History;
   streams: Streams;
   lease: Pick<Lease, "holder" | "trouble">;
+  clock: Clock;
+  expiry: Pick<Expiry, "warnings">;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;
   newId: () => string;

@@ -10,7 +10,7 @@ import { HistoryUnavailable } from "../history/history.ts";
 type StatusEndpoints = Pick<Endpoints, "status.show" | "host.list" | "failure.list">;
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
-  const { bans, settings, hosts, history, streams, lease, now } = context;
+  const { bans, settings, hosts, history, streams, lease, clock, expiry, now } = context;
 
   const describeHost = (host: Host): HostRow => ({
     host: host.status.host,
@@ -20,7 +20,11 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     clockSkew: host.status.sentAt - host.seenAt,
     status: {
       ...host.status,
-      warnings: [...rivalsOf(host.status.host), ...host.status.warnings].slice(0, 20),
+      warnings: [
+        ...rivalsOf(host.status.host),
+        ...(hosts.isUp(host) ? clock.hostWarnings(host) : []),
+        ...host.status.warnings,
+      ].slice(0, 20),
     },
   });
 
@@ -70,6 +74,9 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         "medium",
         "the bans bucket is not declared complete: agents add bans, but remove none",
       );
+    }
+    for (const each of [...clock.warnings(), ...expiry.warnings()]) {
+      warn(each.code, each.severity, each.text);
     }
     for (const fault of streams.faults()) warn("streams", "medium", `NATS: ${fault}`);
     for (const { host, state, status } of rows) {

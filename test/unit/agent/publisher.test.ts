@@ -40,6 +40,7 @@ function setUp({ now = () => NOW } = {}) {
         answers.push((error) => (error ? reject(error) : resolve(undefined)));
       }),
     onProgress: () => {},
+    onStored: () => {},
     onTrouble: () => {},
   });
   closeLast = publisher.close;

@@ -1,0 +1,86 @@
+/**
+ * Clocks, held against NATS's. Bans end by a coordinator's clock, so where that is ahead by a
+ * bantime everything that is due looks as if it was over, and nobody is banned. Hosts' clocks may be
+ * wrong, for failures are moved by what NATS's says; but then nobody can read their logs.
+ *
+ * NATS says when it stored the lease, which whoever decides renews every second.
+ */
+import { formatDuration } from "../daemon/duration.ts";
+import type { Log } from "../daemon/log.ts";
+import type { Warning } from "../wire/status.ts";
+import type { Host, Hosts } from "./hosts.ts";
+import type { Latest } from "./latest.ts";
+
+export interface Clock {
+  /** Compares again; does not throw when NATS is away. */
+  look(): Promise<void>;
+  /** What is wrong with this coordinator's clock. */
+  warnings(): Warning[];
+  /** What is wrong with a host's. */
+  hostWarnings(host: Host): Warning[];
+}
+
+export interface ClockOptions {
+  /** The lease as it stands. */
+  readLease: () => Promise<Pick<Latest, "revision" | "writtenAt">>;
+  hosts: Pick<Hosts, "list" | "isUp">;
+  now: () => number;
+  log: Log;
+}
+
+/** A smaller difference may be the way to NATS, or a lease that was renewed a little late. */
+const SLACK_MS = 20_000;
+const SAY_EVERY_MS = 3_600_000;
+
+export function watchClock({ readLease, hosts, now, log }: ClockOptions): Clock {
+  let revision = 0;
+  /** Milliseconds by which this clock is ahead of NATS's; undefined: not known yet. */
+  let ahead: number | undefined;
+  const said = new Map<string, number>();
+
+  function sayOf(who: string, text: string): void {
+    if (now() - (said.get(who) ?? -Infinity) < SAY_EVERY_MS) return;
+    said.set(who, now());
+    log.error({ who, reason: text }, "a clock is wrong");
+  }
+
+  function warnings(): Warning[] {
+    const difference = describe(ahead ?? 0);
+    if (difference === undefined) return [];
+    const text = `the coordinator's clock is ${difference} NATS's: bans end too early or never begin; set it right, and see timedatectl`;
+    return [{ code: "clock", severity: "high", text }];
+  }
+
+  function hostWarnings({ status, seenAt }: Host): Warning[] {
+    if (ahead === undefined) return [];
+    const difference = describe(status.sentAt - seenAt + ahead);
+    if (difference === undefined) return [];
+    const text = `its clock is ${difference} NATS's; failures count all the same, but set it right, and see timedatectl`;
+    return [{ code: "host-clock", severity: "medium", text }];
+  }
+
+  return {
+    warnings,
+    hostWarnings,
+    async look() {
+      const before = revision;
+      const lease = await readLease().catch(() => undefined);
+      if (lease?.writtenAt !== undefined) {
+        // One that nobody renews is of any time.
+        if (before !== 0 && lease.revision !== before) ahead = now() - lease.writtenAt;
+        revision = lease.revision;
+      }
+      for (const { text } of warnings()) sayOf("coordinator", text);
+      for (const host of hosts.list().filter(hosts.isUp)) {
+        for (const { text } of hostWarnings(host)) sayOf(host.status.host, text);
+      }
+    },
+  };
+}
+
+/** "3h ahead of", "2d behind". */
+function describe(milliseconds: number): string | undefined {
+  if (Math.abs(milliseconds) < SLACK_MS) return undefined;
+  const amount = formatDuration(Math.round(Math.abs(milliseconds) / 1000));
+  return milliseconds > 0 ? `${amount} ahead of` : `${amount} behind`;
+}

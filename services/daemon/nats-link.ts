@@ -1,0 +1,90 @@
+/**
+ * Whether the connection to NATS is up at this moment, and why not. The client, which connects again by
+ * itself, tells nothing of a handshake that failed: so where it has not come back for
+ * some seconds, a connection of our own finds out what is wrong.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
+import type { Log } from "./log.ts";
+import type { NatsConfig } from "./nats.ts";
+import { explainTrouble, type Trouble } from "./nats-trouble.ts";
+
+export interface Link {
+  isUp(): boolean;
+  /** Why it is not, where that is known. */
+  trouble(): string;
+}
+
+export interface LinkOptions {
+  connection: NatsConnection;
+  config: NatsConfig;
+  /** What it was made with. */
+  options: ConnectionOptions;
+  log: Log;
+}
+
+const FIRST_MS = 3_000;
+const EVERY_MS = 30_000;
+
+export function watchLink({ connection, config, options, log }: LinkOptions): Link {
+  let isUp = true;
+  let trouble: Trouble | undefined;
+
+  const isLinkUp = () => isUp;
+
+  function note(found: Trouble): void {
+    if (found.kind === "away") return;
+    // What a certificate lacks is told with the time of day, which is another every time.
+    const isSaid = found.kind === "untrusted" ? trouble?.kind : trouble?.text;
+    const isNew = isSaid !== (found.kind === "untrusted" ? found.kind : found.text);
+    trouble = found;
+    if (isNew) log.error({ reason: found.text }, "NATS refuses this connection, keeps trying");
+  }
+
+  async function findOut(): Promise<void> {
+    for (let wait = FIRST_MS; ; wait = EVERY_MS) {
+      await sleep(wait, undefined, { ref: false });
+      if (isLinkUp() || connection.isClosed()) return;
+      const found = await tryNats(options, config);
+      if (found && !isLinkUp()) note(found);
+    }
+  }
+
+  void (async () => {
+    for await (const status of connection.status()) {
+      if (status.type === "error") {
+        note(explainTrouble(status.error, config, Date.now()));
+      }
+      // Every attempt that fails is another disconnect.
+      if (status.type === "disconnect" && isUp) {
+        isUp = false;
+        log.warn("NATS is away, keeps trying");
+        void findOut();
+      }
+      if (status.type === "reconnect") {
+        isUp = true;
+        trouble = undefined;
+        log.info({ server: connection.getServer() }, "NATS is back");
+      }
+    }
+  })();
+  return {
+    isUp: () => isUp && !connection.isClosed(),
+    trouble: () => trouble?.text ?? "",
+  };
+}
+
+/** Connects and lets go again; why that fails, undefined: it does not. */
+export async function tryNats(
+  options: ConnectionOptions,
+  config: NatsConfig,
+): Promise<Trouble | undefined> {
+  try {
+    const once = { maxReconnectAttempts: 0, reconnect: false, timeout: 5_000 };
+    const connection = await connect({ ...options, ...once });
+    await connection.close();
+    return undefined;
+  } catch (error) {
+    return explainTrouble(error, config, Date.now());
+  }
+}

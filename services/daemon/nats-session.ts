@@ -1,0 +1,66 @@
+/** A daemon's connection to NATS, for its whole life, with what watches over it. */
+import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
+import type { Life } from "./daemon.ts";
+import { watchExpiry, type Expiry } from "./expiry.ts";
+import type { Log } from "./log.ts";
+import { connectPatiently, credentialsOf, type NatsConfig } from "./nats.ts";
+import { tryNats, watchLink, type Link } from "./nats-link.ts";
+
+export interface NatsSession {
+  connection: NatsConnection;
+  link: Link;
+  expiry: Expiry;
+}
+
+export interface NatsSessionOptions {
+  config: NatsConfig;
+  /** Options for connect(); `onCertificate` as natsOptions has it. Throws what ends the start. */
+  options: (onCertificate: (until: number) => void) => Promise<ConnectionOptions>;
+  log: Log;
+  /** Told with every attempt to connect that failed, why. */
+  onTrouble?: (reason: string) => void;
+}
+
+/**
+ * `opened` resolves when NATS was reached for the first time, which may take long; with undefined
+ * when the daemon ends before. A connection that ends by itself ends the daemon.
+ */
+export async function openNatsSession(
+  { config, options: makeOptions, log, onTrouble }: NatsSessionOptions,
+  life: Pick<Life, "onRelease" | "fail">,
+): Promise<{ opened: Promise<NatsSession | undefined> }> {
+  const stopping = new AbortController();
+  let until: number | undefined;
+  const options = await makeOptions((seen) => (until = seen));
+
+  async function open(): Promise<NatsSession | undefined> {
+    const { signal } = stopping;
+    const connection = await connectPatiently({
+      ...{ config, options, log, signal, ...(onTrouble && { onTrouble }) },
+    });
+    if (!connection) return undefined;
+    const link = watchLink({ connection, config, options, log });
+    const expiry = watchExpiry({
+      credentials: () => credentialsOf(config),
+      certificateUntil: () => until,
+      lookAgain: () => tryNats(options, config),
+      ...{ now: Date.now, log },
+    });
+    life.onRelease(() => {
+      stopping.abort();
+      expiry.stop();
+      return connection.close();
+    });
+    void connection.closed().then((error) => {
+      if (!signal.aborted) life.fail(error ?? new Error("NATS closed the connection"));
+    });
+    return { connection, link, expiry };
+  }
+
+  const opened = open();
+  life.onRelease(() => {
+    stopping.abort();
+    return Promise.resolve();
+  });
+  return { opened };
+}

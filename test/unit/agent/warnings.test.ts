@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { warningsOf, type Conditions } from "../../../services/agent/warnings.ts";
+
+const fine: Conditions = {
+  ...{ sources: [], gaps: [], jails: [], state: undefined, publishing: undefined },
+  ...{ leftBehind: [], passedOver: [] },
+};
+
+test("a host on which nothing is wrong warns of nothing", () => {
+  assert.deepEqual(warningsOf(fine), []);
+});
+
+const CASES: readonly [string, Partial<Conditions>, string, RegExp][] = [
+  [
+    "failures that NATS does not store",
+    { publishing: "maximum bytes exceeded" },
+    "failures-not-stored",
+    /not counted.*maximum bytes exceeded/,
+  ],
+  [
+    "bans of a back end that is no longer in use",
+    { leftBehind: ["2 bans of the back end ipset are still in force"] },
+    "firewall-left-behind",
+    /2 bans of the back end ipset/,
+  ],
+  [
+    "a state that cannot be written",
+    { state: "no space is left on the disk" },
+    "state-not-written",
+    /no space/,
+  ],
+];
+
+for (const [sentence, conditions, expected, text] of CASES) {
+  test(`it warns of ${sentence}`, () => {
+    const [warning, ...more] = warningsOf({ ...fine, ...conditions });
+    assert.equal(warning?.code, expected);
+    assert.equal(warning.severity, "high");
+    assert.match(warning.text, text);
+    assert.deepEqual(more, []);
+  });
+}

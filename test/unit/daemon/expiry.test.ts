@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pino } from "pino";
+import { watchExpiry } from "../../../services/daemon/expiry.ts";
+
+const START = Date.UTC(2026, 10, 24);
+const DAY = 86_400_000;
+
+/** What runs out when, in days from now. */
+function setUp(days: { credentials?: number; certificate?: number; renewed?: number }) {
+  const lines: string[] = [];
+  const until = (left: number | undefined) => (left === undefined ? undefined : START + left * DAY);
+  const server = { until: until(days.certificate) };
+  const expiry = watchExpiry({
+    credentials: () => ({
+      text: "",
+      name: "mx1",
+      inbox: undefined,
+      until: until(days.credentials),
+    }),
+    certificateUntil: () => server.until,
+    lookAgain() {
+      if (days.renewed !== undefined) server.until = until(days.renewed);
+      return Promise.resolve();
+    },
+    now: () => START,
+    log: pino({ base: null }, { write: (line) => void lines.push(line) }),
+  });
+  return {
+    expiry,
+    lines,
+    codes: () => expiry.warnings().map(({ code, severity }) => [code, severity]),
+  };
+}
+
+test("what is valid for three weeks is nothing to speak of", () => {
+  assert.deepEqual(setUp({ credentials: 21, certificate: 21 }).codes(), []);
+  assert.deepEqual(setUp({}).codes(), []);
+});
+
+test("it warns two weeks before credentials and the server's certificate run out, more in the end", () => {
+  assert.deepEqual(setUp({ credentials: 13, certificate: 2 }).codes(), [
+    ["credentials-expire", "medium"],
+    ["server-certificate-expires", "high"],
+  ]);
+});
+
+test("it says so in the log, with the day", async () => {
+  const { expiry, lines } = setUp({ credentials: 13 });
+  await new Promise(setImmediate);
+  expiry.stop();
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /"level":40.*credentials of mx1 run out on 2026-12-07T00:00:00/);
+});
+
+test("a server's certificate that was renewed while we are connected is looked at again", async () => {
+  const { expiry, lines, codes } = setUp({ certificate: 5, renewed: 300 });
+  await new Promise(setImmediate);
+  expiry.stop();
+  assert.deepEqual([lines, codes()], [[], []]);
+});
