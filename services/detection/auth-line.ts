@@ -123,16 +123,16 @@ function choose(candidates: readonly Candidate[], text: string): Candidate | und
 
 /** `auth: `, `auth-worker(304): conn unix:auth-worker (pid=1,uid=97): auth-worker<7>: `, `auth(default): `. */
 const HEAD_23 =
-  /^auth(?:-worker)?(?:\(\d{1,10}\)|\(default\))?: (?:(?:Info|Error): )?(?:conn unix:[\w/.-]{1,100} \([\w=,]{1,60}\): )?(?:auth-worker<\d{1,12}>: )?(?:(?:Info|Error): )?/;
+  /auth(?:-worker)?(?:\(\d{1,10}\)|\(default\))?: (?:(?:Info|Error): )?(?:conn unix:[\w/.-]{1,100} \([\w=,]{1,60}\): )?(?:auth-worker<\d{1,12}>: )?(?:(?:Info|Error): )?/y;
 
 /** `auth(USER,`, but not `auth(default): ` of 1.x nor `auth-worker(304): ` with a process id. */
 const IS_24 = /^auth(?:-worker)?\((?!(?:\d{1,10}|default)\): )/;
 
 /** `passwd-file(USER,IP[,master][,<SESSION>]): MESSAGE`; undefined: not of an auth process. */
 function candidates23(text: string): Candidate[] | undefined {
-  const head = HEAD_23.exec(text.slice(0, 300));
-  if (!head) return undefined;
-  const body = text.slice(head[0].length);
+  HEAD_23.lastIndex = 0;
+  if (!HEAD_23.test(text)) return undefined;
+  const body = text.slice(HEAD_23.lastIndex);
   const open = body.indexOf("(");
   const refusedBy = body.slice(0, open);
   if (open < 1 || open > 64 || !/^[\w.-]+$/.test(refusedBy)) return [];

@@ -79,6 +79,8 @@ function ownLog(text: string, at: number | undefined): Message {
  */
 function afterStamp(text: string, at: number | undefined, receivedAt: number): Message {
   if (isOwnText(text)) return { at, program: undefined, text, repeat: 1 };
+  USUAL.lastIndex = 0;
+  if (USUAL.test(text)) return openTagged("dovecot", text.slice(USUAL.lastIndex), at, receivedAt);
   // `<mail.info> mail dovecot[241]: `: BSD's syslogd with facility and level.
   // A host that is known by its IPv6 address has colons in its name.
   const header =
@@ -90,15 +92,21 @@ function afterStamp(text: string, at: number | undefined, receivedAt: number): M
     return unheaded(text, at, receivedAt) ?? strange(text, at, header);
   }
   const [whole] = header;
-  let rest = text.slice(whole.length);
+  const rest = text.slice(whole.length);
   // `+0000 auth: Info: `: what looks like a host is what is left of a stamp.
   if (program !== "dovecot" && /^(?:Info|Warning|Error): /.test(rest)) {
     return unheaded(text, at, receivedAt) ?? { at, program, text: rest, repeat: 1 };
   }
-  // `[ID 583609 mail.info] `: Solaris.
-  const mark = rest.startsWith("[ID ") && /^\[ID \d{1,10} [a-z0-9.]{1,32}\] /.exec(rest);
-  if (mark) rest = rest.slice(mark[0].length);
-  return openInner(program, rest, at, receivedAt);
+  return openTagged(program, rest, at, receivedAt);
+}
+
+/** `mx1 dovecot[26236]: `, as nearly every line has it. */
+const USUAL = /[\w.-]{1,255} dovecot(?:\[\d{1,10}\])?: /y;
+
+/** `[ID 583609 mail.info] ` behind the tag: Solaris. */
+function openTagged(program: string, text: string, at: number | undefined, receivedAt: number) {
+  const mark = text.startsWith("[ID ") && /^\[ID \d{1,10} [a-z0-9.]{1,32}\] /.exec(text);
+  return openInner(program, mark ? text.slice(mark[0].length) : text, at, receivedAt);
 }
 
 /** Another program's line; `(libdovecot.0.dylib) ` behind the tag: macOS. */

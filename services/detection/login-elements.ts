@@ -37,8 +37,8 @@ const SECURED = /(?:^|, )(?:TLS|TSL|secured)\b/;
 
 /** Takes apart what stands behind the service's name; undefined: there are no elements. */
 export function readElements(body: string): Elements | undefined {
-  const end = OPENING.test(body.slice(0, 40)) ? undefined : FIRST_ELEMENT.exec(body)?.index;
-  if (end === undefined) {
+  const end = OPENING.test(body.slice(0, 40)) ? -1 : body.search(FIRST_ELEMENT);
+  if (end < 0) {
     const usual = inUsualShape(body);
     return usual === undefined ? undefined : readElements(usual);
   }
@@ -99,7 +99,11 @@ function readReordered(body: string, from: number, reason: string): Elements | u
 function findAddress(body: string, from: number): { address: Address; at: number } | undefined {
   let last: { address: Address; at: number } | undefined;
   let peer: Address | undefined;
-  for (let at = body.lastIndexOf(", rip="); at >= from; at = body.lastIndexOf(", rip=", at - 1)) {
+  const first = body.indexOf(", rip=", from);
+  if (first < 0) return undefined;
+  // Nearly always there is but one.
+  const before = (at: number) => (at === first ? -1 : body.lastIndexOf(", rip=", at - 1));
+  for (let at = body.lastIndexOf(", rip="); at >= first; at = before(at)) {
     if (last !== undefined && peer === undefined) {
       const session = /, session=<([^<>]{16,32})>$/.exec(body.slice(-44))?.[1];
       peer = session === undefined ? undefined : addressOfSession(session);

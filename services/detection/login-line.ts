@@ -10,15 +10,16 @@
 import { readElements, type Elements } from "./login-elements.ts";
 import { emptyReading, type Reading, type Verdict } from "./reading.ts";
 
-const SERVICE = /^([a-z0-9]{1,16})-login: (?:Info: )?/;
+/** `imap-login: `, `pop3-login: Info: `. Sticky patterns say where a match ends, and make no array of it. */
+const HEAD = /[a-z0-9]{1,16}-login: (?:Info: )?/y;
 
 /** Reads a message; undefined when no login process wrote it. */
 export function readLoginLine(text: string): Reading | undefined {
-  const service = SERVICE.exec(text.slice(0, 40));
-  if (!service) return undefined;
+  HEAD.lastIndex = 0;
+  if (!HEAD.test(text)) return undefined;
+  const body = text.slice(HEAD.lastIndex);
   const reading = emptyReading("login-other");
-  reading.service = service[1];
-  const body = text.slice(service[0].length);
+  reading.service = text.slice(0, text.indexOf("-"));
   const elements = readElements(body);
   if (!elements) return reading;
   reading.address = elements.address;
@@ -61,7 +62,7 @@ function judgeProxy(reading: Reading, reason: string): void {
 }
 
 /** Dovecot 2.4 names the reason: `... (auth failed, 2 attempts in 8 secs) (auth_failed)`. */
-const EVENTS: Readonly<Record<string, Verdict | "hides" | "proxy">> = {
+const KINDS: Readonly<Record<string, Verdict | "hides" | "proxy">> = {
   auth_failed: "failure",
   authorization_failed: "aggressive",
   cleartext_auth_disabled: "aggressive",
@@ -79,13 +80,19 @@ const EVENTS: Readonly<Record<string, Verdict | "hides" | "proxy">> = {
   client_ssl_cert_missing: "scan",
   client_ssl_cert_untrusted: "scan",
 };
+const formOf = (event: string) => `login-2.4-${event.replaceAll("_", "-")}`;
+const EVENTS = new Map(
+  Object.entries(KINDS).map(([event, kind]) => [event, { kind, form: formOf(event) }]),
+);
 
 function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boolean {
-  const event = /\) \(([a-z_]{3,40})\)$/.exec(reason.slice(-60))?.[1];
-  if (event === undefined) return false;
+  const open = reason.lastIndexOf(") (");
+  const event = open < 0 ? "" : reason.slice(open + 3);
+  if (!/^[a-z_]{3,40}\)$/.test(event)) return false;
+  const name = event.slice(0, -1);
   const { attempts, accepted, seconds } = readCount(reason);
-  const kind = EVENTS[event] ?? "other";
-  reading.form = `login-2.4-${event.replaceAll("_", "-")}`;
+  const { kind, form } = EVENTS.get(name) ?? { kind: "other", form: formOf(name) };
+  reading.form = form;
   reading.stage = "final";
   reading.seconds = seconds;
   if (kind === "proxy") {

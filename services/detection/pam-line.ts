@@ -22,9 +22,9 @@ const TERMINAL = /^[a-z0-9 ]{1,60}; logname=\S{0,40} uid=\d{1,10} euid=\d{1,10} 
 
 /** Reads a message of `program`; undefined when no PAM module wrote it. */
 export function readPamLine(text: string, program: string | undefined): Reading | undefined {
-  const module = MODULE.exec(text.slice(0, 90));
+  const module = text.startsWith("pam_") ? MODULE.exec(text.slice(0, 90)) : null;
   // `dovecot(pam_unix)[26236]: authentication failure; ...`: PAM names itself in the tag.
-  const isTagged = program !== undefined && /^dovecot[\w-]{0,32}\(pam_[a-z0-9_]+\)$/.test(program);
+  const isTagged = program?.endsWith(")") && /^dovecot[\w-]{0,32}\(pam_[a-z0-9_]+\)$/.test(program);
   if (!module && !isTagged) {
     return program === "PAM-warn" ? emptyReading("pam-companion") : undefined;
   }
