@@ -37,6 +37,7 @@ interface Flags extends FilterFlags {
   journal?: string | true;
 }
 
+const DOVECOT_UNIT = "dovecot.service";
 /** Addresses that the summary names. */
 const TOP = 10;
 
@@ -54,14 +55,14 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
     )
     .addHelpText("after", MORE)
     .action(async (files: string[], { json, lines, mode, journal, ...flags }: Flags) => {
-      const { read, count } = readerOf("explain", flags);
+      const { read, count, whatIsKnown } = readerOf("explain", flags);
       const progress = createProgress({ files, output, now });
       const input =
         journal === undefined
           ? openInput(files, { read, onBytes: progress.advance })
           : openJournal(files, journal, read);
       const ledger = createLedger({ mode, canWait: true });
-      const summary = createSummary();
+      const summary = createSummary(whatIsKnown);
       const isMany = files.length > 1;
       try {
         const each = settled(input, (line) => count(line, ledger, now()));
@@ -82,7 +83,10 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
       output.line("");
       output.facts(summary.totals());
       const forms = summary.forms();
-      if (forms.length === 1) return;
+      if (forms.length === 1) {
+        noteNothing(summary.lines().all, journal, flags);
+        return;
+      }
       output.line("");
       output.table(forms);
       const { rows, total } = summary.addresses(TOP);
@@ -94,13 +98,24 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
 
   return addFilterOptions(command);
 
+  function noteNothing(lines: number, journal: string | true | undefined, flags: FilterFlags) {
+    const unit = journal === true ? DOVECOT_UNIT : journal;
+    if (lines === 0 && unit !== undefined) {
+      const why = "is it the unit's name, and may you read the journal (group systemd-journal)?";
+      output.note(`explain: the journal has nothing of ${unit}: ${why}`);
+    } else if (lines > 0 && flags.failregex === undefined) {
+      const why = "is it the log that Dovecot's log_path or syslog's mail facility leads to?";
+      output.note(`explain: no line is of Dovecot's authentication: ${why}`);
+    }
+  }
+
   function openJournal(
     files: readonly string[],
     unit: string | true,
     read: Read,
   ): AsyncGenerator<InputLine> {
     if (files.length === 0) {
-      return readJournalLines(unit === true ? "dovecot.service" : unit, now(), read);
+      return readJournalLines(unit === true ? DOVECOT_UNIT : unit, now(), read);
     }
     throw new UsageError("explain: expected either files or --journal, got both");
   }

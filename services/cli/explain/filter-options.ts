@@ -18,6 +18,8 @@ export interface FilterFlags {
 
 /** How lines are read, and what they count. */
 export interface Reader {
+  /** What the lines are that say something. */
+  whatIsKnown: string;
   read: Read;
   count(line: InputLine, ledger: Ledger, receivedAt: number): Failure | undefined;
 }
@@ -38,6 +40,7 @@ export function readerOf(
 ): Reader {
   if (!failregex) {
     return {
+      whatIsKnown: "of Dovecot's authentication",
       read: readLine,
       count: (line, ledger, receivedAt) =>
         countLine(line.reading, ledger, sourceOf(line.file), receivedAt),
@@ -46,6 +49,7 @@ export function readerOf(
   try {
     const filter = compileFilter({ failregex, ignoreregex, prefregex, datepattern });
     return {
+      whatIsKnown: "that the filter matches",
       read: (line, receivedAt) => readFiltered(line, filter, receivedAt),
       count: (line, _ledger, receivedAt) => countFiltered(line.reading, receivedAt),
     };

@@ -5,6 +5,8 @@ import type { Reading } from "../../detection/reading.ts";
 import type { Cell } from "../table.ts";
 
 export interface Summary {
+  /** Lines in all, and those that say something. */
+  lines(): { all: number; known: number };
   add(reading: Reading, counted: Failure | undefined): void;
   /** Tables with their heads, to be printed one after the other. */
   totals(): Cell[][];
@@ -13,7 +15,8 @@ export interface Summary {
   addresses(limit: number): { rows: Cell[][]; total: number };
 }
 
-export function createSummary(): Summary {
+/** `whatIsKnown`: how the lines are called that say something. */
+export function createSummary(whatIsKnown: string): Summary {
   let [lines, known, attempts, successes] = [0, 0, 0, 0];
   const forms = new Map<string, { lines: number; attempts: number }>();
   const addresses = new Map<Address, number>();
@@ -31,9 +34,10 @@ export function createSummary(): Summary {
       attempts += counted.attempts;
       addresses.set(counted.address, (addresses.get(counted.address) ?? 0) + counted.attempts);
     },
+    lines: () => ({ all: lines, known }),
     totals: () => [
       ["lines", String(lines)],
-      ["of Dovecot's authentication", String(known)],
+      [whatIsKnown, String(known)],
       ["failed attempts counted", String(attempts)],
       ["addresses they came from", String(addresses.size)],
       ["successful logins", String(successes)],

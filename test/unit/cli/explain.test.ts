@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { explainCommand } from "../../../services/cli/explain/explain.ts";
 import { createOutput } from "../../../services/cli/output.ts";
+import { runFleetban } from "../../harness/fleetban.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "fleetban-explain-"));
 after(() => rm(folder, { recursive: true, force: true }));
@@ -193,4 +194,24 @@ test("a file that cannot be read ends it with 66", async () => {
   }
   await writeFile(join(folder, "broken.gz"), gzipSync("x".repeat(1000)).subarray(0, 15));
   await assert.rejects(explain([join(folder, "broken.gz")]), { exitCode: 66 });
+});
+
+test("a log that has nothing of Dovecot is asked about, one that a filter reads is not", async () => {
+  const file = join(folder, "strange.log");
+  await writeFile(file, "Mar  3 18:00:01 mx1 sshd[7]: refused 192.0.2.1\n");
+  const { code, stdout, stderr } = await runFleetban(["explain", file]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^of Dovecot's authentication +0$/m);
+  assert.match(stderr, /no line is of Dovecot's authentication: is it the log/);
+  const filtered = await runFleetban(["explain", "--failregex", "refused <HOST>", file]);
+  assert.match(filtered.stdout, /^that the filter matches +1$/m);
+  assert.equal(filtered.stderr, "");
+});
+
+test("--datepattern says where a filter's date stands", async () => {
+  const line = "2026:03:03-04:05:06: '192.0.2.1' failed\n";
+  const failregex = ["--failregex", "^: '<HOST>' failed$"];
+  assert.doesNotMatch(await explain(failregex, line), /192\.0\.2\.1/);
+  const stdout = await explain([...failregex, "--datepattern", "^%Y:%m:%d-%H:%M:%S"], line);
+  assert.match(stdout, /2026-03-03 04:05:06 +192\.0\.2\.1 +\+1/);
 });
