@@ -137,9 +137,11 @@ function verdictOf({ reading: { verdict } }: InputLine, mode: Mode): string {
   return mode === "aggressive" ? "aggressive" : "other";
 }
 
-/** auth_verbose_passwords writes what was tried; nobody else is to read it. */
+/** auth_verbose_passwords writes what was tried, auth_debug_passwords what is right, too; nobody else is to read it. */
 function withoutPassword(text: string): string {
-  return text.replace(/(given password: ).*/su, "$1(hidden)");
+  return text
+    .replace(/(given password: ).*/su, "$1(hidden)")
+    .replace(/^([^\n]{0,200}\bauth\b[^\n]{0,400}?\bDebug: ).*/su, "$1(hidden)");
 }
 
 function describeReading(line: InputLine, mode: Mode) {

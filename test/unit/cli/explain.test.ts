@@ -139,6 +139,18 @@ test("passwords that Dovecot was told to log are not shown", async () => {
 const refusal = (second: string, user: string, session: string) =>
   `Mar  3 18:00:${second} mx1 dovecot: auth: passwd-file(${user},198.51.100.7,<${session}>): unknown user`;
 
+test("what a debugging auth process writes of passwords is not shown either", async () => {
+  for (const line of [
+    "Mar 03 18:00:01 auth: Debug: passwd-file(bob,198.51.100.7,<dhXQXP1gB8nGM2QH>): PLAIN(tried) != 'hunter2'",
+    "Mar 03 18:00:01 auth(bob,198.51.100.7,sasl:plain)<dhXQXP1gB8nGM2QH>: Debug: users: PLAIN(tried) != 'hunter2'",
+    "Mar  3 18:00:01 mx1 dovecot: auth: Debug: client in: AUTH\t1\tPLAIN\tresp=aHVudGVyMg== hunter2",
+  ]) {
+    for (const args of [["--json", "--lines"], ["--lines"], []]) {
+      assert.doesNotMatch(await explain(args, line), /hunter2|tried|aHVu/);
+    }
+  }
+});
+
 test("the right password behind an earlier passdb is not counted, and nothing comes out of order", async () => {
   const lines = [
     refusal("01", "eve", "AAAAAAAAAAAAAAA1"),
