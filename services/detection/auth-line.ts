@@ -72,7 +72,8 @@ interface Candidate extends Tail, Known {
 
 /** Reads a message; undefined when no auth process wrote it. */
 export function readAuthLine(text: string): Reading | undefined {
-  const candidates = IS_24.test(text.slice(0, 40)) ? candidates24(text) : candidates23(text);
+  const is24 = IS_24.test(text.slice(0, 40));
+  const candidates = is24 ? candidates24(text) : candidates23(text);
   if (candidates === undefined) return undefined;
   const chosen = choose(candidates, text);
   if (!chosen) return emptyReading("auth-other");
@@ -87,6 +88,7 @@ export function readAuthLine(text: string): Reading | undefined {
   reading.user = chosen.user === "?" ? undefined : chosen.user;
   reading.refusedBy = chosen.refusedBy;
   reading.isMaster = chosen.isMaster;
+  reading.isNamed = is24;
   reading.isUnknownHere = chosen.form === "auth-unknown-user" || chosen.form === "auth-pam-failed";
   if (chosen.form === "auth-no-userdb") {
     reading.stage = "immediate";

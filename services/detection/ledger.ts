@@ -117,8 +117,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       const verdict = pam.judge(line);
       const attempt = verdict === "not" ? undefined : untied.pamTells(line);
       if (!attempt) continue;
-      if (verdict === "let in") attempt.isTold = true;
-      else added += 1;
+      added += 1;
       if (verdict === "held") holdBack(attempt, PAM_HELD_MS, readAt);
     }
     return added;
@@ -141,11 +140,14 @@ export function createLedger(options: LedgerOptions): Ledger {
     const refusals = (session.refusals[source] ??= noRefusals());
     const chain = chainOf(source);
     hearSilence(at);
+    // A line may end somebody else's attempt, which is counted now.
+    let whose = refusals.open > 0 && !refusals.isCounted ? refusals.user : user;
     noteRefusal(refusals, reading, at, chain);
     let added = 0;
     for (; session.counted < refusals.attempts; session.counted += 1) {
       const [from, to] = [at - PAM_BEFORE_MS, at + SLACK_MS];
-      const attempt = untied.sessionTells(address, user, from, to, name && copyOf(name));
+      const attempt = untied.sessionTells(address, whose, from, to, name && copyOf(name));
+      whose = user;
       if (!attempt) continue;
       added += 1;
       const ms = heldFor(reading, chain);

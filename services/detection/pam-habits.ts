@@ -27,7 +27,7 @@ export interface PamHabits {
   /** A connection's end, or a login. */
   seesLogin(): void;
   /** How PAM's line is to be counted. */
-  judge(line: PamLine): "not" | "at once" | "held" | "let in";
+  judge(line: PamLine): "not" | "at once" | "held";
   /** Somebody was let in; the attempt that PAM alone had told of. */
   accept(success: Success): Untied | undefined;
   forget(before: number): void;
@@ -69,7 +69,7 @@ export function createPamHabits(options: PamHabitsOptions): PamHabits {
       if (!line.isUnknownHere) return "at once";
       if (successes.follows(line)) {
         habits.clean = 0;
-        return "let in";
+        return "not"; // each of several modules and logs finds that for itself
       }
       if (habits.isSlow) return "not";
       return isUnsure() ? "held" : "at once";

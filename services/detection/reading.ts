@@ -41,6 +41,8 @@ export interface Reading {
   isMaster: boolean;
   /** Immediate and PAM's lines: who is refused may be known elsewhere, and be let in by another passdb. */
   isUnknownHere: boolean;
+  /** Immediate lines: passdbs have names of their own, so that none says two things of one attempt. */
+  isNamed: boolean;
   /** The password was right, though nobody was let in. */
   isRight: boolean;
 }
@@ -66,6 +68,7 @@ export function emptyReading(form: string | null = null): Reading {
     refusedBy: undefined,
     isMaster: false,
     isUnknownHere: false,
+    isNamed: false,
     isRight: false,
   };
 }

@@ -100,7 +100,7 @@ export const noRefusals = (): Refusals => ({
 /** Notes one line. */
 export function noteRefusal(
   refusals: Refusals,
-  { form, user = "", refusedBy = "", isMaster, session }: Reading,
+  { form, user = "", refusedBy = "", isMaster, isUnknownHere, isNamed, session }: Reading,
   at: number,
   { length, behind }: Chain,
 ): void {
@@ -118,7 +118,8 @@ export function noteRefusal(
     if (session === undefined) drop(refusals);
     else close(refusals);
   }
-  if (!isSame || (length > 0 && refusals.open >= length)) close(refusals);
+  const isAgain = isNamed && session !== undefined && refusals.names.includes(refusedBy);
+  if (!isSame || isAgain || (length > 0 && refusals.open >= length)) close(refusals);
 
   if (isAlone || form === "auth-token-refused") {
     refusals.isMixed = true;
@@ -142,7 +143,9 @@ export function noteRefusal(
   refusals.isUnknownUser = form === "auth-unknown-user";
   if (isPam) refusals.pam = "last";
   else if (refusals.pam === "last") refusals.pam = "early";
-  if (length > 0 ? refusals.open >= length : refusals.open > behind) count(refusals);
+  // Whom it knows, nobody else is likely to let in.
+  const isPlain = !isUnknownHere || refusals.open > behind;
+  if (length > 0 ? refusals.open >= length : isPlain) count(refusals);
   if (length > 0 && refusals.open >= length) close(refusals);
 }
 

@@ -80,6 +80,26 @@ test("an attempt whose lines stand on both sides of a kill -9 is one failure", a
   );
 });
 
+test("what is held is published once though the agent is killed meanwhile, and never where the password was right", async () => {
+  await using running = await startTestAgent();
+  const { agent, arrived, mailLog, failures } = running;
+  const line = (text: string) =>
+    `${new Date().toISOString().replace("Z", "000+00:00")} mx dovecot: ${text}\n`;
+  const refused = (user: string, what: string) =>
+    line(`auth: passwd-file(${user},${ADDRESS},<AAAAAAAAAAAA${user}>): ${what}`);
+  // Whether another passdb lets eve in cannot be known yet.
+  await appendFile(mailLog, refused("anna", "Password mismatch") + refused("evel", "unknown user"));
+  await eventually("what is plain is published", () => arrived() >= 1);
+  await agent.stop("SIGKILL");
+  await agent.start();
+  const login = `imap-login: Login: user=<bobb>, method=PLAIN, rip=${ADDRESS}, lip=192.0.2.25, session=<AAAAAAAAAAAAbobb>`;
+  await appendFile(mailLog, refused("bobb", "unknown user") + line(login));
+  await appendFile(mailLog, refused("zedd", "Password mismatch"));
+  const users = async () => (await failures()).map(({ user }) => user);
+  await eventually("the last is published", async () => (await users()).includes("zedd"), 20);
+  assert.deepEqual(await users(), ["anna", "evel", "zedd"]);
+});
+
 test("a log that is renamed and created anew under load is read once, also while the agent is down", async () => {
   await using running = await startTestAgent();
   const { agent, mailLog } = running;

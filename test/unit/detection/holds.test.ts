@@ -86,6 +86,7 @@ test("once it is known that a success may come behind a passdb, its refusal wait
   const other = { session: id(2), user: "eve" };
   assert.equal(mail(unknown(1), letIn(1.1), unknown(2, other)), 0);
   assert.equal(mail(unknown(1), letIn(1.1), unknown(2, other), refused(1)(5, other)), 1);
+  assert.equal(mail(unknown(1), letIn(1.1), mismatch(2, other)), 1);
 });
 
 test("a wrong password before the right one is a failure", () => {
@@ -98,6 +99,16 @@ test("a wrong password before the right one is a failure", () => {
 test("who is let in is who was refused, perhaps with his domain, or it was another attempt", () => {
   assert.equal(mail(unknown(1), letIn(1.1, { user: "bob@example.org" })), 0);
   assert.equal(mail(unknown(1), letIn(1.1, { user: "eve" })), 1);
+});
+
+test("passdbs with names of their own tell attempts apart, however close", () => {
+  const named = (second: number, passdb: string, message: string) =>
+    line(second, `dovecot: auth(bob,${A},sasl:plain)<${id(1)}>: ${passdb}: ${message}`);
+  const attempt = (second: number) => [
+    named(second, "first", "Password mismatch"),
+    named(second, "second", "unknown user"),
+  ];
+  assert.equal(mail(...attempt(1), ...attempt(1.05), ...attempt(1.1), letIn(4)), 3);
 });
 
 test("what nobody was let in behind, a few times, no longer waits", () => {
@@ -161,6 +172,14 @@ test("nor of several connections at once", () => {
   assert.equal(total({ mail: all.mail, auth: all.auth }), 0);
 });
 
+test("who is let in takes no other's attempt away, whichever log is read first", () => {
+  const eve = { user: "eve", session: id(2) };
+  const auth = [pam(1, { user: "eve" }), pam(1.1), pam(5, { user: "eve" })];
+  const lines = [letIn(3.1), refused(2)(9, eve)];
+  assert.equal(total({ auth, mail: lines }), 2);
+  assert.equal(total({ mail: lines, auth }), 2);
+});
+
 test("a wrong password before PAM's refusal of the right one is a failure", () => {
   assert.equal(total({ auth: [pam(1), pam(5.2)], mail: [letIn(7.3)] }), 1);
 });
@@ -201,6 +220,24 @@ test("a PAM that is slower than is waited for counts with the connection's end, 
   assert.equal(count(auth!.feed(Buffer.from(pam(10, { user: "eve" })), 0, START)), 0);
   const eve = { user: "eve", session: id(2) };
   assert.equal(count(log!.feed(Buffer.from(refused(1)(16, eve)), 0, START)), 1);
+});
+
+test("a line that ends somebody else's attempt takes nothing of its own user's", () => {
+  const refusedByPam = says("pam_authenticate() failed: Authentication failure", "pam");
+  const [first, alice, eve] = [
+    { session: id(1) },
+    { user: "alice", session: id(2) },
+    { user: "eve", session: id(3) },
+  ];
+  const ledger = createLedger({ mode: "normal" });
+  const [log, auth] = ["mail", "auth"].map((source) => createDetector({ source, ledger }));
+  const count = (detector: typeof log, text: string) =>
+    detector!.feed(Buffer.from(text), 0, START).reduce((sum, each) => sum + attemptsOf(each), 0);
+  count(log, unknown(1, first) + refusedByPam(3, first) + refused(1)(4, first));
+  assert.equal(count(log, unknown(10, alice) + unknown(10.5, eve)), 0);
+  assert.equal(count(auth, pam(10.8, { user: "alice" }) + pam(11, { user: "eve" })), 2);
+  assert.equal(count(log, unknown(11.1, { ...alice, user: "eve" })), 0);
+  assert.equal(count(log, refusedByPam(12, eve)), 0);
 });
 
 test("two modules of PAM that refuse one password are one attempt", () => {
