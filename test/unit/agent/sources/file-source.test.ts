@@ -382,9 +382,11 @@ test("a line that is too long is skipped in a compressed log, too, and one that 
   bed.rename(".1");
   bed.compress(".1");
   bed.write("three\n");
-  const { lines } = bed.read(bookmark);
+  const { lines, source } = bed.read(bookmark);
   await eventually("the new log is read", () => lines.includes("three"));
   assert.deepEqual(lines, ["two", "three"]);
+  const taken = ["one", "x".repeat(3_000_000), "two", "three"].join("\n").length + 1;
+  assert.equal(source.bookmark()?.position, taken);
 });
 
 test("a compressed log that is broken is read as far as it goes, then what follows", async () => {
