@@ -82,7 +82,8 @@ function explainRefusal({ creds, user }: NatsConfig, now: number): string {
 }
 
 function explainSigner({ ca }: NatsConfig): string {
-  const wanted = "the ca.pem of this fleet's keys";
+  const wanted =
+    "the certificate of that authority, the ca.pem of this fleet's keys unless you have your own";
   return ca === undefined
     ? `nobody whom this system knows has signed the NATS server's certificate: set nats.ca to ${wanted}`
     : `${ca}: is not who has signed the NATS server's certificate: expected ${wanted}`;
