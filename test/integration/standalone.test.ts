@@ -69,6 +69,21 @@ test("a server that does not answer, or cannot be one, is named", async () => {
   assert.equal(await away.child.ended, 0);
 });
 
+test("an agent that is killed ends it, and it says where the log is", async () => {
+  const { child, output } = await start();
+  await eventually("it says that it runs", () => output().includes("Ctrl-C ends it"), 60);
+  const pids = await childrenOf(child.pid);
+  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8")));
+  const agent = pids[commands.findIndex((command) => command.includes("agent/main.js"))];
+  process.kill(agent!, "SIGKILL");
+  assert.equal(await child.ended, 69);
+  assert.match(
+    output(),
+    new RegExp(`^fleetban: fleetban-agent ended with SIGKILL: .*${home}/log$`, "m"),
+  );
+  assert.doesNotMatch(output(), /"level"/);
+});
+
 test("a fault in its configuration ends it, and says which", async () => {
   await writeFile(join(home, "agent.yaml"), "hots: mx1\n");
   const { child, output } = await start();

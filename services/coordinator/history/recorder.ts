@@ -22,9 +22,9 @@ import {
 } from "@nats-io/jetstream";
 import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../daemon/log.ts";
-import { WireError } from "../../wire/codec.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
 import { storedAtOf } from "../host-clock.ts";
+import { createDecoder } from "./decoder.ts";
 import type { Place, Places } from "./place.ts";
 
 export interface RecorderOptions<T> {
@@ -68,7 +68,6 @@ const RETRY_MS = 500;
 const REFUSALS = 2;
 /** What comes in this time is written at once; and a ban's own path has the processor first. */
 const GATHER_MS = 500;
-const COMPLAIN_EVERY_MS = 60_000;
 /** The server that serves us may die while we are connected to another: silence tells. */
 const HEARTBEAT_MS = 2_000;
 const EXPIRES_MS = 10_000;
@@ -86,7 +85,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
   const { connection, stream, filter, places, isHolder, decode, record, onCut, log } = options;
   const ended = new AbortController();
   let messages: ConsumerMessages | undefined;
-  const complained = new Map<string, number>();
+  const decodeOrComplain = createDecoder(decode, log);
 
   let stalled: string | undefined;
 
@@ -97,21 +96,6 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     if (reason === undefined) log.info({ stream }, "PostgreSQL records again");
     else log.error({ stream, reason }, "PostgreSQL records nothing now, keeps trying");
     stalled = reason;
-  }
-
-  function decodeOrComplain(message: JsMsg): T | undefined {
-    try {
-      return decode(message);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      // The host, for failures: credentials let it name any jail.
-      const sender = message.subject.split(".").at(-1) ?? "";
-      const last = complained.get(sender) ?? -Infinity;
-      if (Date.now() - last < COMPLAIN_EVERY_MS) return undefined;
-      complained.set(sender, Date.now());
-      log.warn({ subject: message.subject, reason: error.message }, "not recorded");
-      return undefined;
-    }
   }
 
   /** Returns whether all of it is recorded now; false: this coordinator no longer records. */
@@ -168,7 +152,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       if (known.sequence > state.last_seq) await noteCut();
       else place = known;
     }
-    const { name, num_pending: pending } = await manager.consumers.add(stream, {
+    const made = await manager.consumers.add(stream, {
       name: `record_${nuid.next()}`,
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
@@ -180,8 +164,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     });
     // Messages between may have been purged: nobody waits for them.
     const end = { created, sequence: state.last_seq, storedAt: Date.parse(state.last_ts) };
-    if (pending === 0) await keep(end);
-    const consumer = await jetstream(connection).consumers.get(stream, name);
+    if (made.num_pending === 0) await keep(end);
+    const consumer = jetstream(connection).consumers.getConsumerFromInfo(made);
     const how = { max_messages: AT_ONCE, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS };
     return { place, end, opened: await consumer.consume(how) };
   }
@@ -271,6 +255,18 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
 
   const pause = (ms: number) => sleep(ms, undefined, { signal: ended.signal }).catch(() => {});
 
+  /**
+   * After a reconnect the client asks after our consumer, and hears no heartbeats until it is told
+   * something: which never comes where a cluster still has it in its books, but no server has it.
+   */
+  async function watchConnection(): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (ended.signal.aborted) return;
+      if (type === "reconnect") messages?.stop();
+    }
+  }
+
+  void watchConnection();
   const living = live();
   return {
     async progress() {
