@@ -1,8 +1,9 @@
-/** `fleetban host list`: every agent, and how far it has come. */
+/** `fleetban host list`: every agent, and how far it has come; `host remove`: those that are no more. */
 import { Command } from "commander";
 import { formatDuration } from "../daemon/duration.ts";
 import type { HostRow } from "../wire/api.ts";
 import { FIREWALL_PASSED_OVER } from "../wire/status.ts";
+import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { count, describeWarning } from "./status.ts";
 import type { Cell } from "./table.ts";
@@ -32,6 +33,21 @@ export function hostCommand(context: Context): Command {
       if (warnings.length === 0) return;
       output.line("");
       output.facts(warnings);
+    });
+
+  command
+    .command("remove")
+    .description("no longer list a host that is no more")
+    .argument("<host>", "its name", checksOf("host remove", output.note).host)
+    .option(...JSON_OPTION)
+    .action(async (host: string, { json }: JsonOption) => {
+      const reply = await ask("host.remove", { host });
+      if (json) {
+        output.json("host.remove", reply);
+        return;
+      }
+      output.line(`${host} is no longer listed`);
+      if (reply.wasUp) output.note("it was up: if its agent goes on, it is listed again");
     });
 
   return command;

@@ -25,6 +25,8 @@ export interface Hosts {
     since: number,
     patience: number,
   ): Promise<Reach>;
+  /** As if it had never been heard; when it is heard again it is back. */
+  forget(host: string): void;
   /** Agents that are refused, for another has their host's name, by host. */
   refused(): ReadonlyMap<string, readonly Rival[]>;
   stop(): void;
@@ -98,6 +100,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
       });
     },
 
+    forget: (host) => void hosts.delete(host),
     refused: () => rivals.refused(now()),
     stop: () => subscription.unsubscribe(),
   };

@@ -91,6 +91,11 @@ export const api = {
     }),
   },
   "host.list": { request: z.strictObject({}), reply: z.object({ hosts: z.array(hostRow), stale }) },
+  /** The host is no longer listed, until it reports again. */
+  "host.remove": {
+    request: z.strictObject({ host: z.string().regex(NAME) }),
+    reply: z.object({ host: z.string(), wasUp: z.boolean() }),
+  },
   "ban.list": {
     request: z.strictObject({
       jail: jailName.optional(),

@@ -199,6 +199,20 @@ test("a host that does not report in time, refuses, or only logs is named", asyn
   assert.match(list.stdout, /\nmx3 +refused: +192\.0\.2\.77: its own\\x0aignoreip\n/);
 });
 
+test("a host that was removed is no longer listed, until it reports again", async (t) => {
+  const listed = async () => (await ask("host", "list")).stdout;
+  await reportingHost(t, "mx9");
+  const removed = await ask("host", "remove", "mx9");
+  assert.equal(removed.stdout, "mx9 is no longer listed\n");
+  assert.match(removed.stderr, /it was up/);
+  assert.doesNotMatch(await listed(), /^mx9 /m);
+  const again = await fleetban("host", "remove", "mx9");
+  assert.match(again.stderr, /^fleetban: mx9: is no host that is listed\n$/);
+  assert.equal(again.code, 1);
+  await reportingHost(t, "mx9");
+  assert.match(await listed(), /^mx9 +up /m);
+});
+
 test("the allowlist keeps an address from being banned, and lifts its bans", async () => {
   await ask("ban", "add", "192.0.2.10");
   const added = await ask("allow", "add", "192.0.2.0/28", "--comment", "office");

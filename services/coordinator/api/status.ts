@@ -1,4 +1,4 @@
-/** `fleetban status`, `fleetban host list`, `fleetban failure list`. */
+/** `fleetban status`, `fleetban host list|remove`, `fleetban failure list`. */
 import type { HostRow } from "../../wire/api.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Warning } from "../../wire/status.ts";
@@ -7,7 +7,10 @@ import { fromHistory, jailNamed, type ApiContext } from "./context.ts";
 import { ApiError, type Endpoints } from "./server.ts";
 import { HistoryUnavailable } from "../history/history.ts";
 
-type StatusEndpoints = Pick<Endpoints, "status.show" | "host.list" | "failure.list">;
+type StatusEndpoints = Pick<
+  Endpoints,
+  "status.show" | "host.list" | "host.remove" | "failure.list"
+>;
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
   const { bans, settings, hosts, history, streams, lease, clock, expiry, now } = context;
@@ -36,10 +39,17 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       return { code: "second-agent", severity: "high", text };
     });
 
-  /** Hosts heard of since the start, and those that only the history knows. */
+  /**
+   * Hosts heard of since the start, and those that only the history knows. A silent one that the
+   * history does not know was removed, perhaps through another coordinator.
+   */
   async function allHosts(): Promise<{ rows: HostRow[]; stale: string | null }> {
-    const heard = hosts.list().map(describeHost);
     const { value, stale } = await fromHistory(() => history.hosts(), []);
+    const isKnown = (name: string) => stale !== null || value.some(({ host }) => host === name);
+    const heard = hosts
+      .list()
+      .filter((host) => hosts.isUp(host) || isKnown(host.status.host))
+      .map(describeHost);
     const silent = value
       .filter(({ host }) => !heard.some((row) => row.host === host))
       .map(({ host, lastSeenAt }): HostRow => {
@@ -127,6 +137,14 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     async "host.list"() {
       const { rows, stale } = await allHosts();
       return { hosts: rows, stale };
+    },
+
+    async "host.remove"({ host }) {
+      const known = hosts.list().find(({ status }) => status.host === host);
+      const wasRecorded = await history.forgetHost(host);
+      if (!known && !wasRecorded) throw new ApiError(404, `${host}: is no host that is listed`);
+      hosts.forget(host);
+      return { host, wasUp: known !== undefined && hosts.isUp(known) };
     },
 
     async "failure.list"(query) {

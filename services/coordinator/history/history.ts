@@ -46,6 +46,8 @@ export interface History {
   hosts(): Promise<{ host: string; lastSeenAt: number }[]>;
   /** NATS was found to have lost what is on record, since the last call. */
   takeCut(): boolean;
+  /** false: it knew nothing of it. */
+  forgetHost(host: string): Promise<boolean>;
   /** Notes when a host was heard; not every time, and lost when PostgreSQL is away. */
   hostSeen(status: HostStatus, at: number): void;
   close(): Promise<void>;
@@ -123,6 +125,12 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
       const taken = isCut;
       isCut = false;
       return taken;
+    },
+    async forgetHost(host) {
+      const deletion = { where: { host } };
+      const { count } = await database.ask((prisma) => prisma.host.deleteMany(deletion));
+      hostsNoted.delete(host);
+      return count > 0;
     },
     hostSeen({ host, version, firewall }, at) {
       if (at - (hostsNoted.get(host) ?? 0) < HOST_EVERY_MS || !database.reachable()) return;

@@ -99,6 +99,7 @@ const COMMANDS = [
   ["status"],
   ["host"],
   ["host", "list"],
+  ["host", "remove"],
   ["ban"],
   ["ban", "list"],
   ["ban", "show"],
