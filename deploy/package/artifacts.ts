@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { readPrismaFiles } from "../../prisma/prisma-files.ts";
 import { writeBundle } from "./bundle.ts";
 import { completionOf } from "./completion.ts";
-import { copyrightOf } from "./copyright.ts";
+import { copyrightOf, licensesOf } from "./copyright.ts";
 import { writeDebianPackage } from "./debian-package.ts";
 import { writeExecutable } from "./executable.ts";
 import { manPageOf } from "./man-page.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
 import type { Release } from "./release.ts";
+import { canMakeRpms, writeRpm } from "./rpm-package.ts";
 import { describePackages, readNpmSbom, sbomOf } from "./sbom.ts";
 
 export interface ArtifactOptions {
@@ -24,8 +25,8 @@ export interface ArtifactOptions {
 export const CHECKSUMS = "SHA256SUMS";
 
 /**
- * Of each program NAME: the bundle NAME.cjs, the executable NAME, its SBOM NAME.cdx.json and the
- * Debian package; and the checksums of all of them.
+ * Of each program NAME: the bundle NAME.cjs, the executable NAME, its SBOM NAME.cdx.json, the
+ * Debian package and, where rpmbuild is, the RPM; and the checksums of all of them.
  */
 export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
   const { release, folder, say, programs = PROGRAMS } = options;
@@ -43,12 +44,15 @@ export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
     await writeExecutable(bundle, executable);
     const sbom = sbomOf(npmSbom, name, packages, release);
     await writeFile(join(folder, `${name}.cdx.json`), sbom);
-    await writeDebianPackage({
+    const contents = {
       ...{ program, release, executable, sbom },
       manPage: manPageOf(program, release),
       completion: completionOf(program),
       copyright: copyrightOf(name, packages),
-    });
+      licenses: licensesOf(packages),
+    };
+    await writeDebianPackage(contents);
+    if (canMakeRpms()) await writeRpm(contents);
   }
   await writeFile(join(folder, CHECKSUMS), await checksumsOf(folder));
 }

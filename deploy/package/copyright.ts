@@ -1,13 +1,22 @@
-/** The licences of everything in an executable, as its Debian package carries them. */
+/** The licences of everything in an executable, as its packages carry them. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { BundledPackage } from "./sbom.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
+/** The program's own licence, and whose else is in the package; `licensesOf` has the others' texts. */
 export function copyrightOf(program: string, packages: readonly BundledPackage[]): string {
+  const own = readFileSync(join(ROOT, "LICENSE"), "utf8").trim();
+  const others = packages.map(({ name, version, license }) => `  ${name} ${version}: ${license}`);
+  const node = `  Node.js ${process.version}: MIT, with parts of others under licences of their own`;
+  const heading = `The executable also holds, each under its own licence; texts in licenses.gz:`;
+  return `${program}\n\n${own}\n\n${heading}\n\n${[...others, node].join("\n")}\n`;
+}
+
+/** The texts of everybody else's licences. */
+export function licensesOf(packages: readonly BundledPackage[]): string {
   const parts = [
-    [program, readFileSync(join(ROOT, "LICENSE"), "utf8")],
     ...packages.map(({ name, version, license, folder }) => [
       `${name} ${version}: ${license}`,
       licenseIn(join(ROOT, folder)) ?? `See https://www.npmjs.com/package/${name}`,

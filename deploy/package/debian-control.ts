@@ -5,8 +5,6 @@ import { join } from "node:path";
 import type { Program } from "./programs.ts";
 import type { Release } from "./release.ts";
 
-const MAINTAINER = "fleetban developers <maintainers@fleetban.invalid>";
-
 /** The package's control file (https://www.debian.org/doc/debian-policy/ch-controlfields.html). */
 export function controlOf(
   { name, summary, command, depends, suggests }: Program,
@@ -18,18 +16,45 @@ export function controlOf(
     Package: name,
     Version: release.version,
     Architecture: architecture(),
-    Maintainer: MAINTAINER,
+    Maintainer: release.maintainer,
     "Installed-Size": String(kibibytes),
     Depends: [...libraries(executable), ...depends].join(", "),
     Suggests: suggests.join(", "),
     Section: "admin",
     Priority: "optional",
-    Description: `fleetban, ${summary}`,
+    Description: `ban coordinator for mail servers - ${summary}`,
   };
   const lines = Object.entries(fields).flatMap(([field, value]) =>
     value === "" ? [] : [`${field}: ${value}`],
   );
-  return [...lines, ` ${command().description()}`, ""].join("\n");
+  const description = wrap(command().description()).map((line) => ` ${line}`);
+  return [...lines, ...description, ""].join("\n");
+}
+
+const WIDTH = 78;
+
+/** A description in lines as long as package managers show. */
+export function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** Debian's changelog, which programs read; for people there is NEWS. */
+export function changelogOf(name: string, { version, epoch, maintainer }: Release): string {
+  const date = new Date(epoch * 1000).toUTCString().replace("GMT", "+0000");
+  return `${name} (${version}) unstable; urgency=medium
+
+  * See NEWS.gz beside this file.
+
+ -- ${maintainer}  ${date}
+`;
 }
 
 export function architecture(): string {

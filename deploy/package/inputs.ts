@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Release } from "./release.ts";
+import { canMakeRpms } from "./rpm-package.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const FILES = ["package.json", "package-lock.json", "LICENSE", "CHANGELOG.md"];
-const FOLDERS = ["services", "prisma", "deploy"];
+const DEPLOY = ["debian", "examples", "man", "package", "rpm", "systemd"];
+const FOLDERS = ["services", "prisma", ...DEPLOY.map((name) => join("deploy", name))];
 
 /** Names everything that the artifacts are made of. */
 export function hashInputs(release: Release): string {
@@ -14,7 +16,9 @@ export function hashInputs(release: Release): string {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name)),
   );
-  const hash = createHash("sha256").update(JSON.stringify([release, process.versions]));
+  // With rpmbuild there are RPMs besides.
+  const made = [release, process.versions, canMakeRpms()];
+  const hash = createHash("sha256").update(JSON.stringify(made));
   for (const file of [...files.sort(), ...FILES.map((name) => join(ROOT, name))]) {
     hash.update(`\n${file}\n`).update(readFileSync(file));
   }

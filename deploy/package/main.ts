@@ -1,6 +1,9 @@
 /**
  * npm run package               makes everything of a release in dist/, if anything has changed
  * npm run package -- --check    makes it twice, elsewhere, and compares the bytes
+ *
+ * RPMs are made where rpmbuild is. FLEETBAN_MAINTAINER says who answers for the packages,
+ * SOURCE_DATE_EPOCH when they were made.
  */
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -61,7 +64,10 @@ try {
   if ((flag !== undefined && flag !== "--check") || more.length > 0) {
     throw new PlainError("expected nothing or --check", EXIT.usage);
   }
-  const release = readRelease(process.env["SOURCE_DATE_EPOCH"]);
+  const release = readRelease({
+    sourceDateEpoch: process.env["SOURCE_DATE_EPOCH"],
+    maintainer: process.env["FLEETBAN_MAINTAINER"],
+  });
   await (flag === undefined ? makeDist(release) : check(release));
 } catch (error) {
   process.exitCode = explainExit("package", error);

@@ -17,9 +17,11 @@ export interface Program {
   section: 1 | 8;
   /** Its command line, to be read. */
   command: () => Command;
-  /** Beside the libraries that Node needs. */
+  /** Debian's packages, beside the libraries that Node needs. */
   depends: readonly string[];
   suggests: readonly string[];
+  /** What an RPM requires besides. */
+  requires: readonly string[];
 }
 
 const nothing = () => {};
@@ -35,6 +37,8 @@ export const PROGRAMS: readonly Program[] = [
     command: () => agentProgram(options),
     depends: ["systemd (>= 247)", "iptables", "ipset"],
     suggests: ["dovecot-core"],
+    // EL 9 has iptables in iptables-nft, others elsewhere.
+    requires: ["systemd >= 247", "/usr/sbin/iptables", "/usr/sbin/ip6tables", "/usr/sbin/ipset"],
   },
   {
     name: "fleetban-coordinator",
@@ -45,6 +49,7 @@ export const PROGRAMS: readonly Program[] = [
     command: () => coordinatorProgram({ ...options, pid: 0 }),
     depends: ["systemd (>= 247)"],
     suggests: ["nats-server", "postgresql"],
+    requires: ["systemd >= 247"],
   },
   {
     name: "fleetban",
@@ -59,5 +64,6 @@ export const PROGRAMS: readonly Program[] = [
     },
     depends: [],
     suggests: ["bash-completion"],
+    requires: [],
   },
 ];

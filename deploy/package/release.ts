@@ -9,11 +9,28 @@ export interface Release {
   version: string;
   /** Epoch seconds of the last commit, or SOURCE_DATE_EPOCH. */
   epoch: number;
+  /** Who answers for the packages: "Name <address>". */
+  maintainer: string;
 }
+
+/** Until whoever gives packages to others says who they are, in FLEETBAN_MAINTAINER. */
+const NOBODY = "fleetban maintainers <maintainers@fleetban.invalid>";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
-export function readRelease(sourceDateEpoch: string | undefined): Release {
+export interface ReleaseSettings {
+  /** SOURCE_DATE_EPOCH. */
+  sourceDateEpoch: string | undefined;
+  /** FLEETBAN_MAINTAINER. */
+  maintainer: string | undefined;
+}
+
+export function readRelease(settings: ReleaseSettings): Release {
+  const { sourceDateEpoch, maintainer = NOBODY } = settings;
+  if (!/^[^<>\n]+ <[^<>@\s]+@[^<>@\s]+>$/.test(maintainer)) {
+    const expected = 'expected one such as "Example Ltd <mail@example.org>"';
+    throw new PlainError(`FLEETBAN_MAINTAINER: got "${maintainer}", ${expected}`, EXIT.usage);
+  }
   const version = readVersion();
   const commit = readCommit();
   const epoch = Number(sourceDateEpoch ?? commit?.epoch);
@@ -24,10 +41,10 @@ export function readRelease(sourceDateEpoch: string | undefined): Release {
       EXIT.usage,
     );
   }
-  if (!commit || commit.tags.includes(`v${version}`)) return { version, epoch };
+  if (!commit || commit.tags.includes(`v${version}`)) return { version, epoch, maintainer };
   const stamp = new Date(commit.epoch * 1000).toISOString().replace(/\D/g, "").slice(0, 12);
   // A tilde sorts before the release itself: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
-  return { version: `${version}~git${stamp}.${commit.id}`, epoch };
+  return { version: `${version}~git${stamp}.${commit.id}`, epoch, maintainer };
 }
 
 /** undefined: this is no git checkout. */

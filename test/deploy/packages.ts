@@ -1,4 +1,4 @@
-/** Packages of the version at hand, as `npm run package` makes them, and the agent of a later one. */
+/** Packages of the version at hand, as `npm run package` makes them, and the daemons of a later one. */
 import { existsSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { makeArtifacts } from "../../deploy/package/artifacts.ts";
 import { hashInputs } from "../../deploy/package/inputs.ts";
 import { PROGRAMS } from "../../deploy/package/programs.ts";
 import { ensureArtifacts } from "../harness/artifacts.ts";
-import { CACHE } from "../harness/guest-image.ts";
+import { CACHE } from "../harness/debian-image.ts";
 
 export interface Packages {
   version: string;
@@ -20,17 +20,16 @@ export function makePackages(): Packages {
   return { version, folder };
 }
 
-/** Only the agent's, of a version after `version`; kept until something changes. */
-export async function makeNextAgent(
-  version: string,
-  say: (line: string) => void,
-): Promise<Packages> {
-  const release = { version: `${version}+1`, epoch: 1_700_000_000 };
-  const cache = join(CACHE, "next-agent");
+/** Of agent and coordinator, of a version after `version`; kept until something changes. */
+export async function makeNextDaemons(version: string): Promise<Packages> {
+  const maintainer = "Later <later@fleetban.invalid>";
+  const release = { version: `${version}+1`, epoch: 1_700_000_000, maintainer };
+  const cache = join(CACHE, "next-daemons");
   const folder = join(cache, hashInputs(release).slice(0, 16));
   if (!existsSync(folder)) {
     await rm(cache, { recursive: true, force: true });
-    const programs = PROGRAMS.filter(({ name }) => name === "fleetban-agent");
+    const programs = PROGRAMS.filter(({ name }) => name !== "fleetban");
+    const say = (line: string) => void process.stderr.write(`next version: ${line}\n`);
     await makeArtifacts({ release, folder: `${folder}.partial`, say, programs });
     await rename(`${folder}.partial`, folder);
   }

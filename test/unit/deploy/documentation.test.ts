@@ -7,7 +7,7 @@ import { completionOf } from "../../../deploy/package/completion.ts";
 import { manPageOf } from "../../../deploy/package/man-page.ts";
 import { PROGRAMS } from "../../../deploy/package/programs.ts";
 
-const RELEASE = { version: "1.2.3", epoch: 1_700_000_000 };
+const RELEASE = { version: "1.2.3", epoch: 1_700_000_000, maintainer: "A <a@example.org>" };
 
 for (const program of PROGRAMS) {
   const { name } = program;
