@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../services/agent/firewall/command.ts";
-import { CACHE } from "../harness/guest-image.ts";
+import { CACHE } from "../harness/debian-image.ts";
 
 /** What Debian each Dovecot is of. */
 const SUITES = { "2.3": "bookworm", "2.4": "trixie" } as const;

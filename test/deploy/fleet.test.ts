@@ -4,8 +4,9 @@ import { after, before, describe, test } from "node:test";
 import { eventually } from "../harness/eventually.ts";
 import { needsGuests, type Guest } from "../harness/guests.ts";
 import type { PlaybookRun } from "./ansible.ts";
+import { createAttacks, type Attacks } from "./attacks.ts";
 import { createDeployedFleet, type DeployedFleet } from "./deployed-fleet.ts";
-import { USER } from "./mail-host.ts";
+import { makeNextDaemons, type Packages } from "./packages.ts";
 import { watchConnections } from "./watch.ts";
 
 interface HostList {
@@ -30,8 +31,15 @@ const MEMORIES = [
 
 describe("a fleet that Ansible deploys to", { skip: needsGuests }, () => {
   let fleet: DeployedFleet;
+  let attacks: Attacks;
   before(async () => {
-    fleet = await createDeployedFleet();
+    fleet = await createDeployedFleet({
+      guests: { centre: "bookworm", mx1: "bookworm", mx2: "trixie" },
+      mailHosts: ["mx1", "mx2"],
+      nats: ["centre"],
+      coordinators: ["centre"],
+    });
+    attacks = createAttacks(fleet);
   });
   after(() => fleet[Symbol.asyncDispose]());
 
@@ -42,36 +50,7 @@ describe("a fleet that Ansible deploys to", { skip: needsGuests }, () => {
   const changedBy = ({ recap }: PlaybookRun) =>
     Object.fromEntries(Object.entries(recap).map(([host, { changed }]) => [host, changed]));
 
-  /** One wrong password on each connection, host after host, over IMAP. */
-  async function guess(from: string, count: number, hosts = fleet.mailHosts): Promise<void> {
-    for (let attempt = 0; attempt < count; attempt += 1) {
-      const host = hosts[attempt % hosts.length]!.namespace.address4;
-      const login = { host, port: 143, user: USER.name, passwords: [`guess-${attempt}`], from };
-      assert.deepEqual(await fleet.attacker.logIn(login), { opened: true, accepted: false });
-    }
-  }
-  const connects = (from: string, guest: Guest) =>
-    fleet.attacker.connects({ host: guest.namespace.address4, port: 143, from });
-  const logsIn = async (guest: Guest) => {
-    const host = guest.namespace.address4;
-    const login = { host, port: 143, user: USER.name, passwords: [USER.password] };
-    return (await fleet.client.logIn(login)).accepted;
-  };
-  const untilBanned = (from: string, hosts = fleet.mailHosts) =>
-    eventually(`${from} is banned on ${hosts.map(({ name }) => name).join(", ")}`, async () => {
-      const opened = await Promise.all(hosts.map((host) => connects(from, host)));
-      return opened.every((each) => !each);
-    });
-
   const BANNED = "10.77.0.101";
-  let addresses = 101;
-  /** An address that the attacker has not used yet. */
-  async function newAddress(): Promise<string> {
-    const address = `10.77.0.${addresses}`;
-    addresses += 1;
-    await fleet.attackerNamespace.addAddress(address);
-    return address;
-  }
 
   test("--check --diff shows what would be done on machines that have nothing, and does nothing", async () => {
     const run = succeed(await fleet.ansible.play("site", "--check", "--diff"));
@@ -102,20 +81,20 @@ describe("a fleet that Ansible deploys to", { skip: needsGuests }, () => {
   });
 
   test("who is below maxretry on every host is banned on all of them", async () => {
-    const from = await newAddress();
+    const from = await attacks.newAddress();
     assert.equal(from, BANNED);
-    await guess(from, 4);
-    for (const host of fleet.mailHosts) assert.equal(await connects(from, host), true);
-    await guess(from, 1);
-    await untilBanned(from);
-    for (const host of fleet.mailHosts) assert.equal(await logsIn(host), true);
+    await attacks.guess(from, 4);
+    for (const host of fleet.mailHosts) assert.equal(await attacks.connects(from, host), true);
+    await attacks.guess(from, 1);
+    await attacks.untilBanned(from);
+    for (const host of fleet.mailHosts) assert.equal(await attacks.logsIn(host), true);
   });
 
   test("a host that boots has its bans in force before Dovecot listens", async () => {
     const mx2 = fleet.guests.guest("mx2");
     const watch = watchConnections(fleet.attacker, [mx2], BANNED);
     await mx2.reboot();
-    await eventually("mx2 serves its users", () => logsIn(mx2));
+    await eventually("mx2 serves its users", () => attacks.logsIn(mx2));
     const { opened, tried } = await watch.stop();
     assert.equal(opened, 0, `of ${tried} connections`);
     const started = async (unit: string) => {
@@ -123,7 +102,7 @@ describe("a fleet that Ansible deploys to", { skip: needsGuests }, () => {
       return Number(await mx2.run("systemctl", ["show", "--value", property, unit]));
     };
     assert.ok((await started("fleetban-agent.service")) < (await started("dovecot.service")));
-    assert.equal(await connects(BANNED, mx2), false);
+    assert.equal(await attacks.connects(BANNED, mx2), false);
   });
 
   test("a run ends at the first host that the fleet does not see well, the others stay as they are", async () => {
@@ -139,62 +118,66 @@ describe("a fleet that Ansible deploys to", { skip: needsGuests }, () => {
     assert.match(await mx1!.run("cat", ["/etc/fleetban/agent.yaml"]), /10\.77\.0\.99/);
     assert.equal(run.recap["mx2"], undefined);
     assert.equal(await mx2!.run("cat", ["/etc/fleetban/agent.yaml"]), before);
-    assert.equal(await connects(BANNED, mx1!), false);
+    assert.equal(await attacks.connects(BANNED, mx1!), false);
   });
 
-  test("agents are upgraded under attack: no ban lapses, no failure is lost", async () => {
+  /** Upgrades one group while an address goes on guessing: nothing of that may be lost or doubled. */
+  async function upgradeUnderAttack(group: string): Promise<Packages> {
+    const next = await makeNextDaemons(fleet.packages.version);
     const watch = watchConnections(fleet.attacker, fleet.mailHosts, BANNED);
-    const from = await newAddress();
+    const from = await attacks.newAddress();
     // No ban by itself: every failure of it must be counted, and is asked for.
     assert.equal((await fleet.cli("allow", "add", from)).code, 0);
-    let attempts = 0;
-    const over = new AbortController();
-    const attack = (async () => {
-      while (!over.signal.aborted) {
-        for (const { namespace } of fleet.mailHosts) {
-          const login = { host: namespace.address4, port: 143, user: USER.name, from };
-          const { opened } = await fleet.attacker.logIn({ ...login, passwords: ["guess"] });
-          if (opened) attempts += 1;
-        }
-      }
-    })();
-    attack.catch(() => {}); // it is awaited below
-    const packages = `fleetban_packages=${fleet.nextAgent.folder}`;
-    const upgrade = fleet.ansible.play("site", "--limit", "fleetban_agents", "-e", packages);
-    const run = await upgrade.finally(() => over.abort());
-    await attack;
+    const stopGuessing = attacks.keepGuessing(from);
+    const packages = `fleetban_packages=${next.folder}`;
+    const upgrade = fleet.ansible.play("site", "--limit", group, "-e", packages);
+    const run = await upgrade.catch((error: unknown) => ({ error }));
+    const attempts = await stopGuessing();
+    if ("error" in run) throw run.error;
     succeed(run);
     const { opened, tried } = await watch.stop();
     assert.equal(opened, 0, `of ${tried} connections`);
+    await attacks.untilRecorded(from, attempts);
+    return next;
+  }
+
+  test("agents are upgraded under attack: no ban lapses, no failure is lost", async () => {
+    const next = await upgradeUnderAttack("fleetban_agents");
     const { hosts } = await fleet.ask<HostList>("host", "list");
     for (const { status, current } of hosts) {
-      assert.deepEqual([status?.version, current], [fleet.nextAgent.version, true]);
+      assert.deepEqual([status?.version, current], [next.version, true]);
     }
-    const record = async () => {
-      const list = ["failure", "list", "--address", from, "--limit", "100000"];
-      const { failures } = await fleet.ask<{ failures: { attempts: number }[] }>(...list);
-      const recorded = failures.reduce((sum, failure) => sum + failure.attempts, 0);
-      assert.equal(recorded, attempts);
-      return true;
-    };
-    await eventually(`all ${attempts} failures are on record, once`, record, 30);
+  });
+
+  test("the coordinator is upgraded under attack: who attacks meanwhile is banned", async () => {
+    const before = await fleet.ask<{ startedAt: string }>("status");
+    // Half of its failures are told to the old one, half to the new one.
+    const from = await attacks.newAddress();
+    await attacks.guess(from, 3);
+    const next = await upgradeUnderAttack("fleetban_coordinators");
+    const after = await fleet.ask<{ version: string; startedAt: string }>("status");
+    assert.equal(after.version, next.version);
+    assert.ok(after.startedAt > before.startedAt);
+    for (const host of fleet.mailHosts) assert.equal(await attacks.connects(from, host), true);
+    await attacks.guess(from, 2);
+    await attacks.untilBanned(from);
   });
 
   test("a revoked agent is cut off at once, the others go on", async () => {
     const [mx1, mx2] = fleet.mailHosts;
     const revoked = await fleet.cli("key", "revoke", "mx2", "--dir", fleet.keys);
     assert.equal(revoked.code, 0, revoked.stderr);
-    const unheard = await newAddress();
-    await guess(unheard, 5, [mx2!]);
+    const unheard = await attacks.newAddress();
+    await attacks.guess(unheard, 5, [mx2!]);
     // Attacked later, banned: so whatever mx2 had said before would have been decided.
-    const from = await newAddress();
-    await guess(from, 5, [mx1!]);
-    await untilBanned(from, [mx1!]);
-    assert.equal(await connects(from, mx2!), true);
+    const from = await attacks.newAddress();
+    await attacks.guess(from, 5, [mx1!]);
+    await attacks.untilBanned(from, [mx1!]);
+    assert.equal(await attacks.connects(from, mx2!), true);
     const list = await fleet.ask<{ bans: unknown[] }>("ban", "list", "--address", unheard);
     assert.deepEqual(list.bans, []);
     // What it knew stays in force, and it says why it knows no more.
-    assert.equal(await connects(BANNED, mx2!), false);
+    assert.equal(await attacks.connects(BANNED, mx2!), false);
     await eventually("the agent of mx2 says that it is refused", async () => {
       const unit = "--unit=fleetban-agent.service";
       const journal = await mx2!.run("journalctl", [unit, "--output=cat", "--no-pager"]);
@@ -208,7 +191,7 @@ describe("a fleet that Ansible deploys to", { skip: needsGuests }, () => {
       assert.equal(await findTraces(guest), "", guest.name);
     }
     for (const host of fleet.mailHosts) {
-      assert.equal(await connects(BANNED, host), true);
+      assert.equal(await attacks.connects(BANNED, host), true);
       for (const table of ["iptables-save", "ip6tables-save"]) {
         assert.doesNotMatch(await host.run(table, []), /fleetban/);
       }

@@ -1,6 +1,6 @@
 /** A mail host's Dovecot, as its distribution starts it, for users who are in a file. */
 import type { Guest } from "../harness/guests.ts";
-import type { Suite } from "../harness/guest-image.ts";
+import type { Suite } from "../harness/debian-image.ts";
 
 export const USER = { name: "alice", password: "right" } as const;
 

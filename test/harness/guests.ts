@@ -19,7 +19,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { run } from "../../services/agent/firewall/command.ts";
 import { starting } from "../../services/daemon/release.ts";
-import { ensureImage, type Suite } from "./guest-image.ts";
+import type { Suite } from "./debian-image.ts";
+import { ensureImage } from "./guest-image.ts";
 import { createGuestMachine, hasControlGroups, type GuestMachine } from "./guest-machine.ts";
 import { createNetwork, isRoot, type Namespace, type Network } from "./netns.ts";
 
