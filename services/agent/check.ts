@@ -1,10 +1,9 @@
 /** `fleetban-agent check`: would this agent do its work here? */
 import { execFileSync } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { connect } from "@nats-io/transport-node";
+import { checkNats, createCheckReport } from "../daemon/check.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { journalArguments } from "../daemon/journal.ts";
-import { explainTrouble } from "../daemon/nats-trouble.ts";
 import { attemptsOf } from "../detection/failure.ts";
 import { createLedger } from "../detection/ledger.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
@@ -19,74 +18,58 @@ import { storageTrouble } from "./state-health.ts";
 const LINES = 1_000;
 const TAIL_BYTES = 1_000_000;
 
-/** Writes a line for every part; returns the code of the worst that it found. */
+/** Writes a line for every part; returns the code of the first that failed. */
 export async function checkAgent(
   config: AgentConfig,
   now: number,
   write: (text: string) => void,
 ): Promise<ExitCode> {
-  let worst: ExitCode = EXIT.ok;
-  const say = (part: string, ok: boolean, text: string, code: ExitCode) => {
-    write(`${ok ? "ok  " : "FAIL"}  ${part}: ${text}\n`);
-    if (!ok && worst === EXIT.ok) worst = code;
-  };
-  say("configuration", true, `host ${config.host}`, EXIT.config);
+  const report = createCheckReport(write);
+  report.ok("configuration", `host ${config.host}`);
   try {
     await ensureStateDir(config.stateDir);
-    say("state", true, config.stateDir, EXIT.ok);
+    report.ok("state", config.stateDir);
   } catch (error) {
     const trouble = storageTrouble(error);
     if (trouble !== undefined) {
       const text = `${config.stateDir}: ${trouble}; the agent runs, and goes on from an older place after a restart`;
-      say("state", false, text, EXIT.unavailable);
-    } else if (error instanceof PlainError) say("state", false, error.message, error.exitCode);
+      report.failed("state", text, EXIT.unavailable);
+    } else if (error instanceof PlainError) report.failed("state", error.message, error.exitCode);
     else throw error;
   }
   try {
     const { backend, chains } = config.firewall;
     const { kind, passedOver } = await chooseBackEnd(backend, chains);
     const others = passedOver.map((reason) => ` (not the first choice: ${reason})`).join("");
-    say("firewall", true, kind === "dry-run" ? kind : `${kind} can be used${others}`, EXIT.ok);
+    report.ok("firewall", kind === "dry-run" ? kind : `${kind} can be used${others}`);
   } catch (error) {
     if (!(error instanceof PlainError)) throw error;
     for (const reason of error.message.split("\n")) {
-      say("firewall", false, reason.replace(/^firewall: /, ""), error.exitCode);
+      report.failed("firewall", reason.replace(/^firewall: /, ""), error.exitCode);
     }
   }
   try {
     await openUserNames(config);
   } catch (error) {
     if (!(error instanceof PlainError)) throw error;
-    say("users", false, error.message, error.exitCode);
+    report.failed("users", error.message, error.exitCode);
   }
   const ledger = createLedger({ mode: config.mode, canWait: true });
   const jails = await lastKnownJails(config.stateDir);
   for (const source of config.sources) {
     const { name, jail } = source;
     const onUnusable = (reason: string) => {
-      say(`jail ${jail}`, false, reason, EXIT.bug);
+      report.failed(`jail ${jail}`, reason, EXIT.bug);
     };
     const detector = createSourceDetector({ source: name, jail, ledger, onUnusable });
     detector.learn(jails);
     const { ok, text } = checkSource(source, detector, now);
     const where = source.path ?? source.unit ?? "";
-    say(`source ${source.name}`, ok, `${where}: ${text}`, EXIT.noInput);
+    if (ok) report.ok(`source ${name}`, `${where}: ${text}`);
+    else report.failed(`source ${name}`, `${where}: ${text}`, EXIT.noInput);
   }
-  const { url } = config.nats;
-  try {
-    const options = await agentNatsOptions(config);
-    const connection = await connect({ ...options, maxReconnectAttempts: 0, timeout: 3_000 });
-    say("NATS", true, connection.getServer(), EXIT.ok);
-    await connection.close();
-  } catch (error) {
-    if (error instanceof PlainError) say("NATS", false, error.message, error.exitCode);
-    else {
-      const { kind, text } = explainTrouble(error, config.nats, Date.now());
-      const code = kind === "away" ? EXIT.unavailable : EXIT.permission;
-      say("NATS", false, `${url}: ${text}`, code);
-    }
-  }
-  return worst;
+  await checkNats(config.nats, () => agentNatsOptions(config), report);
+  return report.code();
 }
 
 function checkSource(

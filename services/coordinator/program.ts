@@ -53,14 +53,22 @@ export function coordinatorProgram(options: ProgramOptions): Command {
 
   program
     .command("check")
-    .description("say whether the configuration is right, and what it amounts to")
-    .action(async () => {
+    .description(
+      "say what the configuration amounts to, and whether NATS and PostgreSQL can be used",
+    )
+    .option("--config-only", "look at the configuration alone")
+    .action(async ({ configOnly }: { configOnly?: true }) => {
       const config = await load();
       for (const { name, maxretry, findtime, bantime } of jailsOf(config)) {
         const ban = bantime === null ? "for ever" : `for ${bantime} s`;
         write(`jail ${name}: ${maxretry} failures within ${findtime} s are banned ${ban}\n`);
       }
-      write("configuration: ok\n");
+      if (configOnly) {
+        write("configuration: ok\n");
+        return;
+      }
+      const { checkCoordinator } = await import("./check.ts");
+      exit(await checkCoordinator(config, write));
     });
 
   program

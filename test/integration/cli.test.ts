@@ -305,7 +305,13 @@ test("a list of several pages is read to its end, or to its limit", async () => 
   const request = { jail: "dovecot", reason: "", replace: false, wait: null };
   await Promise.all(
     bans.map((address) =>
-      connection.request(apiSubject("ban", "add", "test"), JSON.stringify({ address, ...request })),
+      connection.request(
+        apiSubject("ban", "add", "test"),
+        JSON.stringify({ address, ...request }),
+        {
+          timeout: 30_000,
+        },
+      ),
     ),
   );
   const all = await ask("ban", "list", "--address", "10.1.0.0/16", "--json");

@@ -246,3 +246,23 @@ describe("an agent that may not change the firewall", { skip: process.getuid?.()
     assert.match(running.output(), /^FAIL +NATS: nats:/m);
   });
 });
+
+test("a coordinator's check says of NATS and PostgreSQL whether they can be used", async () => {
+  await using nats = await startTestNats();
+  await using postgres = await startTestPostgres();
+  const env = { NATS_URL: nats.url, DATABASE_URL: await postgres.createDatabase() };
+  await using well = await start("coordinator", ["check"], env);
+  assert.equal(await well.ended, 0, well.output());
+  assert.match(well.output(), /^jail dovecot: 5 failures/m);
+  assert.match(well.output(), /^ok +NATS: 127\.0\.0\.1:/m);
+  assert.match(well.output(), /^ok +PostgreSQL: .*the first start makes the tables$/m);
+
+  await nats.stop();
+  await postgres.stop();
+  await using ill = await start("coordinator", ["check"], env);
+  assert.equal(await ill.ended, 69);
+  assert.match(ill.output(), /^FAIL +NATS: nats:.*$/m);
+  assert.match(ill.output(), /^FAIL +PostgreSQL: 127\.0\.0\.1:\d+: .*ECONNREFUSED/m);
+  await using alone = await start("coordinator", ["check", "--config-only"], env);
+  assert.equal(await alone.ended, 0);
+});
