@@ -10,7 +10,8 @@ export function copyrightOf(program: string, packages: readonly BundledPackage[]
   const own = readFileSync(join(ROOT, "LICENSE"), "utf8").trim();
   const others = packages.map(({ name, version, license }) => `  ${name} ${version}: ${license}`);
   const node = `  Node.js ${process.version}: MIT, with parts of others under licences of their own`;
-  const heading = `The executable also holds, each under its own licence; texts in licenses.gz:`;
+  const heading = `The executable also holds, each under its own licence; texts in licenses.gz
+(the Apache License: on Debian in /usr/share/common-licenses/Apache-2.0, too):`;
   return `${program}\n\n${own}\n\n${heading}\n\n${[...others, node].join("\n")}\n`;
 }
 
