@@ -1,6 +1,7 @@
 /** A mail server in a container: its packets are forwarded by the host, and do not pass INPUT. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { eventually } from "../harness/eventually.ts";
 import {
   BACK_ENDS,
   firewallHost,
@@ -53,6 +54,8 @@ describe("a mail server in a container", { skip: needsRoot }, () => {
       network.host("visitor"),
     );
     on = firewallHost(network);
+    // The kernel takes its time to make a new link's IPv6 usable.
+    await eventually("the container is reached", async () => (await reach()).every(Boolean));
   });
   after(async () => {
     await on[Symbol.asyncDispose]();
@@ -87,6 +90,25 @@ describe("a mail server in a container", { skip: needsRoot }, () => {
       await on.uninstall();
     });
   }
+
+  test("is closed before its first packet where the agent started before Docker", async () => {
+    const programs = ["iptables", "ip6tables"];
+    for (const iptables of programs) {
+      await on.host.run(iptables, ["-D", "FORWARD", "-j", "DOCKER-USER"]);
+      await on.host.run(iptables, ["-X", "DOCKER-USER"]);
+    }
+    const { address4, address6 } = visitor.namespace;
+    const firewall = await on.open("ipset", ["INPUT", "DOCKER-USER"]);
+    await firewall.ban([ban(address4, 600), ban(address6, 600)]);
+    for (const iptables of programs) {
+      // Docker finds its chain made, lets what is left of it go on, and leads to it.
+      await on.host.run(iptables, ["-A", "DOCKER-USER", "-j", "RETURN"]);
+      await on.host.run(iptables, ["-I", "FORWARD", "1", "-j", "DOCKER-USER"]);
+    }
+    assert.deepEqual(await reach(), [false, false]);
+    assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false });
+    await on.uninstall();
+  });
 
   test("is closed again within a repair when Docker has made its chain anew", async () => {
     const { address4 } = visitor.namespace;

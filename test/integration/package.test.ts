@@ -109,9 +109,11 @@ test("from the executables alone: the database is migrated, failures become a ba
         () => words.test(banned()),
         20,
       );
-      const failures = run("fleetban", ["failure", "list", "--json"], common);
       const answer = z.object({ failures: z.array(z.unknown()) });
-      assert.equal(answer.parse(JSON.parse(failures)).failures.length, 5);
+      await eventually("the failures are on record", () => {
+        const failures = run("fleetban", ["failure", "list", "--json"], common);
+        return answer.parse(JSON.parse(failures)).failures.length === 5;
+      });
     } finally {
       await agent.stop();
     }

@@ -14,6 +14,12 @@ import type { FirewallJail } from "./firewall.ts";
 import { hasIpv6, otherVariant, type Iptables } from "./iptables-variants.ts";
 import { chainName, jailOfChain, type Family } from "./names.ts";
 
+/**
+ * Docker makes it where it is not there, keeps what is in it, and leads to it what its published
+ * ports get. Whoever makes it first has it guarded before the first container runs.
+ */
+const DOCKERS = "DOCKER-USER";
+
 /** iptables' multiport takes this many. */
 const PORTS_PER_RULE = 15;
 
@@ -97,6 +103,12 @@ function chainsOf(program: string, { iptables, parents, run }: Place): Chains {
     if (await isAbsent()) return [];
     const present = parseTable(await read());
     const needed = jails.map((jail) => missing(jail, present, rulesOf(jail.name)));
+    if (jails.length > 0 && parents.includes(DOCKERS) && !present.chains.has(DOCKERS)) {
+      needed.unshift({
+        lines: [`:${DOCKERS} - [0:0]`],
+        why: [`${iptables}: chain ${DOCKERS} was missing`],
+      });
+    }
     const gone = oursIn(present).filter(({ jail }) => !jails.some(({ name }) => name === jail));
     await change([
       ...needed.flatMap(({ lines }) => lines),
