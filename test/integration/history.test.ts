@@ -220,6 +220,22 @@ test("a recorder goes on after PostgreSQL was away, and loses nothing of that ti
   assert.equal(said.length, 1);
 });
 
+test("a recorder that was there before the first message records on after a reconnect", async () => {
+  await using recording = await record();
+  const database = openDatabase({ url: recording.databaseUrl, log: silent });
+  try {
+    await eventually("its places are known", async () => {
+      return (await database.ask((prisma) => prisma.recorded.count())) === 3;
+    });
+  } finally {
+    await database.close();
+  }
+  await nats.stop();
+  await nats.start();
+  await eventually("it is stored", () => recording.publish(batchOf("mx1", 0, { user: "first" })));
+  await isRecorded(recording, "first");
+});
+
 test("what nobody can decode is skipped, and complained of once a host and minute", async () => {
   await using recording = await record();
   const js = jetstream(recording.connection);

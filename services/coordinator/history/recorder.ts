@@ -163,7 +163,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       ...(filter !== undefined && { filter_subject: filter }),
     });
     // Messages between may have been purged: nobody waits for them.
-    const end = { created, sequence: state.last_seq, storedAt: Date.parse(state.last_ts) };
+    const storedAt = state.last_seq === 0 ? null : Date.parse(state.last_ts);
+    const end = { created, sequence: state.last_seq, storedAt };
     if (made.num_pending === 0) await keep(end);
     const consumer = jetstream(connection).consumers.getConsumerFromInfo(made);
     const how = { max_messages: AT_ONCE, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS };
