@@ -4,7 +4,7 @@ import { z } from "zod";
 import { duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
-import { networkSetting } from "../daemon/network-setting.ts";
+import { sparedSetting } from "../daemon/spared-setting.ts";
 import { FIREWALL_KINDS, type FirewallKind } from "./firewall/firewall.ts";
 import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";
 
@@ -80,7 +80,7 @@ export const agentConfig = z
         repairEvery: duration.default(20),
       })
       .prefault({}),
-    ignoreip: z.array(networkSetting).default([]),
+    ignoreip: sparedSetting.default([]),
     sources: z
       .array(source)
       .min(1)

@@ -4,14 +4,13 @@ import { z } from "zod";
 import { durationOrForever, duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
-import { networkSetting } from "../daemon/network-setting.ts";
+import { sparedSetting } from "../daemon/spared-setting.ts";
 import {
   compileFilter,
   FilterError,
   type FilterFault,
   type FilterRules,
 } from "../detection/filter/filter.ts";
-import { prefixOf } from "../wire/address.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 
@@ -117,14 +116,7 @@ export const coordinatorConfig = z.strictObject({
     .min(2 ** 20)
     .max(2 ** 50)
     .default(2 ** 30),
-  allowlist: z
-    .array(
-      networkSetting.refine(
-        (address) => prefixOf(address) > 0,
-        "is everybody, nobody would be banned any more",
-      ),
-    )
-    .default([]),
+  allowlist: sparedSetting.default([]),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
     .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")

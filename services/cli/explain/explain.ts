@@ -185,13 +185,13 @@ function placeOf({ file, number }: InputLine, isMany: boolean): string {
 function tellReading(line: InputLine, mode: Mode, isMany: boolean): string {
   const { form, address = "-", user } = line.reading;
   const verdict = form === null ? "-" : verdictOf(line, mode);
-  const name = user === undefined ? "" : `  ${quote(shorten(user, 48))}`;
+  const name = user === undefined ? "" : `  ${shorten(quote(user), 48)}`;
   return `${placeOf(line, isMany)}  ${verdict.padEnd(10)}  ${address.padEnd(15)}  ${form ?? "not known"}${name}`;
 }
 
 function tellCounted(line: InputLine, counted: Failure, isMany: boolean): string {
   const { address, attempts, user, form, at } = counted;
-  const name = user === undefined ? "" : `  ${quote(shorten(user, 48))}`;
+  const name = user === undefined ? "" : `  ${shorten(quote(user), 48)}`;
   return `${placeOf(line, isMany)}  ${formatInstant(at)}  ${address.padEnd(15)}  +${attempts}  ${form}${name}`;
 }
 

@@ -55,7 +55,7 @@ stateDir: var
 log: { level: loud, colour: true }
 mode: cautious
 firewall: { backend: pf, chains: [], repairEvery: 10 apples }
-ignoreip: [192.0.2.0/24, 192.0.2.0/33]
+ignoreip: [192.0.2.0/24, 192.0.2.0/33, "::/0"]
 sources:
   - { name: mail log, path: mail.log, jail: a-name-that-is-too-long, startAt: middle }
 `);
@@ -73,6 +73,7 @@ sources:
       "FILE: firewall.chains: expected at least 1, got []",
       'FILE: firewall.repairEvery: expected a duration such as "10m" or 1200, got "10 apples"',
       'FILE: ignoreip.1: expected an address or a network such as 192.0.2.0/24, got "192.0.2.0/33"',
+      "FILE: ignoreip.2: is everybody, nobody would be banned any more",
       `FILE: sources.0.name: ${name(63)}, got "mail log"`,
       'FILE: sources.0.path: expected an absolute path, got "mail.log"',
       `FILE: sources.0.jail: ${name(16)}, got "a-name-that-is-too-long"`,

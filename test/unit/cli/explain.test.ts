@@ -95,6 +95,11 @@ test("--lines takes every line alone", async () => {
   assert.equal(found[5]?.form, null);
 });
 
+test("a hostile user name is made visible once", async () => {
+  const shown = await explain(["--lines"], END.replace("info@example.com", '\x1b"'));
+  assert.ok(shown.includes(String.raw`  "\u001b\""`), shown);
+});
+
 test("two logs that tell of the same attempt are read as one, by time", async () => {
   const mail = join(folder, "mail.log");
   const auth = join(folder, "auth.log");
