@@ -7,6 +7,7 @@
  */
 import { formatDuration } from "../daemon/duration.ts";
 import type { Log } from "../daemon/log.ts";
+import { createSeldom } from "../daemon/seldom.ts";
 import type { Warning } from "../wire/status.ts";
 import type { Host, Hosts } from "./hosts.ts";
 import type { Latest } from "./latest.ts";
@@ -36,12 +37,10 @@ export function watchClock({ readLease, hosts, now, log }: ClockOptions): Clock 
   let revision = 0;
   /** Milliseconds by which this clock is ahead of NATS's; undefined: not known yet. */
   let ahead: number | undefined;
-  const said = new Map<string, number>();
+  const maySay = createSeldom(SAY_EVERY_MS, now);
 
   function sayOf(who: string, text: string): void {
-    if (now() - (said.get(who) ?? -Infinity) < SAY_EVERY_MS) return;
-    said.set(who, now());
-    log.error({ who, reason: text }, "a clock is wrong");
+    if (maySay(who)) log.error({ who, reason: text }, "a clock is wrong");
   }
 
   function warnings(): Warning[] {

@@ -9,6 +9,7 @@
  */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Log } from "../daemon/log.ts";
+import { createSeldom } from "../daemon/seldom.ts";
 import type { Address } from "../wire/address.ts";
 import { spentUntil, type Ban } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
@@ -66,8 +67,7 @@ export function createDecider(options: DeciderOptions): Decider {
   const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
   const seen = createSeen(now);
   const due = createDueBans({ bans, isHolder, now, newId, log, onBanned: options.onBanned });
-  /** When which host was last complained of. */
-  const complained = new Map<string, number>();
+  const mayComplain = createSeldom(COMPLAIN_EVERY_MS, now);
   let failures = 0;
   let undecodable = 0;
 
@@ -79,9 +79,7 @@ export function createDecider(options: DeciderOptions): Decider {
       undecodable += 1;
       // Credentials let a host name any jail, but no other host.
       const sender = message.subject.split(".").at(-1) ?? "";
-      const last = complained.get(sender) ?? -Infinity;
-      if (now() - last >= COMPLAIN_EVERY_MS) {
-        complained.set(sender, now());
+      if (mayComplain(sender)) {
         log.warn({ subject: message.subject, reason: error.message }, "failures cannot be decoded");
       }
       return undefined;
@@ -120,9 +118,6 @@ export function createDecider(options: DeciderOptions): Decider {
     sweep() {
       for (const { windows } of jails.values()) windows.sweep(now());
       seen.sweep(now() - 4 * longestFindtimeMs);
-      for (const [sender, at] of complained) {
-        if (now() - at >= COMPLAIN_EVERY_MS) complained.delete(sender);
-      }
     },
     counters: {
       get failures() {

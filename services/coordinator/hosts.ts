@@ -1,6 +1,7 @@
 /** The fleet's hosts as their own words tell: who is up, and how far each has come. */
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../daemon/log.ts";
+import { createSeldom } from "../daemon/seldom.ts";
 import { WireError } from "../wire/codec.ts";
 import type { Reach } from "../wire/api.ts";
 import { decodeHostStatus, HOST_SILENT_AFTER_MS, type HostStatus } from "../wire/status.ts";
@@ -43,7 +44,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
   const hosts = new Map<string, Host>();
   const waiting = new Set<(status: HostStatus) => void>();
   const rivals = createRivals();
-  let complainedAt = -Infinity;
+  const mayComplain = createSeldom(60_000, now);
 
   const subscription = connection.subscribe(STATUS_SUBJECTS, {
     callback(error, message) {
@@ -56,8 +57,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
         onStatus?.(status, now());
       } catch (reason) {
         if (!(reason instanceof WireError)) throw reason;
-        if (now() - complainedAt < 60_000) return;
-        complainedAt = now();
+        if (!mayComplain("status")) return;
         log.warn({ subject: message.subject, reason: reason.message }, "status cannot be decoded");
       }
     },

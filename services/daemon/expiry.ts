@@ -6,6 +6,7 @@ import type { Warning } from "../wire/status.ts";
 import type { Credentials } from "./credentials.ts";
 import { PlainError } from "./exit.ts";
 import type { Log } from "./log.ts";
+import { createSeldom } from "./seldom.ts";
 
 export interface Expiry {
   warnings(): Warning[];
@@ -30,8 +31,7 @@ const LOOK_EVERY_MS = 3_600_000;
 
 export function watchExpiry(options: ExpiryOptions): Expiry {
   const { credentials, certificateUntil, lookAgain, now, log } = options;
-  /** When what was said last. */
-  const said = new Map<string, number>();
+  const maySay = createSeldom(DAY_MS, now);
   const isNear = (until: number | undefined) => until !== undefined && until - now() < BEFORE_MS;
 
   function readCredentials(): Credentials | undefined {
@@ -68,9 +68,7 @@ export function watchExpiry(options: ExpiryOptions): Expiry {
   async function look(): Promise<void> {
     if (isNear(certificateUntil())) await lookAgain();
     for (const { code, text } of warnings()) {
-      if (now() - (said.get(code) ?? -Infinity) < DAY_MS) continue;
-      said.set(code, now());
-      log.warn({ reason: text }, "something runs out soon");
+      if (maySay(code)) log.warn({ reason: text }, "something runs out soon");
     }
   }
 
