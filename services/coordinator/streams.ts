@@ -18,6 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../daemon/bucket.ts";
 import type { Log } from "../daemon/log.ts";
+import { onReconnect } from "../daemon/reconnects.ts";
 import { boundStream } from "./failures-bound.ts";
 import {
   BANS_BUCKET,
@@ -151,9 +152,7 @@ export async function keepStreams(
   let working: Promise<void> | undefined;
   const ensureAgain = () => (working ??= ensure().finally(() => (working = undefined)));
   await ensureAgain();
-  void (async () => {
-    for await (const { type } of connection.status()) if (type === "reconnect") await ensureAgain();
-  })();
+  void onReconnect(connection, ensureAgain);
   const timer = setInterval(() => {
     if (connection.isClosed()) clearInterval(timer);
     else if (faults.length > 0) void ensureAgain();

@@ -22,6 +22,7 @@ import {
 } from "@nats-io/jetstream";
 import { createInbox, nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "./log.ts";
+import { onReconnect } from "./reconnects.ts";
 
 export interface Follower {
   /**
@@ -73,13 +74,6 @@ export function followStream(
   const ended = new AbortController();
   let endRun: () => void = () => {};
   ended.signal.addEventListener("abort", () => endRun());
-
-  async function watchConnection(): Promise<void> {
-    for await (const { type } of connection.status()) {
-      if (ended.signal.aborted) return;
-      if (type === "reconnect") endRun();
-    }
-  }
 
   /** Follows until something may have been missed or the stream is another; throws when NATS does. */
   async function follow(timeout: number, onBegun: () => void): Promise<void> {
@@ -179,7 +173,7 @@ export function followStream(
     }
   }
 
-  void watchConnection();
+  void onReconnect(connection, () => endRun(), ended.signal);
   void live();
   return {
     again: () => endRun(),

@@ -22,6 +22,7 @@ import {
 } from "@nats-io/jetstream";
 import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../daemon/log.ts";
+import { onReconnect } from "../../daemon/reconnects.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
 import { storedAtOf } from "../host-clock.ts";
 import { createDecoder } from "./decoder.ts";
@@ -256,18 +257,9 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
 
   const pause = (ms: number) => sleep(ms, undefined, { signal: ended.signal }).catch(() => {});
 
-  /**
-   * After a reconnect the client asks after our consumer, and hears no heartbeats until it is told
-   * something: which never comes where a cluster still has it in its books, but no server has it.
-   */
-  async function watchConnection(): Promise<void> {
-    for await (const { type } of connection.status()) {
-      if (ended.signal.aborted) return;
-      if (type === "reconnect") messages?.stop();
-    }
-  }
-
-  void watchConnection();
+  // After a reconnect the client asks after our consumer, and hears no heartbeats until it is told
+  // something: which never comes where a cluster still has it in its books, but no server has it.
+  void onReconnect(connection, () => messages?.stop(), ended.signal);
   const living = live();
   return {
     async progress() {
