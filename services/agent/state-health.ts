@@ -4,6 +4,7 @@
  * that could be written says from where to go on after a restart; what was published since is told
  * again, and dropped by who has counted it.
  */
+import { explainFileError } from "../daemon/file-error.ts";
 import type { Log } from "../daemon/log.ts";
 
 export interface StateHealth {
@@ -20,16 +21,12 @@ export interface FileHealth {
   written(): void;
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: "no space is left on the disk",
-  EDQUOT: "the disk quota is used up",
-  EROFS: "the file system is read-only",
-  EIO: "the disk has errors",
-};
+const AILMENTS: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO"]);
 
 /** What ails the storage, in words; undefined: the error is about something else. */
 export function storageTrouble(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? REASONS[String(error.code)] : undefined;
+  const isAilment = error instanceof Error && "code" in error && AILMENTS.has(error.code);
+  return isAilment ? explainFileError(error) : undefined;
 }
 
 export function createStateHealth(folder: string, log: Log): StateHealth {

@@ -1,8 +1,8 @@
 /** What `check` of a daemon prints, a line for every part, and what both daemons check. */
-import { connect, type ConnectionOptions } from "@nats-io/transport-node";
+import type { ConnectionOptions } from "@nats-io/nats-core";
 import { EXIT, PlainError, type ExitCode } from "./exit.ts";
 import type { NatsConfig } from "./nats.ts";
-import { explainTrouble } from "./nats-trouble.ts";
+import { tryNats } from "./nats-link.ts";
 
 export interface CheckReport {
   ok(part: string, text: string): void;
@@ -26,24 +26,28 @@ export function createCheckReport(write: (text: string) => void): CheckReport {
   };
 }
 
+const WITHIN_MS = 3_000;
+
 /** Connects once, with what a daemon would connect with. */
 export async function checkNats(
   config: NatsConfig,
   optionsOf: () => Promise<ConnectionOptions>,
   report: CheckReport,
 ): Promise<void> {
+  let options: ConnectionOptions;
   try {
-    const options = await optionsOf();
-    const connection = await connect({ ...options, maxReconnectAttempts: 0, timeout: 3_000 });
-    report.ok("NATS", connection.getServer());
-    await connection.close();
+    options = await optionsOf();
   } catch (error) {
-    if (error instanceof PlainError) {
-      report.failed("NATS", error.message, error.exitCode);
-      return;
-    }
-    const { kind, text } = explainTrouble(error, config, Date.now());
-    const code = kind === "away" ? EXIT.unavailable : EXIT.permission;
-    report.failed("NATS", `${config.url}: ${text}`, code);
+    if (!(error instanceof PlainError)) throw error;
+    report.failed("NATS", error.message, error.exitCode);
+    return;
   }
+  const tried = await tryNats(options, config, WITHIN_MS);
+  if (!tried.trouble) {
+    report.ok("NATS", tried.server);
+    return;
+  }
+  const { kind, text } = tried.trouble;
+  const code = kind === "away" ? EXIT.unavailable : EXIT.permission;
+  report.failed("NATS", `${config.url}: ${text}`, code);
 }

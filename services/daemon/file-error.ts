@@ -6,8 +6,11 @@ export function explainFileError(error: unknown): string {
 
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
+  EDQUOT: "the disk quota is used up",
+  EIO: "the disk has errors",
   EISDIR: "it is a folder",
   ENOENT: "no such file",
+  ENOSPC: "no space is left on the disk",
   ENOTDIR: "a part of its path is no folder",
   EPERM: "not permitted",
   EROFS: "the file system is read-only",

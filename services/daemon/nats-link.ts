@@ -45,7 +45,7 @@ export function watchLink({ connection, config, options, log }: LinkOptions): Li
     for (let wait = FIRST_MS; ; wait = EVERY_MS) {
       await sleep(wait, undefined, { ref: false });
       if (isLinkUp() || connection.isClosed()) return;
-      const found = await tryNats(options, config);
+      const { trouble: found } = await tryNats(options, config);
       if (found && !isLinkUp()) note(found);
     }
   }
@@ -74,17 +74,19 @@ export function watchLink({ connection, config, options, log }: LinkOptions): Li
   };
 }
 
-/** Connects and lets go again; why that fails, undefined: it does not. */
+/** Connects and lets go again: to which server, or why that fails. */
 export async function tryNats(
   options: ConnectionOptions,
   config: NatsConfig,
-): Promise<Trouble | undefined> {
+  withinMs = 5_000,
+): Promise<{ server: string; trouble?: never } | { trouble: Trouble }> {
   try {
-    const once = { maxReconnectAttempts: 0, reconnect: false, timeout: 5_000 };
+    const once = { maxReconnectAttempts: 0, reconnect: false, timeout: withinMs };
     const connection = await connect({ ...options, ...once });
+    const server = connection.getServer();
     await connection.close();
-    return undefined;
+    return { server };
   } catch (error) {
-    return explainTrouble(error, config, Date.now());
+    return { trouble: explainTrouble(error, config, Date.now()) };
   }
 }

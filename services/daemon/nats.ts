@@ -13,7 +13,7 @@ import { PlainError } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { natsTls } from "./nats-tls.ts";
 import { explainTrouble } from "./nats-trouble.ts";
-import { natsUrlSetting } from "./nats-url.ts";
+import { natsUrlSetting, withoutLogin } from "./nats-url.ts";
 
 /** `nats:` in agent.yaml, coordinator.yaml and client.yaml. */
 export const natsConfig = z
@@ -59,9 +59,7 @@ export async function natsOptions(
   const credentials = credentialsOf(config);
   const pace = createPace();
   const authenticator = credentials && rereading(credentials, config.creds ?? "", pace.asked);
-  const servers = config.url
-    .split(",")
-    .map((text) => text.trim().replace(/^(\w+:\/\/)[^@/]*@/, "$1"));
+  const servers = withoutLogin(config.url).split(",");
   // The client takes tls:// for nats:// and would go on in clear text.
   const isSecured = config.url.includes("tls://") || config.ca !== undefined;
   const tls = isSecured ? await natsTls(servers, config.ca, onCertificate) : undefined;

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { explainFileError } from "../../daemon/file-error.ts";
 import { quote } from "../visible.ts";
 
 /** Options by their names, in lower case. */
@@ -70,7 +71,7 @@ function readText(ini: Ini, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    ini.faults.push(`${path}: cannot be read: ${error instanceof Error ? error.message : ""}`);
+    ini.faults.push(`${path}: cannot be read: ${explainFileError(error)}`);
     return "";
   }
 }
