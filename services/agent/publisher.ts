@@ -228,17 +228,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
 }
 
 /** As the wire allows it. */
-function bounded({
-  user,
-  service,
-  session,
-  hold,
-  attempts,
-  ...failure
-}: Failure): FailureBatch["failures"][number] {
+function bounded(failure: Failure): FailureBatch["failures"][number] {
+  const { address, at, form, position, user, service, session } = failure;
   return {
-    ...failure,
-    attempts: hold ? Math.max(attempts - hold.withdrawn, 1) : attempts,
+    ...{ position, address, at, attempts: attemptsOf(failure), form },
     ...(user !== undefined && { user: user.slice(0, 256) }),
     ...(service !== undefined && { service: service.slice(0, 32) }),
     ...(session !== undefined && { session: session.slice(0, 64) }),

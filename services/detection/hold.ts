@@ -12,6 +12,9 @@ export interface Hold {
   withdrawn: number;
 }
 
+/** What is waited for is read a little after it was written. */
+export const READ_LATE_MS = 500;
+
 export const createHold = (until: number): Hold => ({ until, isOver: false, withdrawn: 0 });
 
 /** Takes one attempt back; false: it is too late. */

@@ -15,7 +15,7 @@
  */
 import type { Address } from "../wire/address.ts";
 import { MAX_ATTEMPTS } from "./failure.ts";
-import { createHold, withdraw, type Hold } from "./hold.ts";
+import { createHold, READ_LATE_MS, withdraw, type Hold } from "./hold.ts";
 import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-habits.ts";
 import type { Reading } from "./reading.ts";
 import {
@@ -76,8 +76,6 @@ const KEEP_FOR_OTHERS_MS = 60_000;
 const PAM_BEFORE_MS = 60_000;
 const LONGEST_SESSION_S = 180;
 
-/** A held count waits for lines that are read a little after they were written. */
-const LATE_MS = 500;
 export function createLedger(options: LedgerOptions): Ledger {
   const { mode, maxSessions = 100_000, canWait = false, snapshot } = options;
   const sessions = createSessionStore(maxSessions, snapshot?.sessions);
@@ -152,7 +150,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       added += 1;
       const ms = heldFor(reading, chain);
       if (ms === undefined) continue;
-      const held = holdBack(attempt, ms === 0 ? 0 : ms + LATE_MS, readAt);
+      const held = holdBack(attempt, ms === 0 ? 0 : ms + READ_LATE_MS, readAt);
       if (chain.length === 0) waiting.push({ at, hold: held, chain });
     }
     return added;

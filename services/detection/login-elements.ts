@@ -21,12 +21,13 @@ export interface Elements {
   isSecured: boolean;
 }
 
+const ELEMENT = "(?:user=<|(?:method|rip|lip|mpid|service|lport|rport)=|session=<)";
 /** What may stand first behind the reason, and cannot stand in it. */
-const FIRST_ELEMENT = /: (?:user=<|(?:method|rip|lip|mpid|service|lport|rport)=|session=<)/;
+const FIRST_ELEMENT = new RegExp(`: ${ELEMENT}`);
 /** The elements come first, perhaps in brackets: `login_log_format = [%s] %$`. */
-const OPENING = /^[[({]{0,2}(?:user=<|(?:method|rip|lip|mpid|service|lport|rport)=|session=<)/;
+const OPENING = new RegExp(`^[[({]{0,2}${ELEMENT}`);
 /** They come last, in brackets: `%$ [%s]`. */
-const BRACKET = /[ :][[({](?=user=<|(?:method|rip|lip|mpid|service|lport|rport)=|session=<)/;
+const BRACKET = new RegExp(`[ :][[({](?=${ELEMENT})`);
 /** How a reason begins. */
 const HEAD =
   /(?:Disconnected|Aborted login|Login aborted|Logged in|Login|proxy\(|Remote closed|Client has quit|Timeout while|Maximum number)/g;

@@ -4,6 +4,7 @@
  * follows within PAM's delay does. So refusals of users that PAM does not know are held, unless
  * many logins have shown that PAM has nobody behind it.
  */
+import { READ_LATE_MS } from "./hold.ts";
 import type { Chain } from "./refusals.ts";
 import { createSuccesses } from "./successes.ts";
 import {
@@ -42,8 +43,8 @@ export interface PamHabitsOptions {
   known: Habits | undefined;
 }
 
-/** From its line to the login of the same attempt, read a little after it was written. */
-export const PAM_HELD_MS = PAM_ACCEPTED_WITHIN_MS + 500;
+/** From its line to the login of the same attempt. */
+export const PAM_HELD_MS = PAM_ACCEPTED_WITHIN_MS + READ_LATE_MS;
 const CLEAN_LOGINS = 50;
 
 export function createPamHabits(options: PamHabitsOptions): PamHabits {

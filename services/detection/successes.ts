@@ -10,7 +10,7 @@ import { PAM_ACCEPTED_WITHIN_MS, type PamLine, type Success } from "./untied.ts"
 export interface Successes {
   add(success: Success): void;
   /** Was what this line refuses let in afterwards? Each success answers once for every teller. */
-  follows(line: PamLine): boolean;
+  follows(line: Omit<PamLine, "isUnknownHere">): boolean;
   forget(before: number): void;
 }
 
@@ -29,8 +29,7 @@ export function createSuccesses(): Successes {
       if (own.length >= MAX_OF_ADDRESS) own.shift();
       own.push({ ...success, tellers: [] });
     },
-    follows({ address, user, at, source, module, isUnknownHere }) {
-      if (!isUnknownHere) return false;
+    follows({ address, user, at, source, module }) {
       const teller = `${source} ${module}`;
       const found = addresses.get(address)?.find((each) => {
         const isSoon = each.at >= at && each.at - at <= PAM_ACCEPTED_WITHIN_MS;

@@ -7,6 +7,7 @@ import {
   FilterError,
   type FilterFault,
 } from "../../detection/filter/filter.ts";
+import { unitOf } from "./fail2ban-sources.ts";
 import { rewriteRegex } from "./rewritten.ts";
 import {
   lookUp,
@@ -105,7 +106,7 @@ export function importFilter(
   if (Number(get("maxlines") || 1) > 1) {
     notes.unshift("maxlines: a failure that several lines tell together is not found");
   }
-  const unit = /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(get("journalmatch"))?.[1];
+  const unit = unitOf(get("journalmatch"));
   return {
     notes: [...ini.faults.map((fault) => within(folder, fault)), ...notes.map(placed)],
     options: values,

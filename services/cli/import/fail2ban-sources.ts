@@ -15,9 +15,7 @@ export function sourcesOf(
 ): ImportedSource[] {
   const paths = wordsOf(valueOf("logpath")).filter((each) => each.startsWith("/"));
   if (valueOf("backend").startsWith("systemd") || (paths.length === 0 && unit !== undefined)) {
-    const match = valueOf("journalmatch");
-    const own = /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(match);
-    const asked = own?.[1] ?? unit;
+    const asked = unitOf(valueOf("journalmatch")) ?? unit;
     if (asked !== undefined) {
       note(
         "backend",
@@ -39,6 +37,11 @@ export function sourcesOf(
     }
     return [{ name: index === 0 ? name : `${name}-${index + 1}`, path }];
   });
+}
+
+/** The unit of a journalmatch; undefined: it names none. */
+export function unitOf(journalmatch: string): string | undefined {
+  return /_SYSTEMD_UNIT=([\w@.-]+\.service)/.exec(journalmatch)?.[1];
 }
 
 export function wordsOf(text: string): string[] {
