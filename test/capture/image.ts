@@ -1,12 +1,8 @@
-/** Debians with every Dovecot module and neighbour that captures need: made once, kept outside the repository. */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
-import { run } from "../../services/agent/firewall/command.ts";
-import { CACHE } from "../harness/debian-image.ts";
+/** Debians with every Dovecot module and neighbour that captures need. */
+import { ensureDebianImage, type Suite } from "../harness/debian-image.ts";
 
 /** What Debian each Dovecot is of. */
-const SUITES = { "2.3": "bookworm", "2.4": "trixie" } as const;
+const SUITES = { "2.3": "bookworm", "2.4": "trixie" } as const satisfies Record<string, Suite>;
 
 const PACKAGES = [
   ...["imapd", "pop3d", "submissiond", "managesieved", "auth-lua", "sqlite", "ldap"].map(
@@ -17,16 +13,12 @@ const PACKAGES = [
 ];
 
 /** The folder of the image; makes it where there is none, which takes a minute. */
-export async function ensureCaptureImage(dovecot: keyof typeof SUITES): Promise<string> {
-  const packages = PACKAGES.join(",");
-  const key = createHash("sha256").update(packages).digest("hex").slice(0, 12);
-  const image = join(CACHE, `capture-${SUITES[dovecot]}-${key}`);
-  if (existsSync(image)) return image;
-  process.stderr.write(`making an image of ${SUITES[dovecot]}: ${image}\n`);
-  mkdirSync(CACHE, { recursive: true });
-  const partial = `${image}.${process.pid}`;
-  const options = ["--quiet", "--variant=minbase", `--include=${packages}`];
-  await run("mmdebstrap", [...options, SUITES[dovecot], partial]);
-  renameSync(partial, image);
-  return image;
+export function ensureCaptureImage(dovecot: keyof typeof SUITES): Promise<string> {
+  return ensureDebianImage(
+    {
+      ...{ name: "capture", suite: SUITES[dovecot], edition: 1 },
+      ...{ installed: PACKAGES, archived: [] },
+    },
+    (line) => process.stderr.write(`${line}\n`),
+  );
 }

@@ -62,6 +62,12 @@ const SERVICES: readonly Service[] = [
   },
 ];
 
+const inTurn =
+  (...parts: readonly Part[]): Part =>
+  async (talk) => {
+    for (const part of parts) await part(talk);
+  };
+
 interface End {
   name: string;
   run: (service: Service) => Part;
@@ -88,37 +94,25 @@ const ENDS: readonly End[] = [
   {
     name: "is let in",
     tells: () => [0, 0],
-    run: (service) => async (talk) => {
-      await service.tries[0]?.("bob", "right")(talk);
-      await service.bye(talk);
-    },
+    run: (service) => inTurn(service.tries[0]?.("bob", "right") ?? say(), service.bye),
   },
   {
     name: "names an unknown mechanism",
     isImapOnly: true,
     tells: (refused) => [0, refused],
-    run: (service) => async (talk) => {
-      await talk.say("a1 AUTHENTICATE FOO");
-      await service.bye(talk);
-    },
+    run: (service) => inTurn(say("a1 AUTHENTICATE FOO"), service.bye),
   },
   {
     name: "breaks off",
     isImapOnly: true,
     tells: oneMore,
-    run: (service) => async (talk) => {
-      await say("a1 AUTHENTICATE PLAIN", "*")(talk);
-      await service.bye(talk);
-    },
+    run: (service) => inTurn(say("a1 AUTHENTICATE PLAIN", "*"), service.bye),
   },
   {
     name: "sends what is no base64",
     isImapOnly: true,
     tells: oneMore,
-    run: (service) => async (talk) => {
-      await say("a1 AUTHENTICATE PLAIN", "!!!")(talk);
-      await service.bye(talk);
-    },
+    run: (service) => inTurn(say("a1 AUTHENTICATE PLAIN", "!!!"), service.bye),
   },
 ];
 
