@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { z } from "zod";
-import type { LedgerSnapshot } from "../detection/ledger.ts";
+import type { LedgerSnapshot } from "../detection/attempts/attempt-ledger.ts";
 import { journalBookmark, type JournalBookmark } from "./sources/journal-source.ts";
 import { readState, writeState } from "./state-file.ts";
 import type { FileHealth } from "./state-health.ts";

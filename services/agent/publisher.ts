@@ -7,7 +7,7 @@
  * have to be taken back is waited for, with all that stands behind it in its source.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { attemptsOf, type Failure } from "../detection/failure.ts";
+import { attemptsOf, type Failure } from "../detection/attempts/failure.ts";
 import { encodeFailureBatch, failureBatchId, type FailureBatch } from "../wire/failure.ts";
 import { failureSubject } from "../wire/subjects.ts";
 

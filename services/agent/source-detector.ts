@@ -2,8 +2,8 @@
  * How the lines of a source are to be understood: as Dovecot's own, or by the filter that
  * the source's jail has.
  */
-import { createDetector, type Detector } from "../detection/detector.ts";
-import type { Ledger } from "../detection/ledger.ts";
+import { createDetector, type Detector } from "../detection/dovecot-detector.ts";
+import type { Ledger } from "../detection/attempts/attempt-ledger.ts";
 import { compileFilter, FilterError } from "../detection/filter/filter.ts";
 import { createFilterDetector } from "../detection/filter/filter-detector.ts";
 import type { Jail } from "../wire/settings.ts";

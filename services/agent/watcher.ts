@@ -2,7 +2,7 @@
  * From log lines to published failures: every source, one ledger for all of them,
  * the publisher and the checkpoint.
  */
-import { createLedger } from "../detection/ledger.ts";
+import { createLedger } from "../detection/attempts/attempt-ledger.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { HostStatus } from "../wire/status.ts";

@@ -7,18 +7,21 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Detector } from "../../services/detection/detector.ts";
+import type { Detector } from "../../services/detection/dovecot-detector.ts";
 import { percentile, type Figure } from "./figure.ts";
 import { mixedMailLog, type MixedLog } from "./mail-log.ts";
 
 const DETECTION = join(import.meta.dirname, "../../dist/services/detection");
 const load = <T>(file: string) => import(pathToFileURL(join(DETECTION, file)).href) as Promise<T>;
 const { createDetector } =
-  await load<typeof import("../../services/detection/detector.ts")>("detector.js");
-const { createLedger } =
-  await load<typeof import("../../services/detection/ledger.ts")>("ledger.js");
+  await load<typeof import("../../services/detection/dovecot-detector.ts")>("dovecot-detector.js");
+const { createLedger } = await load<
+  typeof import("../../services/detection/attempts/attempt-ledger.ts")
+>("attempts/attempt-ledger.js");
 const { readLine } =
-  await load<typeof import("../../services/detection/read-line.ts")>("read-line.js");
+  await load<typeof import("../../services/detection/dovecot/read-line.ts")>(
+    "dovecot/read-line.js",
+  );
 
 const { compileFilter } =
   await load<typeof import("../../services/detection/filter/filter.ts")>("filter/filter.js");

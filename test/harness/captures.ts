@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { createDetector } from "../../services/detection/detector.ts";
-import { attemptsOf, type Failure } from "../../services/detection/failure.ts";
-import { createLedger } from "../../services/detection/ledger.ts";
+import { createDetector } from "../../services/detection/dovecot-detector.ts";
+import { attemptsOf, type Failure } from "../../services/detection/attempts/failure.ts";
+import { createLedger } from "../../services/detection/attempts/attempt-ledger.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../../shared/real-dovecot");
 /** The folder of the captures; undefined where they are not. */

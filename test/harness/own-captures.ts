@@ -4,10 +4,10 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createDetector } from "../../services/detection/detector.ts";
-import { attemptsOf, type Failure } from "../../services/detection/failure.ts";
-import { createLedger } from "../../services/detection/ledger.ts";
-import { readLine } from "../../services/detection/read-line.ts";
+import { createDetector } from "../../services/detection/dovecot-detector.ts";
+import { attemptsOf, type Failure } from "../../services/detection/attempts/failure.ts";
+import { createLedger } from "../../services/detection/attempts/attempt-ledger.ts";
+import { readLine } from "../../services/detection/dovecot/read-line.ts";
 import type { Truth } from "../capture/truth.ts";
 import { countWithFail2ban, type Accuracy } from "./captures.ts";
 

@@ -1,8 +1,8 @@
 /** `fleetban explain`: what is seen in the lines of a log, and what is counted of it; asks no server. */
 import { Command, Option } from "commander";
 import type { Readable } from "node:stream";
-import type { Failure } from "../../detection/failure.ts";
-import { createLedger } from "../../detection/ledger.ts";
+import type { Failure } from "../../detection/attempts/failure.ts";
+import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
 import { UsageError } from "../arguments.ts";
 import type { Output } from "../output.ts";
 import { createProgress } from "../progress.ts";

@@ -1,12 +1,12 @@
 /** `--failregex` and `--ignoreregex`: a filter to try in place of Dovecot's own lines. */
 import type { Command } from "commander";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
-import { countLine } from "../../detection/count-line.ts";
-import type { Failure } from "../../detection/failure.ts";
+import { countLine } from "../../detection/attempts/count-line.ts";
+import type { Failure } from "../../detection/attempts/failure.ts";
 import { compileFilter, FilterError } from "../../detection/filter/filter.ts";
 import { countFiltered, readFiltered } from "../../detection/filter/filter-detector.ts";
-import type { Ledger } from "../../detection/ledger.ts";
-import { readLine } from "../../detection/read-line.ts";
+import type { Ledger } from "../../detection/attempts/attempt-ledger.ts";
+import { readLine } from "../../detection/dovecot/read-line.ts";
 import { sourceOf, type InputLine, type Read } from "./input.ts";
 
 export interface FilterFlags {

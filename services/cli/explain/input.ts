@@ -11,8 +11,8 @@ import { createGunzip } from "node:zlib";
 import { journalArguments } from "../../daemon/journal.ts";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
 import { explainFileError } from "../../daemon/file-error.ts";
-import { readLine } from "../../detection/read-line.ts";
-import type { Reading } from "../../detection/reading.ts";
+import { readLine } from "../../detection/dovecot/read-line.ts";
+import type { Reading } from "../../detection/dovecot/reading.ts";
 
 export interface InputLine {
   /** As it was named; "-" for stdin. */

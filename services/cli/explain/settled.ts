@@ -1,5 +1,5 @@
 /** Lines with what they count once that is certain: a success that follows may take it back. */
-import { attemptsOf, type Failure } from "../../detection/failure.ts";
+import { attemptsOf, type Failure } from "../../detection/attempts/failure.ts";
 import type { InputLine } from "./input.ts";
 
 export interface SettledLine {

@@ -1,7 +1,7 @@
 /** What a whole log came to: lines, attempts, forms and addresses. */
 import type { Address } from "../../wire/address.ts";
-import type { Failure } from "../../detection/failure.ts";
-import type { Reading } from "../../detection/reading.ts";
+import type { Failure } from "../../detection/attempts/failure.ts";
+import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { Cell } from "../table.ts";
 
 export interface Summary {

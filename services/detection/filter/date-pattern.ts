@@ -5,9 +5,9 @@
  * What is written around the date may be anybody's, so these run in linear time, too.
  */
 import { RE2JS } from "re2js";
-import { DATE_FORMATS, findDate, findDateAtBeginning, type FindDate } from "./date.ts";
-import { expandDirectives, hasNames } from "./date-directives.ts";
-import { instantOf } from "./date-instant.ts";
+import { DATE_FORMATS, findDate, findDateAtBeginning, type FindDate } from "../lines/find-date.ts";
+import { expandDirectives, hasNames } from "../lines/date-directives.ts";
+import { instantOf } from "../lines/date-instant.ts";
 import { RegexFault, translateRegex } from "./python-regex.ts";
 
 const LINE_BEGIN = "{^LN-BEG}";

@@ -2,10 +2,10 @@
  * Finds the failures that a custom filter describes: every line that matches is one, and
  * the ledger, which knows Dovecot's lines, has no part in it.
  */
-import type { Detector } from "../detector.ts";
-import type { Failure } from "../failure.ts";
-import { MAX_LINE_BYTES } from "../read-line.ts";
-import { emptyReading, type Reading } from "../reading.ts";
+import type { Detector } from "../dovecot-detector.ts";
+import type { Failure } from "../attempts/failure.ts";
+import { MAX_LINE_BYTES } from "../dovecot/read-line.ts";
+import { emptyReading, type Reading } from "../dovecot/reading.ts";
 import type { Filter } from "./filter.ts";
 import { openLine } from "./open-line.ts";
 

@@ -1,7 +1,7 @@
 /** A custom filter: which lines of any log are failures, as fail2ban's filters say it. */
 import { RE2JS } from "re2js";
 import { parseAddress, type Address } from "../../wire/address.ts";
-import { findDate, type FindDate } from "./date.ts";
+import { findDate, type FindDate } from "../lines/find-date.ts";
 import { compileDatePattern } from "./date-pattern.ts";
 import { RegexFault, translateRegex } from "./python-regex.ts";
 

@@ -2,8 +2,8 @@
  * A line as fail2ban shows it to its filters: without its date, the rest as it
  * stands; an entry of the journal as `host program[pid]: message`.
  */
-import { journalText, journalTime, readFields } from "../envelope.ts";
-import type { FindDate } from "./date.ts";
+import { journalText, journalTime, readFields } from "../lines/envelope.ts";
+import type { FindDate } from "../lines/find-date.ts";
 
 export interface OpenedLine {
   /** undefined: the line does not say when. */

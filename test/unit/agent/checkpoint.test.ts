@@ -9,7 +9,7 @@ import {
   readCheckpoint,
   type FileBookmark,
 } from "../../../services/agent/checkpoint.ts";
-import { createLedger } from "../../../services/detection/ledger.ts";
+import { createLedger } from "../../../services/detection/attempts/attempt-ledger.ts";
 import { eventually } from "../../harness/eventually.ts";
 
 function bookmarkAt(position: number, epoch: string): FileBookmark {

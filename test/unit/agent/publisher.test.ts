@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import fc from "fast-check";
 import { createPublisher, type ReadLines } from "../../../services/agent/publisher.ts";
-import { createHold, withdraw, type Hold } from "../../../services/detection/hold.ts";
+import { createHold, withdraw, type Hold } from "../../../services/detection/attempts/hold.ts";
 import { createSeen } from "../../../services/coordinator/seen.ts";
 import { parseAddress } from "../../../services/wire/address.ts";
 import { decodeFailureBatch, type FailureBatch } from "../../../services/wire/failure.ts";

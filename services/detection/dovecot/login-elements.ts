@@ -7,8 +7,8 @@
  * reason ends before the first element, and where the administrator has put the address before
  * the name it is taken from there.
  */
-import { parseAddress, type Address } from "../wire/address.ts";
-import { addressOfSession } from "./session.ts";
+import { parseAddress, type Address } from "../../wire/address.ts";
+import { addressOfSession } from "./session-id.ts";
 
 export interface Elements {
   /** What stands before them, or where the administrator wants it so, behind them. */

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { readLine } from "../../../services/detection/read-line.ts";
+import { readLine } from "../../../../services/detection/dovecot/read-line.ts";
 
-const CORPUS = resolve(import.meta.dirname, "../../corpus");
-const DETECTION = resolve(import.meta.dirname, "../../../services/detection");
+const CORPUS = resolve(import.meta.dirname, "../../../corpus");
+const DETECTION = resolve(import.meta.dirname, "../../../../services/detection/dovecot");
 const RECEIVED = Date.UTC(2026, 2, 4);
 
 type Expected = [

@@ -1,6 +1,6 @@
 /** Sessions by their names, in bounded room: the longest untouched make way. */
-import { dropOldest } from "./oldest.ts";
-import type { Refusals } from "./refusals.ts";
+import { dropOldest } from "./bounded-map.ts";
+import type { Refusals } from "./session-attempts.ts";
 
 export interface Session {
   lastAt: number;

@@ -13,11 +13,11 @@
  * Time is the lines' own, never the clock's: who reads the same lines again from the same
  * state counts the same. The clock only says when what is old may be forgotten.
  */
-import type { Address } from "../wire/address.ts";
+import type { Address } from "../../wire/address.ts";
 import { MAX_ATTEMPTS } from "./failure.ts";
 import { createHold, READ_LATE_MS, withdraw, type Hold } from "./hold.ts";
-import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-habits.ts";
-import type { Reading } from "./reading.ts";
+import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-behavior.ts";
+import type { Reading } from "../dovecot/reading.ts";
 import {
   accept,
   ACCEPTED_WITHIN_MS,
@@ -28,9 +28,9 @@ import {
   noRefusals,
   noteRefusal,
   type Chain,
-} from "./refusals.ts";
+} from "./session-attempts.ts";
 import { copyOf, createSessionStore, NO_REFUSALS, type Session } from "./session-store.ts";
-import { createUntiedAttempts, SLACK_MS, type Untied } from "./untied.ts";
+import { createUntiedAttempts, SLACK_MS, type Untied } from "./attempts-by-address.ts";
 
 /** The ledger's state as plain data, see `snapshot`. */
 export interface LedgerSnapshot {

@@ -3,7 +3,7 @@
  * beginning or, where there is none, the first one further on, as fail2ban finds it without a
  * pattern for it.
  */
-import { readIsoStamp, readMonthStamp, readTaiStamp, type Stamp } from "../stamp.ts";
+import { readIsoStamp, readMonthStamp, readTaiStamp, type Stamp } from "./timestamp.ts";
 import { expandDirectives } from "./date-directives.ts";
 import { instantOf } from "./date-instant.ts";
 

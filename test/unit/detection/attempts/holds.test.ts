@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createDetector } from "../../../services/detection/detector.ts";
-import { attemptsOf, type Failure } from "../../../services/detection/failure.ts";
-import { createLedger } from "../../../services/detection/ledger.ts";
+import { createDetector } from "../../../../services/detection/dovecot-detector.ts";
+import { attemptsOf, type Failure } from "../../../../services/detection/attempts/failure.ts";
+import { createLedger } from "../../../../services/detection/attempts/attempt-ledger.ts";
 
 const START = Date.UTC(2026, 10, 24);
 const A = "198.51.100.7";

@@ -5,15 +5,15 @@
  * many logins have shown that PAM has nobody behind it.
  */
 import { READ_LATE_MS } from "./hold.ts";
-import type { Chain } from "./refusals.ts";
-import { createSuccesses } from "./successes.ts";
+import type { Chain } from "./session-attempts.ts";
+import { createSuccesses } from "./recent-logins.ts";
 import {
   PAM_ACCEPTED_WITHIN_MS,
   type PamLine,
   type Success,
   type Untied,
   type UntiedAttempts,
-} from "./untied.ts";
+} from "./attempts-by-address.ts";
 
 export interface Habits {
   /** Logins are seen at all. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { findDate } from "../../../services/detection/filter/date.ts";
-import { compileDatePattern } from "../../../services/detection/filter/date-pattern.ts";
+import { findDate } from "../../../../services/detection/lines/find-date.ts";
+import { compileDatePattern } from "../../../../services/detection/filter/date-pattern.ts";
 
 const NOW = new Date(2026, 10, 24, 12, 0, 0).getTime();
 type Parts = [number, number, number, number?, number?, number?, number?];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { readLine } from "../../../services/detection/read-line.ts";
-import { readIsoStamp, readMonthStamp } from "../../../services/detection/stamp.ts";
+import { readLine } from "../../../../services/detection/dovecot/read-line.ts";
+import { readIsoStamp, readMonthStamp } from "../../../../services/detection/lines/timestamp.ts";
 
 const zone = process.env["TZ"];
 process.env["TZ"] = "Europe/Berlin";

@@ -4,9 +4,9 @@
  * counted stays here for a while, so that whoever tells of it again, in another log
  * perhaps and in any order, finds it.
  */
-import type { Address } from "../wire/address.ts";
-import { dropOldest } from "./oldest.ts";
-import { ACCEPTED_WITHIN_MS, isSamePerson, isSameUser } from "./refusals.ts";
+import type { Address } from "../../wire/address.ts";
+import { dropOldest } from "./bounded-map.ts";
+import { ACCEPTED_WITHIN_MS, isSamePerson, isSameUser } from "./session-attempts.ts";
 
 export interface Untied {
   from: number;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createDetector } from "../../../services/detection/detector.ts";
-import { createLedger } from "../../../services/detection/ledger.ts";
-import { readLine } from "../../../services/detection/read-line.ts";
+import { createDetector } from "../../../../services/detection/dovecot-detector.ts";
+import { createLedger } from "../../../../services/detection/attempts/attempt-ledger.ts";
+import { readLine } from "../../../../services/detection/dovecot/read-line.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
 const A = "198.51.100.7";

@@ -2,7 +2,7 @@
  * Dovecot's own log (`log_path`): behind a stamp as `log_timestamp` says, whatever that is, the
  * process's name and the level. Nothing in it before the process's name is a client's.
  */
-import { findDate } from "./filter/date.ts";
+import { findDate } from "./find-date.ts";
 
 /** Does the text begin as Dovecot's processes do? */
 export function isOwnText(text: string): boolean {

@@ -9,7 +9,7 @@
  * each can hold a forged rest of the line. Every place where address and a known
  * message stand together is a candidate, and the rule at `choose` decides.
  */
-import { parseAddress, type Address } from "../wire/address.ts";
+import { parseAddress, type Address } from "../../wire/address.ts";
 import { emptyReading, type Reading, type Verdict } from "./reading.ts";
 
 /** What the processes say, how it counts, and the form's name. */

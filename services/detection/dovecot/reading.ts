@@ -1,4 +1,4 @@
-import type { Address } from "../wire/address.ts";
+import type { Address } from "../../wire/address.ts";
 
 /**
  * failure: a password was tried and refused. aggressive: something else was refused

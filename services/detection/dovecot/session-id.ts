@@ -1,5 +1,5 @@
 /** Dovecot's session ids, which since 2.1.6 tell the peer's address. */
-import { parseAddress, type Address } from "../wire/address.ts";
+import { parseAddress, type Address } from "../../wire/address.ts";
 
 /**
  * base64 of 6 bytes time, 2 bytes port, 4 or 16 bytes address (lib-master,

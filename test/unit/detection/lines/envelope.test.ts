@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readLine } from "../../../services/detection/read-line.ts";
+import { readLine } from "../../../../services/detection/dovecot/read-line.ts";
 
 const NOW = Date.UTC(2026, 2, 4);
 const AT = Date.UTC(2026, 2, 3, 4, 5, 6);

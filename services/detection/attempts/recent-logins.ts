@@ -2,10 +2,10 @@
  * Who was let in a moment ago. Where several logs are read one after another, a success may have
  * been read before PAM's line about the same attempt, which stands in the other log.
  */
-import type { Address } from "../wire/address.ts";
-import { dropOldest } from "./oldest.ts";
-import { isSamePerson } from "./refusals.ts";
-import { PAM_ACCEPTED_WITHIN_MS, type PamLine, type Success } from "./untied.ts";
+import type { Address } from "../../wire/address.ts";
+import { dropOldest } from "./bounded-map.ts";
+import { isSamePerson } from "./session-attempts.ts";
+import { PAM_ACCEPTED_WITHIN_MS, type PamLine, type Success } from "./attempts-by-address.ts";
 
 export interface Successes {
   add(success: Success): void;

@@ -1,6 +1,6 @@
 import { MAX_ATTEMPTS, type Failure } from "./failure.ts";
-import type { Ledger } from "./ledger.ts";
-import type { Reading } from "./reading.ts";
+import type { Ledger } from "./attempt-ledger.ts";
+import type { Reading } from "../dovecot/reading.ts";
 
 /**
  * What a line, which ends at `position`, adds to the ledger; undefined: nothing that

@@ -8,8 +8,8 @@
  * attempts: see `learn`. Until one has been seen, an attempt counts with its first line, which
  * is taken back when the session is let in at once: see `accept`.
  */
-import { isMechanism } from "./auth-line.ts";
-import type { Reading } from "./reading.ts";
+import { isMechanism } from "../dovecot/auth-line.ts";
+import type { Reading } from "../dovecot/reading.ts";
 
 /** What is known of the passdbs that one source's lines are about. */
 export interface Chain {

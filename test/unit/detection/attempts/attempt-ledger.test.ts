@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createDetector } from "../../../services/detection/detector.ts";
-import { createLedger, type LedgerSnapshot } from "../../../services/detection/ledger.ts";
+import { createDetector } from "../../../../services/detection/dovecot-detector.ts";
+import {
+  createLedger,
+  type LedgerSnapshot,
+} from "../../../../services/detection/attempts/attempt-ledger.ts";
 
 const START = Date.UTC(2026, 10, 24);
 const A = "198.51.100.7";

@@ -3,10 +3,10 @@
  * ours, and only lines that hold one of a few fixed texts are looked at.
  */
 import { isAscii } from "node:buffer";
-import { countLine } from "./count-line.ts";
-import type { Failure } from "./failure.ts";
-import type { Ledger } from "./ledger.ts";
-import { MAX_LINE_BYTES, readLine } from "./read-line.ts";
+import { countLine } from "./attempts/count-line.ts";
+import type { Failure } from "./attempts/failure.ts";
+import type { Ledger } from "./attempts/attempt-ledger.ts";
+import { MAX_LINE_BYTES, readLine } from "./dovecot/read-line.ts";
 
 export interface Detector {
   /**

@@ -3,7 +3,7 @@
  * names, JSON, containers. The message is what the program itself wrote.
  */
 import { findOwnText, isOwnText } from "./own-log.ts";
-import { readIsoStamp, readJournalStamp, readMonthStamp, readTaiStamp } from "./stamp.ts";
+import { readIsoStamp, readJournalStamp, readMonthStamp, readTaiStamp } from "./timestamp.ts";
 
 export interface Message {
   /** When it was written, epoch milliseconds; undefined: nothing says. */

@@ -10,7 +10,7 @@
  * all the more where the log cuts it: nobody is counted by such a line, and Dovecot's own
  * at the connection's end tells.
  */
-import { parseAddress, type Address } from "../wire/address.ts";
+import { parseAddress, type Address } from "../../wire/address.ts";
 import { emptyReading, type Reading } from "./reading.ts";
 
 /** `pam_unix(dovecot:auth): `, `pam_sss(imap:auth): `: the service is as the administrator named it. */

@@ -1,4 +1,4 @@
-import type { Address } from "../wire/address.ts";
+import type { Address } from "../../wire/address.ts";
 import type { Hold } from "./hold.ts";
 
 /** As the wire has it: no line stands for more attempts. */

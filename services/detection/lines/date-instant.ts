@@ -1,5 +1,5 @@
 /** When it was, from what the groups of a date pattern hold. */
-import { inNearestYear, inRepeatedHour, readTaiStamp } from "../stamp.ts";
+import { inNearestYear, inRepeatedHour, readTaiStamp } from "./timestamp.ts";
 import { MONTHS } from "./date-directives.ts";
 
 export type DateGroups = Readonly<Record<string, string | null | undefined>>;

@@ -5,13 +5,13 @@ import {
   compileFilter,
   FilterError,
   type FilterRules,
-} from "../../../services/detection/filter/filter.ts";
+} from "../../../../services/detection/filter/filter.ts";
 import {
   countFiltered,
   createFilterDetector,
   readFiltered,
-} from "../../../services/detection/filter/filter-detector.ts";
-import { translateRegex } from "../../../services/detection/filter/python-regex.ts";
+} from "../../../../services/detection/filter/filter-detector.ts";
+import { translateRegex } from "../../../../services/detection/filter/python-regex.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 /** The filter that mail administrators come from. */

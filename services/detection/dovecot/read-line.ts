@@ -1,5 +1,5 @@
 /** What one line of any log says of Dovecot's authentication, taken alone. */
-import { isDovecotProgram, openEnvelope } from "./envelope.ts";
+import { isDovecotProgram, openEnvelope } from "../lines/envelope.ts";
 import { readAuthLine } from "./auth-line.ts";
 import { readLoginLine } from "./login-line.ts";
 import { readPamLine } from "./pam-line.ts";
