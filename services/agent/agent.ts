@@ -107,6 +107,7 @@ export async function startAgent(
     ...{ jails: () => settings()?.jails() ?? [], servers, leftBehind },
     warnings: () => ({ passedOver, state: state.trouble(), publishing: health.trouble() }),
     expiry: expiry.warnings,
+    log,
   });
   const { status } = parts;
   onRelease(() => {

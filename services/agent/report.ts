@@ -1,8 +1,10 @@
 /** The status of this host, put together from all of the agent's parts. */
 import type { NatsConnection } from "@nats-io/nats-core";
+import type { Log } from "../daemon/log.ts";
+import { createWarningLog } from "../daemon/warning-log.ts";
 import { readVersion } from "../daemon/version.ts";
 import type { Jail } from "../wire/settings.ts";
-import type { Warning } from "../wire/status.ts";
+import type { Warning } from "../wire/warnings.ts";
 import type { Enforcer } from "./enforcer.ts";
 import type { FirewallKind } from "./firewall/firewall.ts";
 import type { LeftBehind } from "./firewall/left-behind.ts";
@@ -28,25 +30,33 @@ export interface ReportOptions {
   expiry: () => readonly Warning[];
   connection: Pick<NatsConnection, "publish">;
   now: () => number;
+  log: Log;
 }
+
+/** At most so many fit into a status. */
+const MAX_WARNINGS = 20;
 
 export function startReport(options: ReportOptions): StatusReporter {
   const { host, instance, kind, servers, jails, neverBan, enforcer, watcher } = options;
-  const { leftBehind, warnings, expiry, connection, now } = options;
+  const { leftBehind, warnings, expiry, connection, now, log } = options;
   const [version, startedAt] = [readVersion(), now()];
   const recount = sparingly(enforcer.recount);
   const look = sparingly(leftBehind.look);
+  const logWarnings = createWarningLog(log, now);
+  const allWarnings = (sources: Conditions["sources"]): Warning[] => {
+    const parts = { sources, gaps: watcher.gaps(), jails: jails(), ...warnings() };
+    return [...warningsOf({ ...parts, leftBehind: leftBehind.found() }), ...expiry()];
+  };
   return startStatus({
     host,
     refresh: async () => {
       await Promise.all([neverBan.refresh(servers()), recount(), look()]);
+      logWarnings(allWarnings(watcher.describe()));
     },
     describe: () => {
       const sources = watcher.describe();
-      const parts = { sources, gaps: watcher.gaps(), jails: jails(), ...warnings() };
-      const found = { ...parts, leftBehind: leftBehind.found() };
-      const said = [...warningsOf(found), ...expiry()].slice(0, 20);
-      const own = { addresses: neverBan.own(), sources, warnings: said, firewall: kind };
+      const found = allWarnings(sources).slice(0, MAX_WARNINGS);
+      const own = { addresses: neverBan.own(), sources, warnings: found, firewall: kind };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
       return { ...identity, ...enforcer.state(), ...own };
     },

@@ -1,7 +1,8 @@
-/** Conditions of this host that its operator should know, and what to do about each. */
+/** Conditions of this host that its operator should know. */
 import type { Jail } from "../wire/settings.ts";
+import type { HostStatus } from "../wire/status.ts";
+import { warn, type Warning } from "../wire/warnings.ts";
 import type { Gap } from "./watcher.ts";
-import { FIREWALL_PASSED_OVER, type HostStatus, type Warning } from "../wire/status.ts";
 
 export interface Conditions {
   sources: HostStatus["sources"];
@@ -23,37 +24,27 @@ const MUCH_LAG_BYTES = 10_000_000;
 export function warningsOf(conditions: Conditions): Warning[] {
   const { sources, gaps, jails, passedOver, state, publishing, leftBehind } = conditions;
   const warnings: Warning[] = [];
-  const warn = (code: string, severity: Warning["severity"], text: string) =>
-    warnings.push({ code, severity, text });
-  if (state !== undefined) {
-    const text = `the state cannot be written: ${state}; bans and failures go on, a restart goes on from an older place`;
-    warn("state-not-written", "high", text);
+  if (state !== undefined) warnings.push(warn("state-not-written", { reason: state }));
+  if (publishing !== undefined) warnings.push(warn("failures-not-stored", { reason: publishing }));
+  for (const text of leftBehind) warnings.push(warn("firewall-left-behind", { text }));
+  for (const reason of passedOver) warnings.push(warn("firewall-passed-over", { reason }));
+  for (const gap of gaps) warnings.push(warn("source-gap", gap, gap.source));
+  for (const source of sources) warnings.push(...warningsOfSource(source, jails));
+  return warnings;
+}
+
+function warningsOfSource(
+  { name: source, jail, state, lag }: HostStatus["sources"][number],
+  jails: readonly Jail[],
+): Warning[] {
+  const warnings: Warning[] = [];
+  if (state === "failed") warnings.push(warn("source-failed", { source }, source));
+  if (state === "waiting") warnings.push(warn("source-missing", { source }, source));
+  if (lag > MUCH_LAG_BYTES) {
+    warnings.push(warn("source-lag", { source, megabytes: Math.round(lag / 1e6) }, source));
   }
-  if (publishing !== undefined) {
-    const text = `its failures are not counted, NATS does not store them: ${publishing}; they are sent as soon as it does`;
-    warn("failures-not-stored", "high", text.slice(0, 500));
-  }
-  for (const text of leftBehind) warn("firewall-left-behind", "high", text);
-  for (const reason of passedOver) warn(FIREWALL_PASSED_OVER, "medium", reason.slice(0, 500));
-  for (const { source, foundAt, reason } of gaps) {
-    const text = `source ${source} lost lines before ${new Date(foundAt).toISOString()}: ${reason}; failures in them were not counted`;
-    warn("source-gap", "high", text.slice(0, 500));
-  }
-  for (const { name, jail, state, lag } of sources) {
-    if (state === "failed") {
-      warn("source-failed", "high", `source ${name} cannot be read: run fleetban-agent check`);
-    }
-    if (state === "waiting") {
-      const text = `source ${name}: there is no such file yet; where Dovecot logs into the journal, give its unit in place of a path`;
-      warn("source-missing", "medium", text);
-    }
-    if (lag > MUCH_LAG_BYTES) {
-      warn("source-lag", "medium", `source ${name} is ${Math.round(lag / 1e6)} MB behind`);
-    }
-    if (jails.length > 0 && !jails.some((each) => each.name === jail)) {
-      const text = `source ${name} is of jail ${jail}, which the coordinator does not have: nothing counts`;
-      warn("unknown-jail", "high", text);
-    }
+  if (jails.length > 0 && !jails.some(({ name }) => name === jail)) {
+    warnings.push(warn("unknown-jail", { source, jail }, source));
   }
   return warnings;
 }

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { formatDuration } from "../daemon/duration.ts";
 import type { HostRow } from "../wire/api.ts";
-import { FIREWALL_PASSED_OVER } from "../wire/status.ts";
+import type { WarningCode } from "../wire/warnings.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { count, describeWarning } from "./status.ts";
@@ -80,9 +80,11 @@ function describeHost(row: HostRow, now: number): Cell[] {
 
 type Status = NonNullable<HostRow["status"]>;
 
+const PASSED_OVER: WarningCode = "firewall-passed-over";
+
 /** "nftables (not the first choice)": a warning below says why. */
 function describeFirewall({ firewall, warnings }: Pick<Status, "firewall" | "warnings">): Cell {
-  const isSecond = warnings.some(({ code }) => code === FIREWALL_PASSED_OVER);
+  const isSecond = warnings.some(({ code }) => code === PASSED_OVER);
   const text = isSecond ? `${firewall} (not the first choice)` : firewall;
   return isSecond || firewall === "dry-run" ? { text, color: "yellow" } : text;
 }

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { formatDuration } from "../daemon/duration.ts";
 import type { Reply } from "../wire/api.ts";
 import type { Jail } from "../wire/settings.ts";
-import type { Warning } from "../wire/status.ts";
+import type { Warning } from "../wire/warnings.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import type { Cell } from "./table.ts";
 import { formatRelative } from "./time.ts";

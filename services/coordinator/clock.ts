@@ -6,10 +6,8 @@
  * NATS says when it stored the lease, which whoever decides renews every second.
  */
 import { formatDuration } from "../daemon/duration.ts";
-import type { Log } from "../daemon/log.ts";
-import { createSeldom } from "../daemon/seldom.ts";
-import type { Warning } from "../wire/status.ts";
-import type { Host, Hosts } from "./hosts.ts";
+import { warn, type Warning } from "../wire/warnings.ts";
+import type { Host } from "./hosts.ts";
 import type { Latest } from "./latest.ts";
 
 export interface Clock {
@@ -24,38 +22,27 @@ export interface Clock {
 export interface ClockOptions {
   /** The lease as it stands. */
   readLease: () => Promise<Pick<Latest, "revision" | "writtenAt">>;
-  hosts: Pick<Hosts, "list" | "isUp">;
   now: () => number;
-  log: Log;
 }
 
 /** A smaller difference may be the way to NATS, or a lease that was renewed a little late. */
 const SLACK_MS = 20_000;
-const SAY_EVERY_MS = 3_600_000;
 
-export function watchClock({ readLease, hosts, now, log }: ClockOptions): Clock {
+export function watchClock({ readLease, now }: ClockOptions): Clock {
   let revision = 0;
   /** Milliseconds by which this clock is ahead of NATS's; undefined: not known yet. */
   let ahead: number | undefined;
-  const maySay = createSeldom(SAY_EVERY_MS, now);
-
-  function sayOf(who: string, text: string): void {
-    if (maySay(who)) log.error({ who, reason: text }, "a clock is wrong");
-  }
-
   function warnings(): Warning[] {
     const difference = describe(ahead ?? 0);
     if (difference === undefined) return [];
-    const text = `the coordinator's clock is ${difference} NATS's: bans end too early or never begin; set it right, and see timedatectl`;
-    return [{ code: "clock", severity: "high", text }];
+    return [warn("clock", { difference })];
   }
 
   function hostWarnings({ status, seenAt }: Host): Warning[] {
     if (ahead === undefined) return [];
     const difference = describe(status.sentAt - seenAt + ahead);
     if (difference === undefined) return [];
-    const text = `its clock is ${difference} NATS's; failures count all the same, but set it right, and see timedatectl`;
-    return [{ code: "host-clock", severity: "medium", text }];
+    return [warn("host-clock", { difference })];
   }
 
   return {
@@ -68,10 +55,6 @@ export function watchClock({ readLease, hosts, now, log }: ClockOptions): Clock 
         // One that nobody renews is of any time.
         if (before !== 0 && lease.revision !== before) ahead = now() - lease.writtenAt;
         revision = lease.revision;
-      }
-      for (const { text } of warnings()) sayOf("coordinator", text);
-      for (const host of hosts.list().filter(hosts.isUp)) {
-        for (const { text } of hostWarnings(host)) sayOf(host.status.host, text);
       }
     },
   };

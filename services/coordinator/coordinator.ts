@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Life } from "../daemon/daemon.ts";
 import type { Log } from "../daemon/log.ts";
 import type { NatsSession } from "../daemon/nats-session.ts";
+import { createWarningLog } from "../daemon/warning-log.ts";
 import { readVersion } from "../daemon/version.ts";
 import { allowEndpoints } from "./api/allow.ts";
 import { banEndpoints } from "./api/ban.ts";
@@ -14,6 +15,7 @@ import { watchClock } from "./clock.ts";
 import { jailsOf, type CoordinatorConfig } from "./config.ts";
 import { createDecider, type Decider } from "./decider.ts";
 import { createDuties } from "./duties.ts";
+import { createFleetStatus } from "./fleet-status.ts";
 import { createFollowUp } from "./follow-up.ts";
 import { startFold } from "./fold.ts";
 import type { Health } from "./health.ts";
@@ -29,6 +31,7 @@ import { keepStreams } from "./streams.ts";
 const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
 const CLOCK_EVERY_MS = 10_000;
+const WARNINGS_EVERY_MS = 10_000;
 
 export interface CoordinatorOptions {
   id: string;
@@ -79,15 +82,18 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(repeat(ROUND_EVERY_MS, decider.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, sweep));
 
-  health.metrics = createMetrics({ ...common, decider, lease });
   health.watch({ link, history, fold, lease });
   const clock = watchClock({
     readLease: () => readLatest(connection, LEASE_BUCKET, LEASE_KEY),
-    hosts,
     now,
-    log,
   });
   onRelease(repeat(CLOCK_EVERY_MS, clock.look));
+  const fleet = createFleetStatus({ ...common, streams, lease, clock, expiry });
+  const readWarnings = async () =>
+    fleet.warnings((await fleet.hostRows()).rows, await history.lag());
+  const logWarnings = createWarningLog(log, now);
+  onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
+  health.metrics = createMetrics({ ...common, decider, lease, readWarnings });
   const version = readVersion();
   const context: ApiContext = {
     ...common,
@@ -99,6 +105,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     lease,
     clock,
     expiry,
+    fleet,
   };
   const endpoints = {
     ...banEndpoints(context),

@@ -5,6 +5,7 @@ import type { Decider } from "./decider.ts";
 import type { History } from "./history/history.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Lease } from "./lease.ts";
+import { WARNINGS, type Warning } from "../wire/warnings.ts";
 
 export interface MetricsSources {
   decider: Pick<Decider, "counters">;
@@ -12,6 +13,8 @@ export interface MetricsSources {
   hosts: Pick<Hosts, "list" | "isUp">;
   history: Pick<History, "lag">;
   lease: Pick<Lease, "isHeld">;
+  /** Every warning of the fleet that holds now. */
+  readWarnings: () => Promise<readonly Warning[]>;
   now: () => number;
 }
 
@@ -23,7 +26,7 @@ export interface Metrics {
 }
 
 export function createMetrics(sources: MetricsSources): Metrics {
-  const { bans, hosts, history, lease, now } = sources;
+  const { bans, hosts, history, lease, readWarnings, now } = sources;
   const { counters } = sources.decider;
   const registry = new Registry();
   const registers = [registry];
@@ -48,6 +51,20 @@ export function createMetrics(sources: MetricsSources): Metrics {
     "Messages not yet in PostgreSQL",
     async () => (await history.lag()) ?? NaN,
   );
+  new Gauge({
+    name: "fleetban_warnings",
+    help: "Warnings of the fleet that hold now, as fleetban status shows them",
+    labelNames: ["code"],
+    registers,
+    async collect() {
+      this.reset();
+      for (const code of Object.keys(WARNINGS)) this.set({ code }, 0);
+      // What an agent of another version warns of is counted under one name.
+      for (const { code } of await readWarnings()) {
+        this.inc({ code: code in WARNINGS ? code : "other" });
+      }
+    },
+  });
   const banned = new Counter({ name: "fleetban_bans_total", help: "Bans decided", registers });
   const latency = new Histogram({
     name: "fleetban_decide_seconds",

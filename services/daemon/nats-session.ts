@@ -44,7 +44,7 @@ export async function openNatsSession(
       credentials: () => credentialsOf(config),
       certificateUntil: () => until,
       lookAgain: () => tryNats(options, config),
-      ...{ now: Date.now, log },
+      now: Date.now,
     });
     life.onRelease(() => {
       stopping.abort();

@@ -15,7 +15,8 @@ import { ban } from "./ban.ts";
 import { address, foreignText, instant } from "./codec.ts";
 import { allowed, jail } from "./settings.ts";
 import { JAIL_NAME, NAME } from "./subjects.ts";
-import { hostStatus, warning } from "./status.ts";
+import { hostStatus } from "./status.ts";
+import { warning } from "./warnings.ts";
 
 const jailName = z.string().regex(JAIL_NAME);
 const page = { limit: z.number().int().min(1).max(1000), after: z.string().max(256).nullable() };

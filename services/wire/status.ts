@@ -10,21 +10,11 @@ import {
   WireError,
 } from "./codec.ts";
 import { NAME } from "./subjects.ts";
+import { warning } from "./warnings.ts";
 
 /** An agent is taken to be down when nothing was heard of it for this long. */
 export const HOST_SILENT_AFTER_MS = 30_000;
 export const STATUS_EVERY_MS = 10_000;
-
-/** A condition that an operator should know; `text` says what to do about it. */
-export const warning = z.object({
-  code: z.string().max(64),
-  severity: z.enum(["low", "medium", "high"]),
-  text: z.string().max(500),
-});
-export type Warning = z.infer<typeof warning>;
-
-/** Code of the warning that another firewall back end is in use than the one that is wanted first. */
-export const FIREWALL_PASSED_OVER = "firewall-passed-over";
 
 export const hostStatus = z.object({
   v: z.literal(1),

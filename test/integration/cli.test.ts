@@ -190,7 +190,7 @@ test("a host that does not report in time, refuses, or only logs is named", asyn
 
   const status = await ask("status");
   assert.match(status.stdout, /^hosts +4 up, 1 without the last bans/);
-  assert.match(status.stdout, /\nhigh: +host mx4 bans nobody: its firewall is dry-run\n/);
+  assert.match(status.stdout, /\nhigh: +host mx4: it bans nobody: its firewall.backend is dry-run/);
   const list = await ask("host", "list");
   assert.match(
     list.stdout,

@@ -3,6 +3,7 @@ import type { Address } from "../../wire/address.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Expiry } from "../../daemon/expiry.ts";
 import type { BanStore } from "../ban-store.ts";
+import type { FleetStatus } from "../fleet-status.ts";
 import type { Clock } from "../clock.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts.ts";
@@ -24,6 +25,7 @@ export interface ApiContext {
   lease: Pick<Lease, "holder" | "trouble">;
   clock: Clock;
   expiry: Pick<Expiry, "warnings">;
+  fleet: FleetStatus;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;
   newId: () => string;

@@ -1,0 +1,100 @@
+/**
+ * What is to be said of the fleet at this moment: every host with its warnings, and the warnings
+ * of NATS, PostgreSQL and this coordinator. `status`, `host list`, the log and the metrics use it.
+ */
+import type { HostRow } from "../wire/api.ts";
+import { warn, type Warning } from "../wire/warnings.ts";
+import type { ApiContext } from "./api/context.ts";
+import { fromHistory } from "./api/context.ts";
+import type { Host } from "./hosts.ts";
+
+export interface FleetStatus {
+  /**
+   * Hosts that have reported since the start, and those that only the history knows.
+   * `stale` says why the history could not be asked; null: it could.
+   */
+  hostRows(): Promise<{ rows: HostRow[]; stale: string | null }>;
+  /** Every warning of the fleet; `lag`: messages that PostgreSQL does not have yet. */
+  warnings(rows: readonly HostRow[], lag: number | undefined): Warning[];
+}
+
+type Parts = Pick<
+  ApiContext,
+  "bans" | "settings" | "hosts" | "history" | "streams" | "lease" | "clock" | "expiry"
+>;
+
+export function createFleetStatus(parts: Parts): FleetStatus {
+  const { bans, hosts, history } = parts;
+
+  const describeHost = (host: Host): HostRow => ({
+    host: host.status.host,
+    state: hosts.isUp(host) ? "up" : "down",
+    lastSeenAt: host.seenAt,
+    current: host.status.revision >= bans.revision() && host.status.bansCreated === bans.created(),
+    clockSkew: host.status.sentAt - host.seenAt,
+    status: {
+      ...host.status,
+      warnings: [
+        ...secondAgentsOf(host.status.host),
+        ...(hosts.isUp(host) ? parts.clock.hostWarnings(host) : []),
+        ...host.status.warnings,
+      ].slice(0, 20),
+    },
+  });
+
+  const secondAgentsOf = (host: string): Warning[] =>
+    (hosts.refused().get(host) ?? []).map(({ status: { addresses } }) => {
+      const where = addresses.length > 0 ? addresses.slice(0, 8).join(", ") : "an unknown address";
+      return warn("second-agent", { host, where });
+    });
+
+  return {
+    async hostRows() {
+      const { value, stale } = await fromHistory(() => history.hosts(), []);
+      // A silent host that the history does not know was removed through another coordinator.
+      const isKnown = (name: string) => stale !== null || value.some(({ host }) => host === name);
+      const heard = hosts
+        .list()
+        .filter((host) => hosts.isUp(host) || isKnown(host.status.host))
+        .map(describeHost);
+      const silent = value
+        .filter(({ host }) => !heard.some((row) => row.host === host))
+        .map(({ host, lastSeenAt }): HostRow => {
+          return { host, state: "down", lastSeenAt, current: false, clockSkew: 0, status: null };
+        });
+      return { rows: [...heard, ...silent], stale };
+    },
+
+    warnings: (rows, lag) => [...centreWarnings(parts, lag), ...rows.flatMap(hostWarnings)],
+  };
+}
+
+/** What is wrong with NATS, PostgreSQL and the coordinators. */
+function centreWarnings(parts: Parts, lag: number | undefined): Warning[] {
+  const { bans, settings, history, streams, lease, clock, expiry } = parts;
+  const warnings: Warning[] = [];
+  const waiting = `${lag ?? "an unknown number of"} messages wait to be recorded`;
+  const full = lease.trouble();
+  if (full !== undefined) warnings.push(warn("nats-stores-nothing", { reason: full }));
+  else if (lease.holder() === null) warnings.push(warn("no-decider"));
+  if (!history.reachable()) warnings.push(warn("postgres-away", { waiting }));
+  const stalled = history.stalled();
+  if (stalled !== undefined) warnings.push(warn("postgres-stalled", { reason: stalled, waiting }));
+  if (settings.readyFor() !== bans.created()) warnings.push(warn("not-restored"));
+  warnings.push(...clock.warnings(), ...expiry.warnings());
+  return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
+}
+
+/** What is wrong with one host, in words that name the host. */
+function hostWarnings({ host, state, status }: HostRow): Warning[] {
+  const own = [
+    ...(state === "down" ? [warn("host-down")] : []),
+    ...(state === "up" && status?.firewall === "dry-run" ? [warn("dry-run")] : []),
+    ...(status?.warnings ?? []),
+  ];
+  return own.map((warning) => {
+    const subject = warning.subject === undefined ? host : `${host}/${warning.subject}`;
+    const text = `host ${host}: ${warning.text}`.slice(0, 500);
+    return { ...warning, subject: subject.slice(0, 64), text };
+  });
+}

@@ -1,0 +1,211 @@
+/**
+ * Every warning that fleetban can give its operator, declared once. `fleetban status`,
+ * `fleetban host list`, the logs, the metric `fleetban_warnings` and docs/troubleshooting.md
+ * all use this registry; a test holds that page to it.
+ *
+ * To add a warning: declare it here with its title and its text, which says what is wrong, what
+ * follows from that and what to do; give it a section in docs/troubleshooting.md; then call `warn`
+ * where the condition is found.
+ */
+import { z } from "zod";
+
+export const warning = z.object({
+  code: z.string().max(64),
+  severity: z.enum(["low", "medium", "high"]),
+  text: z.string().max(500),
+  /** What the warning is about where a host can have it several times, such as a source's name. */
+  subject: z.string().max(64).optional(),
+});
+export type Warning = z.infer<typeof warning>;
+type Severity = Warning["severity"];
+
+/** The longest text that the wire carries, in UTF-16 code units. */
+const MAX_TEXT_LENGTH = 500;
+
+interface Declaration<Facts> {
+  severity: Severity | ((facts: Facts) => Severity);
+  /** A few words without values, as the heading of docs/troubleshooting.md has them. */
+  title: string;
+  /** One sentence for this very case: the fact, what follows, the remedy. */
+  text: (facts: Facts) => string;
+}
+
+/** Only gives `Facts` a name: what the text needs to know. */
+const declare = <Facts = undefined>(declaration: Declaration<Facts>) => declaration;
+
+interface Expiry {
+  /** When it ends, epoch milliseconds. */
+  until: number;
+  now: number;
+}
+const HIGH_BEFORE_MS = 3 * 86_400_000;
+const expirySeverity = ({ until, now }: Expiry): Severity =>
+  until - now < HIGH_BEFORE_MS ? "high" : "medium";
+const describeExpiry = ({ until, now }: Expiry) =>
+  `${until <= now ? "expired" : "expire"} on ${new Date(until).toISOString()}`;
+
+export const WARNINGS = {
+  // The agent's state and its way to NATS.
+  "state-not-written": declare<{ reason: string }>({
+    severity: "high",
+    title: "the agent cannot write its state",
+    text: ({ reason }) =>
+      `the state cannot be written: ${reason}; bans and failures go on, but a restart goes on ` +
+      "from an older place: make room or give the agent its folder back",
+  }),
+  "failures-not-stored": declare<{ reason: string }>({
+    severity: "high",
+    title: "NATS does not store failures",
+    text: ({ reason }) =>
+      `its failures are not counted, NATS does not store them: ${reason}; ` +
+      "they are sent as soon as it does",
+  }),
+
+  // The firewall of a host.
+  "firewall-left-behind": declare<{ text: string }>({
+    severity: "high",
+    title: "bans of another firewall back end are still in force",
+    text: ({ text }) => text,
+  }),
+  "firewall-passed-over": declare<{ reason: string }>({
+    severity: "medium",
+    title: "a firewall back end that comes first cannot be used",
+    text: ({ reason }) => reason,
+  }),
+  "dry-run": declare({
+    severity: "high",
+    title: "a host bans nobody",
+    text: () =>
+      "it bans nobody: its firewall.backend is dry-run; set another one in agent.yaml to ban",
+  }),
+
+  // The sources of a host.
+  "source-gap": declare<{ source: string; foundAt: number; reason: string }>({
+    severity: "high",
+    title: "lines of a source were lost",
+    text: ({ source, foundAt, reason }) =>
+      `source ${source} lost lines before ${new Date(foundAt).toISOString()}: ${reason}; ` +
+      "failures in them were not counted",
+  }),
+  "source-failed": declare<{ source: string }>({
+    severity: "high",
+    title: "a source cannot be read",
+    text: ({ source }) => `source ${source} cannot be read: run fleetban-agent check there`,
+  }),
+  "source-missing": declare<{ source: string }>({
+    severity: "medium",
+    title: "a source's file does not exist",
+    text: ({ source }) =>
+      `source ${source}: there is no such file yet; ` +
+      "where Dovecot logs into the journal, give its unit in place of a path",
+  }),
+  "source-lag": declare<{ source: string; megabytes: number }>({
+    severity: "medium",
+    title: "a source is far behind",
+    text: ({ source, megabytes }) => `source ${source} is ${megabytes} MB behind`,
+  }),
+  "unknown-jail": declare<{ source: string; jail: string }>({
+    severity: "high",
+    title: "a source belongs to a jail that the coordinator does not have",
+    text: ({ source, jail }) =>
+      `source ${source} is of jail ${jail}, which the coordinator does not have: nothing counts; ` +
+      "add the jail to coordinator.yaml or correct the source",
+  }),
+
+  // A host, as the coordinator sees it.
+  "second-agent": declare<{ host: string; where: string }>({
+    severity: "high",
+    title: "two agents use one host name",
+    text: ({ host, where }) =>
+      `a second agent calls itself ${host}, on ${where}, and is refused: ` +
+      "it needs a name (host) and credentials of its own",
+  }),
+  "host-down": declare({
+    severity: "high",
+    title: "a host is silent",
+    text: () => "it is silent: see systemctl status fleetban-agent there",
+  }),
+  "host-clock": declare<{ difference: string }>({
+    severity: "medium",
+    title: "a host's clock differs from NATS",
+    text: ({ difference }) =>
+      `its clock is ${difference} NATS's; failures count all the same, but set it right, ` +
+      "and see timedatectl",
+  }),
+
+  // NATS, PostgreSQL and the coordinator itself.
+  clock: declare<{ difference: string }>({
+    severity: "high",
+    title: "the coordinator's clock differs from NATS",
+    text: ({ difference }) =>
+      `the coordinator's clock is ${difference} NATS's: bans end too early or never begin; ` +
+      "set it right, and see timedatectl",
+  }),
+  "nats-stores-nothing": declare<{ reason: string }>({
+    severity: "high",
+    title: "NATS stores nothing",
+    text: ({ reason }) =>
+      `NATS stores nothing now: ${reason}; ` +
+      "look for room on its disk and under its max_file_store, then restart it",
+  }),
+  "no-decider": declare({
+    severity: "high",
+    title: "no coordinator decides",
+    text: () => "no coordinator holds the lease: nobody decides on bans; start a coordinator",
+  }),
+  "postgres-away": declare<{ waiting: string }>({
+    severity: "medium",
+    title: "PostgreSQL cannot be reached",
+    text: ({ waiting }) => `PostgreSQL cannot be reached: bans go on, ${waiting}`,
+  }),
+  "postgres-stalled": declare<{ reason: string; waiting: string }>({
+    severity: "medium",
+    title: "PostgreSQL records nothing",
+    text: ({ reason, waiting }) =>
+      `PostgreSQL records nothing now: ${reason}; bans go on, ${waiting}`,
+  }),
+  "not-restored": declare({
+    severity: "medium",
+    title: "the bans bucket is not declared complete",
+    text: () => "the bans bucket is not declared complete: agents add bans, but remove none",
+  }),
+  streams: declare<{ fault: string }>({
+    severity: "medium",
+    title: "a stream of NATS is not as it should be",
+    text: ({ fault }) => `NATS: ${fault}`,
+  }),
+  "credentials-expire": declare<Expiry & { name: string }>({
+    severity: expirySeverity,
+    title: "credentials expire soon",
+    text: (expiry) =>
+      `the NATS credentials of ${expiry.name} ${describeExpiry(expiry)}: ` +
+      "bring new ones, fleetban key makes them with --renew",
+  }),
+  "server-certificate-expires": declare<Expiry>({
+    severity: expirySeverity,
+    title: "the NATS server's certificate expires soon",
+    text: (expiry) =>
+      `the days of the NATS server's certificate ${describeExpiry(expiry)}: ` +
+      "fleetban key server NAME --renew makes a new one",
+  }),
+} as const;
+
+export type WarningCode = keyof typeof WARNINGS;
+type FactsOf<Code extends WarningCode> = Parameters<(typeof WARNINGS)[Code]["text"]>[0];
+
+/** The warning of this code, its text made of `facts`. `subject`: see `Warning`. */
+export function warn<Code extends WarningCode>(
+  code: Code,
+  ...[facts, subject]: undefined extends FactsOf<Code>
+    ? []
+    : [facts: FactsOf<Code>, subject?: string]
+): Warning {
+  // The compiler cannot tell that the facts of one code fit the declaration of that code.
+  const { severity, text } = WARNINGS[code] as Declaration<unknown>;
+  const made = {
+    code,
+    severity: typeof severity === "function" ? severity(facts) : severity,
+    text: text(facts).slice(0, MAX_TEXT_LENGTH),
+  };
+  return subject === undefined ? made : { ...made, subject };
+}
