@@ -17,8 +17,12 @@ const ARCHIVED: Readonly<Record<Suite, readonly string[]>> = {
   bookworm: [
     ...["iptables", "ipset", "nftables", "nats-server", "postgresql"],
     ...["rpm", "dnf", "python3-dnf"],
+    ...["ansible-core", "fail2ban", "python3-systemd"],
   ],
-  trixie: ["iptables", "ipset", "nftables", "nats-server", "postgresql"],
+  trixie: [
+    ...["iptables", "ipset", "nftables", "nats-server", "postgresql"],
+    ...["fail2ban", "python3-systemd"],
+  ],
 };
 
 /** Counts up when what is below makes another image of the same packages. */

@@ -36,7 +36,10 @@ export async function startSecuredFleet(): Promise<SecuredFleet> {
     throw new Error(`fleetban key ${args.join(" ")}: exit ${answer.code}: ${answer.stderr}`);
   };
   await key(["init"]);
-  await key(["server", NAME, "--address", "127.0.0.1", "--port", String(port)]);
+  const files = join(folder, "servers");
+  const store = join(files, `${NAME}.data`);
+  const paths = ["--files", files, "--store", store];
+  await key(["server", NAME, "--address", "127.0.0.1", "--port", String(port), ...paths]);
 
   let log = "";
   const start = async (): Promise<Child> => {

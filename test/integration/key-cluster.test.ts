@@ -58,7 +58,9 @@ async function startKeyedCluster(): Promise<KeyedCluster> {
       const peers = MACHINES.filter((each) => each !== machine).flatMap((each) => ["--peer", each]);
       const ports = ["--port", String(port), "--cluster-port", String(clusterPort)];
       const own = ["--address", machine, "--listen", machine];
-      await key("server", `n${index + 1}`, ...own, ...ports, ...peers);
+      const name = `n${index + 1}`;
+      const paths = ["--files", join(folder, "servers"), "--store", join(folder, `${name}.data`)];
+      await key("server", name, ...own, ...ports, ...peers, ...paths);
     }
     for (const index of MACHINES.keys()) {
       const args = ["-c", join(folder, `servers/n${index + 1}.conf`)];

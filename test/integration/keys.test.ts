@@ -1,11 +1,24 @@
 /** `fleetban key` and a real nats-server that goes by what it makes. */
 import assert from "node:assert/strict";
-import { copyFile, readdir, stat } from "node:fs/promises";
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { run } from "../../services/agent/firewall/command.ts";
 import { eventually } from "../harness/eventually.ts";
+import { failedLogin } from "../harness/failed-login.ts";
 import { runBuiltFleetban } from "../harness/fleetban.ts";
 import { startSecuredFleet } from "../harness/secured-fleet.ts";
+import { cliOf, startSecuredAgent, startSecuredCoordinator } from "../harness/secured-programs.ts";
 
 test("all of a fleet's keys are readable by their owner only, and none is overwritten", async () => {
   await using fleet = await startSecuredFleet();
@@ -75,4 +88,99 @@ test("a revocation that reaches no server is no success, and is pushed later", a
   const { stdout } = await fleet.key(["push"]);
   assert.equal(stdout, "the fleet's accounts are up to date on n1\n");
   await assert.rejects(fleet.connect(kept), /authorization violation/i);
+});
+
+test("rotation leaves no gap: new and old credentials are valid until the old ones alone are revoked", async () => {
+  await using fleet = await startSecuredFleet();
+  const file = await fleet.credentials("agent", "mx1");
+  const kept = join(fleet.folder, "kept.creds");
+  await copyFile(file, kept);
+  const only = await fleet.key(["revoke", "mx1", "--old"], 1);
+  assert.match(only.stderr, /^fleetban: agent mx1: has one set .* fleetban key agent mx1 --renew/);
+
+  const { stderr } = await fleet.key(["agent", "mx1", "--renew"]);
+  assert.match(stderr, /fleetban key revoke mx1 --old --dir /);
+  const [old, renewed] = [await fleet.connect(kept), await fleet.connect(file)];
+  await Promise.all([old.flush(), renewed.flush()]);
+
+  const { stdout } = await fleet.key(["revoke", "mx1", "--old"]);
+  assert.match(
+    stdout,
+    /^agent mx1: older credentials are revoked on n1; those made at .* stay valid\n$/,
+  );
+  await eventually("the old connection is closed", () => old.isClosed());
+  await assert.rejects(fleet.connect(kept), /authorization violation/i);
+  await renewed.flush();
+  assert.equal(renewed.isClosed(), false);
+  await (await fleet.connect(file)).flush();
+  const list = JSON.parse((await fleet.key(["list", "--json"])).stdout) as {
+    keys: { role: string; state: string }[];
+  };
+  const states = list.keys.filter(({ role }) => role === "agent").map(({ state }) => state);
+  assert.deepEqual(states, ["revoked", "valid"]);
+
+  // Again, with credentials that are revoked among those from before.
+  await fleet.key(["agent", "mx1", "--renew"]);
+  await fleet.key(["revoke", "mx1", "--old"]);
+  await eventually("the second is closed, too", () => renewed.isClosed());
+  await (await fleet.connect(file)).flush();
+});
+
+test("an agent whose credentials are rotated needs no restart and loses no failure", async () => {
+  await using fleet = await startSecuredFleet();
+  const creds = join(fleet.folder, "..", "agent.creds");
+  const made = await fleet.credentials("agent", "mx1");
+  await copyFile(made, creds);
+  const centre = await fleet.credentials("coordinator", "c1");
+  await using coordinator = await startSecuredCoordinator(fleet, "c1", { creds: centre });
+  await mkdir(join(fleet.folder, "..", "agent-mx1"), { recursive: true });
+  await using agent = await startSecuredAgent(fleet, "mx1", { creds });
+  const cli = cliOf(fleet, await fleet.credentials("operator", "alice"));
+  const log = join(agent.folder, "mail.log");
+  const isBanned = async (address: string) => (await cli("ban", "list")).stdout.includes(address);
+  const fail = (address: string, count: number) =>
+    appendFile(log, Array.from({ length: count }, () => failedLogin({ address })).join(""));
+
+  await fail("198.51.100.7", 4);
+  await fleet.key(["agent", "mx1", "--renew"]);
+  await copyFile(made, creds);
+  await fleet.key(["revoke", "mx1", "--old"]);
+  await fail("198.51.100.7", 1);
+  await eventually("all five failures have counted", () => isBanned("198.51.100.7"), 20);
+  assert.match(agent.log(), /NATS is back/, "the agent's old credentials were cut off");
+  assert.doesNotMatch(coordinator.log(), /NATS is away/);
+});
+
+test("a server's files fit the nats-server of Debian's package, unless options differ", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-key-server-"));
+  const key = (...args: string[]) => runBuiltFleetban(["key", ...args, "--dir", folder]);
+  const read = (file: string) => readFile(join(folder, "servers", file), "utf8");
+  try {
+    await key("init");
+    const { stderr } = await key("server", "n1", "--address", "nats.example.org");
+    assert.match(
+      stderr,
+      /n1\.conf, n1\.crt, n1\.key, ca\.pem go to \/etc\/fleetban-nats, owner root/,
+    );
+    const config = await read("n1.conf");
+    assert.match(config, /cert_file: "\/etc\/fleetban-nats\/n1\.crt"/);
+    assert.match(config, /store_dir: "\/var\/lib\/fleetban-nats\/jetstream" \}/);
+    assert.doesNotMatch(config, new RegExp(folder));
+    const unit = await read("n1.unit.conf");
+    assert.match(unit, /^ExecStart=\/usr\/sbin\/nats-server -c "\/etc\/fleetban-nats\/n1\.conf"$/m);
+
+    const paths = ["--files", join(folder, "servers"), "--store", join(folder, "100% store")];
+    await key("server", "n2", "--address", "127.0.0.1", ...paths, "--max-file-store", "1500mb");
+    assert.match(await read("n2.conf"), /store\/jetstream", max_file_store: 1500MB \}/);
+    assert.match(await read("n2.unit.conf"), /^ReadWritePaths=".*100%% store"$/m);
+    await run("nats-server", ["-t", "-c", join(folder, "servers/n2.conf")]);
+    // What was said once holds for the next time.
+    await key("server", "n2", "--renew", "--address", "127.0.0.2");
+    assert.match(await read("n2.conf"), /max_file_store: 1500MB/);
+    const wrong = await key("server", "n3", "--address", "127.0.0.1", "--max-file-store", "much");
+    assert.equal(wrong.code, 64);
+    assert.match(wrong.stderr, /"much": expected a size such as 2GB/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

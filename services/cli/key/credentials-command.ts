@@ -54,11 +54,15 @@ function issue({ output, now }: KeyContext, roleOf: (options: { viewer?: true })
     const role = roleOf(options);
     const folder = openKeyFolder(options.dir);
     const file = credentialsFile(role, name);
-    if (folder.has(file) && !options.renew) refuseToOverwrite(folder.at(file));
+    const isThere = folder.has(file);
+    if (isThere && !options.renew) refuseToOverwrite(folder.at(file));
     const until = endOf(options.for, now());
     folder.write(file, await issueCredentials(folder, { role, name, now: now(), until }));
     const end = until === null ? null : new Date(until).toISOString();
     if (options.json) await output.jsonLine({ role, name, file: folder.at(file), until: end });
     else output.line(`${folder.at(file)}: ${role} ${name}, valid until ${end ?? "revoked"}`);
+    if (!isThere || options.json) return;
+    output.note("those from before are valid, too, until you revoke them: when these are in their");
+    output.note(`place, fleetban key revoke ${name} --old --dir ${options.dir}`);
   };
 }

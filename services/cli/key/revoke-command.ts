@@ -5,7 +5,7 @@ import { ROLES, type Role } from "../../wire/rights.ts";
 import { checksOf, UsageError } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";
 import { credentialsFile } from "./credentials-command.ts";
-import { accountOf, revokeKeys } from "./identity.ts";
+import { accountOf, readRevocations, revokeKeys } from "./identity.ts";
 import { readIssued, type Issued } from "./issued.ts";
 import type { KeyContext } from "./key.ts";
 import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
@@ -15,6 +15,7 @@ import { readServers, writeServerConfig } from "./server-files.ts";
 
 interface RevokeOptions extends FolderOption {
   role?: Role;
+  old?: true;
 }
 
 export function revokeCommand(context: KeyContext): Command {
@@ -24,22 +25,47 @@ export function revokeCommand(context: KeyContext): Command {
     .description("take away what somebody may do, at once, and tell the NATS servers")
     .argument("<name>", "host, coordinator, operator or viewer", check.identity)
     .addOption(new Option("--role <role>", "where several have this name").choices(ROLES))
+    .option("--old", "only what --renew has replaced: the newest credentials stay valid")
     .addOption(dirOption())
     .option(...JSON_OPTION)
-    .action(async (name: string, { role, dir, json }: RevokeOptions) => {
+    .action(async (name: string, { role, old, dir, json }: RevokeOptions) => {
       const folder = openKeyFolder(dir);
       const theirs = entriesOf(folder, name, role);
-      const [first] = theirs;
-      if (first) {
-        const keys = theirs.map(({ key }) => key);
-        await revokeKeys(folder, accountOf(first.role), keys, now);
+      const newest = theirs[theirs.length - 1];
+      const revoked = old ? replacedOf(folder, theirs, dir) : theirs;
+      if (newest) {
+        const keys = revoked.map(({ key }) => key);
+        await revokeKeys(folder, accountOf(newest.role), keys, now);
       }
       for (const server of readServers(folder)) writeServerConfig(folder, server);
-      for (const each of theirs) folder.remove(credentialsFile(each.role, name));
+      if (!old) for (const each of theirs) folder.remove(credentialsFile(each.role, name));
       const servers = await pushOr(context, folder, dir);
-      if (json) await output.jsonLine({ name, role: first?.role, keys: theirs.length, servers });
-      else output.line(`${first?.role} ${name} is revoked on ${servers.join(", ")}`);
+      const who = `${newest?.role} ${name}`;
+      if (json) {
+        await output.jsonLine({ name, role: newest?.role, keys: revoked.length, servers });
+      } else if (old) {
+        const kept = `those made at ${newest?.at} stay valid`;
+        output.line(`${who}: older credentials are revoked on ${servers.join(", ")}; ${kept}`);
+      } else output.line(`${who} is revoked on ${servers.join(", ")}`);
     });
+}
+
+/** The credentials that a newer one has replaced, and that are not revoked yet. */
+function replacedOf(folder: KeyFolder, theirs: readonly Issued[], dir: string): Issued[] {
+  const revocations = readRevocations(folder);
+  const newest = theirs[theirs.length - 1];
+  const replaced = theirs.slice(0, -1).filter(({ key }) => !(key in revocations));
+  if (newest && newest.key in revocations) {
+    const text = `${newest.role} ${newest.name}: its newest credentials are revoked, too`;
+    throw new PlainError(`${text}; all are: nothing to do`, EXIT.refused);
+  }
+  if (newest && replaced.length === 0) {
+    const noun = newest.role === "viewer" ? "operator" : newest.role;
+    const remedy = `fleetban key ${noun} ${newest.name} --renew --dir ${dir} makes new ones first`;
+    const text = `${newest.role} ${newest.name}: has one set of credentials, and no older one`;
+    throw new PlainError(`${text}; ${remedy}`, EXIT.refused);
+  }
+  return replaced;
 }
 
 export function pushCommand(context: KeyContext): Command {

@@ -1,12 +1,12 @@
 /** `fleetban key server`: certificate and configuration of a NATS server. */
 import { isIP } from "node:net";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { checksOf, UsageError } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";
 import { quote } from "../visible.ts";
 import type { KeyContext } from "./key.ts";
-import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
+import { openKeyFolder } from "./key-folder.ts";
 import {
   BACKDATED_MS,
   dirOption,
@@ -14,8 +14,9 @@ import {
   renewOption,
   type FolderOption,
 } from "./options.ts";
-import type { ServerOptions } from "./server-config.ts";
+import { filesOf, type ServerOptions } from "./server-config.ts";
 import { readOwnCertificate, readServer, writeServer } from "./server-files.ts";
+import { SERVER_FILES, SERVER_STORE, UNIT_FILE } from "./server-unit.ts";
 
 interface ServerCommandOptions extends FolderOption {
   address?: string[];
@@ -25,6 +26,7 @@ interface ServerCommandOptions extends FolderOption {
   clusterPort?: number;
   files?: string;
   store?: string;
+  maxFileStore?: string;
   for: number;
   certificate?: string;
   privateKey?: string;
@@ -48,8 +50,13 @@ export function serverCommand({ output, now }: KeyContext): Command {
     .option("--port <port>", "for clients (default: 4222)", port)
     .option("--peer <address>", "another server of its cluster; repeat it", gather)
     .option("--cluster-port <port>", "for the other servers (default: 6222)", port)
-    .option("--files <folder>", "where NAME.crt, NAME.key and ca.pem will lie on its machine")
-    .option("--store <folder>", "where it will keep its data there")
+    .option("--files <folder>", `the server's folder for these files (default: ${SERVER_FILES})`)
+    .option("--store <folder>", `the server's folder for its data (default: ${SERVER_STORE})`)
+    .option(
+      "--max-file-store <size>",
+      "bytes that its streams may take (default: 3/4 of the free disk)",
+      checkSize,
+    )
     .addOption(
       new Option("--for <duration>", "the certificate is valid so long")
         .argParser(check.seconds)
@@ -69,7 +76,7 @@ export function serverCommand({ output, now }: KeyContext): Command {
       if (isThere && !options.renew) refuseToOverwrite(config);
       const known = isThere ? readServer(folder, name) : undefined;
       const own = ownCertificate(options, known);
-      const basis = withDefaults(folder, name, known, options);
+      const basis = withDefaults(name, known, options);
       const server = { ...basis, ownCertificate: own !== undefined };
       const seconds = Math.min(options.for, 100 * 31_557_600);
       const validity = { from: now() - BACKDATED_MS, until: now() + seconds * 1000 };
@@ -77,14 +84,13 @@ export function serverCommand({ output, now }: KeyContext): Command {
       if (options.json) await output.jsonLine({ ...server, config });
       else {
         output.line(`${config}: NATS server ${name}, known as ${server.addresses.join(", ")}`);
-        if (isThere) output.note("bring certificate and key to it, then reload it: SIGHUP");
+        for (const line of installationOf(server, isThere)) output.note(line);
       }
     });
 }
 
-/** What is not said is as before, or as it is at first: the server runs right from the folder. */
+/** Options that are not given are as before. At first they fit the nats-server of Debian's package. */
 function withDefaults(
-  folder: KeyFolder,
   name: string,
   known: Omit<ServerOptions, "ownCertificate"> | undefined,
   given: ServerCommandOptions,
@@ -93,6 +99,7 @@ function withDefaults(
   if (!addresses) {
     throw new UsageError("key server: expected --address, the name that clients know it by");
   }
+  const maxFileStore = given.maxFileStore ?? known?.maxFileStore;
   return {
     name,
     addresses,
@@ -100,9 +107,21 @@ function withDefaults(
     port: given.port ?? known?.port ?? 4222,
     peers: given.peer ?? known?.peers ?? [],
     clusterPort: given.clusterPort ?? known?.clusterPort ?? 6222,
-    files: resolve(given.files ?? known?.files ?? folder.at("servers")),
-    store: resolve(given.store ?? known?.store ?? join(folder.at("servers"), `${name}.data`)),
+    files: resolve(given.files ?? known?.files ?? SERVER_FILES),
+    store: resolve(given.store ?? known?.store ?? SERVER_STORE),
+    ...(maxFileStore !== undefined && { maxFileStore }),
   };
+}
+
+/** What the administrator does with the files now. */
+function installationOf(server: ServerOptions, isThere: boolean): string[] {
+  const { name, files } = server;
+  if (isThere) return [`bring its files to ${files} again, then: systemctl reload nats-server`];
+  const names = [`${name}.conf`, ...filesOf(server)].join(", ");
+  return [
+    `on its machine: ${names} go to ${files}, owner root, group nats, mode 0640;`,
+    `${name}.unit.conf goes to ${UNIT_FILE}; docs/installation.md has every command`,
+  ];
 }
 
 function ownCertificate(options: ServerCommandOptions, known: ServerOptions | undefined) {
@@ -130,10 +149,16 @@ function checkIp(text: string): string {
   throw new UsageError(`key server: ${quote(text)}: expected an IP address`);
 }
 
+/** A size as NATS's configuration spells it. */
+function checkSize(text: string): string {
+  if (/^[1-9]\d{0,14}(?:[KMGT]B?)?$/i.test(text)) return text.toUpperCase();
+  throw new UsageError(`key server: ${quote(text)}: expected a size such as 2GB`);
+}
+
 const EXAMPLES = `
 Examples:
-  fleetban key server centre --address nats.example.org --address 192.0.2.10
+  fleetban key server centre --address nats.example.org --max-file-store 2GB
   fleetban key server n1 --address n1.example.org --peer n2.example.org \\
-    --peer n3.example.org --files /etc/nats --store /var/lib/nats
+    --peer n3.example.org --files /etc/nats --store /srv/nats
   fleetban key server centre --renew
 `;

@@ -18,14 +18,23 @@ export const serverOptions = z.object({
   files: z.string(),
   /** Where it keeps its data, there. */
   store: z.string(),
+  /** Bytes that its streams may take, as NATS spells them; undefined: NATS looks at the free disk. */
+  maxFileStore: z.string().optional(),
   /** The certificate for clients is the user's own, not of the fleet's authority. */
   ownCertificate: z.boolean(),
 });
 export type ServerOptions = z.infer<typeof serverOptions>;
 
+/** The files that its configuration names, as they are called in the key folder. */
+export function filesOf({ name, peers, ownCertificate }: ServerOptions): string[] {
+  const route = ownCertificate && peers.length > 0 ? ["route.crt", "route.key"] : [];
+  return [...["crt", "key", ...route].map((suffix) => `${name}.${suffix}`), "ca.pem"];
+}
+
 /** The complete configuration of one nats-server. */
 export function renderServerConfig(folder: KeyFolder, server: ServerOptions): string {
-  const { name, listen, port, files, store } = server;
+  const { name, listen, port, files, store, maxFileStore } = server;
+  const room = maxFileStore === undefined ? "" : `, max_file_store: ${maxFileStore}`;
   const jwt = (file: string) => folder.read(file).trim();
   const file = (suffix: string) => quote(join(files, `${name}.${suffix}`));
   return [
@@ -33,7 +42,7 @@ export function renderServerConfig(folder: KeyFolder, server: ServerOptions): st
     `server_name: ${quote(name)}`,
     `listen: ${quote(endpoint(listen, port))}`,
     "max_payload: 1MB",
-    `jetstream { store_dir: ${quote(join(store, "jetstream"))} }`,
+    `jetstream { store_dir: ${quote(join(store, "jetstream"))}${room} }`,
     `tls { cert_file: ${file("crt")}, key_file: ${file("key")}, timeout: 5 }`,
     "",
     `operator: ${jwt("operator.jwt")}`,

@@ -7,6 +7,7 @@ import { explainFileError } from "../../daemon/file-error.ts";
 import type { Validity } from "./authority.ts";
 import type { KeyFolder } from "./key-folder.ts";
 import { renderServerConfig, serverOptions, type ServerOptions } from "./server-config.ts";
+import { renderUnit } from "./server-unit.ts";
 
 /** Every server that was ever made, by name. */
 export function readServers(folder: KeyFolder): ServerOptions[] {
@@ -99,6 +100,7 @@ export async function writeServer(
 
 export function writeServerConfig(folder: KeyFolder, server: ServerOptions): void {
   folder.write(`servers/${server.name}.conf`, renderServerConfig(folder, server));
+  folder.write(`servers/${server.name}.unit.conf`, renderUnit(server));
 }
 
 /** Until when its certificate is valid, epoch milliseconds. */

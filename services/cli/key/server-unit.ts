@@ -1,0 +1,44 @@
+/**
+ * The drop-in for the unit of Debian's nats-server: the server runs with the fleet's configuration,
+ * starts again when it fails, and may write nothing but its store. The package's own configuration
+ * file stays as it is, so that an upgrade of the package asks no question.
+ */
+import { join } from "node:path";
+
+/** Where the files of a server lie on its own machine, unless `--files` and `--store` differ. */
+export const SERVER_FILES = "/etc/fleetban-nats";
+export const SERVER_STORE = "/var/lib/fleetban-nats";
+export const UNIT_FILE = "/etc/systemd/system/nats-server.service.d/fleetban.conf";
+
+export interface UnitPaths {
+  name: string;
+  files: string;
+  store: string;
+}
+
+export function renderUnit({ name, files, store }: UnitPaths): string {
+  return `# Made by fleetban key server: ${UNIT_FILE}
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=
+# The server's user owns its whole store before every start. Without this, a "nats-server -t" that
+# root has run would keep the server from starting: it makes folders, and root owns them.
+ExecStartPre=+/usr/bin/install --directory --owner nats --group nats --mode 0700 ${quote(store)}
+ExecStartPre=+/bin/chown --recursive nats:nats ${quote(store)}
+ExecStart=/usr/sbin/nats-server -c ${quote(join(files, `${name}.conf`))}
+Restart=always
+RestartSec=2
+LimitNOFILE=65536
+UMask=0077
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=${quote(store)}
+ProtectHome=yes
+PrivateDevices=yes
+`;
+}
+
+/** systemd.syntax(7): "%" begins a specifier, in quotes too. */
+const quote = (path: string): string => JSON.stringify(path.replaceAll("%", "%%"));
