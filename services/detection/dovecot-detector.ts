@@ -6,6 +6,7 @@ import { isAscii } from "node:buffer";
 import { countLine } from "./attempts/count-line.ts";
 import type { Failure } from "./attempts/failure.ts";
 import type { Ledger } from "./attempts/attempt-ledger.ts";
+import { LOCAL_LOG, type LogZone } from "./lines/zone.ts";
 import { MAX_LINE_BYTES, readLine } from "./dovecot/read-line.ts";
 
 export interface Detector {
@@ -23,6 +24,8 @@ export interface DetectorOptions {
   /** Names the source to the ledger, which several may share. */
   source: string;
   ledger: Ledger;
+  /** The zone of stamps that do not say theirs; left out: that of this machine. */
+  log?: LogZone;
 }
 
 /**
@@ -33,7 +36,7 @@ const MARK = /rip=|rhost=|auth(?:: |\(|-worker)|"MESSAGE" ?: ?\[/g;
 
 const NEWLINE = 10;
 
-export function createDetector({ source, ledger }: DetectorOptions): Detector {
+export function createDetector({ source, ledger, log = LOCAL_LOG }: DetectorOptions): Detector {
   let overlong = 0;
   ledger.join(source);
 
@@ -52,7 +55,7 @@ export function createDetector({ source, ledger }: DetectorOptions): Detector {
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
           const line = chunk.toString(encoding, start, end);
-          const reading = readLine(line, receivedAt);
+          const reading = readLine(line, receivedAt, log.zone);
           const failure = countLine(reading, ledger, source, receivedAt, position + end + 1);
           if (failure) failures.push(failure);
         }

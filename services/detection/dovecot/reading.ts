@@ -19,6 +19,8 @@ export type Stage = "final" | "immediate" | "pam";
 export interface Reading {
   /** When it was written, epoch milliseconds; undefined: nothing says. */
   at: number | undefined;
+  /** Did the line say its zone? Otherwise `at` rests on the zone of the log. */
+  hasZone: boolean;
   /** How many such events the line stands for. */
   repeat: number;
   /** The form's name; null: the line is none of Dovecot's that we know. */
@@ -54,6 +56,7 @@ export interface Reading {
 export function emptyReading(form: string | null = null): Reading {
   return {
     at: undefined,
+    hasZone: false,
     repeat: 1,
     form,
     verdict: "other",

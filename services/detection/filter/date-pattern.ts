@@ -34,9 +34,9 @@ export function compileDatePattern(text: string): FindDate {
     .map((line) => line.trim())
     .filter((line) => line !== "");
   const finders = patterns.map(finderOf);
-  return (line, receivedAt) => {
+  return (line, clock) => {
     for (const find of finders) {
-      const found = find(line, receivedAt);
+      const found = find(line, clock);
       if (found) return found;
     }
     return undefined;
@@ -57,13 +57,13 @@ function finderOf(pattern: string): FindDate {
 }
 
 function finderFor(regexes: readonly RE2JS[]): FindDate {
-  return (line, receivedAt) => {
+  return (line, clock) => {
     for (const regex of regexes) {
       if (!regex.test(line)) continue;
       const matcher = regex.matcher(line);
       if (!matcher.find()) continue;
-      const at = instantOf(matcher.getNamedGroups(), receivedAt);
-      if (at !== undefined) return { at, from: matcher.start(1), to: matcher.end(1) };
+      const found = instantOf(matcher.getNamedGroups(), clock);
+      if (found) return { ...found, from: matcher.start(1), to: matcher.end(1) };
     }
     return undefined;
   };

@@ -6,12 +6,13 @@ import type { Detector } from "../dovecot-detector.ts";
 import type { Failure } from "../attempts/failure.ts";
 import { MAX_LINE_BYTES } from "../dovecot/read-line.ts";
 import { emptyReading, type Reading } from "../dovecot/reading.ts";
+import { LOCAL_LOG, LOCAL_ZONE, type LogZone, type Zone } from "../lines/zone.ts";
 import type { Filter } from "./filter.ts";
 import { openLine } from "./open-line.ts";
 
 const NEWLINE = 10;
 
-export function createFilterDetector(filter: Filter): Detector {
+export function createFilterDetector(filter: Filter, log: LogZone = LOCAL_LOG): Detector {
   let overlong = 0;
   return {
     feed(chunk, position, receivedAt) {
@@ -21,7 +22,8 @@ export function createFilterDetector(filter: Filter): Detector {
         const end = newline < 0 ? chunk.length : newline;
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
-          const reading = readFiltered(chunk.toString("utf8", start, end), filter, receivedAt);
+          const line = chunk.toString("utf8", start, end);
+          const reading = readFiltered(line, filter, receivedAt, log.zone);
           const failure = countFiltered(reading, receivedAt, position + end + 1);
           if (failure) failures.push(failure);
         }
@@ -36,11 +38,17 @@ export function createFilterDetector(filter: Filter): Detector {
 }
 
 /** What a line of any log says to a filter. */
-export function readFiltered(line: string, filter: Filter, receivedAt: number): Reading {
-  const { text, at, repeat } = openLine(line, receivedAt, filter.findDate);
+export function readFiltered(
+  line: string,
+  filter: Filter,
+  receivedAt: number,
+  zone: Zone = LOCAL_ZONE,
+): Reading {
+  const { text, written, repeat } = openLine(line, { receivedAt, zone }, filter.findDate);
   const match = filter.match(text);
   const reading = emptyReading(match ? `failregex-${match.rule}` : null);
-  reading.at = at;
+  reading.at = written?.at;
+  reading.hasZone = written?.hasZone ?? false;
   if (!match) return reading;
   reading.verdict = "failure";
   reading.address = match.address;

@@ -3,42 +3,43 @@
  * stands; an entry of the journal as `host program[pid]: message`.
  */
 import { journalText, journalTime, readFields } from "../lines/envelope.ts";
+import type { StampClock, WrittenAt } from "../lines/timestamp.ts";
 import type { FindDate } from "../lines/find-date.ts";
 
 export interface OpenedLine {
   /** undefined: the line does not say when. */
-  at: number | undefined;
+  written: WrittenAt | undefined;
   text: string;
   /** How many such events the line stands for. */
   repeat: number;
 }
 
-export function openLine(line: string, receivedAt: number, findDate: FindDate): OpenedLine {
+export function openLine(line: string, clock: StampClock, findDate: FindDate): OpenedLine {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   return (
-    (text.startsWith("{") ? openJson(text, receivedAt, findDate) : undefined) ??
-    openText(text, receivedAt, findDate)
+    (text.startsWith("{") ? openJson(text, clock, findDate) : undefined) ??
+    openText(text, clock, findDate)
   );
 }
 
-function openText(text: string, receivedAt: number, findDate: FindDate): OpenedLine {
-  const date = findDate(text, receivedAt);
-  if (!date) return unpackRepeat({ at: undefined, text, repeat: 1 });
-  const { at, from, to } = date;
-  return unpackRepeat({ at, text: text.slice(0, from) + text.slice(to), repeat: 1 });
+function openText(text: string, clock: StampClock, findDate: FindDate): OpenedLine {
+  const date = findDate(text, clock);
+  if (!date) return unpackRepeat({ written: undefined, text, repeat: 1 });
+  const { from, to } = date;
+  return unpackRepeat({ written: date, text: text.slice(0, from) + text.slice(to), repeat: 1 });
 }
 
-function openJson(line: string, receivedAt: number, findDate: FindDate): OpenedLine | undefined {
+function openJson(line: string, clock: StampClock, findDate: FindDate): OpenedLine | undefined {
   const fields = readFields(line);
   if (!fields) return undefined;
   const { MESSAGE, SYSLOG_IDENTIFIER, SYSLOG_PID, _HOSTNAME, _PID, log } = fields;
-  if (typeof log === "string") return openText(log.replace(/\r?\n$/, ""), receivedAt, findDate);
+  if (typeof log === "string") return openText(log.replace(/\r?\n$/, ""), clock, findDate);
   if (MESSAGE === undefined || MESSAGE === null) return undefined;
   const word = (value: unknown) => (typeof value === "string" ? value : "");
   const pid = word(SYSLOG_PID ?? _PID);
   const program = word(SYSLOG_IDENTIFIER) + (pid === "" ? "" : `[${pid}]`);
   const text = ` ${word(_HOSTNAME)} ${program}: ${journalText(MESSAGE)}`;
-  return unpackRepeat({ at: journalTime(fields), text, repeat: 1 });
+  return unpackRepeat({ written: journalTime(fields), text, repeat: 1 });
 }
 
 /** `...: message repeated 4 times: [ ...]`: the line as it would be without that, so many times. */

@@ -1,5 +1,11 @@
 /** When it was, from what the groups of a date pattern hold. */
-import { inNearestYear, inRepeatedHour, readTaiStamp } from "./timestamp.ts";
+import {
+  inNearestYear,
+  inRepeatedHour,
+  readTaiStamp,
+  type StampClock,
+  type WrittenAt,
+} from "./timestamp.ts";
 import { MONTHS } from "./date-directives.ts";
 
 export type DateGroups = Readonly<Record<string, string | null | undefined>>;
@@ -7,7 +13,7 @@ export type DateGroups = Readonly<Record<string, string | null | undefined>>;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** Hours ahead of UTC. A name that is not here stands for this host's own zone. */
+/** Hours ahead of UTC. A name that is not here stands for the zone of the log. */
 const ZONES: Readonly<Record<string, number>> = {
   Z: 0,
   UTC: 0,
@@ -35,34 +41,46 @@ const ZONES: Readonly<Record<string, number>> = {
   PDT: -7,
 };
 
-/** Epoch milliseconds; what a pattern does not say is of today. undefined: there is no such month. */
-export function instantOf(groups: DateGroups, receivedAt: number): number | undefined {
-  const number = (name: string) => Number(groups[name] ?? 0);
+/** What a pattern does not say is of today. undefined: there is no such month. */
+export function instantOf(groups: DateGroups, clock: StampClock): WrittenAt | undefined {
   const { epoch, tai } = groups;
-  if (epoch) return epochOf(epoch);
-  if (tai) return readTaiStamp(tai)?.at;
-
-  const fraction = Math.floor(Number(`0.${groups["fraction"] ?? "0"}`) * 1000);
-  const time = [hourOf(groups), number("minute"), number("second"), fraction] as const;
+  if (epoch) return { at: epochOf(epoch), hasZone: true };
+  if (tai) return readTaiStamp(tai);
   const offset = groups["zone"] ? offsetOf(groups["zone"]) : undefined;
+  const at = instantOfDate(groups, offset, clock);
+  return at === undefined ? undefined : { at, hasZone: offset !== undefined };
+}
+
+/** `offset`: minutes ahead of UTC; undefined: as the zone of the log. */
+function instantOfDate(
+  groups: DateGroups,
+  offset: number | undefined,
+  clock: StampClock,
+): number | undefined {
+  const number = (name: string) => Number(groups[name] ?? 0);
+  const time = [hourOf(groups), number("minute"), number("second")] as const;
+  const fraction = Math.floor(Number(`0.${groups["fraction"] ?? "0"}`) * 1000);
   const instant = (year: number, month: number, day: number) =>
-    offset === undefined
-      ? new Date(year, month, day, ...time)
-      : new Date(Date.UTC(year, month, day, ...time) - offset * MINUTE_MS);
+    fraction +
+    (offset === undefined
+      ? clock.zone.instantOf(year, month, day, ...time)
+      : Date.UTC(year, month, day, ...time) - offset * MINUTE_MS);
 
   const day = dayOf(groups);
   const year = yearOf(groups);
   if (day === undefined) {
+    const { receivedAt } = clock;
     const today = new Date(receivedAt);
-    const at = instant(today.getFullYear(), today.getMonth(), today.getDate()).getTime();
-    return at > receivedAt ? at - DAY_MS : at; // it was before midnight
+    const at = instant(today.getFullYear(), today.getMonth(), today.getDate());
+    if (at > receivedAt) return at - DAY_MS; // it was before midnight
+    return at + DAY_MS > receivedAt ? at : at + DAY_MS; // where the log is, it is tomorrow already
   }
   if (Number.isNaN(day[0])) return undefined;
   if (year !== undefined) {
-    const at = instant(year, ...day).getTime();
-    return offset === undefined ? inRepeatedHour(at, receivedAt) : at;
+    const at = instant(year, ...day);
+    return offset === undefined ? inRepeatedHour(at, clock) : at;
   }
-  return inNearestYear((each) => instant(each, ...day), receivedAt);
+  return inNearestYear((each) => instant(each, ...day), clock);
 }
 
 /** undefined: no day is told. NaN: there is no such month. */

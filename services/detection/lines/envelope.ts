@@ -3,11 +3,19 @@
  * names, JSON, containers. The message is what the program itself wrote.
  */
 import { findOwnText, isOwnText } from "./own-log.ts";
-import { readIsoStamp, readJournalStamp, readMonthStamp, readTaiStamp } from "./timestamp.ts";
+import {
+  readIsoStamp,
+  readJournalStamp,
+  readMonthStamp,
+  readTaiStamp,
+  writtenAtOf,
+  type StampClock,
+  type WrittenAt,
+} from "./timestamp.ts";
 
 export interface Message {
-  /** When it was written, epoch milliseconds; undefined: nothing says. */
-  at: number | undefined;
+  /** When it was written; undefined: nothing says. */
+  written: WrittenAt | undefined;
   /**
    * The program's name as syslog has it, without its process id; undefined where
    * there is none, as in Dovecot's own log and in journald's MESSAGE.
@@ -19,13 +27,13 @@ export interface Message {
 }
 
 /** Takes a line apart; a line of no known shape is a message of its own. */
-export function openEnvelope(line: string, receivedAt: number): Message {
+export function openEnvelope(line: string, clock: StampClock): Message {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   if (text.startsWith("{")) {
-    const message = openJson(text, receivedAt);
+    const message = openJson(text, clock);
     if (message) return message;
   }
-  return openText(stripContainer(text), receivedAt);
+  return openText(stripContainer(text), clock);
 }
 
 /** `mailserver  | Mar  3 ...`: docker compose, in colors where it wrote to a terminal. */
@@ -39,48 +47,53 @@ function stripContainer(text: string): string {
   return after && /^[\w.-]{1,64} *$/.test(before) ? text.slice(bar + after[0].length) : text;
 }
 
-function openText(line: string, receivedAt: number): Message {
+function openText(line: string, clock: StampClock): Message {
   let text = line;
   // <22>Mar  3 ...: a syslog packet as it is on the wire.
   const priority = text.startsWith("<") ? /^<\d{1,3}>/.exec(text.slice(0, 6)) : null;
   if (priority) text = text.slice(priority[0].length);
   if (priority && text.startsWith("1 ")) {
-    const message = openRfc5424(text.slice(2), receivedAt);
+    const message = openRfc5424(text.slice(2), clock);
     if (message) return message;
   }
   // `dovecot: Mar 03 04:05:06 Info: auth(default): ...`: Dovecot 1's own log.
   if (text.startsWith("dovecot: ")) {
-    const stamp = readMonthStamp(text.slice(9), receivedAt);
-    if (stamp) return ownLog(text.slice(9 + stamp.end + 1), stamp.at);
+    const stamp = readMonthStamp(text.slice(9), clock);
+    if (stamp) return ownLog(text.slice(9 + stamp.end + 1), stamp);
   }
-  const stamp = readStamp(text, receivedAt);
-  if (!stamp) return unpackRepeat(afterStamp(text, undefined, receivedAt));
+  const stamp = readStamp(text, clock);
+  if (!stamp) return unpackRepeat(afterStamp(text, undefined, clock));
   const rest = text.slice(text[stamp.end] === " " ? stamp.end + 1 : stamp.end);
-  return unpackRepeat(afterStamp(rest, stamp.at, receivedAt));
+  return unpackRepeat(afterStamp(rest, stamp, clock));
 }
 
-function readStamp(text: string, receivedAt: number) {
+function readStamp(text: string, clock: StampClock) {
   return (
-    readMonthStamp(text, receivedAt) ??
-    readIsoStamp(text, receivedAt) ??
+    readMonthStamp(text, clock) ??
+    readIsoStamp(text, clock) ??
     readTaiStamp(text) ??
-    readJournalStamp(text, receivedAt)
+    readJournalStamp(text, clock)
   );
 }
 
 /** What Dovecot writes into its own log: no host, no tag, the level after the process's name. */
-function ownLog(text: string, at: number | undefined): Message {
-  return { at, program: undefined, text: text.replace(/^(?:Info|Warning|Error): /, ""), repeat: 1 };
+function ownLog(text: string, written: WrittenAt | undefined): Message {
+  return {
+    written,
+    program: undefined,
+    text: text.replace(/^(?:Info|Warning|Error): /, ""),
+    repeat: 1,
+  };
 }
 
 /**
  * After the stamp: `host program[pid]: text` from a syslog daemon, or at once what
  * Dovecot's own log has, `imap-login: Info: ...`.
  */
-function afterStamp(text: string, at: number | undefined, receivedAt: number): Message {
-  if (isOwnText(text)) return { at, program: undefined, text, repeat: 1 };
+function afterStamp(text: string, written: WrittenAt | undefined, clock: StampClock): Message {
+  if (isOwnText(text)) return { written, program: undefined, text, repeat: 1 };
   USUAL.lastIndex = 0;
-  if (USUAL.test(text)) return openTagged("dovecot", text.slice(USUAL.lastIndex), at, receivedAt);
+  if (USUAL.test(text)) return openTagged("dovecot", text.slice(USUAL.lastIndex), written, clock);
   // `<mail.info> mail dovecot[241]: `: BSD's syslogd with facility and level.
   // A host that is known by its IPv6 address has colons in its name.
   const header =
@@ -89,34 +102,43 @@ function afterStamp(text: string, at: number | undefined, receivedAt: number): M
     );
   const program = header?.[1] ?? "";
   if (!header || !isDovecotProgram(program)) {
-    return unheaded(text, at, receivedAt) ?? strange(text, at, header);
+    return unheaded(text, written, clock) ?? strange(text, written, header);
   }
   const [whole] = header;
   const rest = text.slice(whole.length);
   // `+0000 auth: Info: `: what looks like a host is what is left of a stamp.
   if (program !== "dovecot" && /^(?:Info|Warning|Error): /.test(rest)) {
-    return unheaded(text, at, receivedAt) ?? { at, program, text: rest, repeat: 1 };
+    return unheaded(text, written, clock) ?? { written, program, text: rest, repeat: 1 };
   }
-  return openTagged(program, rest, at, receivedAt);
+  return openTagged(program, rest, written, clock);
 }
 
 /** `mx1 dovecot[26236]: `, as nearly every line has it. */
 const USUAL = /[\w.-]{1,255} dovecot(?:\[\d{1,10}\])?: /y;
 
 /** `[ID 583609 mail.info] ` behind the tag: Solaris. */
-function openTagged(program: string, text: string, at: number | undefined, receivedAt: number) {
+function openTagged(
+  program: string,
+  text: string,
+  written: WrittenAt | undefined,
+  clock: StampClock,
+) {
   const mark = text.startsWith("[ID ") && /^\[ID \d{1,10} [a-z0-9.]{1,32}\] /.exec(text);
-  return openInner(program, mark ? text.slice(mark[0].length) : text, at, receivedAt);
+  return openInner(program, mark ? text.slice(mark[0].length) : text, written, clock);
 }
 
 /** Another program's line; `(libdovecot.0.dylib) ` behind the tag: macOS. */
-function strange(text: string, at: number | undefined, header: RegExpExecArray | null): Message {
-  if (!header) return { at, program: undefined, text, repeat: 1 };
+function strange(
+  text: string,
+  written: WrittenAt | undefined,
+  header: RegExpExecArray | null,
+): Message {
+  if (!header) return { written, program: undefined, text, repeat: 1 };
   const rest = text.slice(header[0].length);
   const mark =
     rest.startsWith("(libdovecot") && /^\(libdovecot[\w.]{0,32}\) /.exec(rest.slice(0, 64));
-  if (mark) return { at, program: "dovecot", text: rest.slice(mark[0].length), repeat: 1 };
-  return { at, program: header[1], text: rest, repeat: 1 };
+  if (mark) return { written, program: "dovecot", text: rest.slice(mark[0].length), repeat: 1 };
+  return { written, program: header[1], text: rest, repeat: 1 };
 }
 
 /**
@@ -124,32 +146,39 @@ function strange(text: string, at: number | undefined, header: RegExpExecArray |
  * administrator's own, or a stamp and a line of either: what kubectl, docker logs -t and
  * containerd put before it.
  */
-function unheaded(text: string, at: number | undefined, receivedAt: number): Message | undefined {
+function unheaded(
+  text: string,
+  written: WrittenAt | undefined,
+  clock: StampClock,
+): Message | undefined {
   const tag = /^([\w().-]{1,64})(?:\[\d{1,10}\])?: /.exec(text.slice(0, 90));
   if (tag && isDovecotProgram(tag[1] ?? "")) {
-    return openInner(tag[1] ?? "", text.slice(tag[0].length), at, receivedAt);
+    return openInner(tag[1] ?? "", text.slice(tag[0].length), written, clock);
   }
-  const stream = at === undefined ? null : /^std(?:out|err) [FP] /.exec(text.slice(0, 12));
+  const stream = written === undefined ? null : /^std(?:out|err) [FP] /.exec(text.slice(0, 12));
   const rest = stream ? text.slice(stream[0].length) : text;
-  if (!isStampLike(rest)) return stream ? afterStamp(rest, at, receivedAt) : undefined;
-  const own = findOwnText(rest, at, receivedAt);
-  if (own) return { at: own.at, program: undefined, text: own.text, repeat: 1 };
-  const stamp = at === undefined ? undefined : readStamp(rest, receivedAt);
-  if (!stamp) return stream ? afterStamp(rest, at, receivedAt) : undefined;
-  return { ...afterStamp(rest.slice(stamp.end + 1), stamp.at, receivedAt), at };
+  if (!isStampLike(rest)) return stream ? afterStamp(rest, written, clock) : undefined;
+  const own = findOwnText(rest, written, clock);
+  if (own) return { written: own.written, program: undefined, text: own.text, repeat: 1 };
+  const stamp = written === undefined ? undefined : readStamp(rest, clock);
+  if (!stamp) return stream ? afterStamp(rest, written, clock) : undefined;
+  const inner = writtenAtOf(written, stamp);
+  return afterStamp(rest.slice(stamp.end + 1), inner, clock);
 }
 
 /** Dovecot in a container or on stderr puts its own stamp behind what syslog or journald wrote. */
 function openInner(
   program: string | undefined,
   text: string,
-  at: number | undefined,
-  receivedAt: number,
+  written: WrittenAt | undefined,
+  clock: StampClock,
 ): Message {
   const isDovecot = program === undefined || isDovecotProgram(program);
-  const inner = isDovecot && isStampLike(text) ? findOwnText(text, at, receivedAt) : undefined;
-  if (inner) return { at: inner.at, program: undefined, text: inner.text, repeat: 1 };
-  return { at, program, text, repeat: 1 };
+  const inner = isDovecot && isStampLike(text) ? findOwnText(text, written, clock) : undefined;
+  if (inner) {
+    return { written: inner.written, program: undefined, text: inner.text, repeat: 1 };
+  }
+  return { written, program, text, repeat: 1 };
 }
 
 /** None of Dovecot's processes has a name that begins so. */
@@ -159,8 +188,8 @@ function isStampLike(text: string): boolean {
 }
 
 /** `1 2026-03-03T04:05:06.003Z mail dovecot 241 - [sd] imap-login: ...` */
-function openRfc5424(text: string, receivedAt: number): Message | undefined {
-  const stamp = readIsoStamp(text, receivedAt);
+function openRfc5424(text: string, clock: StampClock): Message | undefined {
+  const stamp = readIsoStamp(text, clock);
   if (!stamp) return undefined;
   const header = /^ \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (-|\[)/.exec(
     text.slice(stamp.end, stamp.end + 500),
@@ -171,7 +200,7 @@ function openRfc5424(text: string, receivedAt: number): Message | undefined {
   const end = mark === "-" ? from : text.indexOf("] ", from) + 1;
   if (end === 0) return undefined;
   const rest = text.slice(end + 1).replace(/^\ufeff/, "");
-  return unpackRepeat(openInner(program, rest, stamp.at, receivedAt));
+  return unpackRepeat(openInner(program, rest, stamp, clock));
 }
 
 /** `message repeated 4 times: [ ...]`: rsyslog stands in for so many further events. */
@@ -184,24 +213,36 @@ function unpackRepeat(message: Message): Message {
 }
 
 /** journalctl -o json, docker's json-file log, and what carries a line in "message" or "msg". */
-function openJson(line: string, receivedAt: number): Message | undefined {
+function openJson(line: string, clock: StampClock): Message | undefined {
   const fields = readFields(line);
   if (!fields) return undefined;
   const { MESSAGE, SYSLOG_IDENTIFIER, CONTAINER_NAME } = fields;
   if (MESSAGE !== undefined && MESSAGE !== null) {
-    const [at, text] = [journalTime(fields), journalText(MESSAGE)];
+    const [written, text] = [journalTime(fields), journalText(MESSAGE)];
     // What a container wrote is a line of any kind, and the name is the container's.
-    if (CONTAINER_NAME !== undefined) return { ...openText(text, receivedAt), at };
+    if (CONTAINER_NAME !== undefined) return { ...openText(text, clock), written };
     const program = typeof SYSLOG_IDENTIFIER === "string" ? SYSLOG_IDENTIFIER : undefined;
-    return unpackRepeat(openInner(program, text, at, receivedAt));
+    return unpackRepeat(openInner(program, text, written, clock));
   }
   const log = fields["log"] ?? fields["message"] ?? fields["msg"];
   if (typeof log !== "string") return undefined;
-  const message = openText(log.replace(/\r?\n$/, ""), receivedAt);
-  const time = fields["time"] ?? fields["timestamp"] ?? fields["@timestamp"];
-  const at =
-    message.at ?? (typeof time === "string" ? readIsoStamp(time, receivedAt)?.at : undefined);
-  return { ...message, at };
+  const message = openText(log.replace(/\r?\n$/, ""), clock);
+  const time = readTime(fields["time"] ?? fields["timestamp"] ?? fields["@timestamp"], clock);
+  // A collector may have read the line late: when Dovecot wrote it, its own stamp says best.
+  return { ...message, written: writtenAtOf(message.written, time) };
+}
+
+/** "2026-03-03T04:05:06Z", 1772507106, "1772507106.123", or milliseconds and smaller parts. */
+function readTime(time: unknown, clock: StampClock): WrittenAt | undefined {
+  if (typeof time === "string" && !/^\d{10,19}(?:\.\d{1,9})?$/.test(time)) {
+    const stamp = readIsoStamp(time.slice(0, 40), clock);
+    return stamp && { at: stamp.at, hasZone: stamp.hasZone };
+  }
+  if (typeof time !== "string" && typeof time !== "number") return undefined;
+  // Ten digits are seconds in every year until 2286.
+  const digits = Math.floor(Number(time)).toString().length;
+  if (digits < 10 || digits > 19) return undefined;
+  return { at: Math.floor(Number(time) / 10 ** (digits - 13)), hasZone: true };
 }
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -217,9 +258,9 @@ export function readFields(line: string): Fields | undefined {
 }
 
 /** When an entry of the journal was written. */
-export function journalTime(fields: Fields): number | undefined {
+export function journalTime(fields: Fields): WrittenAt | undefined {
   const micros = Number(fields["_SOURCE_REALTIME_TIMESTAMP"] ?? fields["__REALTIME_TIMESTAMP"]);
-  return Number.isFinite(micros) ? Math.floor(micros / 1000) : undefined;
+  return Number.isFinite(micros) ? { at: Math.floor(micros / 1000), hasZone: true } : undefined;
 }
 
 /** A message with control bytes is an array of bytes there. */

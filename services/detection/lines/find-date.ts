@@ -3,20 +3,25 @@
  * beginning or, where there is none, the first one further on, as fail2ban finds it without a
  * pattern for it.
  */
-import { readIsoStamp, readMonthStamp, readTaiStamp, type Stamp } from "./timestamp.ts";
+import {
+  readIsoStamp,
+  readMonthStamp,
+  readTaiStamp,
+  type Stamp,
+  type StampClock,
+  type WrittenAt,
+} from "./timestamp.ts";
 import { expandDirectives } from "./date-directives.ts";
 import { instantOf } from "./date-instant.ts";
 
-export interface FoundDate {
-  /** Epoch milliseconds. */
-  at: number;
+export interface FoundDate extends WrittenAt {
   /** Where it stands in the line. */
   from: number;
   to: number;
 }
 
 /** undefined: the line has no date. */
-export type FindDate = (line: string, receivedAt: number) => FoundDate | undefined;
+export type FindDate = (line: string, clock: StampClock) => FoundDate | undefined;
 
 /** A date stands near the beginning; what somebody wrote further on is no date. */
 const SEARCHED = 120;
@@ -86,13 +91,13 @@ const SPACE = 32;
 const LOWER_A = 97;
 const AT_BEGINNING = /^\W{0,2}/;
 
-export const findDate: FindDate = (line, receivedAt) => {
-  const found = findDateAtBeginning(line, receivedAt);
+export const findDate: FindDate = (line, clock) => {
+  const found = findDateAtBeginning(line, clock);
   if (found) return found;
   const head = line.slice(0, SEARCHED);
   ANYWHERE.lastIndex = 0;
   for (let match = ANYWHERE.exec(head); match; match = ANYWHERE.exec(head)) {
-    const other = readAt(head, match.index, receivedAt);
+    const other = readAt(head, match.index, clock);
     if (other) return other;
     ANYWHERE.lastIndex = match.index + 1;
   }
@@ -100,26 +105,29 @@ export const findDate: FindDate = (line, receivedAt) => {
 };
 
 /** Behind two other characters at most. */
-export const findDateAtBeginning: FindDate = (line, receivedAt) => {
-  const stamp =
-    readIsoStamp(line, receivedAt) ?? readMonthStamp(line, receivedAt) ?? readTaiStamp(line);
-  if (stamp && isWhole(line, stamp)) return { at: stamp.at, from: 0, to: stamp.end };
+export const findDateAtBeginning: FindDate = (line, clock) => {
+  const stamp = readIsoStamp(line, clock) ?? readMonthStamp(line, clock) ?? readTaiStamp(line);
+  if (stamp && isWhole(line, stamp)) {
+    return { at: stamp.at, hasZone: stamp.hasZone, from: 0, to: stamp.end };
+  }
   const head = line.slice(0, SEARCHED);
   const marks = AT_BEGINNING.exec(head)?.[0].length ?? 0;
   for (let from = marks; from >= 0; from -= 1) {
-    const found = readAt(head, from, receivedAt);
+    const found = readAt(head, from, clock);
     if (found) return found;
   }
   return undefined;
 };
 
 /** The first format that has a date at this place. */
-function readAt(head: string, from: number, receivedAt: number): FoundDate | undefined {
+function readAt(head: string, from: number, clock: StampClock): FoundDate | undefined {
   for (const format of FORMATS) {
     format.lastIndex = from;
     const match = format.exec(head);
-    const at = match ? instantOf(match.groups ?? {}, receivedAt) : undefined;
-    if (match && at !== undefined) return { at, from, to: from + match[0].length };
+    const found = match ? instantOf(match.groups ?? {}, clock) : undefined;
+    if (match && found) {
+      return { at: found.at, hasZone: found.hasZone, from, to: from + match[0].length };
+    }
   }
   return undefined;
 }

@@ -3,6 +3,7 @@
  * process's name and the level. Nothing in it before the process's name is a client's.
  */
 import { findDate } from "./find-date.ts";
+import { writtenAtOf, type StampClock, type WrittenAt } from "./timestamp.ts";
 
 /** Does the text begin as Dovecot's processes do? */
 export function isOwnText(text: string): boolean {
@@ -18,15 +19,16 @@ const OWN =
 const STAMP = /^(?:[\d.,;/+\-[\]()@|_ ]|:(?! )|[A-Z][a-z]{2,8}\b|[A-Z]{1,5}(?![A-Za-z]))*$/;
 const LONGEST = 60;
 
-/** The text behind such a stamp, and when that was, where one can tell. */
+/** The text behind such a stamp, and when it was written, by that stamp or by the one before it. */
 export function findOwnText(
   text: string,
-  at: number | undefined,
-  receivedAt: number,
-): { text: string; at: number | undefined } | undefined {
+  outer: WrittenAt | undefined,
+  clock: StampClock,
+): { text: string; written: WrittenAt | undefined } | undefined {
   const from = OWN.exec(text.slice(0, LONGEST + 40))?.index ?? -1;
   if (from < 1 || from > LONGEST) return undefined;
   const stamp = text.slice(0, from);
-  if (!STAMP.test(stamp) || (at === undefined && !/\d/.test(stamp))) return undefined;
-  return { text: text.slice(from), at: at ?? findDate(stamp, receivedAt)?.at };
+  if (!STAMP.test(stamp) || (outer === undefined && !/\d/.test(stamp))) return undefined;
+  const written = outer?.hasZone ? outer : writtenAtOf(outer, findDate(stamp, clock));
+  return { text: text.slice(from), written };
 }

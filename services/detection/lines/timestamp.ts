@@ -2,10 +2,43 @@
  * Time stamps at the beginning of log lines. Each reader returns when the line was
  * written (epoch milliseconds) and where the stamp ends, or undefined.
  */
-export interface Stamp {
+import { LOCAL_ZONE, type Zone } from "./zone.ts";
+
+/** When a line was written. */
+export interface WrittenAt {
+  /** Epoch milliseconds. */
   at: number;
+  /** Did the stamp say its zone? Otherwise `at` rests on the zone of the log. */
+  hasZone: boolean;
+}
+
+export interface Stamp extends WrittenAt {
   /** Index after the stamp, without the space that follows. */
   end: number;
+}
+
+/**
+ * Of the stamp that a logging system put around a message and the one that the message begins with,
+ * the one that says its zone counts, and the outer one where both do or neither does.
+ */
+export function writtenAtOf(
+  outer: WrittenAt | undefined,
+  inner: WrittenAt | undefined,
+): WrittenAt | undefined {
+  if (outer === undefined || outer.hasZone) return outer ?? inner;
+  return inner?.hasZone ? inner : outer;
+}
+
+/** What makes an instant of a stamp that does not say everything. */
+export interface StampClock {
+  /** When the line was read, epoch milliseconds: it tells the year, and the hour that comes twice. */
+  readonly receivedAt: number;
+  /** The zone of the log. */
+  readonly zone: Zone;
+}
+
+export function localClock(receivedAt: number): StampClock {
+  return { receivedAt, zone: LOCAL_ZONE };
 }
 
 const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -15,10 +48,10 @@ const TAI_OFFSET = 10;
 
 /**
  * "Mar  3 04:05:06", "Mar 03 04:05:06.123456" (RFC 3164, Dovecot's own log): neither
- * year nor zone. The zone is this host's; the year is the one that lies nearest
- * before a day after `receivedAt`, so that a stamp of 31 December read in January is of last year.
+ * year nor zone. The year is the one that lies nearest before a day after the line was read, so
+ * that a stamp of 31 December read in January is of last year.
  */
-export function readMonthStamp(text: string, receivedAt: number): Stamp | undefined {
+export function readMonthStamp(text: string, clock: StampClock): Stamp | undefined {
   if (text[3] !== " " || text[6] !== " ") return undefined;
   const match = /^([A-Z][a-z]{2}) ([ 0-3]\d) (\d\d):(\d\d):(\d\d)(\.\d{1,9})?/.exec(
     text.slice(0, 26),
@@ -27,39 +60,42 @@ export function readMonthStamp(text: string, receivedAt: number): Stamp | undefi
   const [whole, name = "", day = "", hours = "", minutes = "", seconds = "", fraction] = match;
   const month = MONTHS.indexOf(name);
   if (month < 0 || month % 3 !== 0) return undefined;
-  const local = (year: number) =>
-    new Date(year, month / 3, Number(day), Number(hours), Number(minutes), Number(seconds));
-  return { at: inNearestYear(local, receivedAt) + milliseconds(fraction), end: whole.length };
+  const { zone } = clock;
+  const inYear = (year: number) =>
+    zone.instantOf(year, month / 3, Number(day), Number(hours), Number(minutes), Number(seconds));
+  const at = inNearestYear(inYear, clock) + milliseconds(fraction);
+  return { at, hasZone: false, end: whole.length };
 }
 
-/** When a day without a year was, by `receivedAt`: the last time, or within a day to come. */
-export function inNearestYear(inYear: (year: number) => Date, receivedAt: number): number {
+/** When a day without a year was: the last time before the line was read, or within a day to come. */
+export function inNearestYear(inYear: (year: number) => number, clock: StampClock): number {
+  const { receivedAt } = clock;
   const year = new Date(receivedAt).getFullYear();
-  const at = inYear(year).getTime();
-  if (at > receivedAt + DAY_MS) return inYear(year - 1).getTime();
+  const at = inYear(year);
+  if (at > receivedAt + DAY_MS) return inYear(year - 1);
   // Read on 31 December what a host ahead of us wrote on 1 January.
   if (at < receivedAt - 364 * DAY_MS) {
-    const next = inYear(year + 1).getTime();
+    const next = inYear(year + 1);
     if (next <= receivedAt + DAY_MS) return next;
   }
-  return inRepeatedHour(at, receivedAt);
+  return inRepeatedHour(at, clock);
 }
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-/** When summer time ends an hour comes twice, and Date takes the first: the second, if it is that now. */
-export function inRepeatedHour(at: number, receivedAt: number): number {
+/** When summer time ends an hour comes twice, and zones take the first: the second, if it is that now. */
+export function inRepeatedHour(at: number, { receivedAt, zone }: StampClock): number {
   const later = at + HOUR_MS;
   if (later > receivedAt + MINUTE_MS) return at;
-  return new Date(later).getHours() === new Date(at).getHours() ? later : at;
+  return zone.isRepeated(at) ? later : at;
 }
 
 /**
  * "2026-03-03T04:05:06.784598+01:00", "2026-03-03T04:05:06+0100", "...Z" (RFC 3339), and
- * "2026-03-03 04:05:06" in this host's zone, of which `receivedAt` tells the hour that comes twice.
+ * "2026-03-03 04:05:06" in the zone of the log.
  */
-export function readIsoStamp(text: string, receivedAt: number): Stamp | undefined {
+export function readIsoStamp(text: string, clock: StampClock): Stamp | undefined {
   // By hand: nearly every line of a log has one, and a pattern takes five times as long.
   if (text[4] !== "-" || text[7] !== "-" || text[13] !== ":" || text[16] !== ":") return undefined;
   if (text[10] !== "T" && text[10] !== " ") return undefined;
@@ -75,11 +111,11 @@ export function readIsoStamp(text: string, receivedAt: number): Stamp | undefine
   const fraction = end > 19 ? thousandths(text, 20, end) : 0;
   const zone = readZone(text, end);
   if (!zone) {
-    const at = new Date(year, month - 1, day, hours, minutes, seconds).getTime();
-    return { at: inRepeatedHour(at, receivedAt) + fraction, end };
+    const at = clock.zone.instantOf(year, month - 1, day, hours, minutes, seconds);
+    return { at: inRepeatedHour(at, clock) + fraction, hasZone: false, end };
   }
   const at = Date.UTC(year, month - 1, day, hours, minutes, seconds) - zone.offset + fraction;
-  return { at, end: zone.end };
+  return { at, hasZone: true, end: zone.end };
 }
 
 /** `Z`, `+01:00`, `+0100`: milliseconds before UTC, and where it ends. */
@@ -121,31 +157,31 @@ export function readTaiStamp(text: string): Stamp | undefined {
   const seconds = Number(BigInt(`0x${label}`) - (1n << 62n)) - TAI_OFFSET;
   return {
     at: seconds * 1000 + Math.floor(Number.parseInt(nanoseconds, 16) / 1e6),
+    hasZone: true,
     end: whole.length,
   };
 }
 
 /**
- * "Tue 2026-03-03 04:05:06 CET" (journalctl -o short-full; the zone is taken for this host's) and
+ * "Tue 2026-03-03 04:05:06 CET" (journalctl -o short-full; a zone other than UTC is taken for the log's) and
  * "1772507106.123456" (short-unix).
  */
-export function readJournalStamp(text: string, receivedAt: number): Stamp | undefined {
+export function readJournalStamp(text: string, clock: StampClock): Stamp | undefined {
   const full = /^[A-Z][a-z]{2} (?=\d{4}-)/.exec(text.slice(0, 9));
   if (full) {
-    const stamp = readIsoStamp(text.slice(4), receivedAt);
+    const stamp = readIsoStamp(text.slice(4), clock);
     const zone = stamp && /^ (?:[A-Z]{2,5}|[+-]\d{2,4})(?= )/.exec(text.slice(4 + stamp.end));
     if (!stamp || !zone) return undefined;
     const end = 4 + stamp.end + zone[0].length;
-    if (zone[0] !== " UTC") return { at: stamp.at, end };
-    return {
-      at: readIsoStamp(`${text.slice(4, 4 + stamp.end)}Z`, receivedAt)?.at ?? stamp.at,
-      end,
-    };
+    if (zone[0] !== " UTC") return { ...stamp, end };
+    const inUtc = readIsoStamp(`${text.slice(4, 4 + stamp.end)}Z`, clock);
+    return { ...(inUtc ?? stamp), end };
   }
   const unix = /^(\d{10})\.(\d{6})(?= )/.exec(text.slice(0, 20));
   if (!unix) return undefined;
   const [whole, seconds, micros] = unix;
-  return { at: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000), end: whole.length };
+  const at = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  return { at, hasZone: true, end: whole.length };
 }
 
 /** Of a fraction of a second with its point. */

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { localClock } from "../../../../services/detection/lines/timestamp.ts";
 import { findDate } from "../../../../services/detection/lines/find-date.ts";
 import { compileDatePattern } from "../../../../services/detection/filter/date-pattern.ts";
 
 const NOW = new Date(2026, 10, 24, 12, 0, 0).getTime();
+const CLOCK = localClock(NOW);
 type Parts = [number, number, number, number?, number?, number?, number?];
 const local = (...[year, month, ...parts]: Parts) => new Date(year, month - 1, ...parts).getTime();
 const utc = (...[year, month, ...parts]: Parts) => Date.UTC(year, month - 1, ...parts);
@@ -45,7 +47,7 @@ describe("without a pattern, the date of a line", () => {
     ["@4000000052f2d8a63a1c2b3c x", 1_391_646_876_974, " x"],
   ] as const) {
     test(`is taken off ${line}`, () => {
-      const found = findDate(line, NOW);
+      const found = findDate(line, CLOCK);
       assert.ok(found);
       assert.equal(new Date(found.at).toISOString(), new Date(at).toISOString());
       assert.equal(line.slice(0, found.from) + line.slice(found.to), rest);
@@ -63,19 +65,19 @@ describe("without a pattern, the date of a line", () => {
     `${"x".repeat(130)} 2026-11-23 21:59:30`,
   ]) {
     test(`is not found in ${line.slice(0, 40)}`, () => {
-      assert.equal(findDate(line, NOW), undefined);
+      assert.equal(findDate(line, CLOCK), undefined);
     });
   }
 
   test("is the first one, not what somebody wrote behind it", () => {
     const line = "x [20/Jan/2015:19:53:28 +0100] GET /2026-11-23 21:59:30";
-    assert.equal(findDate(line, NOW)?.at, utc(2015, 1, 20, 18, 53, 28));
+    assert.equal(findDate(line, CLOCK)?.at, utc(2015, 1, 20, 18, 53, 28));
   });
 
   test("leaves the line whole around it, whatever that is", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 200 }), (line) => {
-        const found = findDate(line, NOW);
+        const found = findDate(line, CLOCK);
         if (!found) return;
         assert.ok(found.from >= 0 && found.to > found.from && found.to <= line.length);
         assert.ok(Number.isFinite(found.at));
@@ -86,7 +88,7 @@ describe("without a pattern, the date of a line", () => {
 
 describe("a datepattern", () => {
   const take = (pattern: string, line: string) => {
-    const found = compileDatePattern(pattern)(line, NOW);
+    const found = compileDatePattern(pattern)(line, CLOCK);
     return found && { at: found.at, rest: line.slice(0, found.from) + line.slice(found.to) };
   };
 

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { readLine } from "../../../../services/detection/dovecot/read-line.ts";
-import { readIsoStamp, readMonthStamp } from "../../../../services/detection/lines/timestamp.ts";
+import {
+  localClock,
+  readIsoStamp,
+  readMonthStamp,
+} from "../../../../services/detection/lines/timestamp.ts";
 
 const zone = process.env["TZ"];
 process.env["TZ"] = "Europe/Berlin";
@@ -11,7 +15,7 @@ after(() => {
 });
 
 const read = (text: string, receivedAt: string) => {
-  const at = readMonthStamp(text, Date.parse(receivedAt))?.at;
+  const at = readMonthStamp(text, localClock(Date.parse(receivedAt)))?.at;
   return at === undefined ? undefined : new Date(at).toISOString();
 };
 
@@ -59,6 +63,6 @@ test("a stamp with a zone is of that zone, wherever it is read", () => {
     ["2026-10-25T02:30:00-03:30", "2026-10-25T06:00:00.000Z"],
     ["2026-10-25T02:30:00Z", "2026-10-25T02:30:00.000Z"],
   ] as const) {
-    assert.equal(new Date(readIsoStamp(text, 0)?.at ?? 0).toISOString(), expected);
+    assert.equal(new Date(readIsoStamp(text, localClock(0))?.at ?? 0).toISOString(), expected);
   }
 });
