@@ -101,8 +101,8 @@ function checkSource(
 }
 
 /** Throws when journalctl cannot be run, or may not read. */
-function readJournalTail({ unit, directory }: SourceConfig): Buffer {
-  const args = journalArguments(directory, [`--lines=${LINES}`, `_SYSTEMD_UNIT=${unit}`]);
+function readJournalTail(source: SourceConfig): Buffer {
+  const args = journalArguments(source, [`--lines=${LINES}`]);
   return execFileSync("journalctl", args, {
     maxBuffer: 64_000_000,
     stdio: ["ignore", "pipe", "ignore"],

@@ -148,16 +148,16 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
 }
 
 function openSource(
-  { path, unit, directory }: SourceConfig,
+  source: SourceConfig,
   bookmark: Bookmark | undefined,
   options: Omit<SourceOptions<never>, "bookmark">,
 ): Source<Bookmark> {
-  if (unit !== undefined) {
+  const { path } = source;
+  if (path === undefined) {
     // A source that was another one under the same name begins anew.
     const own = bookmark && "cursor" in bookmark ? bookmark : undefined;
-    return openJournalSource({ ...options, unit, directory, bookmark: own });
+    return openJournalSource({ ...options, selection: source, bookmark: own });
   }
-  if (path === undefined) throw new Error("a source has neither path nor unit");
   const own = bookmark && "inode" in bookmark ? bookmark : undefined;
   return openFileSource({ ...options, path, bookmark: own });
 }

@@ -1,12 +1,86 @@
 /**
- * journalctl's arguments, for entries as detection reads them; undefined: this machine's own
- * journal. Fields with a leading underscore are journald's own: nobody else writes into a unit.
+ * What is read of systemd's journal, as journalctl's arguments.
+ *
+ * Whoever wrote an entry decides whether it counts. Fields with a leading underscore are set by
+ * journald itself; all others are text of the writer. Where the administrator names no field that
+ * says who wrote an entry, it must be one of root: otherwise any user of the host could write
+ * an entry that bans somebody.
  */
-export function journalArguments(directory: string | undefined, args: readonly string[]): string[] {
+import { readFileSync } from "node:fs";
+import { aliasesOf } from "./unit-files.ts";
+
+/** The entries that a source reads. Several conditions must all be met. */
+export interface JournalSelection {
+  /** A unit of the system's manager, such as dovecot.service. */
+  unit?: string | undefined;
+  /** A unit of a user's own manager, as rootless Podman has them, with that user's number. */
+  userUnit?: string | undefined;
+  uid?: number | undefined;
+  /** The name of a container whose output Docker or Podman writes into the journal. */
+  container?: string | undefined;
+  /** Fields of the journal and their values. */
+  match?: Readonly<Record<string, string>> | undefined;
+  /** Where the journal's files are; undefined: this machine's own journal. */
+  directory?: string | undefined;
+}
+
+/** What detection reads of an entry. */
+const FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,CONTAINER_NAME,_SOURCE_REALTIME_TIMESTAMP";
+
+/**
+ * Fields that say for certain who wrote an entry. Of the others that journald sets, a process can
+ * choose its own _COMM and _CMDLINE, and every user may have a unit of any name.
+ */
+const PROOFS = ["_UID", "_GID", "_EXE", "_SYSTEMD_UNIT", "_SYSTEMD_SLICE", "_SYSTEMD_CGROUP"];
+
+/**
+ * --merge, for journalctl --follow shows nothing but the present boot otherwise (systemd 252), and in
+ * a sandbox it may not even know which boot that is. The journal may hold entries of other
+ * machines then, which are kept out by this machine's id.
+ */
+export function journalArguments(
+  selection: JournalSelection,
+  args: readonly string[],
+): readonly string[] {
+  const { directory } = selection;
   return [
-    ...["--output=json", "--all", "--no-pager", "--quiet"],
-    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,CONTAINER_NAME,_SOURCE_REALTIME_TIMESTAMP",
+    ...["--output=json", "--all", "--no-pager", "--quiet", "--merge"],
+    `--output-fields=${FIELDS}`,
     ...(directory === undefined ? [] : [`--directory=${directory}`]),
     ...args,
+    ...journalMatches(selection),
   ];
+}
+
+/** journalctl takes any of several values of one field, and wants every field met. */
+export function journalMatches(selection: JournalSelection): string[] {
+  const { unit, userUnit, uid, container, match = {}, directory } = selection;
+  const matches = Object.entries(match).map(([field, value]) => `${field}=${value}`);
+  if (unit !== undefined) {
+    for (const name of aliasesOf(unit)) matches.push(`_SYSTEMD_UNIT=${name}`);
+  }
+  if (userUnit !== undefined) matches.push(`_SYSTEMD_USER_UNIT=${userUnit}`);
+  if (uid !== undefined) matches.push(`_UID=${uid}`);
+  if (container !== undefined) matches.push(`CONTAINER_NAME=${container}`);
+  if (!matches.some((each) => PROOFS.includes(each.replace(/=.*/s, "")))) matches.push("_UID=0");
+  const machine = directory === undefined ? machineId() : undefined;
+  if (machine !== undefined) matches.push(`_MACHINE_ID=${machine}`);
+  return matches;
+}
+
+/** How the log names such a source. */
+export function describeSelection(selection: JournalSelection): string {
+  const { unit, userUnit, container, match = {} } = selection;
+  const fields = Object.entries(match).map(([field, value]) => `${field}=${value}`);
+  const named = container === undefined ? [] : [`container ${container}`];
+  return [unit ?? userUnit, ...named, ...fields].filter((each) => each !== undefined).join(", ");
+}
+
+/** undefined: this system has none, or is still to get it. */
+function machineId(): string | undefined {
+  try {
+    return /^[0-9a-f]{32}$/.exec(readFileSync("/etc/machine-id", "latin1").trim())?.[0];
+  } catch {
+    return undefined;
+  }
 }

@@ -8,15 +8,28 @@ const WRITER = "/lib/systemd/systemd-journal-remote";
 /** For tests: `test(name, { skip: needsJournal }, ...)`. */
 export const needsJournal = existsSync(WRITER) ? false : "needs systemd-journal-remote";
 
-/** Any boot's. */
-const BOOT = "2f1c6f4ca7b84bbb9f0cb15d7f1f4f11";
+export interface Entries {
+  /** The file of the journal that they are added to. */
+  file?: string;
+  /** Which boot of the machine they are of. */
+  boot?: string;
+  unit?: string;
+  /** More fields, or others in place of those that they have. */
+  fields?: Readonly<Record<string, string>>;
+}
+
 let written = 0;
 
-/** Adds entries of `unit` to the journal's file `file`. */
+/** Adds an entry for every message. */
 export async function writeJournal(
   directory: string,
   messages: readonly string[],
-  { unit = "dovecot.service", file = "remote-a.journal" } = {},
+  {
+    file = "remote-a.journal",
+    boot = "2f1c6f4ca7b84bbb9f0cb15d7f1f4f11",
+    unit = "dovecot.service",
+    fields = {},
+  }: Entries = {},
 ): Promise<void> {
   mkdirSync(directory, { recursive: true });
   const child = spawn(WRITER, [`--output=${join(directory, file)}`, "-"], {
@@ -28,10 +41,12 @@ export async function writeJournal(
     const text = Buffer.from(message);
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(text.length));
-    const fields = `_BOOT_ID=${BOOT}\n_SYSTEMD_UNIT=${unit}\nSYSLOG_IDENTIFIER=dovecot\n`;
-    child.stdin.write(
-      `__REALTIME_TIMESTAMP=${(Date.now() * 1000 + written).toString()}\n${fields}`,
-    );
+    const all = {
+      __REALTIME_TIMESTAMP: (Date.now() * 1000 + written).toString(),
+      _BOOT_ID: boot,
+      ...{ _SYSTEMD_UNIT: unit, SYSLOG_IDENTIFIER: "dovecot", ...fields },
+    };
+    for (const [name, value] of Object.entries(all)) child.stdin.write(`${name}=${value}\n`);
     child.stdin.write(Buffer.concat([Buffer.from("MESSAGE\n"), length, text, Buffer.from("\n\n")]));
   }
   child.stdin.end();

@@ -72,6 +72,28 @@ test(
 );
 
 test(
+  "entries of every boot are counted, also those that no agent has seen before a reboot",
+  { skip: needsJournal },
+  async () => {
+    const [first, second] = ["1".repeat(32), "2".repeat(32)];
+    await using running = await startTestAgent({
+      ...options,
+      prepare: (folder) => writeJournal(join(folder, "journal"), [message("a")], { boot: first }),
+    });
+    const journal = journalOf(running);
+    await areCounted(running, ["a"]);
+    await isCheckpointed(running, 1);
+    await running.agent.stop("SIGKILL");
+    await writeJournal(journal, [message("b")], { boot: first });
+    await writeJournal(journal, [message("c")], { boot: second, file: "remote-b.journal" });
+    await running.agent.start();
+    await areCounted(running, ["a", "b", "c"]);
+    await writeJournal(journal, [message("d")], { boot: second, file: "remote-b.journal" });
+    await areCounted(running, ["a", "b", "c", "d"]);
+  },
+);
+
+test(
   "a journal that was vacuumed meanwhile is read on from what is left",
   { skip: needsJournal },
   async () => {

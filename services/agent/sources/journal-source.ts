@@ -1,6 +1,5 @@
 /**
- * Follows the journal of systemd for one unit, by journalctl, which is started again
- * whenever it ends.
+ * Follows entries of systemd's journal, by journalctl, which is started again whenever it ends.
  *
  * A place in the journal is the cursor of the last entry that was handed out. Positions count
  * entries since the epoch began, because who reads on from a cursor finds the same entries in
@@ -11,7 +10,8 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { journalArguments } from "../../daemon/journal.ts";
+import { describeSelection, journalArguments } from "../../daemon/journal.ts";
+import type { JournalSelection } from "../../daemon/journal.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";
 
 export const journalBookmark = z.object({
@@ -23,9 +23,7 @@ export const journalBookmark = z.object({
 export type JournalBookmark = z.infer<typeof journalBookmark>;
 
 export interface JournalSourceOptions extends SourceOptions<JournalBookmark> {
-  unit: string;
-  /** Where the journal's files are; undefined: this machine's own. */
-  directory: string | undefined;
+  selection: JournalSelection;
 }
 
 /** Failures have their place within an entry: no entry that is read is longer. */
@@ -36,9 +34,9 @@ const NEWLINE = 10;
 const CURSOR = /"__CURSOR":"([^"]{1,512})"/;
 
 export function openJournalSource(options: JournalSourceOptions): Source<JournalBookmark> {
-  const { unit, directory, startAt, onLines, onOverlong, onGap, say } = options;
+  const { selection, startAt, onLines, onOverlong, onGap, say } = options;
   const ended = new AbortController();
-  const match = `_SYSTEMD_UNIT=${unit}`;
+  const entries = describeSelection(selection);
   const isStopped = () => ended.signal.aborted;
   const place: JournalBookmark = options.bookmark
     ? { ...options.bookmark }
@@ -47,14 +45,14 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
   let state: "reading" | "waiting" | "failed" = "waiting";
 
   const journalctl = (args: readonly string[]) =>
-    spawn("journalctl", journalArguments(directory, args), {
+    spawn("journalctl", journalArguments(selection, args), {
       stdio: ["ignore", "pipe", "pipe"],
       signal: ended.signal,
     });
 
-  /** The cursor of the first entry of the unit that journalctl shows; null: none. */
+  /** The cursor of the first such entry that journalctl shows; null: none. */
   async function cursorOf(...args: string[]): Promise<string | null> {
-    const child = journalctl([...args, "--lines=1", match]);
+    const child = journalctl([...args, "--lines=1"]);
     const failed = new Promise<never>((_, reject) => child.once("error", reject));
     const shown = await Promise.race([text(child.stdout), failed]);
     return CURSOR.exec(shown)?.[1] ?? null;
@@ -67,7 +65,7 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
     const { cursor } = place;
     if (cursor === null) return [];
     if ((await cursorOf(`--cursor=${cursor}`)) === cursor) return [`--after-cursor=${cursor}`];
-    onGap(`the journal of ${unit} has lost the entry that was read last`);
+    onGap(`the journal of ${entries} has lost the entry that was read last`);
     place.epoch = newEpoch();
     place.position = 0;
     // journalctl skips one entry after a cursor, also when that is not the cursor's own any more.
@@ -84,12 +82,12 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
 
   /** Reads until journalctl ends; returns what it said. */
   async function follow(): Promise<string> {
-    const child = journalctl(["--follow", "--no-tail", ...(await findPlace()), match]);
+    const child = journalctl(["--follow", "--no-tail", ...(await findPlace())]);
     const said = text(child.stderr);
     const failed = new Promise<never>((_, reject) => child.once("error", reject));
     failed.catch(() => {}); // also when nobody waits for it any more
     state = "reading";
-    say("journal is read", { unit });
+    say("journal is read", { entries });
     const read = async () => {
       let rest: Buffer = Buffer.alloc(0);
       for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
@@ -122,7 +120,7 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
       if (isStopped()) return;
       state = "failed";
       if (place.position > before) delay = RETRY_MS.first;
-      say("journalctl has ended, is started again", { unit, reason: reason.slice(0, 300) });
+      say("journalctl has ended, is started again", { entries, reason: reason.slice(0, 300) });
       await sleep(delay, undefined, { signal: ended.signal }).catch(() => {});
     }
   }

@@ -69,7 +69,7 @@ export async function* readJournalLines(
   receivedAt: number,
   read?: Read,
 ): AsyncGenerator<InputLine> {
-  const args = journalArguments(undefined, [`_SYSTEMD_UNIT=${unit}`]);
+  const args = journalArguments({ unit }, []);
   const child = spawn("journalctl", args, { stdio: ["ignore", "pipe", "inherit"] });
   const failed = new Promise<never>((_, reject) => child.once("error", reject));
   failed.catch(() => {}); // the first line that is waited for says so
