@@ -16,7 +16,8 @@ import type { Jail } from "../wire/settings.ts";
 import type { HostStatus } from "../wire/status.ts";
 import { banKey, BANS_BUCKET } from "../wire/subjects.ts";
 import { createBanFilter, type HostBan } from "./ban-filter.ts";
-import type { Firewall, TimedBan } from "./firewall/firewall.ts";
+import { FirewallError } from "./firewall/command.ts";
+import type { Firewall, Refused, Repair, TimedBan } from "./firewall/firewall.ts";
 import type { FleetSettings } from "./fleet-settings.ts";
 import type { NeverBan } from "./never-ban.ts";
 import { createRefusals } from "./refusals.ts";
@@ -26,7 +27,17 @@ export type EnforcerState = Pick<
   "revision" | "bansCreated" | "bansInForce" | "repairs" | "refused"
 >;
 
+/** What keeps bans of this host from dropping packets. */
+export interface FirewallTrouble {
+  /** Why packets of banned addresses may get through, with remedies. */
+  ineffective: readonly string[];
+  /** Bans that the kernel, or this host for want of their jail, has refused, and why the last was. */
+  kernelRejected: { count: number; reason: string } | undefined;
+}
+
 export interface Enforcer {
+  /** As the last repair has found it. */
+  trouble(): FirewallTrouble;
   /** The settings have changed: rules, allowlist, completeness. */
   settingsChanged(): void;
   /** Follows the bans bucket from here on. */
@@ -75,6 +86,9 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   let held = new Set<string>();
   let inForce = 0;
   let repairs = 0;
+  let ineffective: readonly string[] = [];
+  /** The kernel's reasons, by key of the ban that it has refused. */
+  const kernelRejected = new Map<string, string>();
   let caughtUp = false;
   /** What the bucket must have been declared to be, for the kernel to have been replaced by it. */
   let replacedFor: string | null = null;
@@ -104,10 +118,18 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       wanted.push(each);
       held.add(key);
     }
-    for (const { address, reason } of await firewall.replace(wanted)) {
-      refused.note(address, reason);
-    }
+    const rejected = await firewall.replace(wanted);
+    kernelRejected.clear();
     inForce = held.size;
+    for (const each of rejected) reject(each);
+  }
+
+  /** What the kernel refuses is not in force, and not to be kept for the next boot. */
+  function reject({ jail, address, reason }: Refused): void {
+    const key = banKey(jail, address);
+    if (held.delete(key)) inForce -= 1;
+    kernelRejected.set(key, reason);
+    refused.note(address, reason);
   }
 
   /** Everything that has changed since the last time. */
@@ -119,7 +141,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     if (caughtUp && isComplete && replacedFor !== created) {
       await replaceAll();
       replacedFor = created;
-      log.info({ bans: inForce, revision: target }, "all bans are in force");
+      const facts = { bans: inForce, revision: target };
+      if (firewall.kind === "dry-run") log.info(facts, "dry-run: all bans would be in force");
+      else if (kernelRejected.size === 0) log.info(facts, "all bans are in force");
+      else log.error({ ...facts, rejected: kernelRejected.size }, "the kernel has refused bans");
     } else await applyKeys(keys);
     if (!caughtUp || created === null) return;
     applied = target;
@@ -132,6 +157,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     for (const key of keys) {
       const ban = bans.get(key);
       const wanted = timed(ban);
+      kernelRejected.delete(key);
       if (wanted) {
         adding.push(wanted);
         if (!held.has(key)) inForce += 1;
@@ -143,7 +169,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     }
     if (removing.length > 0) await firewall.unban(removing);
     if (adding.length > 0) {
-      for (const { address, reason } of await firewall.ban(adding)) refused.note(address, reason);
+      for (const each of await firewall.ban(adding)) reject(each);
     }
   }
 
@@ -180,18 +206,33 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   function forget(key: string): void {
     const ban = bans.get(key);
     bans.delete(key);
+    kernelRejected.delete(key);
     if (!ban || !held.delete(key)) return;
     inForce -= 1;
     if (isInForce(ban, now())) void enqueue(() => firewall.unban([ban]));
   }
 
   async function repair(): Promise<void> {
-    const { repaired, bansLost } = await firewall.repair();
+    const { repaired, bansLost, ineffective: found } = await repairOrExplain();
     if (bansLost) await replaceAll();
-    if (repaired.length === 0) return;
-    repairs += 1;
-    log.warn({ repaired, bansLost }, "firewall was changed from outside, and is repaired");
-    onApplied();
+    const isOther = found.join() !== ineffective.join();
+    ineffective = found;
+    if (repaired.length > 0) {
+      repairs += 1;
+      log.warn({ repaired, bansLost }, "firewall was changed from outside, and is repaired");
+    }
+    if (isOther || repaired.length > 0) onApplied();
+  }
+
+  /** A firewall that cannot be read or repaired keeps the bans that it has: it is tried again. */
+  async function repairOrExplain(): Promise<Repair> {
+    try {
+      return await firewall.repair();
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      const reason = `the firewall cannot be checked or repaired: ${error.message}`;
+      return { repaired: [], bansLost: false, ineffective: [reason] };
+    }
   }
 
   async function renew(): Promise<void> {
@@ -213,11 +254,18 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       enqueue(async () => {
         for (const ban of last) bans.set(banKey(ban.jail, ban.address), ban);
         held = new Set(bans.keys());
+        await repair();
         if ((await firewall.count()) > 0) return; // what was lifted since is not to come back
         held = new Set();
         await applyKeys(new Set(bans.keys()));
         if (held.size > 0) log.info({ bans: held.size }, "bans of before are in force again");
       }),
+
+    trouble: () => {
+      const reason = [...kernelRejected.values()].at(-1);
+      const rejected = reason === undefined ? undefined : { count: kernelRejected.size, reason };
+      return { ineffective, kernelRejected: rejected };
+    },
 
     held: () => (replacedFor !== null && replacedFor === created ? heldBans() : undefined),
 

@@ -22,7 +22,7 @@ export interface ReportOptions {
   servers: () => readonly string[];
   jails: () => readonly Jail[];
   neverBan: NeverBan;
-  enforcer: Pick<Enforcer, "recount" | "state">;
+  enforcer: Pick<Enforcer, "recount" | "state" | "trouble">;
   watcher: Pick<Watcher, "describe" | "gaps">;
   leftBehind: LeftBehind;
   /** What only their owners know. */
@@ -45,7 +45,8 @@ export function startReport(options: ReportOptions): StatusReporter {
   const logWarnings = createWarningLog(log, now);
   const allWarnings = (sources: Conditions["sources"]): Warning[] => {
     const parts = { sources, gaps: watcher.gaps(), jails: jails(), ...warnings() };
-    return [...warningsOf({ ...parts, leftBehind: leftBehind.found() }), ...expiry()];
+    const found = { ...parts, ...enforcer.trouble(), leftBehind: leftBehind.found() };
+    return [...warningsOf(found), ...expiry()];
   };
   return startStatus({
     host,

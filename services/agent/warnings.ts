@@ -2,9 +2,10 @@
 import type { Jail } from "../wire/settings.ts";
 import type { HostStatus } from "../wire/status.ts";
 import { warn, type Warning } from "../wire/warnings.ts";
+import type { FirewallTrouble } from "./enforcer.ts";
 import type { Gap } from "./watcher.ts";
 
-export interface Conditions {
+export interface Conditions extends FirewallTrouble {
   sources: HostStatus["sources"];
   gaps: readonly Gap[];
   jails: readonly Jail[];
@@ -23,7 +24,10 @@ const MUCH_LAG_BYTES = 10_000_000;
 
 export function warningsOf(conditions: Conditions): Warning[] {
   const { sources, gaps, jails, passedOver, state, publishing, leftBehind } = conditions;
+  const { ineffective, kernelRejected } = conditions;
   const warnings: Warning[] = [];
+  for (const reason of ineffective) warnings.push(warn("firewall-not-effective", { reason }));
+  if (kernelRejected) warnings.push(warn("bans-rejected", kernelRejected));
   if (state !== undefined) warnings.push(warn("state-not-written", { reason: state }));
   if (publishing !== undefined) warnings.push(warn("failures-not-stored", { reason: publishing }));
   for (const text of leftBehind) warnings.push(warn("firewall-left-behind", { text }));

@@ -75,12 +75,14 @@ function formatWhere(ban: Ban, hosts: readonly HostRow[]): string {
     missing: up.filter(({ current }) => !current).map(({ host }) => host),
     down: [],
   };
-  const { done, total, dry, refused, missing } = summarize(reach, hosts, ban.address);
+  const summary = summarize(reach, hosts, ban.address);
+  const { done, total, dry, ineffective, refused, missing } = summary;
   const names = done.length === 0 ? "" : `: ${done.map(({ host }) => host).join(", ")}`;
   return [
     `on ${done.length}/${total} hosts${names}`,
     ...(missing.length > 0 ? [`not known of ${missing.join(", ")}`] : []),
     ...(dry.length > 0 ? [`dry run on ${dry.join(", ")}`] : []),
+    ...(ineffective.length > 0 ? [`not effective on ${ineffective.join(", ")}`] : []),
     ...refused.map(({ host, reason }) => `refused by ${host} (${reason})`),
   ].join("; ");
 }

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { formatDuration } from "../daemon/duration.ts";
 import type { HostRow } from "../wire/api.ts";
+import { isEffective } from "../wire/status.ts";
 import type { WarningCode } from "../wire/warnings.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
@@ -82,8 +83,11 @@ type Status = NonNullable<HostRow["status"]>;
 
 const PASSED_OVER: WarningCode = "firewall-passed-over";
 
-/** "nftables (not the first choice)": a warning below says why. */
+/** "nftables (not the first choice)", "ipset (not effective)": a warning below says why. */
 function describeFirewall({ firewall, warnings }: Pick<Status, "firewall" | "warnings">): Cell {
+  if (firewall !== "dry-run" && !isEffective({ firewall, warnings })) {
+    return { text: `${firewall} (not effective)`, color: "red" };
+  }
   const isSecond = warnings.some(({ code }) => code === PASSED_OVER);
   const text = isSecond ? `${firewall} (not the first choice)` : firewall;
   return isSecond || firewall === "dry-run" ? { text, color: "yellow" } : text;

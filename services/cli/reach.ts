@@ -5,6 +5,7 @@
 import { EXIT, PlainError } from "../daemon/exit.ts";
 import { overlaps, type Address } from "../wire/address.ts";
 import type { HostRow, Reach } from "../wire/api.ts";
+import { isEffective } from "../wire/status.ts";
 import type { Context } from "./context.ts";
 import { visible } from "./visible.ts";
 
@@ -25,7 +26,7 @@ export async function reportReach(
   { address, reach, change, json }: Reached,
 ): Promise<void> {
   const rows = change === "in force" ? (await ask("host.list", {})).hosts : [];
-  const { done, total, dry, refused, missing } = summarize(reach, rows, address);
+  const { done, total, dry, ineffective, refused, missing } = summarize(reach, rows, address);
   const slowest = Math.max(0, ...done.map(({ ms }) => ms));
   const after = done.length === 0 ? "" : ` after ${formatMs(slowest)}`;
   if (!json) output.line(`${change} on ${done.length}/${total} hosts${after}`);
@@ -34,6 +35,7 @@ export async function reportReach(
   const faults = [
     ...(missing.length > 0 ? [`no report in time from ${missing.join(", ")}`] : []),
     ...refused.map(({ host, reason }) => `refused by ${host} (${reason})`),
+    ...(ineffective.length > 0 ? [`bans are not effective on ${ineffective.join(", ")}`] : []),
     ...(total === 0 ? ["no host is up"] : []),
   ];
   if (faults.length === 0) return;
@@ -47,6 +49,8 @@ interface Summary {
   /** Live hosts. */
   total: number;
   dry: string[];
+  /** Hosts that say that packets of banned addresses may get through. */
+  ineffective: string[];
   refused: { host: string; reason: string }[];
   missing: string[];
 }
@@ -59,10 +63,16 @@ export function summarize(reach: Reach, rows: readonly HostRow[], address: Addre
   });
   const isRefused = (host: string) => refused.some((each) => each.host === host);
   const isDry = (host: string) => statusOf(host)?.firewall === "dry-run";
+  const isIneffective = (host: string) => {
+    const status = statusOf(host);
+    return status !== undefined && !isDry(host) && !isEffective(status);
+  };
+  const isDone = (host: string) => !isRefused(host) && !isDry(host) && !isIneffective(host);
   return {
-    done: reach.applied.filter(({ host }) => !isRefused(host) && !isDry(host)),
+    done: reach.applied.filter(({ host }) => isDone(host)),
     total: reach.applied.length + reach.missing.length,
     dry: reach.applied.map(({ host }) => host).filter(isDry),
+    ineffective: reach.applied.map(({ host }) => host).filter(isIneffective),
     refused,
     missing: reach.missing,
   };

@@ -1,11 +1,12 @@
 /** Says of every ban that was decided where it is in force, once the hosts have said so. */
 import type { Log } from "../daemon/log.ts";
+import { isEffective } from "../wire/status.ts";
 import type { BanStore, Written } from "./ban-store.ts";
 import type { Hosts } from "./hosts.ts";
 
 export interface FollowUpOptions {
   bans: Pick<BanStore, "created">;
-  hosts: Pick<Hosts, "untilApplied">;
+  hosts: Pick<Hosts, "untilApplied" | "list">;
   now: () => number;
   log: Log;
   /** Milliseconds from the failure stored in NATS to the ban written. */
@@ -29,11 +30,16 @@ export function createFollowUp({ bans, hosts, now, log, onBanned }: FollowUpOpti
       .untilApplied({ created: bans.created(), revision }, performance.now() - decided, PATIENCE_MS)
       .then(({ applied, missing, down }) => {
         followed -= 1;
+        const idle = hosts.list().filter(({ status }) => !isEffective(status));
+        const without = new Set(idle.map(({ status }) => status.host));
+        const done = applied.filter(({ host }) => !without.has(host));
+        const ineffective = applied.map(({ host }) => host).filter((host) => without.has(host));
         const expected = applied.length + missing.length;
-        const ms = Math.max(0, ...applied.map((each) => each.ms));
-        const facts = { jail, address, inForce: `${applied.length}/${expected}`, ms: round(ms) };
-        if (missing.length + down.length === 0) log.info(facts, "in force on every host");
-        else log.warn({ ...facts, missing, down }, "not in force on every host");
+        const ms = Math.max(0, ...done.map((each) => each.ms));
+        const facts = { jail, address, inForce: `${done.length}/${expected}`, ms: round(ms) };
+        if (done.length === expected && down.length === 0)
+          log.info(facts, "in force on every host");
+        else log.warn({ ...facts, missing, ineffective, down }, "not in force on every host");
       });
   };
 }

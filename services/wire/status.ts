@@ -10,7 +10,7 @@ import {
   WireError,
 } from "./codec.ts";
 import { NAME } from "./subjects.ts";
-import { warning } from "./warnings.ts";
+import { warning, type WarningCode } from "./warnings.ts";
 
 /** An agent is taken to be down when nothing was heard of it for this long. */
 export const HOST_SILENT_AFTER_MS = 30_000;
@@ -57,6 +57,13 @@ export const hostStatus = z.object({
   warnings: z.array(warning).max(20),
 });
 export type HostStatus = z.infer<typeof hostStatus>;
+
+const NOT_EFFECTIVE: WarningCode = "firewall-not-effective";
+
+/** Whether bans in this host's kernel drop packets, as far as the host can tell. */
+export function isEffective({ firewall, warnings }: Pick<HostStatus, "firewall" | "warnings">) {
+  return firewall !== "dry-run" && !warnings.some(({ code }) => code === NOT_EFFECTIVE);
+}
 
 export function encodeHostStatus(value: HostStatus): Uint8Array {
   return toBytes({

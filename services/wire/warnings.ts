@@ -62,6 +62,17 @@ export const WARNINGS = {
   }),
 
   // The firewall of a host.
+  "firewall-not-effective": declare<{ reason: string }>({
+    severity: "high",
+    title: "bans may not take effect on a host",
+    text: ({ reason }) => `bans are not effective: ${reason}`,
+  }),
+  "bans-rejected": declare<{ count: number; reason: string }>({
+    severity: "high",
+    title: "a host's kernel refuses bans",
+    text: ({ count, reason }) =>
+      `${count === 1 ? "1 ban is" : `${count} bans are`} not in force on this host: ${reason}`,
+  }),
   "firewall-left-behind": declare<{ text: string }>({
     severity: "high",
     title: "bans of another firewall back end are still in force",

@@ -49,7 +49,11 @@ for (const kind of BACK_ENDS) {
         assert.equal(await firewall.count(), 5000);
         await firewall.replace(thousands.slice(0, 4000));
         assert.equal(await firewall.count(), 4000);
-        assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false });
+        assert.deepEqual(await firewall.repair(), {
+          repaired: [],
+          bansLost: false,
+          ineffective: [],
+        });
       }));
   });
 }
@@ -101,6 +105,7 @@ describe("the ipset firewall alone", { skip: needsRoot }, () => {
       assert.deepEqual(await firewall.repair(), {
         repaired: ["ipset: set fleetban-dovecot-4 was emptied"],
         bansLost: true,
+        ineffective: [],
       });
       await host.run("iptables", ["-F"]);
       await host.run("ip6tables", ["-F"]);
@@ -154,6 +159,7 @@ describe("the iptables firewall alone", { skip: needsRoot }, () => {
       const changed = {
         repaired: ["iptables: rules of fleetban-dovecot were changed"],
         bansLost: false,
+        ineffective: [],
       };
       await host.run("iptables", ["-D", "fleetban-dovecot", "1"]);
       assert.deepEqual(await firewall.repair(), changed);
@@ -197,7 +203,7 @@ describe("the iptables firewall alone", { skip: needsRoot }, () => {
       clock.ahead = 602_000;
       assert.equal(await dead.count(), 1);
       assert.equal((await rules())?.length, 2);
-      assert.deepEqual(await dead.repair(), { repaired: [], bansLost: false });
+      assert.deepEqual(await dead.repair(), { repaired: [], bansLost: false, ineffective: [] });
       assert.deepEqual(await rules(), ["-s 198.51.100.8/32"]);
       clock.ahead = -900_000;
       await dead.ban([ban("198.51.100.9", 600)]);
@@ -234,6 +240,7 @@ describe("the nftables firewall alone", { skip: needsRoot }, () => {
           "nftables: rules of jail-dovecot were changed",
         ],
         bansLost: false,
+        ineffective: [],
       });
       assert.equal(await host.run("nft", ["-t", "list", "ruleset"]), before);
       assert.equal(await firewall.count(), 1);
@@ -248,6 +255,7 @@ describe("the nftables firewall alone", { skip: needsRoot }, () => {
       assert.deepEqual(await firewall.repair(), {
         repaired: ["nftables: set ip4-dovecot was emptied"],
         bansLost: true,
+        ineffective: [],
       });
       await nft(host, "flush ruleset\n");
       const { repaired, bansLost } = await firewall.repair();
@@ -255,7 +263,7 @@ describe("the nftables firewall alone", { skip: needsRoot }, () => {
       assert.equal(repaired[0], "nftables: table inet fleetban was missing");
       await firewall.replace(bans);
       assert.equal(await firewall.count(), 2);
-      assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false });
+      assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false, ineffective: [] });
     }));
 
   test("bans and unbans although somebody has deleted its table", () =>

@@ -59,7 +59,7 @@ export function createDryRunFirewall({ now, say }: DryRunOptions): Firewall {
     },
     list: () => Promise.resolve(current()),
     count: () => Promise.resolve(current().length),
-    repair: () => Promise.resolve({ repaired: [], bansLost: false }),
+    repair: () => Promise.resolve({ repaired: [], bansLost: false, ineffective: [] }),
     close: () => Promise.resolve(),
   };
 }

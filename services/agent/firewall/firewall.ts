@@ -28,6 +28,8 @@ export interface Repair {
   repaired: string[];
   /** A set was gone or emptied: `replace` must be called again. */
   bansLost: boolean;
+  /** Why packets of banned addresses may get through all the same, with remedies; empty: none do. */
+  ineffective: string[];
 }
 
 /**
@@ -52,7 +54,7 @@ export interface Firewall {
   list(): Promise<TimedBan[]>;
   /** Number of bans in force, read back. */
   count(): Promise<number>;
-  /** Puts back what somebody has removed of what `open` installed. */
+  /** Puts back what somebody has changed of what `open` installed, and proves that it takes effect. */
   repair(): Promise<Repair>;
   /** Lets go of the kernel; bans stay in force. */
   close(): Promise<void>;

@@ -154,7 +154,7 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
           ...emptied.map((set) => `ipset: set ${set} was emptied`),
           ...(await ensureChains()),
         ];
-        return { repaired, bansLost: created.length + emptied.length > 0 };
+        return { repaired, bansLost: created.length + emptied.length > 0, ineffective: [] };
       }),
 
     close: () =>

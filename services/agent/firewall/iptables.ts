@@ -145,7 +145,7 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
     repair: () =>
       inOrder(async () => {
         await change(sweep());
-        return { repaired: await ensureChains(), bansLost: false };
+        return { repaired: await ensureChains(), bansLost: false, ineffective: [] };
       }),
 
     close: () => Promise.resolve(),

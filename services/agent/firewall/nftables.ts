@@ -160,7 +160,7 @@ export function createNftablesFirewall(options: NftablesOptions): Firewall {
           if (await isMissing(called)) emptied.push(called.set);
         }
         repaired.push(...emptied.map((set) => `nftables: set ${set} was emptied`));
-        return { repaired, bansLost: emptied.length > 0 };
+        return { repaired, bansLost: emptied.length > 0, ineffective: [] };
       }),
 
     close: () => Promise.resolve(),

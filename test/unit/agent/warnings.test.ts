@@ -4,7 +4,7 @@ import { warningsOf, type Conditions } from "../../../services/agent/warnings.ts
 
 const fine: Conditions = {
   ...{ sources: [], gaps: [], jails: [], state: undefined, publishing: undefined },
-  ...{ leftBehind: [], passedOver: [] },
+  ...{ leftBehind: [], passedOver: [], ineffective: [], kernelRejected: undefined },
 };
 
 test("a host on which nothing is wrong warns of nothing", () => {
@@ -23,6 +23,18 @@ const CASES: readonly [string, Partial<Conditions>, string, RegExp][] = [
     { leftBehind: ["2 bans of the back end ipset are still in force"] },
     "firewall-left-behind",
     /2 bans of the back end ipset/,
+  ],
+  [
+    "bans that let packets through",
+    { ineffective: ["nothing leads to the chain mail"] },
+    "firewall-not-effective",
+    /^bans are not effective: nothing leads to the chain mail$/,
+  ],
+  [
+    "bans that the kernel refuses",
+    { kernelRejected: { count: 2, reason: "Hash is full" } },
+    "bans-rejected",
+    /^2 bans are not in force on this host: Hash is full$/,
   ],
   [
     "a state that cannot be written",

@@ -10,6 +10,8 @@ import type { HostRow } from "../../../services/wire/api.ts";
 const ADDRESS = parseNetwork("198.51.100.0/24")!;
 const INSIDE = parseNetwork("198.51.100.7")!;
 
+const INEFFECTIVE = { code: "firewall-not-effective", severity: "high", text: "" } as const;
+
 function hostRow(host: string, firewall: string, refused: { reason: string }[] = []): HostRow {
   return {
     host,
@@ -37,9 +39,9 @@ function hostRow(host: string, firewall: string, refused: { reason: string }[] =
   };
 }
 
-test("a host that refused, or only logs, is not one on which a ban is in force", () => {
+test("a host that refused, is not effective, or only logs, is not one on which a ban is in force", () => {
   const reach = {
-    applied: ["mx1", "mx2", "mx3"].map((host, ms) => ({ host, ms })),
+    applied: ["mx1", "mx2", "mx3", "mx6"].map((host, ms) => ({ host, ms })),
     missing: ["mx4"],
     down: ["mx5"],
   };
@@ -47,11 +49,14 @@ test("a host that refused, or only logs, is not one on which a ban is in force",
     hostRow("mx1", "ipset"),
     hostRow("mx2", "dry-run"),
     hostRow("mx3", "ipset", [{ reason: "its own address" }]),
+    hostRow("mx6", "ipset"),
   ];
+  rows[3]!.status!.warnings.push(INEFFECTIVE);
   assert.deepEqual(summarize(reach, rows, ADDRESS), {
     done: [{ host: "mx1", ms: 0 }],
-    total: 4,
+    total: 5,
     dry: ["mx2"],
+    ineffective: ["mx6"],
     refused: [{ host: "mx3", reason: "its own address" }],
     missing: ["mx4"],
   });
