@@ -257,6 +257,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   function countOnce(reading: Reading, source: string, at: number, readAt: number): number {
+    if (reading.verdict === "spared") return 0;
     if (reading.stage === "final") return countFinal(reading, source, at);
     if (reading.verdict !== "failure" && !reading.isRight && mode === "normal") return 0;
     if (reading.stage === "pam") return countPam(reading, source, at, readAt);

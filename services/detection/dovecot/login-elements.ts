@@ -33,6 +33,8 @@ const HEAD =
   /(?:Disconnected|Aborted login|Login aborted|Logged in|Login|proxy\(|Remote closed|Client has quit|Timeout while|Maximum number)/g;
 const LONGEST_REASON = 1_000;
 const SESSION = /(?:^|, )session=<([^<>]{1,64})>(?:, |$)/;
+/** The session behind the name: nothing but elements without `<` stands behind it. */
+const LAST_SESSION = /, session=<([^<>]{1,64})>(?:, [^<>]*)?$/;
 const METHOD = /(?:^|, )method=([^\s,]{1,64})(?:, |$)/;
 const SECURED = /(?:^|, )(?:TLS|TSL|secured)\b/;
 
@@ -78,9 +80,9 @@ function readReordered(body: string, from: number, reason: string): Elements | u
   const own = /(?:^|, )rip=([^\s,]{1,50})/.exec(before)?.[1];
   const address = own === undefined ? undefined : parseAddress(own);
   if (address !== undefined) {
-    const last = name < 0 ? undefined : readUser(body.slice(name + 2));
-    const user = last?.user;
-    return { reason, address, user, method: method ?? last?.method, session, isSecured };
+    const shown = { method, session, isSecured };
+    if (name < 0) return { reason, address, user: undefined, ...shown };
+    return { reason, address, ...readNameAndRest(body.slice(name + 2), shown) };
   }
   const found = name < 0 ? undefined : findAddress(body, name);
   if (!found) return undefined;
@@ -90,6 +92,26 @@ function readReordered(body: string, from: number, reason: string): Elements | u
   elements.session ??= session;
   elements.isSecured ||= isSecured;
   return elements;
+}
+
+/**
+ * `user=<bob>, method=PLAIN, lip=203.0.113.25, TLS, session=<ZrmCsAVgAcDAAAI3>` behind an address.
+ * `shown` are the elements that stand before the name. The name is the client's and reaches to the
+ * last `>` that does not close Dovecot's session id.
+ */
+function readNameAndRest(
+  text: string,
+  shown: Pick<Elements, "method" | "session" | "isSecured">,
+): Pick<Elements, "user" | "method" | "session" | "isSecured"> {
+  const id = shown.session === undefined ? LAST_SESSION.exec(text) : null;
+  const close = id ? text.lastIndexOf(">", id.index) : text.lastIndexOf(">");
+  const rest = text.slice(close + 1);
+  return {
+    user: close < 6 ? undefined : text.slice(6, close),
+    method: shown.method ?? METHOD.exec(rest)?.[1],
+    session: shown.session ?? id?.[1],
+    isSecured: shown.isSecured || SECURED.test(rest),
+  };
 }
 
 /**

@@ -8,6 +8,7 @@
  * What the reason says counts; the elements say who it is about.
  */
 import { readElements, type Elements } from "./login-elements.ts";
+import { isRefusal, lastReplyOf, replyOf } from "./proxy-reply.ts";
 import { emptyReading, type Reading, type Verdict } from "./reading.ts";
 
 /** `imap-login: `, `pop3-login: Info: `. Sticky patterns say where a match ends, and make no array of it. */
@@ -38,7 +39,36 @@ function judge(reading: Reading, reason: string, elements: Elements): void {
   else if (reason === "Logged in") judgeSuccess(reading, "login-2.4-success");
   // imap-login: proxy(bob@example.com,192.0.2.9:143): Login failed: [AUTHENTICATIONFAILED] ..: user=<..>
   else if (reason.startsWith("proxy(")) judgeProxy(reading, reason);
+  else if (isGivenUp(reason)) judgeGivenUp(reading);
   else if (!judgeByEvent(reading, reason, isChecked)) judgeByWords(reading, reason, isChecked);
+  reading.isUnchecked = !isChecked;
+  if (reading.stage === "final" && reading.user === "") spareTheNameless(reading);
+}
+
+/** Lines while the connection goes on, with auth_verbose: no password was looked at. */
+function isGivenUp(reason: string): boolean {
+  // imap-login: Authenticate PLAIN failed: Aborted by client: user=<..>
+  // imap-login: Login failed: Plaintext authentication disabled: user=<..>
+  return /^(?:Authenticate|Login|APOP)(?: [^ ]{1,64})? failed: /.test(reason);
+}
+
+function judgeGivenUp(reading: Reading): void {
+  reading.form = "login-given-up";
+  reading.verdict = "spared";
+  reading.stage = "immediate";
+}
+
+/**
+ * Dovecot shows the last name that the connection gave. Without one, exchanges were broken off: 2.4
+ * says so, and 2.3 says `auth failed, 3 attempts in 0 secs`. A refusal takes longer, because Dovecot
+ * waits for auth_failure_delay (2 s).
+ */
+function spareTheNameless(reading: Reading): void {
+  reading.hidden = 0;
+  const isBrokenOff = reading.attempts > 1 && reading.seconds === 0;
+  if (reading.form !== "login-2.3-auth-failed" || !isBrokenOff) return;
+  reading.form = "login-2.3-broken-off";
+  reading.verdict = "aggressive";
 }
 
 function judgeSuccess(reading: Reading, form: string): void {
@@ -47,18 +77,21 @@ function judgeSuccess(reading: Reading, form: string): void {
   reading.stage = "final";
 }
 
-/** What the server behind says of an attempt, where it says why: of a guess only these. */
-const REFUSED_BEHIND =
-  /: Login failed(?: to [^\s,]{1,300}(?: \(master [^)]{0,80}\))?)?: (?:\[(?:AUTHENTICATIONFAILED|AUTH)\]|(?!\[))/;
-
 function judgeProxy(reading: Reading, reason: string): void {
   reading.form = "login-proxy";
-  if (!REFUSED_BEHIND.test(reason.slice(0, 1000))) return;
-  reading.form = "login-proxy-refused";
-  reading.verdict = "failure";
+  const reply = replyOf(reason);
+  if (reply === undefined) return;
   reading.stage = "immediate";
-  reading.attempts = 1;
   reading.refusedBy = "proxy";
+  reading.isProxied = true;
+  if (isRefusal(reply)) {
+    reading.form = "login-proxy-refused";
+    reading.verdict = "failure";
+    reading.attempts = 1;
+  } else {
+    reading.form = "login-proxy-unavailable";
+    reading.verdict = "spared";
+  }
 }
 
 /** Dovecot 2.4 names the reason: `... (auth failed, 2 attempts in 8 secs) (auth_failed)`. */
@@ -96,8 +129,12 @@ function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boo
   reading.stage = "final";
   reading.seconds = seconds;
   if (kind === "proxy") {
-    reading.verdict = "failure";
-    reading.attempts = 1;
+    // The proxy's own passdbs have accepted what the server behind has then refused.
+    reading.isProxied = true;
+    if (isRefusal(lastReplyOf(reason) ?? "")) {
+      reading.verdict = "failure";
+      reading.attempts = Math.max(attempts, 1);
+    } else reading.hidden = Math.max(attempts - 1, 0);
   } else if (accepted > 0) {
     // The last attempt was right, whatever became of it; those before it were not.
     reading.isRight = true;
@@ -162,6 +199,7 @@ function judgeByWords(reading: Reading, reason: string, isChecked: boolean): voi
   const { attempts, seconds } = readCount(reason);
   reading.form = found[1];
   reading.isRight = reading.form === "login-2.3-internal-failure";
+  reading.isProxied = reading.form === "login-2.3-proxy-refused";
   reading.verdict = found[2];
   reading.stage = "final";
   reading.seconds = seconds;

@@ -3,9 +3,10 @@ import type { Address } from "../../wire/address.ts";
 /**
  * failure: a password was tried and refused. aggressive: something else was refused
  * (before a password was looked at), which counts in aggressive mode only. scan: a
- * connection without an attempt, likewise. success: somebody has logged in.
+ * connection without an attempt, likewise. success: somebody has logged in. spared: Dovecot's
+ * number of attempts counts it, but it was no guess: Dovecot could not ask, or the client gave up.
  */
-export type Verdict = "failure" | "aggressive" | "scan" | "success" | "other";
+export type Verdict = "failure" | "aggressive" | "scan" | "spared" | "success" | "other";
 
 /**
  * How a line is to be counted.
@@ -47,6 +48,10 @@ export interface Reading {
   isNamed: boolean;
   /** The password was right, though nobody was let in. */
   isRight: boolean;
+  /** Login lines: they name neither a mechanism nor encryption. */
+  isUnchecked: boolean;
+  /** Lines of a proxy about what the server behind it said. */
+  isProxied: boolean;
 }
 
 /**
@@ -73,5 +78,7 @@ export function emptyReading(form: string | null = null): Reading {
     isUnknownHere: false,
     isNamed: false,
     isRight: false,
+    isUnchecked: false,
+    isProxied: false,
   };
 }

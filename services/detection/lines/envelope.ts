@@ -199,7 +199,8 @@ function openRfc5424(text: string, clock: StampClock): Message | undefined {
   const from = stamp.end + whole.length;
   const end = mark === "-" ? from : text.indexOf("] ", from) + 1;
   if (end === 0) return undefined;
-  const rest = text.slice(end + 1).replace(/^\ufeff/, "");
+  // rsyslog's RSYSLOG_SyslogProtocol23Format keeps the space that RFC 3164 has before a message.
+  const rest = text.slice(end + 1).replace(/^\ufeff? ?/, "");
   return unpackRepeat(openInner(program, rest, stamp, clock));
 }
 
