@@ -1,0 +1,38 @@
+/** A line of a format, with hostile text wherever a client can put some. */
+import { pick, type Choices } from "./choices.ts";
+import { chooseFacts } from "./facts.ts";
+import { ENVELOPES, type Envelope, type Format } from "./format-table.ts";
+import { chooseHostileText } from "./hostile-text.ts";
+import { chooseSkeleton, renderLine, type Facts, type Skeleton, type Texts } from "./message.ts";
+
+export interface HostileLine {
+  skeleton: Skeleton;
+  facts: Facts;
+  envelope: Envelope;
+  texts: Texts;
+}
+
+export function chooseHostileLine(format: Format, choices: Choices): HostileLine {
+  const skeleton = chooseSkeleton(format, choices);
+  const isOfPam = format.version === "pam" || format.version === "pam-tagged";
+  const envelopes = isOfPam ? ENVELOPES.filter(({ isOwnLog }) => !isOwnLog) : ENVELOPES;
+  const envelope = pick(choices, envelopes);
+  const facts = chooseFacts(choices);
+  // Often a client has one text in several places: the name in the head and in the message.
+  const isShared = choices.below(2) === 0;
+  let shared: string | undefined;
+  const texts: Record<string, string> = {};
+  for (const part of skeleton.clientParts) {
+    const text =
+      isShared && shared !== undefined ? shared : chooseHostileText(part, skeleton, choices);
+    shared ??= text;
+    texts[part] = text;
+  }
+  return { skeleton, facts, envelope, texts };
+}
+
+export const spell = ({ skeleton, facts, texts, envelope }: HostileLine): string =>
+  renderLine(skeleton, facts, texts, envelope);
+/** The same line of a client that means no harm. */
+export const spellPlain = ({ skeleton, facts, envelope }: HostileLine): string =>
+  renderLine(skeleton, facts, undefined, envelope);
