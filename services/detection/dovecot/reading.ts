@@ -52,6 +52,11 @@ export interface Reading {
   isUnchecked: boolean;
   /** Lines of a proxy about what the server behind it said. */
   isProxied: boolean;
+  /**
+   * A line of Dovecot's auth or login processes that looks like an attempt, and is not counted:
+   * no form knows it, or it can be read in two ways that name different addresses.
+   */
+  isUnrecognized: boolean;
 }
 
 /**
@@ -80,5 +85,13 @@ export function emptyReading(form: string | null = null): Reading {
     isRight: false,
     isUnchecked: false,
     isProxied: false,
+    isUnrecognized: false,
   };
+}
+
+/** A line that looks like an attempt and must be reported, because it cannot be counted. */
+export function unrecognizedReading(form: string): Reading {
+  const reading = emptyReading(form);
+  reading.isUnrecognized = true;
+  return reading;
 }

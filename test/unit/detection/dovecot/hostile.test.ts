@@ -25,6 +25,9 @@ const hostileName = fc
           " rhost=9.9.9.9",
           "  user=",
           ",9.9.9.9",
+          ",9.9.9.9): unknown user",
+          ",9.9.9.9,sasl:plain)<AAAA>: users: Password mismatch",
+          ",9.9.9.9): Password mismatch (given password: ",
           "): Password mismatch",
           ",<AAAA>): unknown user",
         ],
@@ -49,6 +52,14 @@ const hostileName = fc
   )
   .map((parts) => parts.join("").replaceAll("\n", "").slice(0, 200));
 
+/** As the auth process cuts names, to 64 bytes. */
+function cut(name: string): string {
+  if (Buffer.byteLength(name) <= 64) return name;
+  let end = name.length;
+  while (Buffer.byteLength(name.slice(0, end)) > 61) end -= 1;
+  return `${name.slice(0, end)}...`;
+}
+
 const FORMS: Readonly<Record<string, (name: string) => string>> = {
   login: (name) =>
     `${STAMP} dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, TLS, session=<dhXQXP1gB8nGM2QH>`,
@@ -61,11 +72,29 @@ const FORMS: Readonly<Record<string, (name: string) => string>> = {
   success: (name) =>
     `${STAMP} dovecot: imap-login: Login: user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, mpid=7, session=<dhXQXP1gB8nGM2QH>`,
   auth: (name) =>
-    `${STAMP} dovecot: auth: passwd-file(${name},${A},<dhXQXP1gB8nGM2QH>): Password mismatch`,
+    `${STAMP} dovecot: auth: passwd-file(${cut(name)},${A},<dhXQXP1gB8nGM2QH>): Password mismatch`,
   "auth with its password": (name) =>
     `${STAMP} dovecot: auth: passwd-file(bob,${A},<dhXQXP1gB8nGM2QH>): Password mismatch (given password: ${name})`,
   "auth 2.4": (name) =>
-    `${STAMP} dovecot: auth(${name},${A},sasl:plain)<dhXQXP1gB8nGM2QH>: passwd-file: Password mismatch`,
+    `${STAMP} dovecot: auth(${cut(name)},${A},sasl:plain)<dhXQXP1gB8nGM2QH>: passwd-file: Password mismatch`,
+  "auth without a session": (name) =>
+    `${STAMP} dovecot: auth: passwd-file(${cut(name)},${A}): unknown user`,
+  "auth with a password and no session": (name) =>
+    `${STAMP} dovecot: auth: sql(b,${A}): Password mismatch (given password: ${name})`,
+  "auth refused by a policy": (name) =>
+    `${STAMP} dovecot: auth: policy(b,${A}): Authentication failure due to policy server refusal: ${name}`,
+  "auth 2.4 of an MTA": (name) =>
+    `${STAMP} dovecot: auth(${cut(name)},${A},sasl:login): users: Password mismatch (given password: ${name})`,
+  "auth 2.4 debug, name": (name) =>
+    `${STAMP} dovecot: auth(${cut(name)},${A},sasl:plain)<dhXQXP1gB8nGM2QH>: Debug: users: Performing passdb lookup`,
+  "auth 2.4 debug, SASL": (name) =>
+    `${STAMP} dovecot: auth(?,${A},sasl:plain): Debug: sasl(plain): Failed to set authid '${name}'`,
+  "auth 2.4 debug, password": (name) =>
+    `${STAMP} dovecot: auth(b,${A}): Debug: u: PLAIN(${name}) != 'right'`,
+  "auth 2.4 worker": (name) =>
+    `${STAMP} dovecot: auth-worker(${cut(name)},${A})<55><dhXQXP1gB8nGM2QH>: request [7]: pam: pam_authenticate() failed: Authentication failure (Password mismatch?) (given password: ${name})`,
+  "auth 2.4 master login": (name) =>
+    `${STAMP} dovecot: auth(b,${A},sasl:plain): users: Master user logging in as ${name}`,
   pam: (name) =>
     `${STAMP} auth[7]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=${name} rhost=${A}  user=${name}`,
   "pam, unknown user": (name) =>
@@ -83,6 +112,28 @@ for (const [form, write] of Object.entries(FORMS)) {
     );
   });
 }
+
+test("auth lines: no name, password or SASL data hides an attempt without a report", () => {
+  const forms = Object.keys(FORMS).filter((form) => form.startsWith("auth"));
+  const attempts = forms.filter((form) => !/debug|master/.test(form));
+  fc.assert(
+    fc.property(hostileName, fc.constantFrom(...attempts), (name, form) => {
+      const { verdict, isUnrecognized } = readLine(FORMS[form]!(name), NOW);
+      assert.ok(isUnrecognized || verdict !== "other", FORMS[form]!(name));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test("auth lines of level Debug are never attempts", () => {
+  const forms = Object.keys(FORMS).filter((form) => form.includes("debug"));
+  fc.assert(
+    fc.property(hostileName, fc.constantFrom(...forms), (name, form) => {
+      assert.equal(readLine(FORMS[form]!(name), NOW).stage, undefined, FORMS[form]!(name));
+    }),
+    { numRuns: 5_000 },
+  );
+});
 
 test("login lines: no name hides its own attempt", () => {
   fc.assert(
