@@ -7,7 +7,7 @@
  * better than nothing. Kernel timeouts end bans by themselves.
  */
 import type { NatsConnection } from "@nats-io/nats-core";
-import { followBucket, type BucketEntry } from "../daemon/bucket.ts";
+import { followBucket, type BucketEntry } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Address } from "../wire/address.ts";
 import { decodeBan, isInForce } from "../wire/ban.ts";
@@ -90,6 +90,8 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   /** The kernel's reasons, by key of the ban that it has refused. */
   const kernelRejected = new Map<string, string>();
   let caughtUp = false;
+  /** Every entry of the bucket was read, as their number proves. */
+  let isWhole = false;
   /** What the bucket must have been declared to be, for the kernel to have been replaced by it. */
   let replacedFor: string | null = null;
   let jailsOpen = JSON.stringify(options.jails);
@@ -137,7 +139,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     const target = read;
     const keys = changed;
     changed = new Set();
-    const isComplete = created !== null && settings()?.readyFor() === created;
+    const isComplete = isWhole && created !== null && settings()?.readyFor() === created;
     if (caughtUp && isComplete && replacedFor !== created) {
       await replaceAll();
       replacedFor = created;
@@ -295,8 +297,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
     follow(connection) {
       following = followBucket(
-        connection,
-        BANS_BUCKET,
+        { connection, bucket: BANS_BUCKET, log },
         {
           begin(stream, last) {
             read = 0;
@@ -304,6 +305,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
             applied = stream === created ? Math.min(applied, last) : 0;
             created = stream;
             caughtUp = false;
+            isWhole = false;
             replacedFor = null;
             unseen = new Set(bans.keys());
           },
@@ -311,14 +313,14 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
             learn(entry);
             if (caughtUp) schedule();
           },
-          caughtUp() {
+          caughtUp(missing) {
             caughtUp = true;
+            isWhole = missing === 0;
             // Nothing is taken out of the kernel for it: replacing does that, when it may.
-            for (const key of unseen) bans.delete(key);
+            if (isWhole) for (const key of unseen) bans.delete(key);
             schedule();
           },
         },
-        log,
       );
     },
 

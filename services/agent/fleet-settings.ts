@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
-import { followBucket } from "../daemon/bucket.ts";
+import { followBucket } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
 import { overlaps, type Address } from "../wire/address.ts";
 import { WireError } from "../wire/codec.ts";
@@ -96,8 +96,7 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
   }
 
   const following = followBucket(
-    connection,
-    SETTINGS_BUCKET,
+    { connection, bucket: SETTINGS_BUCKET, log },
     {
       begin() {
         unseen = new Set([...jails.keys(), ...allowed.keys(), READY_KEY]);
@@ -114,13 +113,12 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
         }
         changed();
       },
-      caughtUp() {
-        for (const key of unseen) forget(key);
+      caughtUp(missing) {
+        if (missing === 0) for (const key of unseen) forget(key);
         complete = true;
         changed();
       },
     },
-    log,
   );
 
   return {

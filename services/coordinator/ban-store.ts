@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream } from "@nats-io/jetstream";
 import { headers, RequestError, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
-import { followBucket } from "../daemon/bucket.ts";
+import { followBucket } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Address } from "../wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../wire/ban.ts";
@@ -86,8 +86,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   };
 
   const following = followBucket(
-    connection,
-    BANS_BUCKET,
+    { connection, bucket: BANS_BUCKET, log },
     {
       begin(stream) {
         if (created !== null && created !== stream) bans.clear();
@@ -113,14 +112,13 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
           spoil(entry.key, error.message);
         }
       },
-      caughtUp() {
-        for (const key of unseen) lose(key);
+      caughtUp(missing) {
+        if (missing === 0) for (const key of unseen) lose(key);
         unseen.clear();
         isReady = true;
         settle();
       },
     },
-    log,
   );
 
   /** The mirror may learn of our own write twice, and must not go back to an older one. */

@@ -7,7 +7,6 @@
  * to be seen in the bans bucket is kept, so a coordinator that takes over writes
  * what the last one did not.
  */
-import type { JsMsg } from "@nats-io/jetstream";
 import type { Log } from "../daemon/log.ts";
 import { createSeldom } from "../daemon/seldom.ts";
 import type { Address } from "../wire/address.ts";
@@ -17,10 +16,11 @@ import { decodeFailureBatch, type FailureBatch } from "../wire/failure.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { Step, Written } from "./ban-store.ts";
-import { byServersClock, storedAtOf } from "./host-clock.ts";
+import { byServersClock } from "./host-clock.ts";
 import { createDueBans, type DueBan } from "./due-bans.ts";
 import { createSeen } from "./seen.ts";
 import { createWindows, type Windows } from "../counting/window.ts";
+import type { StoredMessage } from "../nats/delivery.ts";
 
 export interface DeciderOptions {
   jails: readonly Jail[];
@@ -39,7 +39,7 @@ export interface DeciderOptions {
 
 export interface Decider {
   /** Folds one message of the stream in. */
-  take(message: Pick<JsMsg, "subject" | "data" | "timestampNanos">): void;
+  take(message: Pick<StoredMessage, "subject" | "data" | "storedAt">): void;
   /** A ban was seen in the bucket. */
   observe(ban: Ban): void;
   /** Writes what is due: the lease was taken, or a write has failed. */
@@ -71,7 +71,9 @@ export function createDecider(options: DeciderOptions): Decider {
   let failures = 0;
   let undecodable = 0;
 
-  function decodeOrComplain(message: Pick<JsMsg, "subject" | "data">): FailureBatch | undefined {
+  function decodeOrComplain(
+    message: Pick<StoredMessage, "subject" | "data">,
+  ): FailureBatch | undefined {
     try {
       return decodeFailureBatch(message.data, message.subject);
     } catch (error) {
@@ -86,11 +88,11 @@ export function createDecider(options: DeciderOptions): Decider {
     }
   }
 
-  function take(message: Pick<JsMsg, "subject" | "data" | "timestampNanos">): void {
+  function take(message: Pick<StoredMessage, "subject" | "data" | "storedAt">): void {
     const batch = decodeOrComplain(message);
     const counted = batch && jails.get(batch.jail);
     if (!counted) return;
-    const storedAt = storedAtOf(message);
+    const { storedAt } = message;
     const { jail, windows } = counted;
     for (const { address, at, attempts } of seen.take(byServersClock(batch, storedAt))) {
       failures += attempts;

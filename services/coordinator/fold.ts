@@ -6,12 +6,12 @@
  * read again whenever a run begins; where it is another one, everything is folded again,
  * and the decider drops what it has counted.
  */
-import { DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
+import { DeliverPolicy } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { followStream } from "../daemon/follow.ts";
 import type { Log } from "../daemon/log.ts";
+import type { StoredMessage } from "../nats/delivery.ts";
+import { followStream } from "../nats/follow-stream.ts";
 import { FAILURES_STREAM } from "../wire/subjects.ts";
-import { storedAtOf } from "./host-clock.ts";
 
 export interface Fold {
   /** Everything that was stored when it began has been folded. */
@@ -23,7 +23,7 @@ export interface FoldOptions {
   connection: NatsConnection;
   /** Milliseconds of the past that still matter. */
   horizon: number;
-  take: (message: JsMsg) => void;
+  take: (message: StoredMessage) => void;
   log: Log;
 }
 
@@ -34,26 +34,13 @@ export function startFold({ connection, horizon, take, log }: FoldOptions): Fold
   let caughtUp = false;
   let beganAt = 0;
   const following = followStream(
-    connection,
-    FAILURES_STREAM,
-    (created, end) => {
-      const isLost = created === stream && last !== undefined && end < last.sequence;
-      if (isLost) sayLost();
-      if (isLost || created !== stream) last = undefined;
-      stream = created;
-      return last
-        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last.sequence }
-        : {
-            deliver_policy: DeliverPolicy.StartTime,
-            opt_start_time: new Date(Date.now() - horizon).toISOString(),
-          };
-    },
+    { connection, stream: FAILURES_STREAM, startFrom, log },
     {
       begin() {
         beganAt = performance.now();
       },
       message(message) {
-        const [sequence, storedAt] = [message.seq, storedAtOf(message)];
+        const { sequence, storedAt } = message;
         if (sequence === last?.sequence) {
           // The last one comes again, to tell whether the stream is still what it was.
           if (storedAt === last.storedAt) return;
@@ -76,8 +63,20 @@ export function startFold({ connection, horizon, take, log }: FoldOptions): Fold
         caughtUp = true;
       },
     },
-    log,
   );
+
+  function startFrom({ created, last: end }: { created: string; last: number }) {
+    const isLost = created === stream && last !== undefined && end < last.sequence;
+    if (isLost) sayLost();
+    if (isLost || created !== stream) last = undefined;
+    stream = created;
+    return last
+      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last.sequence }
+      : {
+          deliver_policy: DeliverPolicy.StartTime,
+          opt_start_time: new Date(Date.now() - horizon).toISOString(),
+        };
+  }
 
   function sayLost(): void {
     log.warn("NATS has lost the end of the failures' stream, counts again what it holds");

@@ -4,7 +4,7 @@
  */
 import { JetStreamApiError, JetStreamError, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { bucketStream } from "../daemon/bucket.ts";
+import { bucketStream } from "../nats/follow-bucket.ts";
 
 export interface Latest {
   /** undefined: the key was deleted or purged, or never was. */

@@ -5,7 +5,7 @@
  */
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { followBucket } from "../daemon/bucket.ts";
+import { followBucket } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Address } from "../wire/address.ts";
 import { WireError } from "../wire/codec.ts";
@@ -79,8 +79,7 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
   }
 
   const following = followBucket(
-    connection,
-    SETTINGS_BUCKET,
+    { connection, bucket: SETTINGS_BUCKET, log },
     {
       begin() {
         unseen = new Set([...addresses.keys(), ...jails, ...refusals.keys(), READY_KEY]);
@@ -101,12 +100,11 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
           isSpoiled = true;
         }
       },
-      caughtUp() {
-        for (const key of unseen) forget(key);
+      caughtUp(missing) {
+        if (missing === 0) for (const key of unseen) forget(key);
         settle();
       },
     },
-    log,
   );
 
   const open = () => new Kvm(connection).open(SETTINGS_BUCKET);

@@ -16,7 +16,7 @@ import {
 import { Kvm } from "@nats-io/kv";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { bucketStream } from "../daemon/bucket.ts";
+import { bucketStream } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
 import { onReconnect } from "../daemon/reconnects.ts";
 import { boundStream } from "./failures-bound.ts";

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../harness/eventually.ts";
-import { startAgentHost } from "./agent-host.ts";
+import { startAgentHost } from "../harness/agent-host.ts";
 import { measureFail2ban } from "./fail2ban.ts";
 import type { Figure } from "./figure.ts";
 

@@ -4,7 +4,7 @@
  * All the while some of the other addresses are asked for: there is no moment without them.
  */
 import { eventually } from "../harness/eventually.ts";
-import { startAgentHost } from "./agent-host.ts";
+import { startAgentHost } from "../harness/agent-host.ts";
 import { percentile, type Figure } from "./figure.ts";
 import { openKernelSet } from "./kernel-set.ts";
 

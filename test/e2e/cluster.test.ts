@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { appendFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { after, before, describe, test } from "node:test";
-import { bucketStream } from "../../services/daemon/bucket.ts";
+import { bucketStream } from "../../services/nats/follow-bucket.ts";
 import { BANS_BUCKET, FAILURES_STREAM, LEASE_BUCKET } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { failedLogin } from "../harness/failed-login.ts";

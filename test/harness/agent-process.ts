@@ -3,11 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { writeFile } from "node:fs/promises";
-import { DeliverPolicy, jetstreamManager, type JsMsg } from "@nats-io/jetstream";
+import { DeliverPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createSeen } from "../../services/coordinator/seen.ts";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { followStream } from "../../services/daemon/follow.ts";
+import type { StoredMessage } from "../../services/nats/delivery.ts";
+import { followStream } from "../../services/nats/follow-stream.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { startChild } from "../../services/standalone/child.ts";
 import { decodeFailureBatch, type Failure } from "../../services/wire/failure.ts";
@@ -76,21 +77,18 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     begin() {
       [found, seen, last, arrived] = [[], createSeen(Date.now), 0, 0];
     },
-    message({ data, subject, seq }: JsMsg) {
+    message({ data, subject, sequence }: StoredMessage) {
       const batch = decodeFailureBatch(data, subject);
       arrived += batch.failures.length;
       found.push(...seen.take(batch));
-      last = seq;
+      last = sequence;
     },
     caughtUp() {},
   };
   const all = () => ({ deliver_policy: DeliverPolicy.All });
   const following = followStream(
-    connection,
-    FAILURES_STREAM,
-    all,
+    { connection, stream: FAILURES_STREAM, startFrom: all, log: createLog("test", "silent") },
     follower,
-    createLog("test", "silent"),
   );
   const manager = await jetstreamManager(connection);
 

@@ -6,7 +6,7 @@ import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { z } from "zod";
-import { followBucket } from "../../services/daemon/bucket.ts";
+import { followBucket } from "../../services/nats/follow-bucket.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
@@ -97,17 +97,15 @@ async function reportingHost(
       }),
     );
   const following = followBucket(
-    connection,
-    BANS_BUCKET,
+    { connection, bucket: BANS_BUCKET, log },
     {
-      begin: (created) => (bansCreated = created),
+      begin: (created) => void (bansCreated = created),
       entry: (entry) => {
         revision = entry.revision;
         report();
       },
       caughtUp: report,
     },
-    log,
   );
   t.after(() => following.stop());
   await eventually(`${host} is listed`, async () =>

@@ -1,22 +1,30 @@
-/** Following a stream of a real nats-server. */
+/** Following a stream and a bucket of a real nats-server. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
 import { connect } from "@nats-io/transport-node";
-import { followStream } from "../../services/daemon/follow.ts";
 import { createLog } from "../../services/daemon/log.ts";
+import { followBucket } from "../../services/nats/follow-bucket.ts";
+import { followStream, LAST_PER_SUBJECT } from "../../services/nats/follow-stream.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats } from "../harness/servers.ts";
+import { startSlowLink } from "../harness/slow-link.ts";
 
-/** Purges all but the last `keep` messages, and is done when it returns. */
-const PURGE = `
-  import { connect } from ${JSON.stringify(import.meta.resolve("@nats-io/transport-node"))};
-  import { jetstreamManager } from ${JSON.stringify(import.meta.resolve("@nats-io/jetstream"))};
-  const connection = await connect({ servers: process.argv[1] });
-  const manager = await jetstreamManager(connection);
-  await manager.streams.purge("S", { keep: Number(process.argv[2]) });
-  await connection.close();`;
+const log = createLog("test", "silent");
+
+/** Does something to the stream S, and is done when it returns. */
+function changeStream(url: string, what: string): void {
+  const script = `
+    import { connect } from ${JSON.stringify(import.meta.resolve("@nats-io/transport-node"))};
+    import { jetstreamManager } from ${JSON.stringify(import.meta.resolve("@nats-io/jetstream"))};
+    const connection = await connect({ servers: process.argv[1] });
+    const { streams } = await jetstreamManager(connection);
+    ${what};
+    await connection.close();`;
+  execFileSync(process.execPath, ["--input-type=module", "--eval", script, url]);
+}
 
 for (const keep of [2, 0]) {
   test(`a follower has caught up when all but ${keep} messages are gone before they were delivered`, async () => {
@@ -27,20 +35,18 @@ for (const keep of [2, 0]) {
     for (let count = 0; count < 5; count += 1) await jetstream(connection).publish("s");
     const delivered: number[] = [];
     const caughtUpAfter: number[] = [];
+    let runs = 0;
     const following = followStream(
-      connection,
-      "S",
-      () => ({ deliver_policy: DeliverPolicy.All }),
+      { connection, stream: "S", startFrom: () => ({ deliver_policy: DeliverPolicy.All }), log },
       {
-        // NATS has said how many are pending, and delivers nothing yet.
+        // NATS has said what the stream holds, and delivers nothing yet.
         begin() {
-          const script = ["--input-type=module", "--eval", PURGE, nats.url, String(keep)];
-          execFileSync(process.execPath, script);
+          runs += 1;
+          if (runs === 1) changeStream(nats.url, `await streams.purge("S", { keep: ${keep} })`);
         },
-        message: ({ seq }) => void delivered.push(seq),
+        message: ({ sequence }) => void delivered.push(sequence),
         caughtUp: () => void caughtUpAfter.push(delivered.length),
       },
-      createLog("test", "silent"),
     );
     await eventually("it has caught up", () => caughtUpAfter.length > 0);
     await jetstream(connection).publish("s");
@@ -50,3 +56,65 @@ for (const keep of [2, 0]) {
     assert.deepEqual(caughtUpAfter, [keep], "once, and behind what was left");
   });
 }
+
+test("messages that expire while a follower reads do not hide those behind them", async () => {
+  await using nats = await startTestNats();
+  const connection = await connect({ servers: nats.url });
+  const manager = await jetstreamManager(connection);
+  await manager.streams.add({ name: "S", subjects: ["s.*"] });
+  for (let count = 1; count <= 60; count += 1) await jetstream(connection).publish(`s.${count}`);
+  const expired = [20, 21, 40, 60];
+  let delivered = new Set<number>();
+  const caughtUpWith: number[] = [];
+  let runs = 0;
+  const following = followStream(
+    { connection, stream: "S", startFrom: LAST_PER_SUBJECT, log },
+    {
+      begin() {
+        runs += 1;
+        delivered = new Set();
+        const what = `for (const n of ${JSON.stringify(expired)}) await streams.deleteMessage("S", n)`;
+        if (runs === 1) changeStream(nats.url, what);
+      },
+      message: ({ sequence }) => void delivered.add(sequence),
+      caughtUp: () => void caughtUpWith.push(delivered.size),
+    },
+  );
+  await eventually("it has caught up", () => caughtUpWith.length > 0, 20);
+  assert.deepEqual(caughtUpWith, [60 - expired.length]);
+  following.stop();
+  await connection.close();
+});
+
+test("a link that stands still while a bucket is read makes nobody take a part of it for all", async () => {
+  await using nats = await startTestNats();
+  const direct = await connect({ servers: nats.url });
+  const bucket = await new Kvm(direct).create("B", { history: 16 });
+  const entries = 3_000;
+  const value = "x".repeat(600);
+  const keys = Array.from({ length: entries }, (_, n) => `key.${n}`);
+  for (let from = 0; from < entries; from += 500) {
+    await Promise.all(keys.slice(from, from + 500).map((key) => bucket.put(key, value)));
+  }
+  // Longer than between two heartbeats, shorter than what NATS or the follower take for an end.
+  await using link = await startSlowLink({
+    ...{ port: nats.port, stallAfterBytes: 200_000, stallMs: 3_500 },
+  });
+  const connection = await connect({ servers: `127.0.0.1:${link.port}` });
+  let read = new Set<string>();
+  const caughtUpWith: number[] = [];
+  const following = followBucket(
+    { connection, bucket: "B", log },
+    {
+      begin: () => void (read = new Set()),
+      entry: ({ key }) => void read.add(key),
+      caughtUp: (missing) => void caughtUpWith.push(read.size, missing),
+    },
+  );
+  await eventually("it has caught up", () => caughtUpWith.length > 0, 30);
+  assert.equal(link.stalls(), 1);
+  assert.deepEqual(caughtUpWith, [entries, 0]);
+  following.stop();
+  await connection.close();
+  await direct.close();
+});

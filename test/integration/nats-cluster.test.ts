@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { ensureStreams, keepStreams } from "../../services/coordinator/streams.ts";
-import { bucketStream } from "../../services/daemon/bucket.ts";
+import { bucketStream } from "../../services/nats/follow-bucket.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { BANS_BUCKET, failureSubject, FAILURES_STREAM } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";

@@ -5,7 +5,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { PermissionViolationError, type NatsConnection } from "@nats-io/nats-core";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { followBucket } from "../../services/daemon/bucket.ts";
+import { followBucket } from "../../services/nats/follow-bucket.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { api } from "../../services/wire/api.ts";
 import { BANS_BUCKET, LEASE_BUCKET, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
@@ -181,7 +181,10 @@ test("an agent publishes failures with acknowledgement, and follows bans as they
     entry: ({ key }: { key: string }) => void keys.push(key),
     caughtUp: () => {},
   };
-  const following = followBucket(mx3, BANS_BUCKET, follower, createLog("test", "silent"));
+  const following = followBucket(
+    { connection: mx3, bucket: BANS_BUCKET, log: createLog("test", "silent") },
+    follower,
+  );
   const bucket = await new Kvm(coordinator).open(BANS_BUCKET);
   await bucket.put("dovecot.198-51-100-7", "{}");
   await eventually("the ban arrives", () => keys.includes("dovecot.198-51-100-7"));

@@ -18,7 +18,7 @@ import { createAuthority, issueCertificate } from "../../services/cli/key/author
 import { createSeen } from "../../services/coordinator/seen.ts";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
 import { natsOptions } from "../../services/daemon/nats.ts";
-import { followStream } from "../../services/daemon/follow.ts";
+import { followStream } from "../../services/nats/follow-stream.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { decodeFailureBatch } from "../../services/wire/failure.ts";
 import { FAILURES_STREAM } from "../../services/wire/subjects.ts";
@@ -192,7 +192,15 @@ test("credentials that run out, and a server's certificate that is renewed, lose
     caughtUp() {},
   };
   const all = () => ({ deliver_policy: DeliverPolicy.All });
-  followStream(watcher, FAILURES_STREAM, all, follower, createLog("test", "silent"));
+  followStream(
+    {
+      connection: watcher,
+      stream: FAILURES_STREAM,
+      startFrom: all,
+      log: createLog("test", "silent"),
+    },
+    follower,
+  );
 
   await fleet.key(["agent", "mx-renew", "--for", "4s"]);
   const creds = join(fleet.folder, "agents/mx-renew.creds");

@@ -10,12 +10,13 @@ import { test } from "node:test";
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   daemon: ["wire"],
+  nats: ["wire", "daemon"],
   detection: ["wire"],
-  agent: ["wire", "daemon", "detection"],
+  agent: ["wire", "daemon", "nats", "detection"],
   counting: ["wire", "daemon"],
-  coordinator: ["wire", "daemon", "counting", "detection", "../prisma"],
-  cli: ["wire", "daemon", "detection", "counting"],
-  standalone: ["daemon"],
+  coordinator: ["wire", "daemon", "nats", "counting", "detection", "../prisma"],
+  cli: ["wire", "daemon", "nats", "detection", "counting"],
+  standalone: ["daemon", "nats"],
 };
 const SERVICES = resolve(import.meta.dirname, "../../services");
 

@@ -1,6 +1,6 @@
 /** The record of the fleet: written by recorders that follow the streams, asked by the API. */
 import type { NatsConnection } from "@nats-io/nats-core";
-import { bucketStream } from "../../daemon/bucket.ts";
+import { bucketStream } from "../../nats/follow-bucket.ts";
 import type { Log } from "../../daemon/log.ts";
 import { decodeBan, type Ban } from "../../wire/ban.ts";
 import type { FailureRow } from "../../wire/api.ts";

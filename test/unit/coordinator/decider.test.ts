@@ -18,7 +18,7 @@ const A = network("198.51.100.7");
 interface Message {
   subject: string;
   data: Uint8Array;
-  timestampNanos: bigint;
+  storedAt: number;
 }
 
 /** One failure as an agent sends it; `at` in seconds after START. */
@@ -38,7 +38,7 @@ function failure(
   return {
     subject: failureSubject("dovecot", host),
     data: encodeFailureBatch({ ...batch, failures: [each] }),
-    timestampNanos: BigInt(START + storedAt * 1000) * 1_000_000n,
+    storedAt: START + storedAt * 1000,
   };
 }
 
@@ -74,7 +74,7 @@ function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
   later.decider = decider;
   const tell = async (messages: readonly Message[]) => {
     for (const message of messages) {
-      clock.now = Math.max(clock.now, Number(message.timestampNanos / 1_000_000n));
+      clock.now = Math.max(clock.now, message.storedAt);
       decider.take(message);
       await Promise.resolve();
     }
@@ -294,7 +294,7 @@ test("failures of a jail that is not configured are nobody's", () => {
 test("a host is complained of once a minute, whatever it sends and whatever jail it names", async () => {
   const { tell, decider, lines, clock } = setUp();
   const garbage = (jail: string, host: string): Message => {
-    return { subject: failureSubject(jail, host), data: Buffer.from("{"), timestampNanos: 0n };
+    return { subject: failureSubject(jail, host), data: Buffer.from("{"), storedAt: 0 };
   };
   await tell([garbage("dovecot", "mx1"), garbage("dovecot", "mx1"), garbage("sshd", "mx1")]);
   assert.equal(lines.length, 1);

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
-import { connect } from "@nats-io/transport-node";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { bucketStream } from "../../services/daemon/bucket.ts";
+import { bucketStream } from "../../services/nats/follow-bucket.ts";
 import { starting } from "../../services/daemon/release.ts";
 import { freePort, startChild } from "../../services/standalone/child.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
@@ -14,8 +14,8 @@ import { parseAddress } from "../../services/wire/address.ts";
 import { encodeBan } from "../../services/wire/ban.ts";
 import { encodeBucketReady } from "../../services/wire/settings.ts";
 import { banKey, BANS_BUCKET, READY_KEY, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
-import { createNetwork, type Namespace } from "../harness/netns.ts";
-import { restartable, type Restartable } from "../harness/restartable.ts";
+import { createNetwork, type Namespace } from "./netns.ts";
+import { restartable, type Restartable } from "./restartable.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../dist/services/agent/main.js");
 const UNDER_WAY = 500;
@@ -30,7 +30,7 @@ export async function startAgentHost(bans: readonly string[]): Promise<AgentHost
   const [host, release] = await starting(async (onRelease) => {
     onRelease(() => rm(folder, { recursive: true, force: true }));
     const nats = join(folder, "nats");
-    await storeBans(nats, bans);
+    await prepareStorage(nats, bans);
     const network = await createNetwork(["mx1"]);
     onRelease(() => network[Symbol.asyncDispose]());
     const namespace = network.host("mx1");
@@ -53,7 +53,7 @@ export async function startAgentHost(bans: readonly string[]): Promise<AgentHost
 }
 
 /** Fills the storage of a nats-server that is to run elsewhere. */
-async function storeBans(folder: string, bans: readonly string[]): Promise<void> {
+async function prepareStorage(folder: string, bans: readonly string[]): Promise<void> {
   const port = await freePort();
   const server = await startNatsServer({ folder, port });
   try {
@@ -63,22 +63,7 @@ async function storeBans(folder: string, bans: readonly string[]): Promise<void>
       replicas: 1,
       failuresMaxBytes: 2 ** 26,
     });
-    const js = jetstream(connection);
-    const now = Date.now();
-    for (let from = 0; from < bans.length; from += UNDER_WAY) {
-      const some = bans.slice(from, from + UNDER_WAY).map((text) => {
-        const address = parseAddress(text);
-        if (address === undefined) throw new Error(`${text} is no address`);
-        const bytes = encodeBan({
-          ...{ v: 1, change: crypto.randomUUID(), jail: "dovecot", address, state: "active" },
-          ...{ startsAt: now, until: now + 3_600_000, changedAt: now, reason: "bench" },
-          ...{ offence: 1, evidence: [{ host: "mx2", failures: 5 }], by: "decider" },
-          ...{ immuneUntil: null, spentUntil: now },
-        });
-        return js.publish(`$KV.${BANS_BUCKET}.${banKey("dovecot", address)}`, bytes);
-      });
-      await Promise.all(some);
-    }
+    await writeBans(connection, bans);
     const manager = await jetstreamManager(connection);
     const { created } = await manager.streams.info(bucketStream(BANS_BUCKET));
     const settings = await new Kvm(connection).open(SETTINGS_BUCKET);
@@ -86,5 +71,28 @@ async function storeBans(folder: string, bans: readonly string[]): Promise<void>
     await connection.close();
   } finally {
     await server.stop("SIGTERM"); // in order: all of it is on the disk
+  }
+}
+
+/** Bans for an hour, by the decider. */
+export async function writeBans(
+  connection: NatsConnection,
+  addresses: readonly string[],
+): Promise<void> {
+  const js = jetstream(connection);
+  const now = Date.now();
+  for (let from = 0; from < addresses.length; from += UNDER_WAY) {
+    const some = addresses.slice(from, from + UNDER_WAY).map((text) => {
+      const address = parseAddress(text);
+      if (address === undefined) throw new Error(`${text} is no address`);
+      const bytes = encodeBan({
+        ...{ v: 1, change: crypto.randomUUID(), jail: "dovecot", address, state: "active" },
+        ...{ startsAt: now, until: now + 3_600_000, changedAt: now, reason: "test" },
+        ...{ offence: 1, evidence: [{ host: "mx2", failures: 5 }], by: "decider" },
+        ...{ immuneUntil: null, spentUntil: now },
+      });
+      return js.publish(`$KV.${BANS_BUCKET}.${banKey("dovecot", address)}`, bytes);
+    });
+    await Promise.all(some);
   }
 }
