@@ -17,8 +17,6 @@ export interface Action {
   told24?: number;
   /** The last password is right. */
   isAccepted?: true;
-  /** Those of them that a proxy does not ask the server behind about. */
-  refusedByProxy?: number;
   /** Needs what not every configuration has. */
   needs?:
     ("mechanisms" | "master" | "oauth2" | "nologin" | "pop3") | ("denied" | "policy" | "no-userdb");

@@ -150,7 +150,7 @@ export const ACTIONS: readonly Action[] = [
   { what: "a forged name", port: IMAP, refused: 1, run: says(quoted(FORGED), bye) },
   {
     what: "three wrong ones, then a forged name",
-    ...{ port: IMAP, refused: 4, refusedByProxy: 1 },
+    ...{ port: IMAP, refused: 4 },
     run: says(wrong, wrong, wrong, quoted(FORGED), bye),
   },
   {

@@ -8,6 +8,8 @@ export interface Configuration {
   dovecot: "2.3" | "2.4";
   /** Every refused password leaves a line at once. */
   isVerbose: boolean;
+  /** auth_verbose is on: what leaves no line was no refused password, whatever the end says. */
+  isComplete?: true;
   /** Dovecot's own log, or syslog with mail.log and auth.log. */
   log: "file" | "syslog";
   actions: readonly Action[];
@@ -45,7 +47,11 @@ const of = (name: string, settings: string, rest: Partial<Configuration> = {}): 
 /** With Dovecot's presets for what is logged. */
 export const quiet = of;
 export const verbose = (name: string, settings: string, rest: Partial<Configuration> = {}) =>
-  of(name, `auth_verbose = yes\n${settings}`, { isVerbose: true, ...rest });
+  of(name, `auth_verbose = yes\n${settings}`, {
+    isVerbose: true,
+    isComplete: true,
+    ...rest,
+  });
 
 export const MECHANISMS = "plain login cram-md5 digest-md5 scram-sha-1 apop";
 /** Only the file knows that somebody may not log in. */

@@ -172,7 +172,5 @@ ${ALL}`,
   verbose("proxy-verbose", PROXY, {
     isProxy: true,
     has: [],
-    tells: ({ refused, refusedByProxy = 0, parallel = 1 }) =>
-      (refused > refusedByProxy ? refused - refusedByProxy : refused) * parallel,
   }),
 ];

@@ -17,11 +17,12 @@ export function actionsOf({ actions, has }: Configuration): { action: Action; ad
     });
 }
 
-/** What the log lets one know of an action: all, or what the connection's end tells. */
+/** What the log lets one know of an action: all, or what the connection's end says. */
 function attemptsOf(configuration: Configuration, action: Action): number {
   if (configuration.tells) return configuration.tells(action);
-  const { isVerbose, dovecot } = configuration;
+  const { isVerbose, isComplete, isSilentOfUnknown, dovecot } = configuration;
   const { refused, told = refused, told24 = told, parallel = 1 } = action;
+  if (isComplete && !isSilentOfUnknown) return refused * parallel;
   const end = dovecot === "2.4" ? told24 : told;
   return (isVerbose ? Math.max(refused, end) : end) * parallel;
 }
@@ -35,7 +36,9 @@ export function truthOf(configuration: Configuration): Truth[] {
     const row = rows.get(address);
     const attempts = attemptsOf(configuration, action);
     if (action.group === undefined) {
-      rows.set(address, [address, attempts, action.what]);
+      const least = action.refused * (action.parallel ?? 1);
+      const isUnsure = configuration.isSilentOfUnknown && attempts > least;
+      rows.set(address, [address, attempts, action.what, ...(isUnsure ? [least] : [])] as Truth);
       continue;
     }
     const [, before = 0, what = "", fewest = 0] = row ?? [];

@@ -19,17 +19,27 @@ import { createHold, READ_LATE_MS, withdraw, type Hold } from "./hold.ts";
 import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-behavior.ts";
 import type { Reading } from "../dovecot/reading.ts";
 import {
-  accept,
   ACCEPTED_WITHIN_MS,
-  forgive,
   heldFor,
-  learn,
+  learnLength,
+  learnVerbosity,
   newChain,
-  noRefusals,
+  reportsAll,
+  type PassdbChain,
+} from "./passdb-chain.ts";
+import {
+  accept,
+  endConnection,
+  forgive,
+  hasReports,
+  noAttempts,
+  noteProxied,
   noteRefusal,
-  type Chain,
+  noteSpared,
+  totalOf,
+  type SessionAttempts,
 } from "./session-attempts.ts";
-import { copyOf, createSessionStore, NO_REFUSALS, type Session } from "./session-store.ts";
+import { copyOf, createSessionStore, NO_LINES, type Session } from "./session-store.ts";
 import { createUntiedAttempts, SLACK_MS, type Untied } from "./attempts-by-address.ts";
 
 /** The ledger's state as plain data, see `snapshot`. */
@@ -37,7 +47,7 @@ export interface LedgerSnapshot {
   now: number;
   sessions: [string, Session][];
   untied: [Address, Untied[]][];
-  chains: [string, Chain][];
+  chains: [string, PassdbChain][];
   habits: Habits;
 }
 
@@ -79,11 +89,11 @@ const LONGEST_SESSION_S = 180;
 export function createLedger(options: LedgerOptions): Ledger {
   const { mode, maxSessions = 100_000, canWait = false, snapshot } = options;
   const sessions = createSessionStore(maxSessions, snapshot?.sessions);
-  const chains = new Map<string, Chain>(structuredClone(snapshot?.chains));
+  const chains = new Map<string, PassdbChain>(structuredClone(snapshot?.chains));
   const untied = createUntiedAttempts(snapshot?.untied);
   const holds = new WeakMap<Untied, Hold>();
   /** Attempts of unknown chains that are waited for, in their order. */
-  const waiting: { at: number; hold: Hold; chain: Chain }[] = [];
+  const waiting: { at: number; hold: Hold; chain: PassdbChain }[] = [];
   let hold: Hold | undefined;
   const sources = new Set<string>();
   const pam = createPamHabits({ untied, chains, sources, canWait, known: snapshot?.habits });
@@ -91,7 +101,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   let sweptAt = 0;
   let nowAtSweep = now;
 
-  function chainOf(source: string): Chain {
+  function chainOf(source: string): PassdbChain {
     const known = chains.get(source);
     if (known) return known;
     const made = newChain();
@@ -121,28 +131,46 @@ export function createLedger(options: LedgerOptions): Ledger {
     return added;
   }
 
-  /** A line of the auth process. */
+  function sessionOf(name: string, at: number): Session {
+    const session = sessions.ensure(name, now);
+    session.lastAt = at;
+    return session;
+  }
+
+  function linesOf(session: Session, source: string): SessionAttempts {
+    if (session.bySource === NO_LINES) session.bySource = {};
+    return (session.bySource[source] ??= noAttempts());
+  }
+
+  /** A line of the auth process, or of a proxy. */
   function countImmediate(reading: Reading, source: string, at: number, readAt: number): number {
-    const { address, user = "", session: name } = reading;
+    const { address, user = "", session: name, form } = reading;
+    const chain = chainOf(source);
+    if (form === "auth-illegal-password" && address === undefined) chain.illegalPasswords += 1;
     if (address === undefined) return 0;
+    const key = name ?? `${address} ${user}`;
     if (reading.isRight) {
-      const session = sessions.find(name ?? `${address} ${user}`);
-      const refusals = session?.refusals[source];
-      if (session && refusals && forgive(refusals, chainOf(source)))
-        takeBack(session, name, address);
+      const session = sessions.find(key);
+      const lines = session?.bySource[source];
+      if (session && lines && forgive(lines, chain)) takeBack(session, name, address);
       return 0;
     }
-    const session = sessions.ensure(name ?? `${address} ${user}`, now);
-    session.lastAt = at;
-    if (session.refusals === NO_REFUSALS) session.refusals = {};
-    const refusals = (session.refusals[source] ??= noRefusals());
-    const chain = chainOf(source);
+    if (isVerboseOnly(reading)) chain.isVerbose = true;
+    const session = sessionOf(key, at);
+    const lines = linesOf(session, source);
+    if (isSpared(reading, chain)) {
+      if (form === "auth-pam-missing") chain.isPamMissing = true;
+      if (form === "auth-policy-refused") lines.unsure += 1;
+      else if (noteSpared(lines, reading, at)) takeBack(session, name, address);
+      return 0;
+    }
     hearSilence(at);
     // A line may end somebody else's attempt, which is counted now.
-    let whose = refusals.open > 0 && !refusals.isCounted ? refusals.user : user;
-    noteRefusal(refusals, reading, at, chain);
+    let whose = lines.open > 0 && !lines.isCounted ? lines.user : user;
+    if (reading.isProxied) noteProxied(lines, user, at);
+    else noteRefusal(lines, reading, at, chain);
     let added = 0;
-    for (; session.counted < refusals.attempts; session.counted += 1) {
+    for (; session.counted < totalOf(lines); session.counted += 1) {
       const [from, to] = [at - PAM_BEFORE_MS, at + SLACK_MS];
       const attempt = untied.sessionTells(address, whose, from, to, name && copyOf(name));
       whose = user;
@@ -154,6 +182,12 @@ export function createLedger(options: LedgerOptions): Ledger {
       if (chain.length === 0) waiting.push({ at, hold: held, chain });
     }
     return added;
+  }
+
+  /** Was this no guess, though the connection's end will count it? */
+  function isSpared({ verdict, form }: Reading, { isPamMissing }: PassdbChain): boolean {
+    if (verdict === "spared" || (verdict === "aggressive" && mode === "normal")) return true;
+    return isPamMissing && form === "auth-pam-failed";
   }
 
   /** Nobody was let in behind what has waited long enough. */
@@ -181,9 +215,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     const own = name === undefined ? undefined : sessions.find(name);
     if (own) {
       let isCounted = false;
-      for (const source in own.refusals) {
-        const refusals = own.refusals[source];
-        if (refusals && accept(refusals, chainOf(source), user, at)) isCounted = true;
+      for (const source in own.bySource) {
+        const lines = own.bySource[source];
+        if (lines && accept(lines, chainOf(source), user, at)) isCounted = true;
       }
       if (isCounted) takeBack(own, name, address);
     }
@@ -193,26 +227,46 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   /** The end of a connection, with the number of its attempts. */
   function countFinal(reading: Reading, source: string, at: number): number {
-    const { address, user = "", session: name, verdict } = reading;
+    const { address, session: name, verdict } = reading;
     const { seconds = LONGEST_SESSION_S } = reading;
     pam.seesLogin();
     if (verdict === "success" || reading.isRight) countSuccess(reading, at);
-    if (address === undefined || verdict === "success") return 0;
-    const isCounted = verdict === "failure" || mode === "aggressive";
-    const stated = isCounted ? Math.max(reading.attempts, verdict === "scan" ? 1 : 0) : 0;
-    const attempts = Math.max(stated, reading.hidden);
+    if (verdict === "success") chainOf(source).isPamMissing = false;
+    if (address === undefined) return 0;
     const from = at - seconds * 1000 - SLACK_MS;
-    let added = 0;
-    if (name === undefined) {
-      for (let each = 0; each < attempts; each += 1) {
-        if (untied.endTells(address, user, from, at, source)) added += 1;
-      }
-      if (verdict === "failure") learnFromAny(address, from, at, attempts);
-      return added;
+    if (name === undefined) return countNameless(reading, source, from, at);
+    return countEnd(reading, name, source, from, at);
+  }
+
+  /** The end of a session's connection. */
+  function countEnd(reading: Reading, name: string, source: string, from: number, at: number) {
+    const { address } = reading;
+    const stated = statedBy(reading);
+    const known = sessions.find(name);
+    if (address === undefined || (stated === 0 && !known)) return 0;
+    const session = sessionOf(name, at);
+    if (session.bySource === NO_LINES && sources.size < 2 && !reportsAll(chainOf(source))) {
+      // Nothing but the end reports such a session: its attempts come on top of earlier ones.
+      const target = session.counted + (chainOf(source).isPamMissing ? 0 : stated);
+      return addUpTo(session, target, address, name, from, at);
     }
-    const session = sessions.ensure(name, now);
-    session.lastAt = at;
-    for (; session.counted < attempts; session.counted += 1) {
+    const lines = linesOf(session, source);
+    const target = closeConnection(lines, reading, source, at);
+    const added = addUpTo(session, target, address, name, from, at);
+    while (session.counted > highestOf(session) && takeBack(session, name, address));
+    return added;
+  }
+
+  function addUpTo(
+    session: Session,
+    target: number,
+    address: Address,
+    name: string,
+    from: number,
+    at: number,
+  ): number {
+    let added = 0;
+    for (; session.counted < target; session.counted += 1) {
       // Of one log PAM's lines have been read by now.
       const isKnown =
         sources.size < 2
@@ -220,19 +274,72 @@ export function createLedger(options: LedgerOptions): Ledger {
           : !untied.sessionTells(address, undefined, from, at + SLACK_MS, name);
       if (!isKnown) added += 1;
     }
-    if (verdict === "failure") learnFrom(session, attempts);
     return added;
   }
 
-  function learnFrom(session: Session, attempts: number): void {
-    if (session.refusals === NO_REFUSALS) return;
-    for (const each in session.refusals) {
-      const refusals = session.refusals[each];
-      if (refusals) learn(chainOf(each), refusals, attempts);
+  /** The highest count that any source has reported of the session. */
+  function highestOf(session: Session): number {
+    let highest = 0;
+    for (const source in session.bySource) {
+      const lines = session.bySource[source];
+      if (lines) highest = Math.max(highest, totalOf(lines) + lines.owed);
     }
+    return highest;
   }
 
-  /** The end does not say of which session it is: it is plain where only one is left. */
+  /** Attempts that an end speaks of. */
+  function statedBy({ verdict, attempts, hidden }: Reading): number {
+    const isCounted = verdict === "failure" || (mode === "aggressive" && verdict !== "success");
+    const stated = isCounted ? Math.max(attempts, verdict === "scan" ? 1 : 0) : 0;
+    return Math.max(stated, hidden);
+  }
+
+  /** Learns from the connection that has ended, and closes it; the session's attempts so far. */
+  function closeConnection(
+    lines: SessionAttempts,
+    reading: Reading,
+    source: string,
+    at: number,
+  ): number {
+    const { verdict, begun, accepted, isProxied, seconds, user } = reading;
+    const chain = chainOf(source);
+    const isFailure = verdict === "failure";
+    const stated = statedBy(reading);
+    const isWhole =
+      seconds !== undefined && chain.since !== undefined && at - seconds * 1000 >= chain.since;
+    if (isFailure) {
+      const attempts = stated - lines.spared;
+      const { lines: count, pam, isMixed } = lines;
+      if (!isMixed) learnLength(chain, { lines: count, pam, attempts, isWhole });
+      if (hasReports(lines)) learnVerbosity(chain, lines.attempts >= attempts ? "all" : "some");
+      else if (isWhole && user !== "") learnVerbosity(chain, "none");
+    }
+    const ceiling = begun === undefined ? undefined : begun - (isProxied ? 0 : accepted);
+    const isComplete = mode === "normal" && reportsAll(chain);
+    const isNameless = user === "";
+    const end = { at, stated, ceiling, accepted, isFailure, isProxied, isNameless, isComplete };
+    endConnection(lines, end, chain);
+    return totalOf(lines) + lines.owed;
+  }
+
+  /** The end of a connection that does not say of which session it is. */
+  function countNameless(reading: Reading, source: string, from: number, at: number): number {
+    const { address, user = "", verdict } = reading;
+    if (address === undefined) return 0;
+    const stated = statedBy(reading);
+    const isComplete = mode === "normal" && reportsAll(chainOf(source));
+    const reported = isComplete ? untied.reportedWithin(address, from, at + SLACK_MS, source) : 0;
+    const isBrokenOff = isComplete && reported === 0 && user === "";
+    const attempts = isBrokenOff ? 0 : Math.min(stated, reported || stated);
+    let added = 0;
+    for (let each = 0; each < attempts; each += 1) {
+      if (untied.endTells(address, user, from, at, source)) added += 1;
+    }
+    if (verdict === "failure") learnFromAny(address, from, at, stated);
+    return added;
+  }
+
+  /** It is plain of which session the end is where only one is left. */
   function learnFromAny(address: Address, from: number, at: number, attempts: number): void {
     const open = [...untied.sessionsWithin(address, from, at + SLACK_MS)]
       .map((name) => sessions.find(name))
@@ -240,7 +347,12 @@ export function createLedger(options: LedgerOptions): Ledger {
     const [only] = open;
     if (!only || open.length > 1) return;
     only.isEnded = true;
-    learnFrom(only, attempts);
+    for (const source in only.bySource) {
+      const lines = only.bySource[source];
+      if (!lines || lines.isMixed) continue;
+      const { lines: count, pam } = lines;
+      learnLength(chainOf(source), { lines: count, pam, attempts, isWhole: false });
+    }
   }
 
   function sweep(readAt: number): void {
@@ -257,9 +369,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   function countOnce(reading: Reading, source: string, at: number, readAt: number): number {
-    if (reading.verdict === "spared") return 0;
     if (reading.stage === "final") return countFinal(reading, source, at);
-    if (reading.verdict !== "failure" && !reading.isRight && mode === "normal") return 0;
     if (reading.stage === "pam") return countPam(reading, source, at, readAt);
     return countImmediate(reading, source, at, readAt);
   }
@@ -270,6 +380,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       hold = undefined;
       if (reading.stage === undefined) return 0;
       now = Math.max(now, at);
+      chainOf(source).since ??= at;
       sweep(readAt);
       let attempts = 0;
       for (let each = 0; each < Math.min(reading.repeat, MAX_ATTEMPTS); each += 1) {
@@ -296,4 +407,16 @@ export function createLedger(options: LedgerOptions): Ledger {
       },
     },
   };
+}
+
+/** Forms that say of each attempt what auth_verbose_passwords says, too. */
+const FORMS_WITH_PASSWORD: ReadonlySet<string | null> = new Set([
+  "auth-password-mismatch",
+  "auth-unknown-user",
+]);
+
+/** Does only auth_verbose write this line? */
+function isVerboseOnly({ form, verdict, showsPassword }: Reading): boolean {
+  if (form === "auth-temporary-failure" || form === "auth-pam-missing") return false;
+  return verdict !== "other" && !(showsPassword && FORMS_WITH_PASSWORD.has(form));
 }

@@ -6,7 +6,8 @@
  */
 import type { Address } from "../../wire/address.ts";
 import { dropOldest } from "./bounded-map.ts";
-import { ACCEPTED_WITHIN_MS, isSamePerson, isSameUser } from "./session-attempts.ts";
+import { ACCEPTED_WITHIN_MS } from "./passdb-chain.ts";
+import { isSamePerson, isSameUser } from "./same-user.ts";
 
 export interface Untied {
   from: number;
@@ -55,6 +56,8 @@ export interface UntiedAttempts {
   sessionsWithin(address: Address, from: number, to: number): Set<string>;
   /** The last attempt that was counted for a session, or for nobody's of this address. */
   lastOf(address: Address, session: string | undefined): Untied | undefined;
+  /** Attempts within this time that no end without a session has reported in this source. */
+  reportedWithin(address: Address, from: number, to: number, source: string): number;
   forget(before: number): void;
   snapshot(): [Address, Untied[]][];
   readonly size: number;
@@ -223,6 +226,12 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
         if (each.session !== undefined && each.to >= from && each.to <= to) found.add(each.session);
       }
       return found;
+    },
+
+    reportedWithin(address, from, to, source) {
+      const isWithin = (each: Untied) =>
+        each.to >= from && each.to <= to && !each.ends.includes(source);
+      return (attempts.get(address) ?? []).filter(isWithin).length;
     },
 
     lastOf: (address, session) => last(address, (each) => each.isTold && each.session === session),

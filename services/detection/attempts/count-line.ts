@@ -14,9 +14,9 @@ export function countLine(
   position = 0,
 ): Failure | undefined {
   const { stage, address, user, service, session, form, at = receivedAt } = reading;
-  if (stage === undefined || address === undefined) return undefined;
+  if (stage === undefined) return undefined;
   const attempts = ledger.count(reading, source, at, receivedAt);
-  if (attempts === 0) return undefined;
+  if (attempts === 0 || address === undefined) return undefined;
   // All of one shape, whatever the line tells: that makes them cheap.
   return {
     address,

@@ -5,7 +5,7 @@
  * many logins have shown that PAM has nobody behind it.
  */
 import { READ_LATE_MS } from "./hold.ts";
-import type { Chain } from "./session-attempts.ts";
+import type { PassdbChain } from "./passdb-chain.ts";
 import { createSuccesses } from "./recent-logins.ts";
 import {
   PAM_ACCEPTED_WITHIN_MS,
@@ -37,7 +37,7 @@ export interface PamHabits {
 
 export interface PamHabitsOptions {
   untied: UntiedAttempts;
-  chains: ReadonlyMap<string, Chain>;
+  chains: ReadonlyMap<string, PassdbChain>;
   sources: ReadonlySet<string>;
   canWait: boolean;
   known: Habits | undefined;

@@ -4,7 +4,7 @@
  */
 import type { Address } from "../../wire/address.ts";
 import { dropOldest } from "./bounded-map.ts";
-import { isSamePerson } from "./session-attempts.ts";
+import { isSamePerson } from "./same-user.ts";
 import { PAM_ACCEPTED_WITHIN_MS, type PamLine, type Success } from "./attempts-by-address.ts";
 
 export interface Successes {

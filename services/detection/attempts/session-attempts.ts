@@ -1,39 +1,49 @@
 /**
- * How many attempts the auth process's lines of one session tell of.
+ * How many attempts the lines of one session report, in one source.
  *
  * Every passdb that is asked says in turn that it refused: one attempt leaves as many lines as
  * there are passdbs, whose names may even be the same; and where a later one accepts the
  * password, the earlier ones have said that they refused it. So an attempt is over with the
- * last passdb's line. How many there are the ends of sessions teach, with their number of
- * attempts: see `learn`. Until one has been seen, an attempt counts with its first line, which
- * is taken back when the session is let in at once: see `accept`.
+ * last passdb's line. The ends of sessions show how many passdbs there are (`passdb-chain`).
+ * Until one has been seen, an attempt counts with its first line, which is taken back when the
+ * session is let in at once: see `accept`.
+ *
+ * A session may have several connections: a Dovecot proxy gives all connections to the server
+ * behind it the client's session id. Each end closes the count of its connection.
  */
 import { isMechanism } from "../dovecot/auth-line.ts";
 import type { Reading } from "../dovecot/reading.ts";
-
-/** What is known of the passdbs that one source's lines are about. */
-export interface Chain {
-  /** Lines that a refused attempt leaves; 0: not known yet. */
-  length: number;
-  /** Where PAM stands among them. */
-  pam: "nowhere" | "early" | "last";
-  /** Sessions in a row that had fewer lines. */
-  shorter: number;
-  /** While the length is not known: so many lines were no refusal, for a session was let in behind them. */
-  behind: number;
-  /** While the length is not known: attempts behind which nobody was let in. */
-  silent: number;
-  /** A password was right whose user the userdb did not know, and said so as a passdb does. */
-  hasLostUsers: boolean;
-}
+import { ACCEPTED_WITHIN_MS, type PassdbChain } from "./passdb-chain.ts";
+import { isSamePerson, isSameUser } from "./same-user.ts";
 
 /** The lines of one session in one source. */
-export interface Refusals {
-  /** Attempts that are over, or, while the chain is not known, have begun. */
+export interface SessionAttempts {
+  /** Attempts of connections that have ended. */
+  before: number;
+  /** Attempts of the connection that ended last which no line has reported. Lines may come late. */
+  owed: number;
+  /** When the last connection ended. */
+  endedAt: number;
+  /** Attempts of this connection in a proxy's lines about the server behind it. */
+  proxied: number;
+  /** Attempts of this connection that are over, or, while the chain is not known, have begun. */
   attempts: number;
+  /** Attempts that fewer passdbs have refused than there are, before the next attempt began. */
+  partial: number;
+  /** Lines about refusals: as many attempts as there can be. */
+  reports: number;
+  /** Attempts that a policy server refused: only the connection's end tells that they were any. */
+  unsure: number;
+  /** Attempts that were no guesses, though the end counts them. */
+  spared: number;
+  /** The last of them: whose it was, and when. */
+  sparedUser: string;
+  sparedAt: number;
   /** Lines of passdbs. */
   lines: number;
-  /** Something else told of an attempt, too: lines and attempts are no measure of the chain. */
+  /** While nobody knew the chain, lines were taken for one attempt that may be of several. */
+  isGuessed: boolean;
+  /** Something else reported an attempt, too: lines and attempts are no measure of the chain. */
   isMixed: boolean;
   /** The attempt that is not over: its lines, the passdbs, whose it is, when the last line was. */
   open: number;
@@ -45,47 +55,41 @@ export interface Refusals {
   isUnknownUser: boolean;
   /** It is about a token, which other passdbs may be asked about as if it were a password. */
   isToken: boolean;
-  pam: Chain["pam"];
+  pam: PassdbChain["pam"];
 }
 
 /** Attempts of one session are further apart (auth_failures are answered every 500 ms). */
 const SAME_ATTEMPT_MS = 400;
-/** A passdb that is asked may take so long to refuse; who has no session may be back by then. */
+/** A passdb that is asked may take so long to refuse; a client without a session may be back by then. */
 const LONGEST_ATTEMPT_MS = 10_000;
-const SOON_MS = 1_000;
-/** So many sessions with fewer lines are needed to believe that a passdb is gone. */
-const BELIEVED = 50;
-/**
- * From a passdb's refusal to the success of the same attempt: less than auth_failure_delay (2 s),
- * after which a client that was refused can try again.
- */
-export const ACCEPTED_WITHIN_MS = 1_500;
-/** So many attempts are held until they are known not to be let in; then it is plain that they are not. */
-const HELD = 3;
+const REPEATED_PASSDB_MS = 1_000;
+/** A passdb's answer may be written so long after the client has gone. */
+const LATE_MS = 10_000;
 
 /** What is said before, or instead of, any passdb is asked. */
-const ALONE: ReadonlySet<string> = new Set([
+const FORMS_WITHOUT_PASSDB: ReadonlySet<string> = new Set([
   "auth-rejected-name",
   "auth-invalid-input",
   "auth-policy-refused",
   "auth-master-refused",
-  "login-proxy-refused",
 ]);
 
 const NO_NAMES: readonly string[] = [];
 
-export const newChain = (): Chain => ({
-  length: 0,
-  pam: "nowhere",
-  shorter: 0,
-  behind: 0,
-  silent: 0,
-  hasLostUsers: false,
-});
-
-export const noRefusals = (): Refusals => ({
+export const noAttempts = (): SessionAttempts => ({
+  before: 0,
+  owed: 0,
+  endedAt: 0,
+  proxied: 0,
   attempts: 0,
+  partial: 0,
+  reports: 0,
+  unsure: 0,
+  spared: 0,
+  sparedUser: "",
+  sparedAt: 0,
   lines: 0,
+  isGuessed: false,
   isMixed: false,
   open: 0,
   isCounted: false,
@@ -97,164 +101,263 @@ export const noRefusals = (): Refusals => ({
   pam: "nowhere",
 });
 
-/** Notes one line. */
+/** All attempts of the session that lines have reported so far, or ends without them. */
+export function totalOf({ before, attempts }: SessionAttempts): number {
+  return before + attempts;
+}
+
+/** Notes a line about a passdb, or a mechanism, that refused. */
 export function noteRefusal(
-  refusals: Refusals,
-  { form, user = "", refusedBy = "", isMaster, isUnknownHere, isNamed, session }: Reading,
+  session: SessionAttempts,
+  { form, user = "", refusedBy = "", isMaster, isUnknownHere, isNamed, session: id }: Reading,
   at: number,
-  { length, behind }: Chain,
+  chain: PassdbChain,
 ): void {
-  const isAlone = isMechanism(refusedBy) || isMaster || (form !== null && ALONE.has(form));
+  const { length, behind } = chain;
+  const isAlone =
+    isMechanism(refusedBy) || isMaster || (form !== null && FORMS_WITHOUT_PASSDB.has(form));
   const isPam = form === "auth-pam-failed" || refusedBy.startsWith("pam");
+  settle(session, at);
+  session.reports += 1;
+  // Another passdb could not be asked: Dovecot calls the attempt a temporary failure.
+  if (isOfSpared(session, user, at)) return;
   // A session has one attempt at a time: when somebody else comes, the one before was refused.
-  const isSame = refusals.open > 0 && isSameUser(refusals.user, user);
-  const isSoon = at - refusals.at < SAME_ATTEMPT_MS;
-  if (isSame && refusals.isToken && isSoon && !refusals.names.includes(refusedBy)) {
-    refusals.names = [...refusals.names, refusedBy];
+  const isSame = session.open > 0 && isSameUser(session.user, user);
+  const isSoon = at - session.at < SAME_ATTEMPT_MS;
+  if (isSame && session.isToken && isSoon && !session.names.includes(refusedBy)) {
+    session.names = [...session.names, refusedBy];
     return;
   }
-  if (isSame && isStale(refusals, refusedBy, at, session)) {
+  if (isSame && isStale(session, refusedBy, at, id)) {
     // Without a session nobody says what became of it: it may have been let in.
-    if (session === undefined) drop(refusals);
-    else close(refusals);
+    if (id === undefined) drop(session);
+    else close(session, chain);
   }
-  const isAgain = isNamed && session !== undefined && refusals.names.includes(refusedBy);
-  if (!isSame || isAgain || (length > 0 && refusals.open >= length)) close(refusals);
+  const isAgain = isNamed && id !== undefined && session.names.includes(refusedBy);
+  if (!isSame || isAgain || (length > 0 && session.open >= length)) close(session, chain);
 
   if (isAlone || form === "auth-token-refused") {
-    refusals.isMixed = true;
+    session.isMixed = true;
     // Passdbs that did not know the user come before the mechanism that compares.
-    if (!(refusals.isUnknownUser && isMechanism(refusedBy))) close(refusals);
-    refusals.open += 1;
-    if (isAlone) {
-      close(refusals);
-      return;
-    }
-    count(refusals);
-    Object.assign(refusals, { isToken: true, names: [refusedBy], user, at });
+    if (!(session.isUnknownUser && isMechanism(refusedBy))) close(session, chain);
+    session.open += 1;
+    count(session);
+    if (isAlone) drop(session);
+    else Object.assign(session, { isToken: true, names: [refusedBy], user, at });
     return;
   }
-  if (length === 0 && refusals.open > 0 && !isOfAttempt(refusals, refusedBy, at)) close(refusals);
-  refusals.lines += 1;
-  refusals.open += 1;
-  if (length !== 1) refusals.names = [...refusals.names, refusedBy];
-  refusals.user = user;
-  refusals.at = at;
-  refusals.isUnknownUser = form === "auth-unknown-user";
-  if (isPam) refusals.pam = "last";
-  else if (refusals.pam === "last") refusals.pam = "early";
-  // Whom it knows, nobody else is likely to let in.
-  const isPlain = !isUnknownHere || refusals.open > behind;
-  if (length > 0 ? refusals.open >= length : isPlain) count(refusals);
-  if (length > 0 && refusals.open >= length) close(refusals);
+  if (length === 0 && session.open > 0 && !isOfAttempt(session, refusedBy, at)) {
+    close(session, chain);
+  }
+  if (length === 0 && session.open > 0) session.isGuessed = true;
+  session.lines += 1;
+  session.open += 1;
+  if (length !== 1) session.names = [...session.names, refusedBy];
+  session.user = user;
+  session.at = at;
+  session.isUnknownUser = form === "auth-unknown-user";
+  if (isPam) session.pam = "last";
+  else if (session.pam === "last") session.pam = "early";
+  // A user whom this passdb knows is not likely to be let in by another one.
+  const isPlain = !isUnknownHere || session.open > behind;
+  if (length > 0 ? session.open >= length : isPlain) count(session);
+  if (length > 0 && session.open >= length) drop(session);
 }
 
-/** The attempt is over: it was refused. */
-function close(refusals: Refusals): void {
-  if (refusals.open > 0) count(refusals);
-  drop(refusals);
+/**
+ * Notes a proxy's line about an attempt that the server behind it refused. Where both write one log,
+ * the server behind has reported the same attempt: at its check, or at its connection's end.
+ */
+export function noteProxied(session: SessionAttempts, user: string, at: number): void {
+  settle(session, at);
+  session.proxied += 1;
+  session.isMixed = true;
+  const isChecked = at - session.at <= LONGEST_ATTEMPT_MS && isSameUser(session.user, user);
+  if (session.attempts > 0 && isChecked) session.at = 0;
+  else if (session.proxied > session.before + session.owed) session.attempts += 1;
 }
 
-function drop(refusals: Refusals): void {
-  refusals.open = 0;
-  refusals.isCounted = false;
-  refusals.isUnknownUser = false;
-  refusals.isToken = false;
-  refusals.names = NO_NAMES;
+/**
+ * Notes an attempt that was no guess. What earlier passdbs have said of it is void. Returns whether
+ * that has been counted.
+ */
+export function noteSpared(
+  session: SessionAttempts,
+  { user = "", form }: Reading,
+  at: number,
+): boolean {
+  settle(session, at);
+  // An outage may leave several lines; a client that gives up leaves one.
+  const isAgain = form !== "login-given-up" && isOfSpared(session, user, at);
+  session.sparedUser = user;
+  session.sparedAt = at;
+  if (isAgain) return false;
+  session.spared += 1;
+  const isOpen = session.open > 0 && isSameUser(session.user, user);
+  if (!isOpen || at - session.at > LONGEST_ATTEMPT_MS) return false;
+  const { isCounted } = session;
+  session.lines -= session.open;
+  drop(session);
+  if (isCounted) session.attempts -= 1;
+  return isCounted;
 }
 
-function count(refusals: Refusals): void {
-  if (!refusals.isCounted) refusals.attempts += 1;
-  refusals.isCounted = true;
+function isOfSpared({ spared, sparedUser, sparedAt }: SessionAttempts, user: string, at: number) {
+  return spared > 0 && at - sparedAt < SAME_ATTEMPT_MS && isSameUser(sparedUser, user);
+}
+
+/** The attempt is over. */
+function close(session: SessionAttempts, { length }: PassdbChain): void {
+  const { open, isCounted, isUnknownUser } = session;
+  // A passdb that did not answer has accepted it, or is not asked about such users: the
+  // connection's end tells.
+  if (open > 0 && open < length && isUnknownUser && !isCounted) session.partial += 1;
+  else if (open > 0) count(session);
+  drop(session);
+}
+
+function drop(session: SessionAttempts): void {
+  session.open = 0;
+  session.isCounted = false;
+  session.isUnknownUser = false;
+  session.isToken = false;
+  session.names = NO_NAMES;
+}
+
+function count(session: SessionAttempts): void {
+  if (session.isCounted) return;
+  session.isCounted = true;
+  if (session.owed === 0) session.attempts += 1;
+  else {
+    // The line was written late: the connection's end has counted the attempt.
+    session.owed -= 1;
+    session.before += 1;
+  }
 }
 
 /** While nobody knows the chain: another passdb, or the same name at the same moment. */
-function isOfAttempt({ names, at: before }: Refusals, name: string, at: number): boolean {
+function isOfAttempt({ names, at: before }: SessionAttempts, name: string, at: number): boolean {
   return !names.includes(name) || at - before < SAME_ATTEMPT_MS;
 }
 
 /** Too long ago for this line to be of the same attempt. */
 function isStale(
-  { names, at: before }: Refusals,
+  { names, at: before }: SessionAttempts,
   name: string,
   at: number,
-  session: string | undefined,
+  id: string | undefined,
 ): boolean {
-  const isSoon = session === undefined && names.includes(name);
-  return at - before > (isSoon ? SOON_MS : LONGEST_ATTEMPT_MS);
-}
-
-/** May what a line has just counted have to be taken back, and for how long? undefined: no. */
-export function heldFor(
-  { isUnknownHere, form }: Reading,
-  { length, silent, hasLostUsers }: Chain,
-): number | undefined {
-  if (!isUnknownHere) return undefined;
-  if (length === 0 && silent < HELD) return ACCEPTED_WITHIN_MS;
-  // A userdb speaks as a passdb does, and says at once that it was one.
-  if (form === "auth-unknown-user") return hasLostUsers ? ACCEPTED_WITHIN_MS : 0;
-  return undefined;
+  const isSoon = id === undefined && names.includes(name);
+  return at - before > (isSoon ? REPEATED_PASSDB_MS : LONGEST_ATTEMPT_MS);
 }
 
 /**
  * The session has been let in: what is open of it was refused by some passdb, and then
  * accepted. Returns whether it has been counted.
  */
-export function accept(refusals: Refusals, chain: Chain, user: string, at: number): boolean {
-  const { open, isCounted, isToken, isUnknownUser, pam } = refusals;
-  if (open === 0 || isToken || !isSamePerson(refusals.user, user)) return false;
+export function accept(
+  session: SessionAttempts,
+  chain: PassdbChain,
+  user: string,
+  at: number,
+): boolean {
+  const { open, isCounted, isToken, isUnknownUser, pam } = session;
+  if (open === 0 || isToken || !isSamePerson(session.user, user)) return false;
   const isRefusal = chain.length === 0 && !isUnknownUser && pam === "nowhere";
-  if (at - refusals.at > ACCEPTED_WITHIN_MS || isRefusal) return false;
-  drop(refusals);
-  refusals.lines -= open;
+  if (at - session.at > ACCEPTED_WITHIN_MS || isRefusal) return false;
+  drop(session);
+  session.lines -= open;
   if (chain.length === 0) chain.behind = Math.max(chain.behind, open);
   if (!isCounted) return false;
-  refusals.attempts -= 1;
+  session.attempts -= 1;
   return true;
 }
 
 /**
- * The userdb has not found who had given the right password: the line before was its own. Returns
- * whether it has been counted as an attempt.
+ * The userdb has not found a user who had given the right password: the line before was its own.
+ * Returns whether it has been counted as an attempt.
  */
-export function forgive(refusals: Refusals, chain: Chain): boolean {
+export function forgive(session: SessionAttempts, chain: PassdbChain): boolean {
   chain.hasLostUsers = true;
-  const { open, isCounted, lines, attempts } = refusals;
-  drop(refusals);
-  refusals.lines = Math.max(lines - Math.max(open, chain.length, 1), 0);
+  const { open, isCounted, lines, attempts } = session;
+  drop(session);
+  session.lines = Math.max(lines - Math.max(open, chain.length, 1), 0);
   if (attempts === 0 || (open > 0 && !isCounted)) return false;
-  refusals.attempts -= 1;
+  session.attempts -= 1;
   return true;
 }
 
-/** What the end of a session, which says how many attempts there were, teaches about the chain. */
-export function learn(chain: Chain, { lines, isMixed, pam }: Refusals, attempts: number): void {
-  if (isMixed || attempts === 0 || lines === 0 || lines % attempts !== 0) return;
-  const length = lines / attempts;
-  if (length < chain.length) {
-    // Some attempts leave fewer lines, and who makes them may want to be believed.
-    chain.shorter += 1;
-    if (chain.shorter < BELIEVED) return;
-  }
-  chain.length = length;
-  chain.shorter = 0;
-  chain.pam = pam;
+/** What the end of a connection says about its attempts. */
+export interface ConnectionEnd {
+  at: number;
+  /** Attempts that the end speaks of; 0 where it names none. */
+  stated: number;
+  /** No more attempts can have failed; undefined: the end names no number. */
+  ceiling: number | undefined;
+  /** Attempts that Dovecot called right. */
+  accepted: number;
+  isFailure: boolean;
+  /** A proxy's end, about the server behind it. */
+  isProxied: boolean;
+  /** The end shows an empty name: no attempt has named anybody. */
+  isNameless: boolean;
+  /** Lines report every attempt of this source, so that only they count. */
+  isComplete: boolean;
 }
 
-/** A passdb may have given a domain to who came without one. */
-export function isSamePerson(a: string, b: string): boolean {
-  return isSameUser(a, b) || isSameUser(withoutDomain(a), withoutDomain(b));
+/** Closes the connection. What counts of the session is then what lines reported, and `owed`. */
+export function endConnection(
+  session: SessionAttempts,
+  end: ConnectionEnd,
+  chain: PassdbChain,
+): void {
+  session.before += session.owed;
+  // A proxy's end comes after those of all connections to the server behind it.
+  const others = end.isProxied ? 0 : session.before;
+  const known = totalOf(session) - others;
+  const all = attemptsAtEnd(session, known, end, chain);
+  session.before = others + Math.min(known, all);
+  session.owed = Math.max(all - known, 0);
+  session.endedAt = end.at;
+  session.attempts = 0;
+  session.partial = 0;
+  session.reports = 0;
+  session.unsure = 0;
+  session.spared = 0;
+  session.lines = 0;
+  session.isGuessed = false;
+  session.isMixed = false;
+  session.pam = "nowhere";
+  if (end.isProxied) session.proxied = 0;
+  drop(session);
 }
 
-function withoutDomain(user: string): string {
-  const at = user.indexOf("@");
-  return at < 1 ? user : user.slice(0, at);
+/** Has any line reported what happened in this connection? */
+export function hasReports({ reports, unsure, spared, proxied }: SessionAttempts): boolean {
+  return reports + unsure + spared + proxied > 0;
 }
 
-/** Dovecot cuts names at different lengths in different lines: `averylongna...`. */
-export function isSameUser(a: string, b: string): boolean {
-  if (a === b) return true;
-  if (a.endsWith("...") && b.startsWith(a.slice(0, -3))) return true;
-  if (b.endsWith("...") && a.startsWith(b.slice(0, -3))) return true;
-  return a.toLowerCase() === b.toLowerCase();
+function attemptsAtEnd(
+  session: SessionAttempts,
+  known: number,
+  { stated, ceiling = Infinity, accepted, isFailure, isNameless, isComplete }: ConnectionEnd,
+  { length, isPamMissing }: PassdbChain,
+): number {
+  const { partial, open, isCounted, reports, lines, isGuessed, unsure, spared } = session;
+  if (isPamMissing) return known;
+  if (isComplete && !hasReports(session)) return isNameless ? 0 : stated;
+  // The last attempt, where it is partial, is what the end is about.
+  const uncertain = partial + (isFailure && open > 0 && !isCounted ? 1 : 0);
+  const least = known + Math.max(uncertain - (ceiling === Infinity ? accepted : 0), 0);
+  const guesses = reports - lines + Math.floor(lines / Math.max(length, 1));
+  const most = Math.max(least, isGuessed ? guesses : 0) + unsure;
+  const more = isComplete ? Math.min(stated, most) : stated - spared;
+  return Math.min(Math.max(least, more), ceiling);
+}
+
+/** The attempts of the last connection that no line has reported stay without one. */
+function settle(session: SessionAttempts, at: number): void {
+  if (session.owed === 0 || at - session.endedAt <= LATE_MS) return;
+  session.before += session.owed;
+  session.owed = 0;
 }

@@ -1,13 +1,13 @@
 /** Sessions by their names, in bounded room: the longest untouched make way. */
 import { dropOldest } from "./bounded-map.ts";
-import type { Refusals } from "./session-attempts.ts";
+import type { SessionAttempts } from "./session-attempts.ts";
 
 export interface Session {
   lastAt: number;
   /** Attempts that have been counted. */
   counted: number;
-  /** By source. */
-  refusals: Record<string, Refusals>;
+  /** What the lines of each source have reported. */
+  bySource: Record<string, SessionAttempts>;
   /** An end that names no session was taken for its own. */
   isEnded: boolean;
 }
@@ -25,7 +25,7 @@ export interface SessionStore {
 const MOVE_AFTER_MS = 150_000;
 
 /** Of most sessions there is nothing but the end. */
-export const NO_REFUSALS: Record<string, Refusals> = {};
+export const NO_LINES: Record<string, SessionAttempts> = {};
 
 /** A part of a line would keep all of the line in memory. */
 export const copyOf = (text: string): string => ` ${text}`.slice(1);
@@ -47,7 +47,7 @@ export function createSessionStore(
         return found;
       }
       if (sessions.size >= max) dropOldest(sessions);
-      const made = { lastAt: now, counted: 0, refusals: NO_REFUSALS, isEnded: false };
+      const made = { lastAt: now, counted: 0, bySource: NO_LINES, isEnded: false };
       sessions.set(copyOf(name), made);
       return made;
     },

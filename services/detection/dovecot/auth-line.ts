@@ -21,26 +21,36 @@ export function readAuthLine(text: string): Reading | undefined {
   if (found === undefined) return undefined;
   const { heads, isNamed } = found;
   const [first] = heads;
-  if (!first) return emptyReading("auth-other");
+  if (!first) return ILLEGAL_PASSWORD.test(text) ? readIllegalPassword() : emptyReading("auth-other");
   const agree = heads.every(({ address }) => address === first.address);
   if (heads.every(isAttempt) && agree && first.address !== undefined) {
     // A rejected name is `?`, and is repeated in the message; other names stand before the head.
-    return readHead(first.user === "?" ? first : (heads.at(-1) ?? first), isNamed);
+    return readHead(first.user === "?" ? first : (heads.at(-1) ?? first), isNamed, text);
   }
   const isSuspect = heads.some((head) => isAttempt(head) || head.said.form === UNRECOGNIZED);
   if (isSuspect) return unrecognizedReading(UNRECOGNIZED);
   return agree && first.said.form !== "auth-other"
-    ? readHead(first, isNamed)
+    ? readHead(first, isNamed, text)
     : emptyReading("auth-other");
 }
 
 const UNRECOGNIZED = "auth-unrecognized";
 
+/** auth: Info: Attempted login with password having illegal chars: 2.3 does not say whose. */
+const ILLEGAL_PASSWORD = /^auth: (?:Info: )?Attempted login with password having illegal chars$/;
+
+function readIllegalPassword(): Reading {
+  const reading = emptyReading("auth-illegal-password");
+  reading.stage = "immediate";
+  return reading;
+}
+
+
 function isAttempt({ said }: AuthHead): boolean {
   return said.verdict !== "other" || said.isRight;
 }
 
-function readHead(head: AuthHead, isNamed: boolean): Reading {
+function readHead(head: AuthHead, isNamed: boolean, text: string): Reading {
   const { said, user } = head;
   const reading = emptyReading(said.form);
   reading.verdict = said.verdict;
@@ -53,6 +63,7 @@ function readHead(head: AuthHead, isNamed: boolean): Reading {
   reading.isUnknownHere = said.form === "auth-unknown-user" || said.form === "auth-pam-failed";
   reading.isRight = said.isRight;
   if (isAttempt(head)) reading.stage = "immediate";
-  if (said.verdict !== "other") reading.attempts = 1;
+  if (said.verdict === "failure" || said.verdict === "aggressive") reading.attempts = 1;
+  reading.showsPassword = text.includes("given password: ");
   return reading;
 }

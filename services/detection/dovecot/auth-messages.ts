@@ -7,7 +7,7 @@ import type { Verdict } from "./reading.ts";
 export interface AuthMessage {
   /** `auth-unrecognized`: the text looks like a refusal, but no form knows it. */
   form: string;
-  /** "failure" and "aggressive" are attempts, "other" is none. */
+  /** "failure" and "aggressive" are attempts, "other" and "spared" are none. */
   verdict: Verdict;
   /** The password was right, but no userdb knows the user. */
   isRight: boolean;
@@ -21,11 +21,12 @@ const message = (form: string, verdict: Verdict): AuthMessage => ({
 const MISMATCH = message("auth-password-mismatch", "failure");
 const UNKNOWN_USER = message("auth-unknown-user", "failure");
 const MASTER = message("auth-master-refused", "failure");
-const REJECTED_NAME = message("auth-rejected-name", "aggressive");
+const REJECTED_NAME = message("auth-rejected-name", "failure");
 const INVALID_INPUT = message("auth-invalid-input", "aggressive");
 const NO_PASSWORD = message("auth-no-password", "failure");
 const SCHEME = message("auth-scheme-missing", "aggressive");
-const TEMPORARY = message("auth-temporary-failure", "other");
+const TEMPORARY = message("auth-temporary-failure", "spared");
+const PAM_MISSING = message("auth-pam-missing", "spared");
 const NO_USERDB = message("auth-no-userdb", "other");
 const OTHER = message("auth-other", "other");
 const HARMLESS = message("auth-other", "other");
@@ -101,6 +102,10 @@ const MALFORMED =
 const NO_REFUSAL =
   /^(?:Master user logging in|Policy check action|Falling back to expired|Cached NULL|User found from deny|Request timed out|anonymous login|login$|ntlm_auth reports broken|nopassword given|missing passwd file|Failed to |db-lua: |Authentication cache|pw_dir |returned |vget_assign|parse_email)/;
 
+/** Error: sql(bob,192.0.2.55): Password query failed: no such table: users */
+const OUTAGE =
+  /\b(?:failed|timed out|timeout|unavailable|unreachable|refused|missing|lost|aborted|internal|can't|cannot)\b/i;
+
 /** PAM's words for "cannot tell now", Linux-PAM libpam/pam_strerror.c: not the client's fault. */
 const PAM_TEMPORARY =
   /^pam_authenticate\(\) failed: (?:Authentication service cannot retrieve|System error|Error in service module|Module is unknown|Critical error|Memory buffer error|Conversation error|Symbol not found)/;
@@ -169,17 +174,23 @@ function leveled(
   from: number,
   level: "Info" | "Error",
 ): AuthMessage {
-  if (level === "Error") return said === NO_USERDB ? said : TEMPORARY;
+  if (level === "Error") return said === NO_USERDB ? said : outage(text, from);
   if (said.form === "auth-pam-failed" && PAM_TEMPORARY.test(text.slice(from, from + 120))) {
     return TEMPORARY;
   }
   return said;
 }
 
+/** Error: pam(bob,192.0.2.55): unknown user (/etc/pam.d/dovecot missing?) */
+function outage(text: string, from: number): AuthMessage {
+  return text.slice(from).endsWith(" missing?)") ? PAM_MISSING : TEMPORARY;
+}
+
 /** What a message says that is not in the table. */
 function guess(text: string, from: number, name: string, level: "Info" | "Error"): AuthMessage {
-  if (level === "Error") return OTHER;
   const message = text.slice(from, from + 300);
+  // A policy server that cannot be reached keeps no passdb from refusing.
+  if (level === "Error") return name !== "policy" && OUTAGE.test(message) ? TEMPORARY : OTHER;
   if (MALFORMED.test(message)) return INVALID_INPUT;
   if (NO_REFUSAL.test(message)) return HARMLESS;
   // imap(bob,192.0.2.55): [UNAVAILABLE] Internal error: the words of the server behind.

@@ -123,7 +123,9 @@ function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boo
   const event = open < 0 ? "" : reason.slice(open + 3);
   if (!/^[a-z_]{3,40}\)$/.test(event)) return false;
   const name = event.slice(0, -1);
-  const { attempts, accepted, seconds } = readCount(reason);
+  const { attempts, accepted, begun, seconds } = readCount(reason);
+  reading.begun = begun;
+  reading.accepted = accepted;
   const { kind, form } = EVENTS.get(name) ?? { kind: "other", form: formOf(name) };
   reading.form = form;
   reading.stage = "final";
@@ -196,7 +198,9 @@ function judgeByWords(reading: Reading, reason: string, isChecked: boolean): voi
     if (isEnd(reason)) reading.stage = "final";
     return;
   }
-  const { attempts, seconds } = readCount(reason);
+  const { attempts, accepted, begun, seconds } = readCount(reason);
+  reading.begun = begun;
+  reading.accepted = accepted;
   reading.form = found[1];
   reading.isRight = reading.form === "login-2.3-internal-failure";
   reading.isProxied = reading.form === "login-2.3-proxy-refused";
@@ -221,16 +225,22 @@ function hasNoSeconds(reason: string): boolean {
   return / attempts\)/.test(reason.slice(-40));
 }
 
-/** `, 2 attempts in 8 secs`, `, 1/1 successful auths in 2 secs`, `(2 authentication attempts)`. */
+/**
+ * `, 2 attempts in 8 secs`, `, 1/1 successful auths in 2 secs`, `(2 authentication attempts)`,
+ * `, 1 successful auths)`.
+ */
 function readCount(reason: string) {
   const match =
-    /[,(] ?(?:(\d{1,6})(?: authentication attempts| attempts)|(\d{1,6})\/(\d{1,6}) successful auths)(?: in (\d{1,6}) secs)?/.exec(
+    /[,(] ?(?:(\d{1,6})(?: authentication attempts| attempts)|(?:(\d{1,6})\/)?(\d{1,6}) success?ful auths)(?: in (\d{1,6}) secs)?/.exec(
       reason.slice(-400),
     );
-  const [, attempts = "0", accepted = "0", all, seconds] = match ?? [];
+  const [, attempts, accepted, all, seconds] = match ?? [];
+  const hasBoth = accepted !== undefined;
+  const begun = attempts ?? (hasBoth ? all : undefined);
   return {
-    attempts: Math.min(Number(all ?? attempts), 1000),
-    accepted: Number(accepted),
+    attempts: Math.min(Number(begun ?? "0"), 1000),
+    begun: begun === undefined ? undefined : Number(begun),
+    accepted: Number((hasBoth ? accepted : all) ?? "0"),
     seconds: seconds === undefined ? undefined : Number(seconds),
   };
 }

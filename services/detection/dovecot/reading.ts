@@ -33,6 +33,10 @@ export interface Reading {
   attempts: number;
   /** Earlier attempts of the connection that a final line's reason hides. */
   hidden: number;
+  /** Final lines: exchanges that the connection has begun, guesses or not, where the line says. */
+  begun: number | undefined;
+  /** Final lines: exchanges that Dovecot calls successful. */
+  accepted: number;
   user: string | undefined;
   service: string | undefined;
   session: string | undefined;
@@ -50,6 +54,8 @@ export interface Reading {
   isRight: boolean;
   /** Login lines: they name neither a mechanism nor encryption. */
   isUnchecked: boolean;
+  /** Immediate lines: they end with the password, or its hash (auth_verbose_passwords). */
+  showsPassword: boolean;
   /** Lines of a proxy about what the server behind it said. */
   isProxied: boolean;
   /**
@@ -74,6 +80,8 @@ export function emptyReading(form: string | null = null): Reading {
     address: undefined,
     attempts: 0,
     hidden: 0,
+    begun: undefined,
+    accepted: 0,
     user: undefined,
     service: undefined,
     session: undefined,
@@ -84,6 +92,7 @@ export function emptyReading(form: string | null = null): Reading {
     isNamed: false,
     isRight: false,
     isUnchecked: false,
+    showsPassword: false,
     isProxied: false,
     isUnrecognized: false,
   };
