@@ -23,6 +23,8 @@ import {
   heldFor,
   learnLength,
   learnVerbosity,
+  noteUnread,
+  takeUnread,
   newChain,
   reportsAll,
   type PassdbChain,
@@ -32,6 +34,7 @@ import {
   endConnection,
   forgive,
   hasReports,
+  mostOf,
   noAttempts,
   noteProxied,
   noteRefusal,
@@ -146,7 +149,6 @@ export function createLedger(options: LedgerOptions): Ledger {
   function countImmediate(reading: Reading, source: string, at: number, readAt: number): number {
     const { address, user = "", session: name, form } = reading;
     const chain = chainOf(source);
-    if (form === "auth-illegal-password" && address === undefined) chain.illegalPasswords += 1;
     if (address === undefined) return 0;
     const key = name ?? `${address} ${user}`;
     if (reading.isRight) {
@@ -198,12 +200,13 @@ export function createLedger(options: LedgerOptions): Ledger {
     }
   }
 
-  /** The last attempt of the session that was counted was none, if it is not too late. */
-  function takeBack(session: Session, name: string | undefined, address: Address): void {
+  /** The last attempt of the session that was counted was none; false: it is too late. */
+  function takeBack(session: Session, name: string | undefined, address: Address): boolean {
     const attempt = untied.lastOf(address, name);
-    if (!attempt || !withdraw(holds.get(attempt))) return;
+    if (!attempt || !withdraw(holds.get(attempt))) return false;
     holds.delete(attempt);
     session.counted -= 1;
+    return true;
   }
 
   /** Somebody has given the right password. */
@@ -253,7 +256,11 @@ export function createLedger(options: LedgerOptions): Ledger {
     const lines = linesOf(session, source);
     const target = closeConnection(lines, reading, source, at);
     const added = addUpTo(session, target, address, name, from, at);
-    while (session.counted > highestOf(session) && takeBack(session, name, address));
+    // Lines may have reported more than the end allows: a passdb did not know who was then let in.
+    let isTakenBack = true;
+    while (isTakenBack && session.counted > highestOf(session)) {
+      isTakenBack = takeBack(session, name, address);
+    }
     return added;
   }
 
@@ -312,7 +319,9 @@ export function createLedger(options: LedgerOptions): Ledger {
       const { lines: count, pam, isMixed } = lines;
       if (!isMixed) learnLength(chain, { lines: count, pam, attempts, isWhole });
       if (hasReports(lines)) learnVerbosity(chain, lines.attempts >= attempts ? "all" : "some");
-      else if (isWhole && user !== "") learnVerbosity(chain, "none");
+      else if (isWhole && user !== "" && takeUnread(chain, attempts, at) === 0) {
+        learnVerbosity(chain, "none");
+      }
     }
     const ceiling = begun === undefined ? undefined : begun - (isProxied ? 0 : accepted);
     const isComplete = mode === "normal" && reportsAll(chain);
@@ -327,32 +336,39 @@ export function createLedger(options: LedgerOptions): Ledger {
     const { address, user = "", verdict } = reading;
     if (address === undefined) return 0;
     const stated = statedBy(reading);
-    const isComplete = mode === "normal" && reportsAll(chainOf(source));
-    const reported = isComplete ? untied.reportedWithin(address, from, at + SLACK_MS, source) : 0;
-    const isBrokenOff = isComplete && reported === 0 && user === "";
-    const attempts = isBrokenOff ? 0 : Math.min(stated, reported || stated);
+    const merged = verdict === "failure" ? learnFromAny(address, from, at, stated) : 0;
+    let attempts = stated;
+    if (mode === "normal" && reportsAll(chainOf(source))) {
+      const reported = untied.reportedWithin(address, from, at + SLACK_MS, source) + merged;
+      if (reported > 0 || user === "") attempts = Math.min(stated, reported);
+    }
     let added = 0;
     for (let each = 0; each < attempts; each += 1) {
       if (untied.endTells(address, user, from, at, source)) added += 1;
     }
-    if (verdict === "failure") learnFromAny(address, from, at, stated);
     return added;
   }
 
-  /** It is plain of which session the end is where only one is left. */
-  function learnFromAny(address: Address, from: number, at: number, attempts: number): void {
+  /**
+   * It is plain of which session an end is where only one is left. Returns how many attempts more
+   * its lines may report.
+   */
+  function learnFromAny(address: Address, from: number, at: number, attempts: number): number {
     const open = [...untied.sessionsWithin(address, from, at + SLACK_MS)]
       .map((name) => sessions.find(name))
       .filter((session) => session?.isEnded === false);
     const [only] = open;
-    if (!only || open.length > 1) return;
+    if (!only || open.length > 1) return 0;
     only.isEnded = true;
+    let most = 0;
     for (const source in only.bySource) {
       const lines = only.bySource[source];
       if (!lines || lines.isMixed) continue;
       const { lines: count, pam } = lines;
       learnLength(chainOf(source), { lines: count, pam, attempts, isWhole: false });
+      most = Math.max(most, mostOf(lines, chainOf(source)));
     }
+    return Math.max(most - only.counted, 0);
   }
 
   function sweep(readAt: number): void {
@@ -378,6 +394,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     join: (source) => void sources.add(source),
     count(reading, source, at, readAt) {
       hold = undefined;
+      const isUnread = reading.isUnrecognized || reading.form === "auth-illegal-password";
+      if (isUnread && reading.address === undefined) noteUnread(chainOf(source), at);
       if (reading.stage === undefined) return 0;
       now = Math.max(now, at);
       chainOf(source).since ??= at;

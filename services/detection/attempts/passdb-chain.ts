@@ -32,8 +32,10 @@ export interface PassdbChain {
   since: number | undefined;
   /** PAM's service file is missing, so that PAM refuses everybody; a login shows otherwise. */
   isPamMissing: boolean;
-  /** Lines about a password with illegal characters that named no client; their ends will come. */
-  illegalPasswords: number;
+  /** Lines that reported an attempt, but not plainly whose: their connections' ends will come. */
+  unread: number;
+  /** When the last of them was written. */
+  unreadAt: number;
 }
 
 /** So many sessions with fewer lines are needed to believe that a passdb is gone. */
@@ -46,6 +48,9 @@ const REFUSALS_BEFORE_TRUST = 3;
  */
 export const ACCEPTED_WITHIN_MS = 1_500;
 
+/** A login process ends a connection after 180 s. */
+const LONGEST_SESSION_MS = 180_000;
+
 export const newChain = (): PassdbChain => ({
   length: 0,
   pam: "nowhere",
@@ -57,7 +62,8 @@ export const newChain = (): PassdbChain => ({
   distrust: 0,
   since: undefined,
   isPamMissing: false,
-  illegalPasswords: 0,
+  unread: 0,
+  unreadAt: 0,
 });
 
 /** Does every attempt leave a line, so that an end's number tells nothing more? */
@@ -103,10 +109,24 @@ export function learnLength(
   chain.pam = pam;
 }
 
+/** A line reported an attempt, but not plainly whose. */
+export function noteUnread(chain: PassdbChain, at: number): void {
+  chain.unread += 1;
+  chain.unreadAt = at;
+}
+
+/** An end speaks of more attempts than lines did: how many of them may be in lines not read? */
+export function takeUnread(chain: PassdbChain, attempts: number, at: number): number {
+  if (chain.unread === 0 || attempts <= 0) return 0;
+  const isOld = at - chain.unreadAt > LONGEST_SESSION_MS;
+  const taken = isOld ? 0 : Math.min(attempts, chain.unread);
+  chain.unread = isOld ? 0 : chain.unread - taken;
+  return taken;
+}
+
 /** A whole connection failed; did all of its attempts leave lines, or none of them? */
 export function learnVerbosity(chain: PassdbChain, reported: "all" | "some" | "none"): void {
   if (!chain.isVerbose || reported === "some") return;
   if (reported === "all") chain.distrust = Math.max(chain.distrust - 1, 0);
-  else if (chain.illegalPasswords > 0) chain.illegalPasswords -= 1;
   else chain.distrust = SESSIONS_BEFORE_SHORTENING;
 }

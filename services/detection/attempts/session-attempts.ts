@@ -13,7 +13,7 @@
  */
 import { isMechanism } from "../dovecot/auth-line.ts";
 import type { Reading } from "../dovecot/reading.ts";
-import { ACCEPTED_WITHIN_MS, type PassdbChain } from "./passdb-chain.ts";
+import { ACCEPTED_WITHIN_MS, takeUnread, type PassdbChain } from "./passdb-chain.ts";
 import { isSamePerson, isSameUser } from "./same-user.ts";
 
 /** The lines of one session in one source. */
@@ -337,21 +337,31 @@ export function hasReports({ reports, unsure, spared, proxied }: SessionAttempts
   return reports + unsure + spared + proxied > 0;
 }
 
+/** As many attempts as this connection's lines may report. */
+export function mostOf(
+  { attempts, reports, lines, isGuessed }: SessionAttempts,
+  { length }: PassdbChain,
+): number {
+  if (!isGuessed) return attempts;
+  return Math.max(attempts, reports - lines + Math.floor(lines / Math.max(length, 1)));
+}
+
 function attemptsAtEnd(
   session: SessionAttempts,
   known: number,
-  { stated, ceiling = Infinity, accepted, isFailure, isNameless, isComplete }: ConnectionEnd,
-  { length, isPamMissing }: PassdbChain,
+  { at, stated, ceiling = Infinity, accepted, isFailure, isNameless, isComplete }: ConnectionEnd,
+  chain: PassdbChain,
 ): number {
-  const { partial, open, isCounted, reports, lines, isGuessed, unsure, spared } = session;
+  const { isPamMissing } = chain;
+  const { partial, open, isCounted, unsure, spared } = session;
   if (isPamMissing) return known;
   if (isComplete && !hasReports(session)) return isNameless ? 0 : stated;
   // The last attempt, where it is partial, is what the end is about.
   const uncertain = partial + (isFailure && open > 0 && !isCounted ? 1 : 0);
   const least = known + Math.max(uncertain - (ceiling === Infinity ? accepted : 0), 0);
-  const guesses = reports - lines + Math.floor(lines / Math.max(length, 1));
-  const most = Math.max(least, isGuessed ? guesses : 0) + unsure;
-  const more = isComplete ? Math.min(stated, most) : stated - spared;
+  const most = Math.max(least, mostOf(session, chain)) + unsure;
+  const read = Math.min(stated, most);
+  const more = isComplete ? read + takeUnread(chain, stated - spared - read, at) : stated - spared;
   return Math.min(Math.max(least, more), ceiling);
 }
 

@@ -21,7 +21,8 @@ export function readAuthLine(text: string): Reading | undefined {
   if (found === undefined) return undefined;
   const { heads, isNamed } = found;
   const [first] = heads;
-  if (!first) return ILLEGAL_PASSWORD.test(text) ? readIllegalPassword() : emptyReading("auth-other");
+  if (!first)
+    return ILLEGAL_PASSWORD.test(text) ? readIllegalPassword() : emptyReading("auth-other");
   const agree = heads.every(({ address }) => address === first.address);
   if (heads.every(isAttempt) && agree && first.address !== undefined) {
     // A rejected name is `?`, and is repeated in the message; other names stand before the head.
@@ -44,7 +45,6 @@ function readIllegalPassword(): Reading {
   reading.stage = "immediate";
   return reading;
 }
-
 
 function isAttempt({ said }: AuthHead): boolean {
   return said.verdict !== "other" || said.isRight;
