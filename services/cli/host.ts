@@ -111,11 +111,22 @@ function describeSkew(milliseconds: number): Cell {
   return { text: `${milliseconds > 0 ? "+" : "-"}${length}`, color: "yellow" };
 }
 
+/** Stamps of a log that are moved are no warning: they are right now. */
+function describeShift({ name, shift = 0 }: Sources[number]): Cell[][] {
+  if (shift === 0) return [];
+  const moved = `${formatDuration(Math.abs(shift) / 1000)} ${shift > 0 ? "later" : "earlier"}`;
+  const text =
+    `source ${name}: its log is of another time zone, and its times are taken for ${moved}; ` +
+    "timezone: of the source says so for good";
+  return [["corrected:", text]];
+}
+
 /** What a host says of itself, and the bans that it would not apply. */
 function warningsOf({ host, status }: HostRow): Cell[][] {
   if (status === null) return [];
   return [
     ...status.warnings.map((warning) => [host, ...describeWarning(warning)]),
+    ...status.sources.flatMap(describeShift).map((cells) => [host, ...cells]),
     ...status.refused.map(({ address, reason }) => [
       host,
       { text: "refused:", color: "yellow" } as const,

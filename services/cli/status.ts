@@ -41,9 +41,16 @@ function describeStatus(status: Status, now: number): Cell[][] {
     ["decider", status.decider ?? { text: "none: nobody decides on bans", color: "red" }],
     ["answered by", `${status.coordinator}, fleetban ${status.version}`],
     ["counted", counted + broken],
+    ...describeMissed(status.missedOffences ?? 0),
     ["PostgreSQL", describePostgres(postgres)],
     ...status.jails.map((jail) => ["jail", describeJail(jail)]),
   ];
+}
+
+function describeMissed(missed: number): Cell[][] {
+  if (missed === 0) return [];
+  const text = `${count(missed, "offence")} over before a ban could be written`;
+  return [["not banned", { text, color: "yellow" }]];
 }
 
 function describeHosts({ up, down, current }: Status["hosts"]): Cell {

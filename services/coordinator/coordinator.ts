@@ -24,6 +24,7 @@ import { followHosts } from "./hosts.ts";
 import { readLatest } from "./latest.ts";
 import { openLease, type Lease } from "./lease.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
+import { createMissedOffences } from "./missed-offences.ts";
 import { createMetrics } from "./metrics.ts";
 import { openSettings } from "./settings.ts";
 import { keepStreams } from "./streams.ts";
@@ -72,7 +73,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const common = { bans, settings, history, hosts, jails, isHolder, now, newId, log };
   const measured = (ms: number) => health.metrics?.banned(ms);
   const onBanned = createFollowUp({ bans, hosts, now, log, onBanned: measured });
-  const decider = createDecider({ ...common, allowlist, onBanned });
+  const missed = createMissedOffences(now);
+  const decider = createDecider({ ...common, allowlist, missed, onBanned });
   later.decider = decider;
   const { take, sweep, counters } = decider;
   const horizon = 2 * longestFindtime * 1000;
@@ -88,12 +90,12 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     now,
   });
   onRelease(repeat(CLOCK_EVERY_MS, clock.look));
-  const fleet = createFleetStatus({ ...common, streams, lease, clock, expiry });
+  const fleet = createFleetStatus({ ...common, missed, streams, lease, clock, expiry });
   const readWarnings = async () =>
     fleet.warnings((await fleet.hostRows()).rows, await history.lag());
   const logWarnings = createWarningLog(log, now);
   onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
-  health.metrics = createMetrics({ ...common, decider, lease, readWarnings });
+  health.metrics = createMetrics({ ...common, decider, missed, lease, readWarnings });
   const version = readVersion();
   const context: ApiContext = {
     ...common,
@@ -101,6 +103,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     version,
     startedAt,
     counters,
+    missed,
     streams,
     lease,
     clock,

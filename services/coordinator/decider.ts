@@ -18,6 +18,7 @@ import type { Allowlist } from "./allowlist.ts";
 import type { Step, Written } from "./ban-store.ts";
 import { byServersClock } from "./host-clock.ts";
 import { createDueBans, type DueBan } from "./due-bans.ts";
+import type { MissedOffences } from "./missed-offences.ts";
 import { createSeen } from "./seen.ts";
 import { createWindows, type Windows } from "../counting/window.ts";
 import type { StoredMessage } from "../nats/delivery.ts";
@@ -33,6 +34,8 @@ export interface DeciderOptions {
   now: () => number;
   newId: () => string;
   log: Log;
+  /** Offences that no ban answers, because they were over. */
+  missed: Pick<MissedOffences, "note">;
   /** A ban was written; `storedAt` is the stream's time of the failure that brought it. */
   onBanned?: (written: Written, storedAt: number) => void;
 }
@@ -66,7 +69,10 @@ export function createDecider(options: DeciderOptions): Decider {
   );
   const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
   const seen = createSeen(now);
-  const due = createDueBans({ bans, isHolder, now, newId, log, onBanned: options.onBanned });
+  const due = createDueBans({
+    ...{ bans, isHolder, now, newId, log, onBanned: options.onBanned },
+    onMissed: options.missed.note,
+  });
   const mayComplain = createSeldom(COMPLAIN_EVERY_MS, now);
   let failures = 0;
   let undecodable = 0;

@@ -31,6 +31,8 @@ export interface DueBansOptions {
   log: Log;
   /** A ban was written; `storedAt` is that of the failure that brought it. */
   onBanned: ((written: Written, storedAt: number) => void) | undefined;
+  /** An offence was over before its ban could be written. */
+  onMissed: (due: DueBan) => void;
 }
 
 export interface DueBans {
@@ -45,7 +47,7 @@ export interface DueBans {
 const AT_ONCE = 64;
 
 export function createDueBans(options: DueBansOptions): DueBans {
-  const { bans, isHolder, now, newId, log } = options;
+  const { bans, isHolder, now, newId, log, onMissed } = options;
   const due = new Map<string, DueBan>();
   const writing = new Set<string>();
   /** Keys that wait to be written, by host; the host whose turn it is comes first. */
@@ -92,7 +94,10 @@ export function createDueBans(options: DueBansOptions): DueBans {
         banForOffence(present, jail, offence, { now: now(), id: newId() }),
       );
       isFailing = false;
-      if (due.get(key) === task) due.delete(key);
+      if (due.get(key) === task) {
+        due.delete(key);
+        if (!written && isPast(task)) onMissed(task);
+      }
       if (written) {
         const { address, reason, until } = written.ban;
         log.info({ jail: jail.name, address, reason, until: spell(until) }, "banned");
@@ -113,7 +118,10 @@ export function createDueBans(options: DueBansOptions): DueBans {
 
   return {
     add(task) {
-      if (isPast(task)) return;
+      if (isPast(task)) {
+        onMissed(task);
+        return;
+      }
       const key = banKey(task.jail.name, task.offence.address);
       due.set(key, task);
       line(key, task.host);
@@ -126,8 +134,10 @@ export function createDueBans(options: DueBansOptions): DueBans {
     },
     submit() {
       for (const [key, task] of due) {
-        if (isPast(task)) due.delete(key);
-        else if (!writing.has(key)) line(key, task.host);
+        if (isPast(task) && !writing.has(key)) {
+          due.delete(key);
+          onMissed(task);
+        } else if (!writing.has(key)) line(key, task.host);
       }
       pump();
     },

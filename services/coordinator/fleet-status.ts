@@ -20,7 +20,7 @@ export interface FleetStatus {
 
 type Parts = Pick<
   ApiContext,
-  "bans" | "settings" | "hosts" | "history" | "streams" | "lease" | "clock" | "expiry"
+  "bans" | "settings" | "hosts" | "history" | "missed" | "streams" | "lease" | "clock" | "expiry"
 >;
 
 export function createFleetStatus(parts: Parts): FleetStatus {
@@ -32,11 +32,13 @@ export function createFleetStatus(parts: Parts): FleetStatus {
     lastSeenAt: host.seenAt,
     current: host.status.revision >= bans.revision() && host.status.bansCreated === bans.created(),
     clockSkew: host.status.sentAt - host.seenAt,
+    missedOffences: parts.missed.byHost().get(host.status.host) ?? 0,
     status: {
       ...host.status,
       warnings: [
         ...secondAgentsOf(host.status.host),
         ...(hosts.isUp(host) ? parts.clock.hostWarnings(host) : []),
+        ...parts.missed.hostWarnings(host.status.host),
         ...host.status.warnings,
       ].slice(0, 20),
     },
@@ -71,7 +73,7 @@ export function createFleetStatus(parts: Parts): FleetStatus {
 
 /** What is wrong with NATS, PostgreSQL and the coordinators. */
 function centreWarnings(parts: Parts, lag: number | undefined): Warning[] {
-  const { bans, settings, history, streams, lease, clock, expiry } = parts;
+  const { bans, settings, history, missed, streams, lease, clock, expiry } = parts;
   const warnings: Warning[] = [];
   const waiting = `${lag ?? "an unknown number of"} messages wait to be recorded`;
   const full = lease.trouble();
@@ -81,7 +83,7 @@ function centreWarnings(parts: Parts, lag: number | undefined): Warning[] {
   const stalled = history.stalled();
   if (stalled !== undefined) warnings.push(warn("postgres-stalled", { reason: stalled, waiting }));
   if (settings.readyFor() !== bans.created()) warnings.push(warn("not-restored"));
-  warnings.push(...clock.warnings(), ...expiry.warnings());
+  warnings.push(...missed.warnings(), ...clock.warnings(), ...expiry.warnings());
   return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
 }
 

@@ -5,6 +5,7 @@ import type { Decider } from "./decider.ts";
 import type { History } from "./history/history.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Lease } from "./lease.ts";
+import type { MissedOffences } from "./missed-offences.ts";
 import { WARNINGS, type Warning } from "../wire/warnings.ts";
 
 export interface MetricsSources {
@@ -13,6 +14,7 @@ export interface MetricsSources {
   hosts: Pick<Hosts, "list" | "isUp">;
   history: Pick<History, "lag">;
   lease: Pick<Lease, "isHeld">;
+  missed: Pick<MissedOffences, "byHost">;
   /** Every warning of the fleet that holds now. */
   readWarnings: () => Promise<readonly Warning[]>;
   now: () => number;
@@ -26,7 +28,7 @@ export interface Metrics {
 }
 
 export function createMetrics(sources: MetricsSources): Metrics {
-  const { bans, hosts, history, lease, readWarnings, now } = sources;
+  const { bans, hosts, history, lease, missed, readWarnings, now } = sources;
   const { counters } = sources.decider;
   const registry = new Registry();
   const registers = [registry];
@@ -63,6 +65,16 @@ export function createMetrics(sources: MetricsSources): Metrics {
       for (const { code } of await readWarnings()) {
         this.inc({ code: code in WARNINGS ? code : "other" });
       }
+    },
+  });
+  new Gauge({
+    name: "fleetban_missed_offences",
+    help: "Offences since the start that were over before a ban could be written",
+    labelNames: ["host"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [host, count] of missed.byHost()) this.set({ host }, count);
     },
   });
   const banned = new Counter({ name: "fleetban_bans_total", help: "Bans decided", registers });

@@ -48,6 +48,8 @@ export const hostRow = z.object({
   current: z.boolean(),
   /** Its clock less the coordinator's, milliseconds, as far as the network's delay lets one tell. */
   clockSkew: z.number(),
+  /** Offences that it completed and that were over before a ban could be written. */
+  missedOffences: z.number().optional(),
   /** Its last own words; null when it was not heard since the coordinator started. */
   status: hostStatus.nullable(),
 });
@@ -83,6 +85,8 @@ export const api = {
       /** Failures that the decider counted since it started. */
       failures: z.number(),
       undecodable: z.number(),
+      /** Offences since its start that were over before a ban could be written. */
+      missedOffences: z.number().optional(),
       postgres: z.object({
         reachable: z.boolean(),
         /** Messages not yet recorded; null: not known, for NATS does not tell. */

@@ -3,20 +3,14 @@ import { z } from "zod";
 import { address, decode, encode, foreignText, instant } from "./codec.ts";
 import { JAIL_NAME } from "./subjects.ts";
 
-/** What a ban closes its ports for. "tcp,udp" is both; "all" is every protocol. */
-export const PROTOCOLS = ["tcp", "udp", "tcp,udp", "all"] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
-
 const expressions = z.array(z.string().max(8_192)).max(100);
 
 /** A jail as agents need it, under `jail.<name>`. Durations in seconds. */
 export const jail = z.object({
   v: z.literal(1),
   name: z.string().regex(JAIL_NAME),
-  /** Ports that a ban closes; empty: all. */
+  /** TCP ports that a ban closes; empty: all. */
   ports: z.array(z.number().int().min(1).max(65535)).max(64),
-  /** Undefined: tcp for ports that are listed, every protocol where all ports are closed. */
-  protocol: z.enum(PROTOCOLS).optional(),
   maxretry: z.number().int().min(1).max(100),
   findtime: z.number().positive(),
   /** null: for ever. */

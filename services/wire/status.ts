@@ -47,6 +47,8 @@ export const hostStatus = z.object({
         /** Bytes that are written and not yet published. */
         lag: z.number().int().nonnegative(),
         lastLineAt: instant.nullable(),
+        /** Milliseconds that are added to stamps without a zone, for they are of another one. */
+        shift: z.number().int().optional(),
       }),
     )
     .max(64),

@@ -98,17 +98,41 @@ export const WARNINGS = {
       `source ${source} lost lines before ${new Date(foundAt).toISOString()}: ${reason}; ` +
       "failures in them were not counted",
   }),
-  "source-failed": declare<{ source: string }>({
+  "source-failed": declare<{ source: string; where: string; reason: string }>({
     severity: "high",
     title: "a source cannot be read",
-    text: ({ source }) => `source ${source} cannot be read: run fleetban-agent check there`,
+    text: ({ source, where, reason }) =>
+      `source ${source} (${where}) cannot be read, its failures are not counted: ${reason}`,
   }),
-  "source-missing": declare<{ source: string }>({
+  "source-missing": declare<{ source: string; path: string }>({
     severity: "medium",
     title: "a source's file does not exist",
-    text: ({ source }) =>
-      `source ${source}: there is no such file yet; ` +
-      "where Dovecot logs into the journal, give its unit in place of a path",
+    text: ({ source, path }) =>
+      `source ${source}: there is no file ${path} yet, which is read as soon as there is; doveadm ` +
+      "log find says where Dovecot logs, and where that is the journal, give its unit in place of a path",
+  }),
+  "source-unit-missing": declare<{ source: string; unit: string }>({
+    severity: "high",
+    title: "a source's unit does not exist",
+    text: ({ source, unit }) =>
+      `source ${source}: this machine has no unit ${unit}, so nothing is counted; ` +
+      "systemctl list-units --type=service says which there are",
+  }),
+  "source-quiet": declare<{ source: string; where: string; port: number }>({
+    severity: "low",
+    title: "a source has had no line for an hour",
+    text: ({ source, where, port }) =>
+      `source ${source} (${where}) has had no line for an hour, though a server listens on port ` +
+      `${port}: does it log there? doveadm log find says where Dovecot does; on a host that nobody ` +
+      "uses this is nothing to worry about",
+  }),
+  "log-clock": declare<{ source: string; difference: string }>({
+    severity: "high",
+    title: "the time in a log is wrong",
+    text: ({ source, difference }) =>
+      `source ${source}: the time of its lines is ${difference} this host's clock, by no whole quarter ` +
+      "of an hour, so it is no other time zone; failures count at the wrong time or not at all: " +
+      "set the clock right of the machine that writes the log, or see what delays its lines",
   }),
   "source-lag": declare<{ source: string; megabytes: number }>({
     severity: "medium",
@@ -144,7 +168,23 @@ export const WARNINGS = {
       "and see timedatectl",
   }),
 
+  "offences-too-old": declare<{ count: number; age: string }>({
+    severity: "high",
+    title: "a host's failures arrive too late to ban",
+    text: ({ count, age }) =>
+      `${count} offences were over before they could be banned, the last one was ` +
+      `${age} old when it arrived: its log may be of another time zone ` +
+      "(set timezone: of the source), its clock may be wrong, or its agent was away for as long",
+  }),
+
   // NATS, PostgreSQL and the coordinator itself.
+  "offences-not-decided": declare<{ count: number }>({
+    severity: "medium",
+    title: "offences were over before a coordinator decided",
+    text: ({ count }) =>
+      `${count} offences were over before a ban could be written: no coordinator was at work, or ` +
+      "NATS took no ban, for longer than their bantime; a second coordinator takes over in seconds",
+  }),
   clock: declare<{ difference: string }>({
     severity: "high",
     title: "the coordinator's clock differs from NATS",

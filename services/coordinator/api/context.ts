@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts.ts";
 import type { Lease } from "../lease.ts";
+import type { MissedOffences } from "../missed-offences.ts";
 import type { Settings } from "../settings.ts";
 import type { Streams } from "../streams.ts";
 import { ApiError } from "./server.ts";
@@ -25,6 +26,7 @@ export interface ApiContext {
   lease: Pick<Lease, "holder" | "trouble">;
   clock: Clock;
   expiry: Pick<Expiry, "warnings">;
+  missed: MissedOffences;
   fleet: FleetStatus;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;

@@ -36,6 +36,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         jails: context.jails.map(withoutFilter),
         failures: context.counters.failures,
         undecodable: context.counters.undecodable,
+        missedOffences: context.missed.total(),
         postgres: { reachable: history.reachable(), lag: lag ?? null },
         warnings: fleet.warnings(rows, lag),
       };

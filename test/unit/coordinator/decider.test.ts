@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { createDecider, type Decider } from "../../../services/coordinator/decider.ts";
 import { createAllowlist } from "../../../services/coordinator/allowlist.ts";
+import { createMissedOffences } from "../../../services/coordinator/missed-offences.ts";
 import { liftBan } from "../../../services/counting/policy.ts";
 import { parseNetwork, type Address } from "../../../services/wire/address.ts";
 import type { Ban } from "../../../services/wire/ban.ts";
@@ -50,10 +51,12 @@ function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
   const written: Ban[] = [];
   const lines: string[] = [];
   const allowlist = createAllowlist();
+  const missed = createMissedOffences(() => clock.now);
   const later: { decider?: Decider } = {};
   const decider = createDecider({
     jails: [JAIL],
     allowlist,
+    missed,
     isHolder: () => lease.isHeld,
     now: () => clock.now,
     newId: () => crypto.randomUUID(),
@@ -80,7 +83,7 @@ function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
     }
     await new Promise(setImmediate);
   };
-  return { decider, tell, written, lines, bucket, allowlist, clock, lease, nats };
+  return { decider, tell, written, lines, bucket, allowlist, missed, clock, lease, nats };
 }
 
 const ATTACK = ["mx1", "mx2", "mx3", "mx1", "mx2"].map((host, index) => failure(host, index));
@@ -239,6 +242,64 @@ test("a host whose clock runs ahead cannot ban into the future, nor keep others 
   await tell(["mx1", "mx1", "mx1", "mx1", "mx1"].map((host, n) => failure(host, 90_000 + n, A, n)));
   assert.equal(written.length, 1);
   assert.ok((written[0]?.until ?? 0) <= START + 4_000 + 1_200_000);
+});
+
+test("an offence that was over when NATS stored it is counted for its host, again and again a warning", async () => {
+  const { tell, written, missed } = setUp();
+  // Stamps of a zone five hours behind the one that the agent takes them for.
+  const old = (address: Address, storedAt: number) =>
+    Array.from({ length: 5 }, (_, n) => {
+      return failure("mx1", storedAt - 18_000 + n, address, storedAt + n, storedAt * 1000 + n);
+    });
+  for (const [index, last] of [7, 8, 9].entries()) {
+    assert.deepEqual(missed.hostWarnings("mx1"), []);
+    await tell(old(network(`198.51.100.${last}`), 20_000 + index * 60));
+  }
+  assert.equal(written.length, 0);
+  assert.equal(missed.total(), 3);
+  assert.deepEqual([...missed.byHost()], [["mx1", 3]]);
+  const [warning] = missed.hostWarnings("mx1");
+  assert.equal(warning?.code, "offences-too-old");
+  assert.match(warning.text, /^3 offences.*5h old.*timezone:/);
+  assert.deepEqual([missed.hostWarnings("mx2"), missed.warnings()], [[], []]);
+});
+
+test("offences that no coordinator decided in time are a warning of the coordinators", async () => {
+  const { tell, written, missed, clock } = setUp();
+  clock.now = START + 3_600_000;
+  for (const last of [7, 8, 9]) {
+    const at = last * 100;
+    const attack = [0, 1, 2, 3, 4].map((n) => {
+      return failure("mx1", at + n, network(`198.51.100.${last}`), at + n, at * 1000 + n);
+    });
+    await tell(attack);
+  }
+  assert.deepEqual([written.length, missed.total()], [0, 3]);
+  assert.deepEqual(missed.hostWarnings("mx1"), []);
+  assert.equal(missed.warnings()[0]?.code, "offences-not-decided");
+  clock.now += 3_600_001;
+  assert.deepEqual(missed.warnings(), []);
+});
+
+test("a ban that was decided and is over is no offence that was missed", async () => {
+  const { tell, bucket, clock } = setUp();
+  await tell(ATTACK);
+  clock.now = START + 3_600_000;
+  const second = setUp(bucket);
+  second.clock.now = clock.now;
+  await second.tell(ATTACK);
+  assert.deepEqual([second.written.length, second.missed.total()], [0, 0]);
+});
+
+test("an offence that is over before NATS takes its ban is counted", async () => {
+  const { tell, decider, written, missed, clock, nats } = setUp();
+  nats.isAway = true;
+  await tell(ATTACK);
+  clock.now += 1_300_000;
+  nats.isAway = false;
+  decider.submitDue();
+  await new Promise(setImmediate);
+  assert.deepEqual([written.length, missed.total(), decider.counters.due()], [0, 1, 0]);
 });
 
 test("failures whose ban would be over by now ban nobody", async () => {

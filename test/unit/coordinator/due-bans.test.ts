@@ -35,6 +35,7 @@ function setUp() {
     newId: () => "id",
     log: pino({ level: "silent" }),
     onBanned: undefined,
+    onMissed() {},
   });
   const settle = () => new Promise(setImmediate);
   const endOne = async () => {
