@@ -104,7 +104,7 @@ export async function startAgent(
 
   parts.status = startReport({
     ...{ host, instance, kind, neverBan, enforcer, watcher, connection, now },
-    ...{ jails: () => settings()?.jails() ?? [], servers, leftBehind },
+    ...{ servers, leftBehind },
     warnings: () => ({ passedOver, state: state.trouble(), publishing: health.trouble() }),
     expiry: expiry.warnings,
     log,

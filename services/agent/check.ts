@@ -3,9 +3,10 @@ import { execFileSync } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { checkNats, createCheckReport } from "../daemon/check.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
-import { journalArguments } from "../daemon/journal.ts";
+import { describeSelection, journalArguments } from "../daemon/journal.ts";
 import { attemptsOf } from "../detection/attempts/failure.ts";
 import { createLedger } from "../detection/attempts/attempt-ledger.ts";
+import { zoneOrLocal } from "../detection/lines/zone.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 import { openUserNames } from "./user-names.ts";
@@ -58,13 +59,14 @@ export async function checkAgent(
   const jails = await lastKnownJails(config.stateDir);
   for (const source of config.sources) {
     const { name, jail } = source;
+    const log = { zone: zoneOrLocal(source.timezone) };
     const onUnusable = (reason: string) => {
       report.failed(`jail ${jail}`, reason, EXIT.bug);
     };
-    const detector = createSourceDetector({ source: name, jail, ledger, onUnusable });
+    const detector = createSourceDetector({ source: name, jail, ledger, log, onUnusable });
     detector.learn(jails);
     const { ok, text } = checkSource(source, detector, now);
-    const where = source.path ?? source.unit ?? "";
+    const where = source.path ?? describeSelection(source);
     if (ok) report.ok(`source ${name}`, `${where}: ${text}`);
     else report.failed(`source ${name}`, `${where}: ${text}`, EXIT.noInput);
   }
@@ -102,7 +104,7 @@ function checkSource(
 
 /** Throws when journalctl cannot be run, or may not read. */
 function readJournalTail(source: SourceConfig): Buffer {
-  const args = journalArguments(source, [`--lines=${LINES}`]);
+  const args = journalArguments({ ...source, uid: source.user }, [`--lines=${LINES}`]);
   return execFileSync("journalctl", args, {
     maxBuffer: 64_000_000,
     stdio: ["ignore", "pipe", "ignore"],

@@ -28,6 +28,8 @@ export type FileBookmark = z.infer<typeof fileBookmark>;
 const checkpointFile = z.object({
   v: z.literal(1),
   sources: z.record(z.string(), z.union([fileBookmark, journalBookmark])),
+  /** By how much stamps of a source are moved, and the zone that they are taken for. */
+  shifts: z.record(z.string(), z.object({ zone: z.string(), shiftMs: z.number() })).optional(),
   ledger: z.custom<LedgerSnapshot>((value) => typeof value === "object" && value !== null),
 });
 export type Bookmark = FileBookmark | JournalBookmark;
@@ -45,6 +47,7 @@ export interface CheckpointOptions {
   folder: string;
   /** The present place in every source. */
   bookmarks: () => Record<string, Bookmark>;
+  shifts: () => NonNullable<CheckpointFile["shifts"]>;
   ledger: () => LedgerSnapshot;
   /** The position up to which all of a source's present epoch is acknowledged; -1: not even what was before it. */
   acknowledged: (source: string, epoch: string) => number;
@@ -66,7 +69,7 @@ export function readCheckpoint(folder: string): Promise<CheckpointFile | undefin
 }
 
 export function createCheckpoint(options: CheckpointOptions): Checkpoint {
-  const { folder, bookmarks, ledger, acknowledged, health, onError } = options;
+  const { folder, bookmarks, shifts, ledger, acknowledged, health, onError } = options;
   /** Taken, and waiting for the acknowledgements of what was read before it. */
   let waiting: CheckpointFile | undefined;
   let written = "";
@@ -95,7 +98,9 @@ export function createCheckpoint(options: CheckpointOptions): Checkpoint {
     if (waiting && isOver(waiting)) waiting = undefined;
     if (!waiting) {
       const began = performance.now();
-      const taken: CheckpointFile = { v: 1, sources: bookmarks(), ledger: ledger() };
+      const taken: CheckpointFile = {
+        ...{ v: 1, sources: bookmarks(), shifts: shifts(), ledger: ledger() },
+      };
       pause = Math.max(EVERY_MS, SHARE * (performance.now() - began));
       if (positions(taken) === written) return;
       waiting = taken;

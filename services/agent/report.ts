@@ -3,7 +3,6 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../daemon/log.ts";
 import { createWarningLog } from "../daemon/warning-log.ts";
 import { readVersion } from "../daemon/version.ts";
-import type { Jail } from "../wire/settings.ts";
 import type { Warning } from "../wire/warnings.ts";
 import type { Enforcer } from "./enforcer.ts";
 import type { FirewallKind } from "./firewall/firewall.ts";
@@ -20,10 +19,9 @@ export interface ReportOptions {
   kind: FirewallKind;
   /** URLs of NATS. */
   servers: () => readonly string[];
-  jails: () => readonly Jail[];
   neverBan: NeverBan;
   enforcer: Pick<Enforcer, "recount" | "state" | "trouble">;
-  watcher: Pick<Watcher, "describe" | "gaps">;
+  watcher: Pick<Watcher, "look" | "describe" | "warnings">;
   leftBehind: LeftBehind;
   /** What only their owners know. */
   warnings: () => Pick<Conditions, "passedOver" | "state" | "publishing">;
@@ -37,26 +35,26 @@ export interface ReportOptions {
 const MAX_WARNINGS = 20;
 
 export function startReport(options: ReportOptions): StatusReporter {
-  const { host, instance, kind, servers, jails, neverBan, enforcer, watcher } = options;
+  const { host, instance, kind, servers, neverBan, enforcer, watcher } = options;
   const { leftBehind, warnings, expiry, connection, now, log } = options;
   const [version, startedAt] = [readVersion(), now()];
   const recount = sparingly(enforcer.recount);
   const look = sparingly(leftBehind.look);
   const logWarnings = createWarningLog(log, now);
-  const allWarnings = (sources: Conditions["sources"]): Warning[] => {
-    const parts = { sources, gaps: watcher.gaps(), jails: jails(), ...warnings() };
-    const found = { ...parts, ...enforcer.trouble(), leftBehind: leftBehind.found() };
-    return [...warningsOf(found), ...expiry()];
+  const allWarnings = (): Warning[] => {
+    const found = { ...warnings(), ...enforcer.trouble(), leftBehind: leftBehind.found() };
+    return [...warningsOf(found), ...watcher.warnings(), ...expiry()];
   };
   return startStatus({
     host,
     refresh: async () => {
       await Promise.all([neverBan.refresh(servers()), recount(), look()]);
-      logWarnings(allWarnings(watcher.describe()));
+      watcher.look();
+      logWarnings(allWarnings());
     },
     describe: () => {
       const sources = watcher.describe();
-      const found = allWarnings(sources).slice(0, MAX_WARNINGS);
+      const found = allWarnings().slice(0, MAX_WARNINGS);
       const own = { addresses: neverBan.own(), sources, warnings: found, firewall: kind };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
       return { ...identity, ...enforcer.state(), ...own };

@@ -6,6 +6,7 @@ import { createDetector, type Detector } from "../detection/dovecot-detector.ts"
 import type { Ledger } from "../detection/attempts/attempt-ledger.ts";
 import { compileFilter, FilterError } from "../detection/filter/filter.ts";
 import { createFilterDetector } from "../detection/filter/filter-detector.ts";
+import type { LogZone } from "../detection/lines/zone.ts";
 import type { Jail } from "../wire/settings.ts";
 
 /** The detector of a source; undefined while nobody can tell how its jail counts. */
@@ -19,12 +20,14 @@ export interface SourceDetectorOptions {
   source: string;
   jail: string;
   ledger: Ledger;
+  /** The zone of the source's stamps. */
+  log: LogZone;
   /** The jail's filter cannot be used, because of this. */
   onUnusable: (reason: string) => void;
 }
 
 export function createSourceDetector(options: SourceDetectorOptions): SourceDetector {
-  const { source, ledger, onUnusable } = options;
+  const { source, ledger, log, onUnusable } = options;
   let detector: Detector | undefined;
   let rules: string | undefined;
 
@@ -34,10 +37,10 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
     ignoreregex,
     datepattern,
   }: Jail): Detector | undefined {
-    if (failregex === undefined) return createDetector({ source, ledger });
+    if (failregex === undefined) return createDetector({ source, ledger, log });
     try {
       const filter = compileFilter({ failregex, prefregex, ignoreregex, datepattern });
-      return createFilterDetector(filter);
+      return createFilterDetector(filter, log);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
       // The coordinator has refused what cannot be compiled: it is of another version.

@@ -1,4 +1,4 @@
-/** Durations in fail2ban's grammar: seconds, or numbers with units, "1d 12h"; negative is for ever. */
+/** Durations in fail2ban's grammar: seconds, or numbers with units, "1d 12h"; -1 is for ever. */
 import { z } from "zod";
 
 /** fail2ban's own lengths (server/utils, str2seconds): a month is 30.4375 days, a year 365.25. */
@@ -15,9 +15,7 @@ const SECONDS: Readonly<Record<string, number>> = {
 /** Returns seconds, null for "for ever", or undefined when `text` is no duration. */
 export function parseDuration(text: string): number | null | undefined {
   const trimmed = text.trim();
-  // fail2ban takes every negative bantime for "for ever".
-  if (/^-\s*\d/.test(trimmed))
-    return parseDuration(trimmed.slice(1)) === undefined ? undefined : null;
+  if (trimmed === "-1") return null;
   if (!/^(?:\d+(?:\.\d+)?\s*(?:mo|[smhdwy])?\s*)+$/.test(trimmed) || trimmed.length > 64) {
     return undefined;
   }

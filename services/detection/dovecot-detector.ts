@@ -6,6 +6,8 @@ import { isAscii } from "node:buffer";
 import { countLine } from "./attempts/count-line.ts";
 import type { Failure } from "./attempts/failure.ts";
 import type { Ledger } from "./attempts/attempt-ledger.ts";
+import { openEnvelope } from "./lines/envelope.ts";
+import type { WrittenAt } from "./lines/timestamp.ts";
 import { LOCAL_LOG, type LogZone } from "./lines/zone.ts";
 import { MAX_LINE_BYTES, readLine } from "./dovecot/read-line.ts";
 
@@ -16,6 +18,8 @@ export interface Detector {
    * lines without a stamp, and tells the year of others.
    */
   feed(chunk: Buffer, position: number, receivedAt: number): Failure[];
+  /** When a line was written, by its own stamp. */
+  writtenAt(line: string, receivedAt: number): WrittenAt | undefined;
   /** Lines that were too long to be looked at. */
   readonly overlong: number;
 }
@@ -63,6 +67,7 @@ export function createDetector({ source, ledger, log = LOCAL_LOG }: DetectorOpti
       }
       return failures;
     },
+    writtenAt: (line, receivedAt) => openEnvelope(line, { receivedAt, zone: log.zone }).written,
     get overlong() {
       return overlong;
     },

@@ -16,8 +16,9 @@ import { runProgram, type Finished } from "./program.ts";
 export interface FleetPlan {
   /** All machines; what is no mail host has no Dovecot. */
   guests: Readonly<Record<string, Suite>>;
-  /** Those of bookworm read their mail.log, those of trixie have their journal alone. */
   mailHosts: readonly string[];
+  /** Those that read their mail.log; the others read what the role reads by itself. */
+  mailLogs?: readonly string[];
   nats: readonly string[];
   coordinators: readonly string[];
   /** Places more into a guest that has not booted yet. */
@@ -117,7 +118,7 @@ function inventoryOf(plan: FleetPlan, guests: Guests, vars: Record<string, unkno
           vars: { fleetban_coordinator_config: { jails: { dovecot: { bantime: "6h" } } } },
         },
         fleetban_agents: hosts(plan.mailHosts, (name) =>
-          plan.guests[name] === "bookworm" ? { fleetban_agent_sources: MAIL_LOG } : {},
+          plan.mailLogs?.includes(name) ? { fleetban_agent_sources: MAIL_LOG } : {},
         ),
       },
     },

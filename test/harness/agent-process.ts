@@ -39,6 +39,8 @@ export interface TestAgentOptions {
   prepare?: (folder: string) => Promise<void>;
   /** More of agent.yaml. */
   yaml?: string;
+  /** More of its environment. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export async function startTestAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
@@ -61,6 +63,7 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     ...process.env,
     NATS_URL: nats.url,
     FLEETBAN_STATE_DIR: join(folder, "state"),
+    ...options.env,
   };
   await options.prepare?.(folder);
   const agent = await restartable((onOutput) =>

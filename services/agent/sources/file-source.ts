@@ -9,11 +9,13 @@
  *
  * Positions count bytes from the start of the epoch, over all files.
  */
+import { explainFileError } from "../../daemon/file-error.ts";
 import type { FileBookmark } from "../checkpoint.ts";
 import { createDirectoryWatch } from "./directory-watch.ts";
 import { openCompressedLog } from "./compressed-log.ts";
 import { hasFingerprint, type Fingerprint } from "./fingerprint.ts";
 import { openLogFile, type LogFile } from "./log-file.ts";
+import { permissionRemedy } from "./read-permission.ts";
 import { isCompressed, siblingsOf, statOf, type Sibling } from "./siblings.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";
 
@@ -22,11 +24,16 @@ export interface FileSourceOptions extends SourceOptions<FileBookmark> {
 }
 
 const POLL_MS = 1_000;
+/**
+ * Lines are fresh when everything before them had been read no longer ago than that. It is more than a
+ * poll, and not as long as the time for which a process is stopped or a machine sleeps.
+ */
+const FRESH_MS = 3_000;
 /** The inode of a bookmark made while there was no file. */
 const NO_FILE = 0;
 
 export function openFileSource(options: FileSourceOptions): Source<FileBookmark> {
-  const { path, onLines, onOverlong, onGap, say } = options;
+  const { path, onLines, onOverlong, onGap, onFailed, say } = options;
   let file: LogFile | undefined;
   let epoch = options.bookmark?.epoch ?? newEpoch();
   /** Position of the open file's first byte. */
@@ -35,7 +42,10 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
   let begun = false;
   /** The new file has been seen to be written to: the old one is read once more, then left. */
   let leaving = false;
-  let failed = false;
+  /** Why it cannot be read. */
+  let trouble: string | undefined;
+  /** When all that was written had been read, epoch milliseconds; undefined: not in this file yet. */
+  let caughtUpAt: number | undefined;
   const run = { stopped: false, pumping: false, again: false };
 
   const position = () => base + (file?.offset() ?? 0);
@@ -50,6 +60,7 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
     file = opened;
     base = at - offset;
     leaving = false;
+    caughtUpAt = undefined;
     return file !== undefined;
   }
 
@@ -146,9 +157,25 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
       const lines = taken instanceof Promise ? await taken : taken;
       if (opened !== file) continue; // closed meanwhile
       if (lines && lines.length > 0) {
-        await onLines(lines, position() - lines.length, position(), epoch);
-      } else if (!moveOn()) return;
+        const [to, isFresh] = [position(), isCaughtUp()];
+        await onLines({ lines, from: to - lines.length, to, epoch, isFresh });
+      } else if (!moveOn()) {
+        caughtUpAt = Date.now();
+        return;
+      }
     }
+  }
+
+  function fail(error: unknown): void {
+    const remedy = permissionRemedy(path);
+    const reason = explainFileError(error);
+    const known = trouble;
+    trouble = remedy === undefined ? reason : `${reason}: ${remedy}`;
+    if (known === undefined) onFailed(trouble);
+  }
+
+  function isCaughtUp(): boolean {
+    return caughtUpAt !== undefined && Math.abs(Date.now() - caughtUpAt) <= FRESH_MS;
   }
 
   /** Reads all there is; a call while it reads makes it look once more. */
@@ -161,10 +188,9 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
         run.again = false;
         await drain();
       }
-      failed = false;
+      trouble = undefined;
     } catch (error) {
-      if (!failed) say("source cannot be read", { path, reason: String(error) });
-      failed = true;
+      fail(error);
     } finally {
       run.pumping = false;
     }
@@ -175,8 +201,7 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
   try {
     begin();
   } catch (error) {
-    failed = true;
-    say("source cannot be read", { path, reason: String(error) });
+    fail(error);
   }
 
   return {
@@ -199,7 +224,8 @@ export function openFileSource(options: FileSourceOptions): Source<FileBookmark>
         fingerprint: file?.fingerprint() ?? { length: 0, hash: "" },
       };
     },
-    state: () => (failed ? "failed" : file ? "reading" : "waiting"),
+    state: () => (trouble !== undefined ? "failed" : file ? "reading" : "waiting"),
+    trouble: () => trouble,
     lag: () => (file ? Math.max(file.size() - file.offset(), 0) : 0),
     stop() {
       run.stopped = true;

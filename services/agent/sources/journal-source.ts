@@ -34,7 +34,7 @@ const NEWLINE = 10;
 const CURSOR = /"__CURSOR":"([^"]{1,512})"/;
 
 export function openJournalSource(options: JournalSourceOptions): Source<JournalBookmark> {
-  const { selection, startAt, onLines, onOverlong, onGap, say } = options;
+  const { selection, startAt, onLines, onOverlong, onGap, onFailed, say } = options;
   const ended = new AbortController();
   const entries = describeSelection(selection);
   const isStopped = () => ended.signal.aborted;
@@ -43,6 +43,8 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
     : { epoch: newEpoch(), position: 0, cursor: null };
   let isFirstStart = options.bookmark === undefined;
   let state: "reading" | "waiting" | "failed" = "waiting";
+  /** Why journalctl has ended the last time. */
+  let trouble: string | undefined;
 
   const journalctl = (args: readonly string[]) =>
     spawn("journalctl", journalArguments(selection, args), {
@@ -77,7 +79,11 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
     place.position += PER_ENTRY;
     place.cursor = CURSOR.exec(line.toString("latin1"))?.[1] ?? place.cursor;
     if (line.length >= PER_ENTRY) onOverlong();
-    else await onLines(line, from, place.position, place.epoch);
+    else {
+      const { position: to, epoch } = place;
+      // journald's own time needs no proof.
+      await onLines({ lines: line, from, to, epoch, isFresh: false });
+    }
   }
 
   /** Reads until journalctl ends; returns what it said. */
@@ -119,8 +125,9 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
       }
       if (isStopped()) return;
       state = "failed";
+      trouble = `journalctl has ended: ${reason.slice(0, 300) || "it says no reason"}`;
       if (place.position > before) delay = RETRY_MS.first;
-      say("journalctl has ended, is started again", { entries, reason: reason.slice(0, 300) });
+      onFailed(trouble);
       await sleep(delay, undefined, { signal: ended.signal }).catch(() => {});
     }
   }
@@ -129,6 +136,7 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
     start: () => void live(),
     bookmark: () => ({ ...place }),
     state: () => state,
+    trouble: () => (state === "failed" ? trouble : undefined),
     lag: () => 0,
     stop: () => ended.abort(),
   };

@@ -7,23 +7,35 @@ export interface Source<B> {
   /** undefined: it is not known yet where to begin. */
   bookmark(): B | undefined;
   state(): "reading" | "waiting" | "failed";
+  /** Why it cannot be read, and what to do about it where that is known. */
+  trouble(): string | undefined;
   /** Bytes that are written and were not handed out yet, as far as that can be told. */
   lag(): number;
   stop(): void;
+}
+
+/** Whole lines that were read. */
+export interface Chunk {
+  lines: Buffer;
+  /** Their positions in the epoch. */
+  from: number;
+  to: number;
+  epoch: string;
+  /** Were they written just now, as far as the reader can tell? */
+  isFresh: boolean;
 }
 
 export interface SourceOptions<B> {
   /** Where a first start begins. */
   startAt: "end" | "beginning";
   bookmark: B | undefined;
-  /**
-   * Takes whole lines; `from` and `to` are their positions. Nothing more is read until
-   * the promise that it returns resolves.
-   */
-  onLines: (lines: Buffer, from: number, to: number, epoch: string) => Promise<void> | undefined;
+  /** Nothing more is read until the promise that it returns resolves. */
+  onLines: (chunk: Chunk) => Promise<void> | undefined;
   onOverlong: () => void;
   /** Lines were lost, because of this. */
   onGap: (reason: string) => void;
+  /** It cannot be read, because of this; said once until it can be. */
+  onFailed: (reason: string) => void;
   say: (what: string, facts?: object) => void;
 }
 

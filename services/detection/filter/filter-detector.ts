@@ -11,6 +11,8 @@ import type { Filter } from "./filter.ts";
 import { openLine } from "./open-line.ts";
 
 const NEWLINE = 10;
+/** Two characters at most, such as a bracket, stand before a date at the beginning of a line. */
+const MOST_BEFORE_DATE = 2;
 
 export function createFilterDetector(filter: Filter, log: LogZone = LOCAL_LOG): Detector {
   let overlong = 0;
@@ -30,6 +32,13 @@ export function createFilterDetector(filter: Filter, log: LogZone = LOCAL_LOG): 
         start = end + 1;
       }
       return failures;
+    },
+    writtenAt(line, receivedAt) {
+      const clock = { receivedAt, zone: log.zone };
+      if (line.startsWith("{")) return openLine(line, clock, filter.findDate).written;
+      // What stands before a date further on may be anybody's, and so may the date.
+      const date = filter.findDate(line, clock);
+      return date && date.from <= MOST_BEFORE_DATE ? date : undefined;
     },
     get overlong() {
       return overlong;

@@ -56,6 +56,11 @@ export function parseZone(name: string): Zone | undefined {
   }
 }
 
+/** The zone of this name; without a name, or where there is no such zone, that of this machine. */
+export function zoneOrLocal(name: string | undefined): Zone {
+  return (name === undefined ? undefined : parseZone(name)) ?? LOCAL_ZONE;
+}
+
 /** `offset`: milliseconds ahead of UTC. */
 function fixedZone(offset: number): Zone {
   return {

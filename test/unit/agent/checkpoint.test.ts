@@ -25,6 +25,7 @@ async function setUp() {
   const checkpoint = createCheckpoint({
     folder,
     bookmarks: () => ({ mail: bookmarkAt(place.read, place.epoch) }),
+    shifts: () => ({}),
     ledger: () => ({ ...createLedger({ mode: "normal" }).snapshot(), now: place.read }),
     acknowledged: (_source, epoch) => (epoch === place.epoch ? place.acknowledged : Infinity),
     health: { failed: assert.ifError, written: () => {} },

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { warningsOf, type Conditions } from "../../../services/agent/warnings.ts";
 
 const fine: Conditions = {
-  ...{ sources: [], gaps: [], jails: [], state: undefined, publishing: undefined },
+  ...{ state: undefined, publishing: undefined },
   ...{ leftBehind: [], passedOver: [], ineffective: [], kernelRejected: undefined },
 };
 

@@ -43,6 +43,6 @@ test("a warning that lasts is logged again once an hour", () => {
 
 test("the same warning of two sources is logged for each", () => {
   const { lines, note } = setUp();
-  note(["a", "b"].map((source) => warn("source-failed", { source }, source)));
+  note(["a", "b"].map((source) => warn("source-lag", { source, megabytes: 20 }, source)));
   assert.equal(lines.length, 2);
 });

@@ -59,6 +59,9 @@ async function withoutDefaults(path: string): Promise<string> {
   return (await readFile(path, "utf8")).replace(/^( *)#(?=[a-z-])/gim, "$1");
 }
 
+/** Below these, the administrator chooses the names. */
+const NAMED = ["jails", "sources.match"];
+
 /** "firewall.chains", "sources.name", "jails.*.ports". */
 function pathsOf(value: unknown, path = ""): Set<string> {
   if (Array.isArray(value)) {
@@ -70,7 +73,7 @@ function pathsOf(value: unknown, path = ""): Set<string> {
   if (typeof value !== "object" || value === null) return new Set([path]);
   return new Set(
     Object.entries(value).flatMap(([key, inner]) => [
-      ...pathsOf(inner, [path, path === "jails" ? "*" : key].filter(Boolean).join(".")),
+      ...pathsOf(inner, [path, NAMED.includes(path) ? "*" : key].filter(Boolean).join(".")),
     ]),
   );
 }

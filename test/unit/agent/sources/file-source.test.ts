@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
   appendFileSync,
   copyFileSync,
   existsSync,
@@ -33,6 +34,8 @@ function createBed(name = "mail.log") {
   ) {
     const lines: string[] = [];
     const ranges: [number, number][] = [];
+    /** Lines that the source takes for written just before. */
+    const fresh: string[] = [];
     const said: string[] = [];
     let proceed: () => void = () => {};
     const holdUp = () => (hold = new Promise<void>((resolve) => (proceed = resolve)));
@@ -42,12 +45,15 @@ function createBed(name = "mail.log") {
       path,
       startAt,
       bookmark,
-      onLines(chunk, from, to) {
-        lines.push(...chunk.toString().split("\n").slice(0, -1));
+      onLines({ lines: chunk, from, to, isFresh }) {
+        const each = chunk.toString().split("\n").slice(0, -1);
+        lines.push(...each);
         ranges.push([from, to]);
+        if (isFresh) fresh.push(...each);
         return hold;
       },
       onOverlong() {},
+      onFailed: (reason) => said.push(`failed: ${reason}`),
       onGap: (reason) => said.push(`lost: ${reason}`),
       say: (what) => said.push(what),
     });
@@ -57,6 +63,7 @@ function createBed(name = "mail.log") {
       source,
       lines,
       ranges,
+      fresh,
       said,
       /** Nothing is read after the next chunk, until it proceeds. */
       holdUp,
@@ -422,3 +429,43 @@ test("a log that is gone altogether is said to be lost", async () => {
   assert.ok(said.some((each) => each.startsWith("lost:")));
   assert.notEqual(source.bookmark()?.epoch, bookmark?.epoch);
 });
+
+test("only lines that are written while the reader keeps up are taken for fresh", async () => {
+  using bed = createBed();
+  bed.write("one\n");
+  const reader = bed.read();
+  await reader.untilRead("one");
+  bed.write("two\n");
+  await reader.untilRead("one", "two");
+  assert.deepEqual(reader.fresh, ["two"]);
+  // Another file in its place may be old.
+  bed.rename(".1");
+  await tick(bed.folder);
+  bed.write("three\n");
+  await reader.untilRead("one", "two", "three");
+  bed.write("four\n");
+  await reader.untilRead("one", "two", "three", "four");
+  assert.deepEqual(reader.fresh, ["two", "four"]);
+});
+
+test(
+  "a file that may not be read says what to run",
+  { skip: process.getuid?.() !== 0 },
+  async () => {
+    using bed = createBed();
+    bed.write("one\n");
+    chmodSync(bed.folder, 0o755);
+    chmodSync(bed.path, 0o600);
+    process.seteuid?.(65534);
+    try {
+      const reader = bed.read();
+      await eventually("it has failed", () => reader.source.state() === "failed");
+      assert.match(
+        reader.source.trouble() ?? "",
+        /^permission denied: chgrp fleetban-agent .*mail\.log/,
+      );
+    } finally {
+      process.seteuid?.(0);
+    }
+  },
+);
