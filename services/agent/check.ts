@@ -12,7 +12,7 @@ import { agentNatsOptions } from "./nats-options.ts";
 import { openUserNames } from "./user-names.ts";
 import { chooseBackEnd } from "./firewall/choice.ts";
 import { lastKnownJails } from "./fleet-settings.ts";
-import { createSourceDetector, type SourceDetector } from "./source-detector.ts";
+import { createSourceDetector, writersOf, type SourceDetector } from "./source-detector.ts";
 import { ensureStateDir } from "./state-file.ts";
 import { storageTrouble } from "./state-health.ts";
 
@@ -59,7 +59,7 @@ export async function checkAgent(
   const jails = await lastKnownJails(config.stateDir);
   for (const source of config.sources) {
     const { name, jail } = source;
-    const log = { zone: zoneOrLocal(source.timezone) };
+    const log = { zone: zoneOrLocal(source.timezone), writers: writersOf(source) };
     const onUnusable = (reason: string) => {
       report.failed(`jail ${jail}`, reason, EXIT.bug);
     };

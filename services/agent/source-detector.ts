@@ -6,7 +6,8 @@ import { createDetector, type Detector } from "../detection/dovecot-detector.ts"
 import type { Ledger } from "../detection/attempts/attempt-ledger.ts";
 import { compileFilter, FilterError } from "../detection/filter/filter.ts";
 import { createFilterDetector } from "../detection/filter/filter-detector.ts";
-import type { LogZone } from "../detection/lines/zone.ts";
+import type { LogFacts } from "../detection/lines/log-facts.ts";
+import type { SourceConfig } from "./config.ts";
 import type { Jail } from "../wire/settings.ts";
 
 /** The detector of a source; undefined while nobody can tell how its jail counts. */
@@ -20,10 +21,14 @@ export interface SourceDetectorOptions {
   source: string;
   jail: string;
   ledger: Ledger;
-  /** The zone of the source's stamps. */
-  log: LogZone;
+  log: LogFacts;
   /** The jail's filter cannot be used, because of this. */
   onUnusable: (reason: string) => void;
+}
+
+/** Does the source say by itself whose entries of the journal it wants? */
+export function writersOf({ container, match }: SourceConfig): LogFacts["writers"] {
+  return container === undefined && match === undefined ? "dovecot" : "chosen";
 }
 
 export function createSourceDetector(options: SourceDetectorOptions): SourceDetector {

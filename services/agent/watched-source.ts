@@ -3,6 +3,7 @@
  * of it. It is read from when on its jail is known.
  */
 import type { Ledger } from "../detection/attempts/attempt-ledger.ts";
+import type { LogFacts } from "../detection/lines/log-facts.ts";
 import { zoneOrLocal } from "../detection/lines/zone.ts";
 import type { Log } from "../daemon/log.ts";
 import { formatDuration } from "../daemon/duration.ts";
@@ -12,7 +13,7 @@ import type { Warning } from "../wire/warnings.ts";
 import type { Bookmark, CheckpointFile } from "./checkpoint.ts";
 import type { SourceConfig } from "./config.ts";
 import type { Publisher } from "./publisher.ts";
-import { createSourceDetector } from "./source-detector.ts";
+import { createSourceDetector, writersOf } from "./source-detector.ts";
 import { openFileSource } from "./sources/file-source.ts";
 import { openJournalSource } from "./sources/journal-source.ts";
 import { createLogClock } from "./sources/log-clock.ts";
@@ -75,8 +76,14 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     shiftMs: restored.shift?.zone === zoneName ? restored.shift.shiftMs : 0,
     onShift: (shiftMs) => logShift(log, shiftMs),
   });
+  const logFacts: LogFacts = {
+    get zone() {
+      return clock.zone;
+    },
+    writers: writersOf(config),
+  };
   const detector = createSourceDetector({
-    ...{ source: name, jail, ledger, log: clock },
+    ...{ source: name, jail, ledger, log: logFacts },
     onUnusable: (reason) => log.error({ jail, reason }, "the jail's filter cannot be used"),
   });
 

@@ -8,7 +8,7 @@ import type { Failure } from "./attempts/failure.ts";
 import type { Ledger } from "./attempts/attempt-ledger.ts";
 import { openEnvelope } from "./lines/envelope.ts";
 import type { WrittenAt } from "./lines/timestamp.ts";
-import { LOCAL_LOG, type LogZone } from "./lines/zone.ts";
+import { LOCAL_LOG, type LogFacts } from "./lines/log-facts.ts";
 import { MAX_LINE_BYTES, readLine } from "./dovecot/read-line.ts";
 
 export interface Detector {
@@ -28,8 +28,8 @@ export interface DetectorOptions {
   /** Names the source to the ledger, which several may share. */
   source: string;
   ledger: Ledger;
-  /** The zone of stamps that do not say theirs; left out: that of this machine. */
-  log?: LogZone;
+  /** Left out: what a log of this machine is like. */
+  log?: LogFacts;
 }
 
 /**
@@ -59,7 +59,7 @@ export function createDetector({ source, ledger, log = LOCAL_LOG }: DetectorOpti
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
           const line = chunk.toString(encoding, start, end);
-          const reading = readLine(line, receivedAt, log.zone);
+          const reading = readLine(line, receivedAt, log);
           const failure = countLine(reading, ledger, source, receivedAt, position + end + 1);
           if (failure) failures.push(failure);
         }

@@ -93,6 +93,51 @@ test(
   },
 );
 
+/** A line of Dovecot's own log, as a container writes it to its output. */
+const output = (user: string) => `Mar 03 04:05:06 ${message(user).replace(": ", ": Info: ")}`;
+
+for (const [sentence, selection, own, others] of [
+  [
+    "a container, whatever its name, and of no other",
+    "container: mailu-front",
+    { SYSLOG_IDENTIFIER: "3f2a9c1d0b11", CONTAINER_NAME: "mailu-front" },
+    [{ SYSLOG_IDENTIFIER: "dovecot", CONTAINER_NAME: "webshop" }],
+  ],
+  [
+    "certain fields, if root wrote them",
+    "match: { CONTAINER_TAG: mailu-front }",
+    { SYSLOG_IDENTIFIER: "3f2a9c1d0b11", CONTAINER_NAME: "x1", CONTAINER_TAG: "mailu-front" },
+    [
+      { SYSLOG_IDENTIFIER: "dovecot", CONTAINER_TAG: "webshop" },
+      { SYSLOG_IDENTIFIER: "dovecot", CONTAINER_TAG: "mailu-front", _UID: "1000" },
+    ],
+  ],
+  [
+    "a user's own unit, and of nobody else's of that name",
+    "userUnit: dovecot.service, user: 1000, container: mail",
+    {
+      ...{ _SYSTEMD_UNIT: "user@1000.service", _SYSTEMD_USER_UNIT: "dovecot.service" },
+      ...{ _UID: "1000", CONTAINER_NAME: "mail", SYSLOG_IDENTIFIER: "mail" },
+    },
+    [
+      { _SYSTEMD_USER_UNIT: "dovecot.service", _UID: "1001", CONTAINER_NAME: "mail" },
+      { _SYSTEMD_USER_UNIT: "shop.service", _UID: "1000", CONTAINER_NAME: "mail" },
+    ],
+  ],
+] as const) {
+  test(`a source may be the entries of ${sentence}`, { skip: needsJournal }, async () => {
+    await using running = await startTestAgent({
+      source: (folder) => `${selection}, directory: ${join(folder, "journal")}`,
+    });
+    const journal = journalOf(running);
+    for (const [index, fields] of others.entries()) {
+      await writeJournal(journal, [output(`other-${index}`)], { fields: { _UID: "0", ...fields } });
+    }
+    await writeJournal(journal, [output("one")], { fields: { _UID: "0", ...own } });
+    await areCounted(running, ["one"]);
+  });
+}
+
 test(
   "a journal that was vacuumed meanwhile is read on from what is left",
   { skip: needsJournal },

@@ -8,7 +8,7 @@
  * other steady difference is a clock that is wrong, and is only reported. One line proves
  * nothing: it may have been delayed on its way into the log.
  */
-import { shiftedZone, type LogZone, type Zone } from "../../detection/lines/zone.ts";
+import { shiftedZone, type Zone } from "../../detection/lines/zone.ts";
 import type { WrittenAt } from "../../detection/lines/timestamp.ts";
 
 /** What the last lines have shown. */
@@ -18,7 +18,9 @@ export type LogTime =
   | { state: "shifted" } // The log is of another time zone, and its stamps are corrected.
   | { state: "wrong"; aheadMs: number }; // Its stamps differ from this clock, and from every time zone.
 
-export interface LogClock extends LogZone {
+export interface LogClock {
+  /** The zone of stamps that do not say theirs, as far as it is known. */
+  readonly zone: Zone;
   readonly time: LogTime;
   /** Milliseconds that are added to stamps without a zone, a multiple of a quarter of an hour. */
   readonly shiftMs: number;

@@ -1,6 +1,6 @@
 /** What one line of any log says of Dovecot's authentication, taken alone. */
 import { isDovecotProgram, openEnvelope } from "../lines/envelope.ts";
-import { LOCAL_ZONE, type Zone } from "../lines/zone.ts";
+import { LOCAL_LOG, type LogFacts } from "../lines/log-facts.ts";
 import { readAuthLine } from "./auth-line.ts";
 import { readLoginLine } from "./login-line.ts";
 import { readPamLine } from "./pam-line.ts";
@@ -11,12 +11,14 @@ export const MAX_LINE_BYTES = 65_536;
 /** A longer message is none of Dovecot's: it cuts names at 128 bytes, passwords at 1024. */
 const MAX_MESSAGE_LENGTH = 8_192;
 
-/**
- * `receivedAt` (epoch milliseconds) tells the year of a stamp that has none, `zone` its zone.
- */
-export function readLine(line: string, receivedAt: number, zone: Zone = LOCAL_ZONE): Reading {
+/** `receivedAt` (epoch milliseconds) tells the year of a stamp that has none. */
+export function readLine(line: string, receivedAt: number, log: LogFacts = LOCAL_LOG): Reading {
   if (line.length > MAX_LINE_BYTES) return emptyReading();
-  const { written, program, text, repeat } = openEnvelope(line, { receivedAt, zone });
+  const { written, program, text, repeat } = openEnvelope(
+    line,
+    { receivedAt, zone: log.zone },
+    log.writers,
+  );
   const reading = readMessage(text, program);
   reading.at = written?.at;
   reading.hasZone = written?.hasZone ?? false;

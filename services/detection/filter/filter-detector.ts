@@ -6,7 +6,8 @@ import type { Detector } from "../dovecot-detector.ts";
 import type { Failure } from "../attempts/failure.ts";
 import { MAX_LINE_BYTES } from "../dovecot/read-line.ts";
 import { emptyReading, type Reading } from "../dovecot/reading.ts";
-import { LOCAL_LOG, LOCAL_ZONE, type LogZone, type Zone } from "../lines/zone.ts";
+import { LOCAL_LOG, type LogFacts } from "../lines/log-facts.ts";
+import { LOCAL_ZONE, type Zone } from "../lines/zone.ts";
 import type { Filter } from "./filter.ts";
 import { openLine } from "./open-line.ts";
 
@@ -14,7 +15,7 @@ const NEWLINE = 10;
 /** Two characters at most, such as a bracket, stand before a date at the beginning of a line. */
 const MOST_BEFORE_DATE = 2;
 
-export function createFilterDetector(filter: Filter, log: LogZone = LOCAL_LOG): Detector {
+export function createFilterDetector(filter: Filter, log: LogFacts = LOCAL_LOG): Detector {
   let overlong = 0;
   return {
     feed(chunk, position, receivedAt) {

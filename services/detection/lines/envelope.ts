@@ -2,6 +2,7 @@
  * What a logging system puts around a program's message: stamps, host and program
  * names, JSON, containers. The message is what the program itself wrote.
  */
+import type { LogFacts } from "./log-facts.ts";
 import { findOwnText, isOwnText } from "./own-log.ts";
 import {
   readIsoStamp,
@@ -27,10 +28,14 @@ export interface Message {
 }
 
 /** Takes a line apart; a line of no known shape is a message of its own. */
-export function openEnvelope(line: string, clock: StampClock): Message {
+export function openEnvelope(
+  line: string,
+  clock: StampClock,
+  writers: LogFacts["writers"] = "dovecot",
+): Message {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   if (text.startsWith("{")) {
-    const message = openJson(text, clock);
+    const message = openJson(text, clock, writers);
     if (message) return message;
   }
   return openText(stripContainer(text), clock);
@@ -214,15 +219,24 @@ function unpackRepeat(message: Message): Message {
 }
 
 /** journalctl -o json, docker's json-file log, and what carries a line in "message" or "msg". */
-function openJson(line: string, clock: StampClock): Message | undefined {
+function openJson(
+  line: string,
+  clock: StampClock,
+  writers: LogFacts["writers"],
+): Message | undefined {
   const fields = readFields(line);
   if (!fields) return undefined;
   const { MESSAGE, SYSLOG_IDENTIFIER, CONTAINER_NAME } = fields;
   if (MESSAGE !== undefined && MESSAGE !== null) {
     const [written, text] = [journalTime(fields), journalText(MESSAGE)];
+    const program = typeof SYSLOG_IDENTIFIER === "string" ? SYSLOG_IDENTIFIER : undefined;
+    const isDovecots = program !== undefined && isDovecotProgram(program);
+    // What was chosen by other fields is a line of any kind, whatever its writer calls itself.
+    if (writers === "chosen" && (CONTAINER_NAME !== undefined || !isDovecots)) {
+      return { ...openText(text, clock), written };
+    }
     // What a container wrote is a line of any kind, and the name is the container's.
     if (CONTAINER_NAME !== undefined) return { ...openText(text, clock), written };
-    const program = typeof SYSLOG_IDENTIFIER === "string" ? SYSLOG_IDENTIFIER : undefined;
     return unpackRepeat(openInner(program, text, written, clock));
   }
   const log = fields["log"] ?? fields["message"] ?? fields["msg"];

@@ -21,11 +21,6 @@ export interface Zone {
   isRepeated(at: number): boolean;
 }
 
-/** The zone of a log as it is known at the moment: what its stamps show may tell a better one. */
-export interface LogZone {
-  readonly zone: Zone;
-}
-
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** All zones change their offset at a whole quarter of an hour. */
@@ -37,8 +32,6 @@ export const LOCAL_ZONE: Zone = {
     new Date(year, month, day, hours, minutes, seconds).getTime(),
   isRepeated: (at) => new Date(at + HOUR_MS).getHours() === new Date(at).getHours(),
 };
-
-export const LOCAL_LOG: LogZone = { zone: LOCAL_ZONE };
 
 /** "Europe/Berlin", "UTC", "+02:00", "-0330", "UTC+2"; undefined: there is no such zone. */
 export function parseZone(name: string): Zone | undefined {

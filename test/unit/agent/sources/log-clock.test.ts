@@ -17,7 +17,7 @@ function createLog(shiftMs?: number) {
     new Date(at + aheadMs).toISOString().slice(0, 19).replace("T", " ");
   const read = (at: number, aheadMs: number) => {
     const line = `${stampOf(at, aheadMs)} mx1 dovecot: imap-login: Login: x`;
-    const { at: found, hasZone } = readLine(line, at, clock.zone);
+    const { at: found, hasZone } = readLine(line, at, { zone: clock.zone, writers: "dovecot" });
     assert.ok(found !== undefined);
     return { at: found, hasZone };
   };

@@ -103,7 +103,7 @@ describe("the time of a line is read in the zone of its log", () => {
     [own, undefined, false],
   ] as const) {
     test(line.slice(0, 70), () => {
-      const reading = readLine(line, NOW, tokyo);
+      const reading = readLine(line, NOW, { zone: tokyo, writers: "dovecot" });
       assert.equal(iso(reading.at), expected);
       assert.equal(reading.hasZone, hasZone);
     });

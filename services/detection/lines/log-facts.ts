@@ -1,0 +1,14 @@
+/** What a line does not say of itself, and whoever reads the log knows. */
+import { LOCAL_ZONE, type Zone } from "./zone.ts";
+
+export interface LogFacts {
+  /** The zone of stamps that do not say theirs, as it is known at the moment. */
+  readonly zone: Zone;
+  /**
+   * Whose entries of the journal may speak of logins. dovecot: those that a program or container with
+   * such a name wrote. chosen: all, because the administrator has chosen a container or fields.
+   */
+  readonly writers: "dovecot" | "chosen";
+}
+
+export const LOCAL_LOG: LogFacts = { zone: LOCAL_ZONE, writers: "dovecot" };
