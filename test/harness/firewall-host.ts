@@ -1,6 +1,10 @@
 /** A firewall back end in a network namespace of its own, a port behind it, and a client before it. */
 import { once } from "node:events";
-import type { Firewall, FirewallKind } from "../../services/agent/firewall/firewall.ts";
+import type {
+  Firewall,
+  FirewallJail,
+  FirewallKind,
+} from "../../services/agent/firewall/firewall.ts";
 import { openFirewall } from "../../services/agent/firewall/opening.ts";
 import { createRemains, removeEverything } from "../../services/agent/firewall/remains.ts";
 import { JAIL } from "./firewall-suite.ts";
@@ -11,8 +15,12 @@ export const BACK_ENDS = ["ipset", "nftables", "iptables"] as const;
 
 export interface FirewallHost extends AsyncDisposable {
   host: Namespace;
-  /** Opens a back end on it, with the jail `JAIL`. */
-  open(kind: FirewallKind, chains?: readonly string[]): Promise<Firewall>;
+  /** Opens a back end on it, with the jail `JAIL` where no others are given. */
+  open(
+    kind: FirewallKind,
+    chains?: readonly string[],
+    jails?: readonly FirewallJail[],
+  ): Promise<Firewall>;
   uninstall(): Promise<string[]>;
 }
 
@@ -22,11 +30,11 @@ export function firewallHost(network: Network, run = network.host("mx").run): Fi
   const opened: Firewall[] = [];
   return {
     host,
-    async open(kind, chains = ["INPUT"]) {
+    async open(kind, chains = ["INPUT"], jails = [JAIL]) {
       const { spawn: start } = host;
       const options = {
         chains,
-        jails: [JAIL],
+        jails,
         now: Date.now,
         say: () => {},
         run,
@@ -45,8 +53,8 @@ export function firewallHost(network: Network, run = network.host("mx").run): Fi
 
 export interface Visitor extends AsyncDisposable {
   namespace: Namespace;
-  /** Does a connection from this address to port 143 of the host open? Without one from its first. */
-  reaches(from?: string): Promise<boolean>;
+  /** Does a connection from this address to this port of the host open? From its first to 143 by default. */
+  reaches(from?: string, port?: number): Promise<boolean>;
 }
 
 /** Listens on `host` and connects from another one. */
@@ -60,10 +68,10 @@ export async function startVisitor(host: Namespace, namespace: Namespace): Promi
   const client: MailClient = startMailClient(namespace.spawn);
   return {
     namespace,
-    reaches: (from = namespace.address4) =>
+    reaches: (from = namespace.address4, port = 143) =>
       client.connects({
         host: from.includes(":") ? host.address6 : host.address4,
-        port: 143,
+        port,
         from,
       }),
     async [Symbol.asyncDispose]() {
@@ -71,6 +79,25 @@ export async function startVisitor(host: Namespace, namespace: Namespace): Promi
       server.kill("SIGKILL");
     },
   };
+}
+
+/** The visitor tries all the while; returns whether it ever got through. */
+export async function everReached(
+  visitor: Visitor,
+  meanwhile: () => Promise<void>,
+): Promise<boolean> {
+  const watch = { isOver: false };
+  const tries: Promise<boolean>[] = [];
+  const trying = (async () => {
+    while (!watch.isOver) {
+      tries.push(visitor.reaches());
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+  })();
+  await meanwhile();
+  watch.isOver = true;
+  await trying;
+  return (await Promise.all(tries)).includes(true);
 }
 
 /** A host, a visitor, and back ends in the host that are tried one after the other. */

@@ -5,31 +5,15 @@ import type { Firewall } from "../../services/agent/firewall/firewall.ts";
 import { eventually } from "../harness/eventually.ts";
 import {
   BACK_ENDS,
+  everReached,
   startVisitedHost,
   type VisitedHost,
-  type Visitor,
 } from "../harness/firewall-host.ts";
 import { ban } from "../harness/firewall-suite.ts";
 import { needsRoot } from "../harness/netns.ts";
 
 const listed = async (firewall: Firewall) =>
   (await firewall.list()).map(({ address }) => address as string).sort();
-
-/** The visitor tries all the while; returns whether it ever got through. */
-async function everReached(visitor: Visitor, meanwhile: () => Promise<void>): Promise<boolean> {
-  const watch = { isOver: false };
-  const tries: Promise<boolean>[] = [];
-  const trying = (async () => {
-    while (!watch.isOver) {
-      tries.push(visitor.reaches());
-      await new Promise((resolve) => setTimeout(resolve, 3));
-    }
-  })();
-  await meanwhile();
-  watch.isOver = true;
-  await trying;
-  return (await Promise.all(tries)).includes(true);
-}
 
 for (const kind of BACK_ENDS) {
   describe(`a ban through ${kind}`, { skip: needsRoot }, () => {

@@ -9,7 +9,7 @@ import {
   type FirewallHost,
   type Visitor,
 } from "../harness/firewall-host.ts";
-import { ban } from "../harness/firewall-suite.ts";
+import { ban, JAIL } from "../harness/firewall-suite.ts";
 import { createNetwork, needsRoot, type Network } from "../harness/netns.ts";
 
 /** Puts the container behind mx, which publishes its port 143 as Docker does. */
@@ -35,6 +35,11 @@ async function publish(network: Network): Promise<void> {
   ] as const) {
     const dnat = ["-p", "tcp", "--dport", "143", "-j", "DNAT", "--to-destination", to];
     await mx.run(iptables, ["-t", "nat", "-A", "PREROUTING", "-i", "eth0", ...dnat]);
+    // Another number outside than inside: no filter ever sees 993.
+    const other = ["-p", "tcp", "--dport", "993", "-j", "DNAT", "--to-destination", to];
+    await mx.run(iptables, ["-t", "nat", "-N", "DOCKER"]);
+    await mx.run(iptables, ["-t", "nat", "-A", "PREROUTING", "-j", "DOCKER"]);
+    await mx.run(iptables, ["-t", "nat", "-A", "DOCKER", "-i", "eth0", ...other]);
     // Where Docker leaves room for its users' rules.
     await mx.run(iptables, ["-N", "DOCKER-USER"]);
     await mx.run(iptables, ["-A", "FORWARD", "-j", "DOCKER-USER"]);
@@ -87,10 +92,38 @@ describe("a mail server in a container", { skip: needsRoot }, () => {
       });
     }
 
-    test(`is not closed by ${kind} in INPUT alone, as the default has it`, async () => {
+    test(`is closed by ${kind} on a port that has another number inside`, async () => {
+      const { address4, address6 } = visitor.namespace;
+      const reach993 = () =>
+        Promise.all([address4, address6].map((from) => visitor.reaches(from, 993)));
+      const only993 = [{ ...JAIL, ports: [993] }];
+      const firewall = await on.open(kind, ["INPUT", "DOCKER-USER"], only993);
+      assert.deepEqual(await reach993(), [true, true]);
+      await firewall.ban([ban(address4, 600), ban(address6, 600)]);
+      assert.deepEqual(await reach993(), [false, false]);
+      assert.deepEqual(await firewall.repair(), {
+        repaired: [],
+        bansLost: false,
+        ineffective: [],
+      });
+      await on.uninstall();
+    });
+
+    test(`is not closed by ${kind} in INPUT alone, as the default has it, and the host says so`, async () => {
       const firewall = await on.open(kind, ["INPUT"]);
       await firewall.ban([ban(visitor.namespace.address4, 600)]);
       assert.deepEqual(await reach(), [true, true]);
+      const { ineffective } = await firewall.repair();
+      for (const part of [
+        /port 993 is handed on to 172\.17\.0\.2:143,.* add DOCKER-USER/,
+        /port 993 is handed on to \[fd17::2\]:143,.* add DOCKER-USER/,
+        /port 143 is handed on to 172\.17\.0\.2:143,.* add FORWARD/,
+      ]) {
+        assert.ok(
+          ineffective.some((text) => part.test(text)),
+          ineffective.join("\n"),
+        );
+      }
       await on.uninstall();
     });
   }
@@ -114,6 +147,34 @@ describe("a mail server in a container", { skip: needsRoot }, () => {
     await on.uninstall();
   });
 
+  test("is closed again within a repair when a rule in DOCKER-USER leaves the chain first", async () => {
+    const { address4 } = visitor.namespace;
+    const firewall = await on.open("ipset", ["INPUT", "DOCKER-USER"]);
+    await firewall.ban([ban(address4, 600)]);
+    await on.host.run("iptables", ["-I", "DOCKER-USER", "1", "-j", "RETURN"]);
+    assert.equal((await reach())[0], true);
+    assert.equal((await firewall.repair()).repaired.length, 1);
+    assert.equal((await reach())[0], false);
+    await on.host.run("iptables", ["-D", "DOCKER-USER", "-j", "RETURN"]);
+    await on.uninstall();
+  });
+
+  test("and what comes before DOCKER-USER in FORWARD is said: only its owner can move it", async () => {
+    const firewall = await on.open("ipset", ["INPUT", "DOCKER-USER"]);
+    await on.host.run("iptables", ["-N", "DOCKER"]); // Docker is there
+    await on.host.run("iptables", ["-I", "FORWARD", "1", "-p", "tcp", "-j", "ACCEPT"]);
+    assert.deepEqual((await firewall.repair()).ineffective, [
+      'iptables: in FORWARD, "-p tcp -j ACCEPT" stands before the rule that leads to DOCKER-USER: name FORWARD in firewall.chains in its place',
+    ]);
+    await on.host.run("iptables", ["-D", "FORWARD", "1"]);
+    // What only concerns virtual machines is no danger.
+    await on.host.run("iptables", ["-I", "FORWARD", "1", "-i", "virbr0", "-j", "ACCEPT"]);
+    assert.deepEqual((await firewall.repair()).ineffective, []);
+    await on.host.run("iptables", ["-D", "FORWARD", "1"]);
+    await on.host.run("iptables", ["-X", "DOCKER"]);
+    await on.uninstall();
+  });
+
   test("is closed again within a repair when Docker has made its chain anew", async () => {
     const { address4 } = visitor.namespace;
     const firewall = await on.open("ipset", ["INPUT", "DOCKER-USER"]);
@@ -121,7 +182,7 @@ describe("a mail server in a container", { skip: needsRoot }, () => {
     await on.host.run("iptables", ["-F", "DOCKER-USER"]);
     assert.equal((await reach())[0], true);
     const { repaired } = await firewall.repair();
-    assert.deepEqual(repaired, ["iptables: DOCKER-USER did not lead to fleetban-dovecot"]);
+    assert.deepEqual(repaired, ["iptables: DOCKER-USER did not lead to fleetban"]);
     assert.equal((await reach())[0], false);
     await on.uninstall();
   });

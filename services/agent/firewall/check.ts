@@ -2,9 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { FirewallError, run as runCommand, type Run } from "./command.ts";
 import type { FirewallKind } from "./firewall.ts";
+import { portMatch } from "./connection-tracking.ts";
 import { createSetLine } from "./ipset-sets.ts";
+import { DOCKERS } from "./iptables-chains.ts";
+import { hasChain, parseTable } from "./iptables-table.ts";
 import { hasIpv6 } from "./iptables-variants.ts";
 import { FAMILIES, type Family } from "./names.ts";
+import { explainMissingChain } from "./not-effective.ts";
 import { readTable } from "./nftables-reading.ts";
 import { hooksFor, layoutScript, plainSets, whyUnhooked } from "./nftables-table.ts";
 
@@ -68,7 +72,8 @@ export async function whyUnusable(
   }
   try {
     await attempt(chains, run);
-    return undefined;
+    const missing = kind === "nftables" ? undefined : await whyNoChain(chains, run);
+    return missing && `${kind}: ${missing}`;
   } catch (error) {
     if (!(error instanceof FirewallError)) throw error;
     const said = error.message.replaceAll(/\s*\n\s*/g, " ");
@@ -83,6 +88,17 @@ export function isMissing({ cause }: FirewallError): boolean {
 
 /** No jail can have this name, so nothing of a jail is touched. */
 const TRIAL = "fleetban~try";
+
+/** undefined: all chains exist. Docker's may be missing, for the agent makes it. */
+async function whyNoChain(chains: readonly string[], run: Run): Promise<string | undefined> {
+  for (const { family, iptables } of FAMILIES) {
+    if (family === 6 && !(await hasIpv6(run))) continue;
+    const table = parseTable(await run(iptables, ["-w", "-S"]));
+    const missing = chains.find((chain) => !hasChain(chain, table) && chain !== DOCKERS);
+    if (missing !== undefined) return `${iptables}: ${explainMissingChain(missing, table)}`;
+  }
+  return undefined;
+}
 
 async function tryIpset(_chains: readonly string[], run: Run): Promise<void> {
   for (const family of FAMILIES) {
@@ -112,8 +128,15 @@ async function tryRule({ family, iptables }: Family, rule: string, run: Run): Pr
 /** nft has the kernel check the script without doing it. */
 async function tryNftables(chains: readonly string[], run: Run): Promise<void> {
   const jail = { name: "try", ports: [143] };
-  const layout = { hooks: hooksFor(chains), jails: [jail], sets: new Set(plainSets("try")) };
-  const script = layoutScript(layout, { chains: [], sets: [] });
+  const script = layoutScript(
+    {
+      hooks: hooksFor(chains),
+      jails: [jail],
+      sets: new Set(plainSets("try")),
+      match: await portMatch(chains, run),
+    },
+    { chains: [], sets: [] },
+  );
   await run("nft", ["-c", "-f", "-"], `${script.join("\n")}\n`);
   await readTable(run);
 }

@@ -22,7 +22,7 @@ import {
 import { createInOrder } from "./in-order.ts";
 import { createIpsetSession } from "./ipset-session.ts";
 import { addLine, createSets, setName, setOf } from "./ipset-sets.ts";
-import { createChains } from "./iptables-chains.ts";
+import { createChains, type Ensured } from "./iptables-chains.ts";
 import { checked, FAMILIES } from "./names.ts";
 
 export interface IpsetOptions {
@@ -49,13 +49,15 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
   const allSets = () =>
     jailNames().flatMap((jail) => FAMILIES.map(({ family }) => setName(jail, family)));
 
-  async function ensureChains(): Promise<string[]> {
-    const done: string[] = [];
+  async function ensureChains(): Promise<Ensured> {
+    const [repaired, ineffective]: [string[], string[]] = [[], []];
     for (const { family, ensure } of chains) {
       const rulesOf = (jail: string) => [dropRule(setName(jail, family))];
-      done.push(...(await ensure(jails, rulesOf)));
+      const ensured = await ensure(jails, rulesOf);
+      repaired.push(...ensured.repaired);
+      ineffective.push(...ensured.ineffective);
     }
-    return done;
+    return { repaired, ineffective };
   }
 
   async function isEmptied(set: string): Promise<boolean> {
@@ -149,12 +151,17 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
         for (const set of allSets()) {
           if (!created.includes(set) && (await isEmptied(set))) emptied.push(set);
         }
+        const ensured = await ensureChains();
         const repaired = [
           ...created.map((set) => `ipset: set ${set} was missing`),
           ...emptied.map((set) => `ipset: set ${set} was emptied`),
-          ...(await ensureChains()),
+          ...ensured.repaired,
         ];
-        return { repaired, bansLost: created.length + emptied.length > 0, ineffective: [] };
+        return {
+          repaired,
+          bansLost: created.length + emptied.length > 0,
+          ineffective: ensured.ineffective,
+        };
       }),
 
     close: () =>

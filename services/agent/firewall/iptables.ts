@@ -10,7 +10,7 @@ import { familyOf, parseNetwork, prefixOf, type Address } from "../../wire/addre
 import { FirewallError, run as runCommand, type Run } from "./command.ts";
 import { sortOut, type Firewall, type FirewallJail, type TimedBan } from "./firewall.ts";
 import { createInOrder } from "./in-order.ts";
-import { createChains, type Chains } from "./iptables-chains.ts";
+import { createChains, type Chains, type Ensured } from "./iptables-chains.ts";
 import { chainName, checked, FAMILIES } from "./names.ts";
 
 export interface IptablesOptions {
@@ -49,8 +49,8 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
   };
 
   /** Makes the chains hold what is remembered, whatever they hold now. */
-  async function ensureChains(): Promise<string[]> {
-    const done: string[] = [];
+  async function ensureChains(): Promise<Ensured> {
+    const [repaired, ineffective]: [string[], string[]] = [[], []];
     for (const { family, ensure } of chains) {
       const rulesOf = (jail: string) => [
         ...[...endsOf(jail)]
@@ -58,9 +58,11 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
           .map(([address, end]) => dropRule(address, end)),
         RETURN,
       ];
-      done.push(...(await ensure(jails, rulesOf)));
+      const ensured = await ensure(jails, rulesOf);
+      repaired.push(...ensured.repaired);
+      ineffective.push(...ensured.ineffective);
     }
-    return done;
+    return { repaired, ineffective };
   }
 
   /** Rules of bans that are over, as lines that remove them; they are forgotten. */
@@ -145,7 +147,7 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
     repair: () =>
       inOrder(async () => {
         await change(sweep());
-        return { repaired: await ensureChains(), bansLost: false, ineffective: [] };
+        return { ...(await ensureChains()), bansLost: false };
       }),
 
     close: () => Promise.resolve(),

@@ -13,7 +13,7 @@ const element = z.union([
 const listing = z.object({
   nftables: z.array(
     z.object({
-      table: object.optional(),
+      table: object.extend({ flags: z.unknown().optional() }).optional(),
       set: object.extend({ table: z.string(), elem: z.array(element).optional() }).optional(),
       chain: object.extend({ table: z.string() }).catchall(z.unknown()).optional(),
       rule: z
@@ -26,6 +26,8 @@ const listing = z.object({
 export interface Present {
   chains: string[];
   sets: string[];
+  /** Somebody has switched off the hooks of the table. */
+  isDormant: boolean;
   /** The rules of a chain and its hook, in a spelling that can be compared. */
   spelled: ReadonlyMap<string, string>;
 }
@@ -39,10 +41,10 @@ const isOurs = ({ family, table }: { family: string; table: string }) =>
  */
 export async function readTable(run: Run): Promise<Present | undefined> {
   const { nftables } = listing.parse(JSON.parse(await run("nft", ["-j", "-t", "list", "ruleset"])));
-  const isThere = nftables.some(
+  const found = nftables.find(
     ({ table }) => table && isOurs({ family: table.family, table: table.name }),
-  );
-  if (!isThere) return undefined;
+  )?.table;
+  if (!found) return undefined;
   const chains = nftables.flatMap(({ chain }) => (chain && isOurs(chain) ? [chain] : []));
   const rules = nftables.flatMap(({ rule }) => (rule && isOurs(rule) ? [rule] : []));
   const sets = nftables.flatMap(({ set }) => (set && isOurs(set) ? [set.name] : []));
@@ -50,7 +52,9 @@ export async function readTable(run: Run): Promise<Present | undefined> {
     const own = rules.filter((rule) => rule.chain === chain.name).map(({ expr }) => expr);
     return [chain.name, JSON.stringify([chain["hook"], chain["prio"], chain["policy"], own])];
   });
-  return { chains: chains.map(({ name }) => name), sets, spelled: new Map(spelled) };
+  // nft 1.0.6 spells the flag wrongly; fleetban's table has none.
+  const isDormant = found.flags !== undefined;
+  return { chains: chains.map(({ name }) => name), sets, isDormant, spelled: new Map(spelled) };
 }
 
 /** The members of these sets. */

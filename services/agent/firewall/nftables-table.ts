@@ -13,6 +13,7 @@
  */
 import { familyOf, parseAddress, prefixOf, type Address } from "../../wire/address.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
+import type { PortMatch } from "./connection-tracking.ts";
 import type { FirewallJail, TimedBan } from "./firewall.ts";
 import { checked, checkedJail } from "./names.ts";
 
@@ -74,11 +75,12 @@ export interface Layout {
   jails: readonly FirewallJail[];
   /** Every set, `plainSets` included. */
   sets: ReadonlySet<string>;
+  match: PortMatch;
 }
 
 /** Makes rules and sets as they are to be and leaves members alone; removes `strange` chains and sets. */
 export function layoutScript(
-  { hooks, jails, sets }: Layout,
+  { hooks, jails, sets, match }: Layout,
   strange: { chains: readonly string[]; sets: readonly string[] },
 ): string[] {
   const parts = [...sets].flatMap((set) => ({ set, ...partsOfSet(set) }));
@@ -102,13 +104,27 @@ export function layoutScript(
     ...parts.flatMap(({ set, jail, family, prefix }) =>
       jail === undefined || family === undefined || prefix === undefined
         ? []
-        : [`add rule ${TABLE} ${jailChain(jail)} ${match(family, prefix)} @${set} drop`],
+        : [`add rule ${TABLE} ${jailChain(jail)} ${source(family, prefix)} @${set} drop`],
     ),
     ...hooks.flatMap((hook) =>
-      jails.map(({ name, ports }) => {
-        const dports = ports.length > 0 ? `tcp dport { ${ports.join(", ")} } ` : "";
-        return `add rule ${TABLE} ${hook} ${dports}jump ${jailChain(name)}`;
-      }),
+      jails
+        .flatMap((jail) => jumps(jail, match))
+        .map((jump) => `add rule ${TABLE} ${hook} ${jump}`),
+    ),
+  ];
+}
+
+/** Rules that send packets to a jail's chain. */
+function jumps({ name, ports }: FirewallJail, match: PortMatch): string[] {
+  const jump = `jump ${jailChain(name)}`;
+  if (ports.length === 0) return [jump];
+  // One rule a port: nft 1.0.6 shows a set of them as "0x8f [invalid type]".
+  const rewritten = match === "rewritten" ? ports : [];
+  return [
+    `tcp dport { ${ports.join(", ")} } ${jump}`,
+    ...rewritten.map(
+      (port) =>
+        `meta l4proto tcp ct status dnat ct direction original ct original proto-dst ${port} ${jump}`,
     ),
   ];
 }
@@ -117,9 +133,9 @@ export function jailChain(jail: string): string {
   return `jail-${checkedJail(jail)}`;
 }
 
-function match(family: 4 | 6, prefix: number): string {
-  const source = family === 4 ? "ip saddr" : "ip6 saddr";
-  return prefix === WIDTH[family] ? source : `${source} & ${maskOf(family, prefix)}`;
+function source(family: 4 | 6, prefix: number): string {
+  const address = family === 4 ? "ip saddr" : "ip6 saddr";
+  return prefix === WIDTH[family] ? address : `${address} & ${maskOf(family, prefix)}`;
 }
 
 /** 255.255.255.0, ffff:ffff::. */

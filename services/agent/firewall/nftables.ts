@@ -4,7 +4,10 @@
  */
 import { isNetwork } from "../../wire/address.ts";
 import { FirewallError, run as runCommand, type Run } from "./command.ts";
+import { portMatch, type PortMatch } from "./connection-tracking.ts";
 import { sortOut, type Firewall, type FirewallJail, type TimedBan } from "./firewall.ts";
+import { FAMILIES } from "./names.ts";
+import { forwardedPorts } from "./published-ports.ts";
 import { createInOrder } from "./in-order.ts";
 import { readBans, readTable, type Present } from "./nftables-reading.ts";
 import {
@@ -38,6 +41,7 @@ export function createNftablesFirewall(options: NftablesOptions): Firewall {
   let sets: ReadonlySet<string> = new Set();
   /** As it was read back after it was made. */
   let installed: Present | undefined;
+  let match: PortMatch = "as they arrive";
 
   const apply = (lines: readonly string[]) => run("nft", ["-f", "-"], `${lines.join("\n")}\n`);
 
@@ -49,7 +53,8 @@ export function createNftablesFirewall(options: NftablesOptions): Firewall {
       chains: (present?.chains ?? []).filter((chain) => !wantedChains.includes(chain)),
       sets: (present?.sets ?? []).filter((set) => !wanted.has(set)),
     };
-    await apply([...layoutScript({ hooks, jails, sets: wanted }, strange), ...lines]);
+    match = await portMatch(chains, run);
+    await apply([...layoutScript({ hooks, jails, sets: wanted, match }, strange), ...lines]);
     sets = wanted;
     installed = await readTable(run);
     const missing = [...wantedChains, ...wanted].find(
@@ -154,23 +159,34 @@ export function createNftablesFirewall(options: NftablesOptions): Firewall {
     repair: () =>
       inOrder(async () => {
         const repaired = drift(await readTable(run));
+        if ((await portMatch(chains, run)) !== match) {
+          repaired.push("nftables: connections are tracked now, so that ports may be rewritten");
+        }
         if (repaired.length > 0) await layOut(sets, []);
         const emptied: string[] = [];
         for (const called of witnesses.called()) {
           if (await isMissing(called)) emptied.push(called.set);
         }
         repaired.push(...emptied.map((set) => `nftables: set ${set} was emptied`));
-        return { repaired, bansLost: emptied.length > 0, ineffective: [] };
+        return { repaired, bansLost: emptied.length > 0, ineffective: await bypasses() };
       }),
 
     close: () => Promise.resolve(),
   };
+
+  /** Ways for packets to jails that lead past the hooks. */
+  async function bypasses(): Promise<string[]> {
+    if (hooks.includes("forward")) return [];
+    const families = FAMILIES.map(({ iptables }) => forwardedPorts(iptables, jails, run));
+    return (await Promise.all(families)).flat().map((reason) => `nftables: ${reason}`);
+  }
 
   /** What is not as it was read back after it was made, in words. */
   function drift(present: Present | undefined): string[] {
     if (!installed) return [];
     if (!present) return [`nftables: table ${TABLE} was missing`];
     return [
+      ...(present.isDormant ? [`nftables: table ${TABLE} was dormant`] : []),
       ...installed.sets
         .filter((set) => !present.sets.includes(set))
         .map((set) => `nftables: set ${set} was missing`),

@@ -1,0 +1,32 @@
+/** Which packets the chain `fleetban` sends to the chain of a jail. */
+import type { PortMatch } from "./connection-tracking.ts";
+import type { FirewallJail } from "./firewall.ts";
+import { chainName } from "./names.ts";
+
+/** iptables' multiport takes this many. */
+const PORTS_PER_RULE = 15;
+
+/** As `iptables -S` spells them. */
+export function dispatchRules(jails: readonly FirewallJail[], match: PortMatch): string[] {
+  return jails.flatMap(({ name, ports }) => {
+    const jump = `-j ${chainName(name)}`;
+    if (ports.length === 0) return [jump];
+    const rewritten = match === "rewritten" ? ports : [];
+    return [
+      ...chunks(ports).map((some) => `-p tcp -m multiport --dports ${some.join(",")} ${jump}`),
+      ...rewritten.map((port) => `-p tcp ${rewrittenPort(port)} ${jump}`),
+    ];
+  });
+}
+
+/** conntrack's match, in iptables-extensions(8). */
+function rewrittenPort(port: number): string {
+  return `-m conntrack --ctstate DNAT --ctorigdstport ${port} --ctdir ORIGINAL`;
+}
+
+function chunks(ports: readonly number[]): number[][] {
+  const length = Math.ceil(ports.length / PORTS_PER_RULE);
+  return Array.from({ length }, (_, index) =>
+    ports.slice(index * PORTS_PER_RULE, (index + 1) * PORTS_PER_RULE),
+  );
+}

@@ -1,0 +1,19 @@
+/** Why bans do not take effect although they are in the kernel, and what to do about it, in words. */
+import { didYouMean } from "./did-you-mean.ts";
+import type { Table } from "./iptables-table.ts";
+
+/** A chain of `firewall.chains` that the filter table does not have. */
+export function explainMissingChain(chain: string, { builtIn, chains }: Table): string {
+  const meant = didYouMean(chain, [...builtIn, ...chains, "DOCKER-USER"]);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  return `firewall.chains: there is no chain ${chain} in the filter table${hint}`;
+}
+
+/** Another program puts `rule` before fleetban's again and again. */
+export function explainPeer(parent: string, rule: string): string {
+  return (
+    `in ${parent}, "${rule}" lets packets through before fleetban's rule, and comes back before it ` +
+    "after each repair: stop what puts it there, or set firewall.backend to nftables, " +
+    "before whose table no rule of iptables comes"
+  );
+}
