@@ -149,7 +149,7 @@ describe("an agent on a kernel without IPv6", { skip: needsRoot }, () => {
       onHost({ ...programs, missing: [...programs.missing] }, async ({ host, start }) => {
         const { child } = await start("run", kind);
         await eventually("its rules stand", async () =>
-          (await host.run("iptables", ["-S"])).includes("-A INPUT -p tcp"),
+          (await host.run("iptables", ["-S"])).includes("-A INPUT -j fleetban"),
         );
         assert.doesNotMatch(await host.run("ip6tables", ["-S"]), /fleetban/);
         await child.stop();
