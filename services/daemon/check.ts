@@ -6,6 +6,8 @@ import { tryNats } from "./nats-link.ts";
 
 export interface CheckReport {
   ok(part: string, text: string): void;
+  /** Worth knowing, and no fault of what is checked. */
+  note(part: string, text: string): void;
   /** `code` is what the check ends with, unless something has failed before. */
   failed(part: string, text: string, code: ExitCode): void;
   /** The code of the first that failed. */
@@ -17,6 +19,9 @@ export function createCheckReport(write: (text: string) => void): CheckReport {
   return {
     ok(part, text) {
       write(`ok    ${part}: ${text}\n`);
+    },
+    note(part, text) {
+      write(`note  ${part}: ${text}\n`);
     },
     failed(part, text, code) {
       write(`FAIL  ${part}: ${text}\n`);

@@ -26,7 +26,7 @@ import {
 } from "./iptables-table.ts";
 import { hasIpv6, otherVariant, type Iptables } from "./iptables-variants.ts";
 import { chainName, jailOfChain, type Family } from "./names.ts";
-import { explainMissingChain, explainPeer } from "./not-effective.ts";
+import { explainHook, explainMissingChain, explainPeer } from "./not-effective.ts";
 import { forwardedPorts } from "./published-ports.ts";
 
 /**
@@ -48,6 +48,8 @@ export interface Ensured {
 export interface Chains {
   /** Puts back what is missing or not the first any more, removes chains of jails that are gone. */
   ensure(jails: readonly FirewallJail[], rulesOf: RulesOf): Promise<Ensured>;
+  /** Why bans would not take effect as the rules are now; undefined: there are no rules of fleetban. */
+  inspect(jails: readonly FirewallJail[]): Promise<string[] | undefined>;
   /** The rules in all chains of ours, whoever made them. */
   rules(): Promise<{ jail: string; rule: string }[]>;
   /** Changes rules in chains that are there: all of it or nothing. */
@@ -198,6 +200,18 @@ function chainsOf(program: string, { iptables, parents, run }: Place): Chains {
   return {
     ensure,
     change,
+    async inspect(jails) {
+      if (await isAbsent()) return [];
+      const table = await read();
+      if (!table.chains.has(DISPATCH)) return undefined;
+      const reach = reachOf(jails);
+      const hooks = parents.map((parent) => explainHook(parent, findHook(parent, table, reach)));
+      const reasons = hooks.filter((reason) => reason !== undefined);
+      return [
+        ...reasons.map((reason) => `${iptables}: ${reason}`),
+        ...(await bypasses(table, jails, reach)),
+      ];
+    },
     async rules() {
       if (await isAbsent()) return [];
       const table = await read();
