@@ -14,6 +14,15 @@ export interface Answer {
 
 const ROOT = join(import.meta.dirname, "../..");
 
+/** What node is given to run a program: built where `npm test` has built it, else its source. */
+export function programArguments(program: "cli" | "coordinator" | "agent"): string[] {
+  if (process.env["FLEETBAN_TEST_BUILT"] === "1") {
+    return [join(ROOT, `dist/services/${program}/main.js`)];
+  }
+  const source = join(ROOT, `services/${program}/main.ts`);
+  return ["--import", import.meta.resolve("tsx"), source];
+}
+
 /**
  * Starts it with nothing of this machine's settings: only `environment` and
  * `folder` say where the server is.
@@ -23,9 +32,7 @@ export function spawnFleetban(
   environment: Readonly<Record<string, string>> = {},
   folder = tmpdir(),
 ) {
-  const program = join(ROOT, "services/cli/main.ts");
-  const loader = import.meta.resolve("tsx");
-  return spawn(process.execPath, ["--import", loader, program, ...args], {
+  return spawn(process.execPath, [...programArguments("cli"), ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], HOME: "/nonexistent", TZ: "UTC", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

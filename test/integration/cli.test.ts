@@ -22,7 +22,7 @@ import {
   statusSubject,
 } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
-import { runFleetban, type Answer } from "../harness/fleetban.ts";
+import { programArguments, runFleetban, type Answer } from "../harness/fleetban.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
 
@@ -36,7 +36,7 @@ before(async () => {
   [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
   const port = await freePort();
   coordinator = await startChild(process.execPath, {
-    args: ["--import", "tsx", "services/coordinator/main.ts", "run"],
+    args: [...programArguments("coordinator"), "run"],
     env: {
       PATH: process.env["PATH"],
       NATS_URL: nats.url,

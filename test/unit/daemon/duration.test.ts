@@ -14,7 +14,7 @@ for (const [text, seconds] of [
   ["-1", null],
   ["0", undefined],
   ["10 apples", undefined],
-  ["-5m", undefined],
+  ["-5m", null],
   ["m", undefined],
   ["", undefined],
 ] as const) {

@@ -1,0 +1,47 @@
+/**
+ * node test/compile.js FOLDER FILE...
+ *
+ * Compiles test files into a folder below the repository, each with what it imports of ours in one
+ * file, and prints where they are. Node starts such a file in a third of the time that it needs to
+ * compile TypeScript as it goes, and `npm test` starts more than a hundred.
+ */
+import { readFile } from "node:fs/promises";
+import { dirname, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const ROOT = resolve(import.meta.dirname, "..");
+
+/** Modules go on to find files beside their source, wherever they are compiled to. */
+const keepPlaces = {
+  name: "keep-places",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const contents = source
+        .replaceAll("import.meta.dirname", JSON.stringify(dirname(path)))
+        .replaceAll("import.meta.filename", JSON.stringify(path))
+        .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href));
+      return { contents, loader: "ts" };
+    });
+  },
+};
+
+const [folder = "", ...names] = process.argv.slice(2);
+const files = names.map((name) => resolve(name));
+await build({
+  entryPoints: files,
+  outbase: ROOT,
+  outdir: folder,
+  bundle: true,
+  packages: "external",
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  sourcemap: true,
+  logLevel: "warning",
+  plugins: [keepPlaces],
+});
+for (const file of files) {
+  process.stdout.write(`${folder}/${relative(ROOT, file).replace(/\.ts$/, ".js")}\n`);
+}
