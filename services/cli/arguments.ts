@@ -69,7 +69,8 @@ export function checksOf(where: string, note: (text: string) => void) {
     /** Seconds; Infinity: for ever (commander takes null for a value that is missing). */
     seconds(text: string): number {
       const seconds = parseDuration(text);
-      if (seconds === null) return Infinity;
+      // By hand another negative number is a slip; configuration takes fail2ban's.
+      if (seconds === null && text.trim() === "-1") return Infinity;
       if (isCredible(seconds)) return seconds;
       throw expected('a duration such as "20m" or 1200, at most 100y, or -1 for ever', text);
     },
