@@ -15,7 +15,9 @@ const SECONDS: Readonly<Record<string, number>> = {
 /** Returns seconds, null for "for ever", or undefined when `text` is no duration. */
 export function parseDuration(text: string): number | null | undefined {
   const trimmed = text.trim();
-  if (trimmed === "-1") return null;
+  // fail2ban takes every negative bantime for "for ever".
+  if (/^-\s*\d/.test(trimmed))
+    return parseDuration(trimmed.slice(1)) === undefined ? undefined : null;
   if (!/^(?:\d+(?:\.\d+)?\s*(?:mo|[smhdwy])?\s*)+$/.test(trimmed) || trimmed.length > 64) {
     return undefined;
   }
