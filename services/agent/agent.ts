@@ -3,9 +3,12 @@ import { randomUUID } from "node:crypto";
 import { jetstream } from "@nats-io/jetstream";
 import type { Life } from "../daemon/daemon.ts";
 import type { Log } from "../daemon/log.ts";
+import { mirrorBucket } from "../nats/bucket-mirror.ts";
 import type { NatsSession } from "../daemon/nats-session.ts";
+import { BANS_BUCKET } from "../wire/subjects.ts";
+import { decodeHostBan } from "./ban-filter.ts";
 import type { AgentConfig } from "./config.ts";
-import { createEnforcer } from "./enforcer.ts";
+import { createKernelSync } from "./kernel-sync.ts";
 import type { Choice } from "./firewall/choice.ts";
 import { createLeftBehind } from "./firewall/left-behind.ts";
 import { openFirewall } from "./firewall/opening.ts";
@@ -55,16 +58,16 @@ export async function startAgent(
   };
   const repairEveryMs = repairEvery * 1000;
   const common = { now, log, onFailed: fail };
-  const enforcer = createEnforcer({
+  const kernelSync = createKernelSync({
     ...{ ...common, firewall, jails, settings, neverBan, repairEveryMs, onApplied },
   });
-  onRelease(() => enforcer.stop());
+  onRelease(() => kernelSync.stop());
   const lastBans = createLastBans({
-    ...{ folder: stateDir, bans: enforcer.held, health: state.of("bans"), log },
+    ...{ folder: stateDir, bans: kernelSync.held, health: state.of("bans"), log },
   });
   onRelease(() => lastBans.close());
-  await enforcer.restore(await readLastBans(stateDir));
-  ready(enforcer.settled);
+  await kernelSync.restore(await readLastBans(stateDir));
+  ready(kernelSync.settled);
 
   // The log is its own spool: nothing is read before it can be published.
   const session = await connected;
@@ -73,14 +76,16 @@ export async function startAgent(
   const servers = () => [...config.nats.url.split(","), connection.getServer()];
   await neverBan.refresh(servers());
   const onChange = () => {
-    enforcer.settingsChanged();
+    kernelSync.settingsChanged();
     parts.watcher?.jailsChanged(settings()?.jails() ?? []);
   };
   parts.settings = followFleetSettings({
     ...{ connection, stateDir, log, host, instance, onChange },
     onRefused: (by) => fail(explainSecondAgent(host, by)),
   });
-  enforcer.follow(connection);
+  kernelSync.follow((onEvent) =>
+    mirrorBucket({ connection, bucket: BANS_BUCKET, decode: decodeHostBan, onEvent, log }),
+  );
 
   const js = jetstream(connection);
   const health = createPublishHealth({ now: () => performance.now(), isConnected: link.isUp, log });
@@ -103,7 +108,7 @@ export async function startAgent(
   });
 
   parts.status = startReport({
-    ...{ host, instance, kind, neverBan, enforcer, watcher, connection, now },
+    ...{ host, instance, kind, neverBan, kernelSync, watcher, connection, now },
     ...{ servers, leftBehind },
     warnings: () => ({ passedOver, state: state.trouble(), publishing: health.trouble() }),
     expiry: expiry.warnings,

@@ -1,25 +1,36 @@
 /** Which bans of the fleet apply on this host, and for how long still. */
-import { isInForce, type Ban } from "../wire/ban.ts";
+import { decodeBan, isInForce, type Ban } from "../wire/ban.ts";
 import type { TimedBan } from "./firewall/firewall.ts";
 import type { FleetSettings } from "./fleet-settings.ts";
 import type { NeverBan } from "./never-ban.ts";
-import type { Refusals } from "./refusals.ts";
 
 /** What of a ban matters to the host that applies it. */
 export type HostBan = Pick<Ban, "jail" | "address" | "state" | "until" | "by">;
 
+/** Throws a WireError for what no coordinator has written. */
+export function decodeHostBan(bytes: Uint8Array, key: string): HostBan {
+  const { jail, address, state, until, by } = decodeBan(bytes, key);
+  return { jail, address, state, until, by };
+}
+
 export interface BanFilterOptions {
   settings: () => Pick<FleetSettings, "allowed"> | undefined;
   neverBan: Pick<NeverBan, "reason">;
-  refused: Refusals;
 }
+
+/** What becomes of a ban on this host. */
+export type Verdict =
+  | { type: "applies"; ban: TimedBan }
+  | { type: "over" }
+  /** The ban is in force in the fleet, and this host does not apply it. */
+  | { type: "skipped"; reason: string };
 
 export interface BanFilter {
-  /** The ban as the kernel is to have it, by the server's clock; undefined: not at all. */
-  timed(ban: HostBan | undefined, serverNow: number): TimedBan | undefined;
+  /** `serverNow` is the time of the server's clock. */
+  judge(ban: HostBan, serverNow: number): Verdict;
 }
 
-export function createBanFilter({ settings, neverBan, refused }: BanFilterOptions): BanFilter {
+export function createBanFilter({ settings, neverBan }: BanFilterOptions): BanFilter {
   /** Why this ban is not applied here; undefined: it is. */
   function reasonAgainst(ban: HostBan): string | undefined {
     const own = neverBan.reason(ban.address);
@@ -29,16 +40,13 @@ export function createBanFilter({ settings, neverBan, refused }: BanFilterOption
   }
 
   return {
-    timed(ban, serverNow) {
-      if (!ban || !isInForce(ban, serverNow)) return undefined;
+    judge(ban, serverNow) {
+      if (!isInForce(ban, serverNow)) return { type: "over" };
       const reason = reasonAgainst(ban);
-      if (reason !== undefined) {
-        refused.note(ban.address, reason);
-        return undefined;
-      }
-      refused.forget(ban.address);
+      if (reason !== undefined) return { type: "skipped", reason };
       const { jail, address, until } = ban;
-      return { jail, address, seconds: until === null ? undefined : (until - serverNow) / 1000 };
+      const seconds = until === null ? undefined : (until - serverNow) / 1000;
+      return { type: "applies", ban: { jail, address, seconds } };
     },
   };
 }

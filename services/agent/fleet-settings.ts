@@ -6,26 +6,24 @@
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
-import { followBucket } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
-import { overlaps, type Address } from "../wire/address.ts";
-import { WireError } from "../wire/codec.ts";
+import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
+import type { Address } from "../wire/address.ts";
+import { createAddressTrie } from "../wire/address-trie.ts";
 import {
-  decodeAllowed,
-  decodeBucketReady,
-  decodeJail,
-  decodeRefusedAgents,
+  decodeSetting,
   jail as jailSchema,
   type Allowed,
   type Jail,
   type RefusedAgents,
+  type Setting,
 } from "../wire/settings.ts";
-import { READY_KEY, refusedKey, SETTINGS_BUCKET } from "../wire/subjects.ts";
+import { addressOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
 import { readState, writeState } from "./state-file.ts";
 
 export interface FleetSettings {
   jails(): Jail[];
-  /** The allowlist's entry that has an address in common with `address`. */
+  /** An entry of the allowlist that has an address in common with `address`. */
   allowed(address: Address): Allowed | undefined;
   /** The bans bucket (by its creation time) that is declared complete; null: none. */
   readyFor(): string | null;
@@ -65,69 +63,86 @@ export async function lastKnownJails(stateDir: string): Promise<Jail[]> {
 export function followFleetSettings(options: FleetSettingsOptions): FleetSettings {
   const { connection, stateDir, log, host, instance, onRefused, onChange } = options;
   const jails = new Map<string, Jail>();
-  const allowed = new Map<string, Allowed>();
+  const allowed = createAddressTrie<Allowed>();
   let readyFor: string | null = null;
-  let complete = false;
-  let unseen = new Set<string>();
+  let isComplete = false;
+  /** The jails have changed since they were kept on disk. */
+  let areJailsNew = true;
 
   function forget(key: string): void {
-    jails.delete(key);
-    allowed.delete(key);
+    if (jails.delete(key)) areJailsNew = true;
+    const address = addressOfAllowKey(key);
+    if (address !== undefined) allowed.delete(address);
     if (key === READY_KEY) readyFor = null;
   }
 
-  function learn(key: string, value: Uint8Array): void {
-    if (key === READY_KEY) readyFor = decodeBucketReady(value, key).bansCreated;
-    else if (key.startsWith("jail.")) jails.set(key, decodeJail(value, key));
-    else if (key.startsWith("allow.")) allowed.set(key, decodeAllowed(value, key));
-    else if (key === refusedKey(host)) {
-      const refused = decodeRefusedAgents(value, key);
-      if (refused.instances.includes(instance)) onRefused(refused);
+  function learn(key: string, setting: Setting): void {
+    switch (setting.type) {
+      case "jail":
+        jails.set(key, setting.jail);
+        areJailsNew = true;
+        return;
+      case "allowed":
+        allowed.set(setting.entry.address, setting.entry);
+        return;
+      case "ready":
+        readyFor = setting.bansCreated;
+        return;
+      case "refused-agents":
+        if (setting.host !== host || !setting.refused.instances.includes(instance)) return;
+        onRefused(setting.refused);
+        return;
+      case "other":
+        return;
     }
   }
 
   function changed(): void {
-    if (!complete) return;
+    if (!isComplete) return;
+    if (areJailsNew) keepJails();
+    onChange();
+  }
+
+  function keepJails(): void {
+    areJailsNew = false;
     const encoded = z.encode(z.array(jailSchema), [...jails.values()]);
     writeState(settingsPath(stateDir), encoded).catch((error: unknown) => {
       log.error({ err: error }, "jails cannot be kept on disk");
     });
-    onChange();
   }
 
-  const following = followBucket(
-    { connection, bucket: SETTINGS_BUCKET, log },
-    {
-      begin() {
-        unseen = new Set([...jails.keys(), ...allowed.keys(), READY_KEY]);
-        complete = false;
-      },
-      entry({ key, value }) {
-        unseen.delete(key);
-        try {
-          if (value === undefined) forget(key);
-          else learn(key, value);
-        } catch (error) {
-          if (!(error instanceof WireError)) throw error;
-          log.error({ key, reason: error.message }, "setting cannot be decoded");
-        }
+  function onEvent(event: MirrorEvent<Setting>): void {
+    switch (event.type) {
+      case "loading":
+        isComplete = false;
+        return;
+      case "put":
+        learn(event.key, event.value);
         changed();
-      },
-      caughtUp(missing) {
-        if (missing === 0) for (const key of unseen) forget(key);
-        complete = true;
+        return;
+      case "deleted":
+      case "rolled-back":
+        forget(event.key);
         changed();
-      },
-    },
-  );
+        return;
+      case "unreadable":
+        log.error({ key: event.key, reason: event.reason }, "setting cannot be decoded");
+        return;
+      case "live":
+        isComplete = true;
+        changed();
+        return;
+    }
+  }
+
+  const mirror = mirrorBucket({
+    ...{ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log },
+  });
 
   return {
     jails: () => [...jails.values()],
-    allowed(address) {
-      for (const entry of allowed.values()) if (overlaps(entry.address, address)) return entry;
-      return undefined;
-    },
+    allowed: allowed.find,
     readyFor: () => readyFor,
-    stop: () => following.stop(),
+    stop: () => mirror.stop(),
   };
 }

@@ -4,7 +4,7 @@ import type { Log } from "../daemon/log.ts";
 import { createWarningLog } from "../daemon/warning-log.ts";
 import { readVersion } from "../daemon/version.ts";
 import type { Warning } from "../wire/warnings.ts";
-import type { Enforcer } from "./enforcer.ts";
+import type { KernelSync } from "./kernel-sync.ts";
 import type { FirewallKind } from "./firewall/firewall.ts";
 import type { LeftBehind } from "./firewall/left-behind.ts";
 import type { NeverBan } from "./never-ban.ts";
@@ -20,7 +20,7 @@ export interface ReportOptions {
   /** URLs of NATS. */
   servers: () => readonly string[];
   neverBan: NeverBan;
-  enforcer: Pick<Enforcer, "recount" | "state" | "trouble">;
+  kernelSync: Pick<KernelSync, "recount" | "state" | "trouble">;
   watcher: Pick<Watcher, "look" | "describe" | "warnings">;
   leftBehind: LeftBehind;
   /** What only their owners know. */
@@ -35,14 +35,14 @@ export interface ReportOptions {
 const MAX_WARNINGS = 20;
 
 export function startReport(options: ReportOptions): StatusReporter {
-  const { host, instance, kind, servers, neverBan, enforcer, watcher } = options;
+  const { host, instance, kind, servers, neverBan, kernelSync, watcher } = options;
   const { leftBehind, warnings, expiry, connection, now, log } = options;
   const [version, startedAt] = [readVersion(), now()];
-  const recount = sparingly(enforcer.recount);
+  const recount = sparingly(kernelSync.recount);
   const look = sparingly(leftBehind.look);
   const logWarnings = createWarningLog(log, now);
   const allWarnings = (): Warning[] => {
-    const found = { ...warnings(), ...enforcer.trouble(), leftBehind: leftBehind.found() };
+    const found = { ...warnings(), ...kernelSync.trouble(), leftBehind: leftBehind.found() };
     return [...warningsOf(found), ...watcher.warnings(), ...expiry()];
   };
   return startStatus({
@@ -57,7 +57,7 @@ export function startReport(options: ReportOptions): StatusReporter {
       const found = allWarnings().slice(0, MAX_WARNINGS);
       const own = { addresses: neverBan.own(), sources, warnings: found, firewall: kind };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
-      return { ...identity, ...enforcer.state(), ...own };
+      return { ...identity, ...kernelSync.state(), ...own };
     },
     publish: (subject, bytes) => connection.publish(subject, bytes),
   });

@@ -1,4 +1,8 @@
-/** Files of the agent's state: written whole or not at all. */
+/**
+ * Files of the agent's state: written whole or not at all, and one write after the other. Each file
+ * has one draft, so two writes of one file at a time would destroy each other's, and the older
+ * content might win.
+ */
 import {
   access,
   constants,
@@ -29,8 +33,23 @@ export async function ensureStateDir(folder: string): Promise<void> {
   }
 }
 
+/** The last write of each file that is being written. */
+const lastWrites = new Map<string, Promise<void>>();
+
+/** Writes after every write of the same file that was asked for before, whether it failed or not. */
+function replace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const before = lastWrites.get(path) ?? Promise.resolve();
+  const written = before.catch(() => {}).then(() => replaceNow(path, write));
+  lastWrites.set(path, written);
+  const forget = () => {
+    if (lastWrites.get(path) === written) lastWrites.delete(path);
+  };
+  written.then(forget, forget);
+  return written;
+}
+
 /** Atomic also when the process or the machine dies meanwhile. */
-async function replace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+async function replaceNow(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const draft = `${path}.new`;
   const file = await open(draft, "w", 0o600);
   try {

@@ -1,6 +1,6 @@
 /** Conditions of this host that its operator should know, but those of its sources. */
 import { warn, type Warning } from "../wire/warnings.ts";
-import type { FirewallTrouble } from "./enforcer.ts";
+import type { FirewallTrouble } from "./kernel-sync.ts";
 
 export interface Conditions extends FirewallTrouble {
   /** Why the state cannot be written. */

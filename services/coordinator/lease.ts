@@ -23,6 +23,8 @@ import { isConflict, readLatest } from "./latest.ts";
 const RENEW_EVERY_MS = 1_000;
 const STALE_AFTER_MS = 4_000;
 const GIVE_UP_AFTER_MS = 3_000;
+/** An ordinary shutdown does not wait for a NATS that has ended, too. */
+const RELEASE_WITHIN_MS = 1_000;
 
 const lease = z.object({ v: z.literal(1), id: z.string().max(128), since: instant });
 
@@ -147,10 +149,16 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
       if (held === undefined || connection.isClosed()) return;
       const mark = headers();
       mark.set("KV-Operation", "DEL");
-      await js.publish(`$KV.${LEASE_BUCKET}.${LEASE_KEY}`, undefined, {
-        headers: mark,
-        expect: { lastSubjectSequence: held },
-      });
+      try {
+        await js.publish(`$KV.${LEASE_BUCKET}.${LEASE_KEY}`, undefined, {
+          headers: mark,
+          expect: { lastSubjectSequence: held },
+          timeout: RELEASE_WITHIN_MS,
+        });
+      } catch (error) {
+        // NATS is away, or somebody has the lease already. It runs out by itself.
+        log.info({ id, reason: explain(error) }, "lease is not given back, it runs out in 4 s");
+      }
     },
   };
 }

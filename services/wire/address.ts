@@ -104,7 +104,7 @@ export function addressOfToken(token: string): Address | undefined {
 }
 
 /** The address as 16-bit words: 2 for IPv4, 8 for IPv6. */
-function wordsOf(address: Address): number[] {
+export function wordsOf(address: Address): number[] {
   const [base = ""] = address.split("/");
   if (!base.includes(":")) {
     const [a = 0, b = 0, c = 0, d = 0] = base.split(".").map(Number);

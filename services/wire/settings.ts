@@ -1,7 +1,7 @@
 /** Entries of the settings bucket: what agents must know besides the bans. */
 import { z } from "zod";
 import { address, decode, encode, foreignText, instant } from "./codec.ts";
-import { JAIL_NAME } from "./subjects.ts";
+import { JAIL_NAME, READY_KEY } from "./subjects.ts";
 
 const expressions = z.array(z.string().max(8_192)).max(100);
 
@@ -68,3 +68,22 @@ export const decodeAllowed = (bytes: Uint8Array, key: string): Allowed =>
 export const encodeBucketReady = (value: BucketReady): Uint8Array => encode(bucketReady, value);
 export const decodeBucketReady = (bytes: Uint8Array, key: string): BucketReady =>
   decode(bucketReady, bytes, key);
+
+/** An entry of the settings bucket; `other`: one of a newer version. */
+export type Setting =
+  | { type: "jail"; jail: Jail }
+  | { type: "allowed"; entry: Allowed }
+  | { type: "ready"; bansCreated: string }
+  | { type: "refused-agents"; host: string; refused: RefusedAgents }
+  | { type: "other" };
+
+/** Throws a WireError for what no coordinator has written. */
+export function decodeSetting(bytes: Uint8Array, key: string): Setting {
+  if (key === READY_KEY) return { type: "ready", ...decodeBucketReady(bytes, key) };
+  const [kind = "", ...rest] = key.split(".");
+  const name = rest.join(".");
+  if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };
+  if (kind === "allow") return { type: "allowed", entry: decodeAllowed(bytes, key) };
+  if (kind !== "refused") return { type: "other" };
+  return { type: "refused-agents", host: name, refused: decodeRefusedAgents(bytes, key) };
+}

@@ -1,5 +1,5 @@
 /** Every subject, stream, bucket and key name. No other file spells one. */
-import { addressToken, type Address } from "./address.ts";
+import { addressOfToken, addressToken, type Address } from "./address.ts";
 
 export const FAILURES_STREAM = "FLEETBAN_FAILURES";
 export const FAILURES_SUBJECTS = "fleetban.failures.>";
@@ -55,6 +55,11 @@ export function jailKey(jail: string): string {
 /** Settings bucket: one entry of the allowlist. */
 export function allowKey(address: Address): string {
   return `allow.${addressToken(address)}`;
+}
+
+/** The address that an entry of the allowlist is for; undefined: another entry's key. */
+export function addressOfAllowKey(key: string): Address | undefined {
+  return key.startsWith("allow.") ? addressOfToken(key.slice("allow.".length)) : undefined;
 }
 
 /** Settings bucket: agents of this name that are refused, see `RefusedAgents`. */

@@ -9,7 +9,8 @@ import { jetstream } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { migrate } from "../../prisma/migrate.ts";
 import { createDryRunFirewall } from "../../services/agent/firewall/dry-run.ts";
-import { createEnforcer } from "../../services/agent/enforcer.ts";
+import { decodeHostBan } from "../../services/agent/ban-filter.ts";
+import { createKernelSync } from "../../services/agent/kernel-sync.ts";
 import { createNeverBan } from "../../services/agent/never-ban.ts";
 import { openBanStore } from "../../services/coordinator/ban-store.ts";
 import { createDuties } from "../../services/coordinator/duties.ts";
@@ -18,6 +19,7 @@ import { openHistory } from "../../services/coordinator/history/history.ts";
 import { openSettings } from "../../services/coordinator/settings.ts";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
 import { createLog } from "../../services/daemon/log.ts";
+import { mirrorBucket } from "../../services/nats/bucket-mirror.ts";
 import { parseNetwork, type Address } from "../../services/wire/address.ts";
 import { encodeBan, type Ban } from "../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../services/wire/failure.ts";
@@ -205,25 +207,27 @@ test("a host does not say that a ban is in force because one was that NATS has l
     ...{ jails: () => [JAIL], allowed: () => undefined, stop() {} },
     readyFor: () => created,
   };
-  const enforcer = createEnforcer({
+  const kernelSync = createKernelSync({
     ...{ firewall, jails: [JAIL], settings: () => settings, neverBan: createNeverBan([]) },
     ...{ repairEveryMs: 60_000, now: Date.now, log, onApplied() {}, onFailed: assert.ifError },
   });
-  centre.onRelease(enforcer.stop);
-  enforcer.follow(connection);
-  created = await eventually("the bucket is known", () => enforcer.state().bansCreated ?? false);
-  enforcer.settingsChanged();
+  centre.onRelease(kernelSync.stop);
+  kernelSync.follow((onEvent) =>
+    mirrorBucket({ connection, bucket: BANS_BUCKET, decode: decodeHostBan, onEvent, log }),
+  );
+  created = await eventually("the bucket is known", () => kernelSync.state().bansCreated ?? false);
+  kernelSync.settingsChanged();
   await put(banOf(A, 1_000));
   await nats.sync();
   await put(banOf(B, 2_000));
-  await eventually("both are in force", () => enforcer.state().revision === 2);
+  await eventually("both are in force", () => kernelSync.state().revision === 2);
   await nats.losePower();
   await nats.start();
   await eventually("the second is gone", () => {
-    const { revision, bansInForce } = enforcer.state();
+    const { revision, bansInForce } = kernelSync.state();
     return revision === 1 && bansInForce === 1;
   });
   await put(banOf(B, 3_000));
-  await eventually("it is in force again", () => enforcer.state().revision === 2);
+  await eventually("it is in force again", () => kernelSync.state().revision === 2);
   assert.deepEqual((await firewall.list()).map(({ address }) => address).sort(), [A, B]);
 });

@@ -1,0 +1,22 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** So long may one slice take, and everything else waits for it. */
+const SLICE_MS = 4;
+/** The clock is read only so often. */
+const ITEMS_PER_LOOK = 32;
+
+/**
+ * Does `work` for every item, and lets everything else that waits have its turn every few
+ * milliseconds. What is iterated over may change meanwhile.
+ */
+export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
+  let began = performance.now();
+  let done = 0;
+  for (const item of items) {
+    work(item);
+    done += 1;
+    if (done % ITEMS_PER_LOOK !== 0 || performance.now() - began < SLICE_MS) continue;
+    await nextTurn();
+    began = performance.now();
+  }
+}
