@@ -57,7 +57,7 @@ export function fleetbanProgram(options: ProgramOptions): { program: Command; cl
     failureCommand(context),
     explainCommand({ stdin: io.stdin, output, now: Date.now }),
     simulateCommand({ output, now: Date.now }),
-    importCommand({ output }),
+    importCommand(context),
     keyCommand({ output, now: Date.now, natsUrl }),
   ]) {
     program.addCommand(command);

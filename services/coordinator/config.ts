@@ -12,7 +12,7 @@ import {
   type FilterRules,
 } from "../detection/filter/filter.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
-import type { Jail } from "../wire/settings.ts";
+import { PROTOCOLS, type Jail } from "../wire/settings.ts";
 
 type FilterOptions = Omit<FilterRules, "failregex"> & { failregex?: string[] | undefined };
 
@@ -38,7 +38,14 @@ const expressions = z
 /** The set-up that mail administrators come from (fail2ban's jail for pop3 and imap). */
 const jailConfig = z
   .strictObject({
-    ports: z.array(port).max(64).default([110, 995, 143, 993]),
+    ports: z
+      .union([z.literal("all"), z.array(port).min(1).max(64)], {
+        error: (issue) =>
+          `expected a list of ports such as [143, 993], or all, got ${JSON.stringify(issue.input)}`,
+      })
+      .transform((ports) => (ports === "all" ? [] : ports))
+      .default([110, 995, 143, 993]),
+    protocol: z.enum(PROTOCOLS).optional(),
     maxretry: z.number().int().min(1).max(100).default(5),
     findtime: duration.default(1200),
     bantime: durationOrForever.default(1200),

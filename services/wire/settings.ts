@@ -3,14 +3,20 @@ import { z } from "zod";
 import { address, decode, encode, foreignText, instant } from "./codec.ts";
 import { JAIL_NAME, READY_KEY } from "./subjects.ts";
 
+/** What a ban closes its ports for. "tcp,udp" is both; "all" is every protocol. */
+export const PROTOCOLS = ["tcp", "udp", "tcp,udp", "all"] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
 const expressions = z.array(z.string().max(8_192)).max(100);
 
 /** A jail as agents need it, under `jail.<name>`. Durations in seconds. */
 export const jail = z.object({
   v: z.literal(1),
   name: z.string().regex(JAIL_NAME),
-  /** TCP ports that a ban closes; empty: all. */
+  /** Ports that a ban closes; empty: all. */
   ports: z.array(z.number().int().min(1).max(65535)).max(64),
+  /** Undefined: tcp for ports that are listed, every protocol where all ports are closed. */
+  protocol: z.enum(PROTOCOLS).optional(),
   maxretry: z.number().int().min(1).max(100),
   findtime: z.number().positive(),
   /** null: for ever. */

@@ -1,6 +1,10 @@
 /** The `fleetban` program against a real nats-server, PostgreSQL and coordinator. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { jetstream } from "@nats-io/jetstream";
@@ -325,6 +329,43 @@ test("a jail that is not there is refused with those that are", async () => {
   const { stderr, code } = await fleetban("ban", "add", "198.51.100.1", "--jail", "sshd");
   assert.match(stderr, /^fleetban: jail "sshd": there is no such jail, expected dovecot\n$/);
   assert.equal(code, 1);
+});
+
+test("the bans of fail2ban go on in the fleet, for the time that is left of them", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-import-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(
+    join(folder, "jail.local"),
+    "[dovecot]\nenabled = true\nport = imap\nlogpath = /var/log/mail.log\n",
+  );
+  const printed = join(folder, "banned");
+  await writeFile(
+    printed,
+    "[{'dovecot': ['203.0.113.71', '2001:db8:71::1']}, {'sshd': ['::2']}]\n",
+  );
+  const said = await ask("import", "fail2ban", folder, "--bans", printed);
+  assert.match(said.stderr, /not banned: ::2: the coordinator has no jail sshd\n/);
+  assert.match(said.stderr, /2 of 3 bans of fail2ban are in force in the fleet\n/);
+  assert.match((await ask("ban", "list")).stdout, /203\.0\.113\.71 .*banned by fail2ban/);
+
+  if (spawnSync("python3", ["--version"]).status !== 0) {
+    t.diagnostic("fail2ban's database is not tried: python3 is not installed");
+    return;
+  }
+  const database = join(folder, "fail2ban.sqlite3");
+  const rows = `import sqlite3,sys,time
+db = sqlite3.connect(sys.argv[1])
+db.execute("CREATE TABLE bips(ip, jail, timeofban, bantime, bancount, data)")
+for ip, since, length in [("203.0.113.72", 100, 3700), ("203.0.113.73", 700, 600), ("203.0.113.74", 1, -1), ("host.example", 1, 600)]:
+    db.execute("INSERT INTO bips VALUES(?, 'dovecot', ?, ?, 1, '{}')", (ip, int(time.time()) - since, length))
+db.commit()`;
+  assert.equal(spawnSync("python3", ["-c", rows, database]).status, 0);
+  const again = await ask("import", "fail2ban", folder, "--bans", database);
+  assert.match(again.stderr, /2 of 2 bans of fail2ban are in force in the fleet\n/);
+  const bans = (await ask("ban", "list")).stdout;
+  assert.match(bans, /203\.0\.113\.72 .*in (?:1h|59m)/, "not the ban's whole length");
+  assert.match(bans, /203\.0\.113\.74 .*for ever/);
+  assert.doesNotMatch(bans, /203\.0\.113\.73/, "it was over");
 });
 
 test("without PostgreSQL a ban still happens, and answers from the history say that they are old", async () => {

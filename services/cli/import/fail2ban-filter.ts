@@ -7,18 +7,11 @@ import {
   FilterError,
   type FilterFault,
 } from "../../detection/filter/filter.ts";
+import { parseParameters } from "./fail2ban-actions.ts";
 import { unitOf } from "./fail2ban-sources.ts";
 import { rewriteRegex } from "./rewritten.ts";
-import {
-  lookUp,
-  placeOf,
-  readIni,
-  unresolved,
-  valueOf,
-  valuesOf,
-  within,
-  type Ini,
-} from "./ini.ts";
+import { placeOf, readIni, unresolved, valueOf, valuesOf, within } from "./ini.ts";
+import { replaceTags } from "./tags.ts";
 
 export interface ImportedRules {
   prefregex?: string;
@@ -53,19 +46,11 @@ type FilterOption = (typeof FILTER_OPTIONS)[number];
 const DEFINITION = "Definition";
 /** What it holds goes before what the definition says. */
 const INIT = "Init";
-/** Tags within tags. */
-const MAX_DEPTH = 20;
 
 /** `dovecot[mode=aggressive, logtype="journal"]`: the filter's name, and its parameters. */
 export function parseFilterOption(text: string): { name: string; parameters: Map<string, string> } {
   const [, name = text.trim(), inside = ""] = /^\s*([\w.-]+)\s*(?:\[(.*)\])?\s*$/s.exec(text) ?? [];
-  const parameters = new Map<string, string>();
-  for (const [, key = "", double, single, bare = ""] of inside.matchAll(
-    /([\w?-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^,\]]*))/g,
-  )) {
-    parameters.set(key.toLowerCase(), (double ?? single ?? bare).trim());
-  }
-  return { name, parameters };
+  return { name, parameters: parseParameters(inside) };
 }
 
 /** undefined: there is no such filter. */
@@ -141,6 +126,9 @@ export function importRules({
     );
   const usable = failregex.flatMap((source, index) => {
     const fault = faultOf(source);
+    if (!fault && source.includes("(?P<host>")) {
+      notes.push(`failregex ${index + 1}: (?P<host>...) is taken here; fail2ban wants <HOST>`);
+    }
     if (!fault) return [source];
     const rewritten = rewriteRegex(source);
     if (!faultOf(rewritten.regex)) {
@@ -175,28 +163,4 @@ function faultsOf(rules: Parameters<typeof compileFilter>[0]): readonly FilterFa
     if (error instanceof FilterError) return error.faults;
     throw error;
   }
-}
-
-/** `<name>`, `<section/name>` and `<mdre-<mode>>`; fail2ban's own tags stay. */
-function replaceTags(ini: Ini, options: ReadonlyMap<string, string>, text: string): string {
-  let value = text;
-  for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
-    const replaced = value.replace(/<([\w-]+(?:\/[\w-]+)?)>/g, (tag, name: string) => {
-      if (/^(?:F-|HOST$|ADDR$|IP[46]$|CIDR$|SUBNET$|DNS$|SKIPLINES$)/.test(name)) return tag;
-      const found = options.get(name.toLowerCase()) ?? sectionValue(ini, name);
-      return found ?? tag;
-    });
-    if (replaced === value) return value;
-    value = replaced;
-  }
-  return value;
-}
-
-function sectionValue(ini: Ini, name: string): string | undefined {
-  const slash = name.indexOf("/");
-  if (slash < 0) return undefined;
-  const [section, option] = [name.slice(0, slash), name.slice(slash + 1).toLowerCase()];
-  return section === "known"
-    ? lookUp(ini, DEFINITION, `known/${option}`)
-    : valueOf(ini, section, option);
 }

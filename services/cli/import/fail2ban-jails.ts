@@ -3,7 +3,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { formatDuration, parseDuration } from "../../daemon/duration.ts";
 import { parseNetwork, overlaps, type Address } from "../../wire/address.ts";
+import type { Protocol } from "../../wire/settings.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
+import { closedBy } from "./closed-ports.ts";
 import {
   expressionsOf,
   FILTER_OPTIONS,
@@ -15,7 +17,6 @@ import {
 import { sourcesOf, wordsOf, type ImportedSource } from "./fail2ban-sources.ts";
 import { isOfAll, placeOf, readIni, setKnown, valueOf, within, type Ini } from "./ini.ts";
 import { optionsOf, type Options, type OptionsFrom } from "./jail-options.ts";
-import { portsOf } from "./ports.ts";
 
 export interface ImportedJail {
   /** As fleetban takes it. */
@@ -24,7 +25,9 @@ export interface ImportedJail {
   origin: string;
   /** undefined: it cannot be carried over, see the notes. */
   settings?: {
-    ports: number[];
+    ports: number[] | "all";
+    /** Where it is not what coordinator.yaml has for these ports by itself. */
+    protocol?: Protocol;
     maxretry: number;
     /** fail2ban's grammar. */
     findtime: string | number;
@@ -32,6 +35,8 @@ export interface ImportedJail {
     rules?: ImportedFilter["rules"];
   };
   sources: ImportedSource[];
+  /** The chains that its bans are hooked into, where these are not INPUT alone. */
+  chains?: string[];
   notes: string[];
 }
 
@@ -93,21 +98,20 @@ function importJail(
   }
   const filter = filterOf({ ini, folder, origin, options });
   jail.notes.push(...filter.notes);
-  noteActions(options);
+  noteOptions(options);
   if (!filter.isBuiltIn && !filter.rules) return jail;
+  const closed = closedBy(folder, options, origin);
+  if (!closed) return jail;
   jail.sources = sourcesOf(options, name, filter.unit);
-
-  const ports = /allports/.test(`${option("banaction")} ${option("action")}`)
-    ? { ports: [], unknown: [] }
-    : portsOf(option("port"));
-  for (const each of ports.unknown) {
-    note("port", `${each}: expected a number or a well-known name`);
-  }
+  if (closed.chains.some((chain) => chain !== "INPUT")) jail.chains = closed.chains;
   const maxretry = Number(option("maxretry") || 5);
   const isCounted = Number.isInteger(maxretry) && maxretry >= 1 && maxretry <= 100;
   if (!isCounted) note("maxretry", `expected 1 to 100, got ${option("maxretry")}, 5 is taken`);
   jail.settings = {
-    ports: ports.ports,
+    ports: closed.ports,
+    ...(closed.protocol !== (closed.ports === "all" ? "all" : "tcp") && {
+      protocol: closed.protocol,
+    }),
     maxretry: isCounted ? maxretry : 5,
     findtime: durationOf("findtime", options),
     bantime: durationOf("bantime", options),
@@ -165,22 +169,12 @@ function filterOf({
   return none;
 }
 
-/** What happens besides counting and banning, which fleetban does its own way. */
-function noteActions({ valueOf: option, note }: Options): void {
-  const actions = [...option("action").matchAll(/^\s*([\w.-]+)\s*(?:\[|$)/gm)].map(
-    ([, action = ""]) => action,
-  );
-  for (const action of new Set(actions)) {
-    if (/^(?:iptables|nftables|firewallcmd|ufw|shorewall)/.test(action)) continue;
-    note("action", `${action}: fleetban's agents ban, nothing else is done`);
-  }
+/** What fleetban does its own way, or not at all. */
+function noteOptions({ valueOf: option, note }: Options): void {
   if (isTrue(option("bantime.increment"))) {
     note("bantime.increment", "every ban has the same length");
   }
   if (option("ignorecommand") !== "") note("ignorecommand", "no commands are run");
-  if (/udp|all/.test(option("protocol"))) {
-    note("protocol", `${option("protocol")}: tcp is closed`);
-  }
   if (option("logtimezone") !== "")
     note("logtimezone", "dates without a zone are in the host's own");
   const encoding = option("logencoding");

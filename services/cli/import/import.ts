@@ -1,18 +1,28 @@
-/** `fleetban import fail2ban`: the configuration that somebody has, as fleetban's; asks no server. */
+/** `fleetban import fail2ban`: the configuration that somebody has, as fleetban's own, and the bans there. */
 import { Command } from "commander";
 import { Document, isCollection } from "yaml";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
-import type { Output } from "../output.ts";
+import type { Context } from "../context.ts";
 import { quote } from "../visible.ts";
+import { carryBans } from "./carry-bans.ts";
+import { readFail2banBans } from "./fail2ban-bans.ts";
 import { importFail2ban, type ImportedFail2ban, type ImportedJail } from "./fail2ban-jails.ts";
 
-export function importCommand({ output }: { output: Output }): Command {
+interface ImportOptions {
+  json?: true;
+  bans?: string;
+}
+
+export function importCommand(context: Context): Command {
+  const { output, now } = context;
   const fail2ban = new Command("fail2ban")
-    .description("print the jails of an /etc/fail2ban as fleetban's; needs no server")
+    .description("print the jails of an /etc/fail2ban as fleetban's")
     .argument("[dir]", "where its jail.conf is", "/etc/fail2ban")
+    .option("--bans <file>", "also ban in the fleet whom fail2ban bans now; asks the coordinator")
     .option("--json", "print the answer as one JSON document")
     .addHelpText("after", MORE)
-    .action(async (folder: string, { json }: { json?: true }) => {
+    .action(async (folder: string, { json, bans }: ImportOptions) => {
+      const bansThere = bans === undefined ? undefined : readFail2banBans(bans, now());
       const imported = importFail2ban(folder);
       if (!imported) {
         const reason = "expected a jail.conf, a jail.local or files in jail.d, got none";
@@ -20,6 +30,7 @@ export function importCommand({ output }: { output: Output }): Command {
       }
       if (json) await output.jsonLine(imported);
       else for (const line of tell(imported, folder)) output.line(line);
+      if (bansThere) await carryBans(context, bansThere, imported.jails);
     });
   return new Command("import")
     .description("take over another tool's configuration")
@@ -41,6 +52,10 @@ function* tell({ jails, allowlist, notes }: ImportedFail2ban, folder: string): G
   const sources = usable.flatMap((jail) =>
     jail.sources.map((source) => ({ ...source, jail: jail.name })),
   );
+  if (usable.some(({ chains }) => chains !== undefined)) {
+    const chains = new Set(usable.flatMap((jail) => jail.chains ?? ["INPUT"]));
+    yield* textOf(new Document({ firewall: { chains: [...chains] } }));
+  }
   if (sources.length > 0) yield* textOf(new Document({ sources }));
 }
 
@@ -70,6 +85,10 @@ Reads jail.conf, jail.local, jail.d and filter.d with what they include, and pri
 documents: the jails for coordinator.yaml and the sources for agent.yaml. What could not be
 carried over is said where it was.
 
-Example:
+--bans takes fail2ban's database, or what "fail2ban-client banned" has printed. Each ban goes to the
+jail of the same name, which the coordinator must have by then, for the time that is left of it.
+
+Examples:
   fleetban import fail2ban /etc/fail2ban > fleetban.yaml
+  fleetban import fail2ban --bans /var/lib/fail2ban/fail2ban.sqlite3 > fleetban.yaml
 `;

@@ -37,10 +37,10 @@ const SERVICES: Readonly<Record<string, number>> = {
 
 const ALL = /^0?[:-](?:65535)?$|^0[:-]65535$|^(?:all|any)$/;
 
-/** No ports: all of them. */
-export function portsOf(text: string): { ports: number[]; unknown: string[] } {
+/** The ports of fail2ban's `port`, and the words of it that name none. */
+export function portsOf(text: string): { ports: number[] | "all"; unknown: string[] } {
   const words = text.split(/[\s,]+/).filter((each) => each !== "");
-  if (words.some((word) => ALL.test(word))) return { ports: [], unknown: [] };
+  if (words.some((word) => ALL.test(word))) return { ports: "all", unknown: [] };
   const ports = new Set<number>();
   const unknown: string[] = [];
   for (const word of words) {

@@ -132,7 +132,7 @@ filter = nowhere
 failregex = <HOST>
 logpath = /var/log/*.log
 maxretry = 1000
-port = gopher
+port = gopher,ssh
 findtime = soon`,
   });
   const of = (name: string) => jails.find(({ origin }) => origin === name) ?? assert.fail(name);
@@ -140,6 +140,7 @@ findtime = soon`,
   assert.deepEqual(of("some").notes, [
     "jail.local:7: failregex 2, column 2: (?!...) looks ahead: a linear-time engine cannot do it: b(?!c) <HOST>",
     "jail.local:9: action: sendmail-whois: fleetban's agents ban, nothing else is done",
+    "jail.local:9: action: iptables-multiport: name=x: the chain has the jail's name here",
   ]);
   assert.equal(of("none").settings, undefined);
   assert.deepEqual(of("none").notes, [
@@ -152,8 +153,8 @@ findtime = soon`,
   assert.equal(long.name, "a-name-that-is-t");
   assert.deepEqual(long.notes, [
     "its name is a-name-that-is-t here: sets in the kernel have short ones",
+    "jail.local:20: port gopher: expected a number or a well-known name; it stays open",
     "jail.local:18: logpath: /var/log/*.log: expected the path of one log; name each of them in agent.yaml",
-    "jail.local:20: port: gopher: expected a number or a well-known name",
     "jail.local:19: maxretry: expected 1 to 100, got 1000, 5 is taken",
     "jail.local:21: findtime: expected a duration such as 10m, got soon, 10m is taken",
   ]);
@@ -188,9 +189,9 @@ test("a filter with parameters is taken apart", () => {
   assert.deepEqual(Object.fromEntries(parameters), { mode: "a", logtype: "b,c", z: "d" });
 });
 
-test("ports are numbers and names; all of them are none", () => {
+test("ports are numbers and names, or all", () => {
   assert.deepEqual(portsOf("pop3,pop3s, imap imaps"), { ports: [110, 995, 143, 993], unknown: [] });
-  assert.deepEqual(portsOf("0:65535"), { ports: [], unknown: [] });
+  assert.deepEqual(portsOf("0:65535"), { ports: "all", unknown: [] });
   assert.deepEqual(portsOf("1:9,99999"), { ports: [], unknown: ["1:9", "99999"] });
 });
 
@@ -341,4 +342,94 @@ test("what one jail ignores is said to hold for all", async () => {
   assert.deepEqual(notes, [
     "jail.local:5: ignoreip: 192.0.2.7 is of jail x, and holds for all jails here",
   ]);
+});
+
+/** Design: the set-up that most users start from. */
+const STARTING_POINT = `[dovecot-pop3imap]
+enabled = true
+filter = dovecot
+action = iptables-multiport[name=dovecot-pop3imap, port="pop3,pop3s,imap,imaps", protocol=tcp]
+         sendmail-whois[name=dovecot-pop3imap, dest=root]
+logpath = /var/log/messages
+maxretry = 5
+findtime = 1200
+bantime = 1200
+`;
+
+test("ports that stand inside an action are the ports that are closed", async () => {
+  const { jails } = await importFrom({ "jail.local": STARTING_POINT });
+  assert.deepEqual(jails[0]?.settings, {
+    ports: [110, 995, 143, 993],
+    maxretry: 5,
+    findtime: 1200,
+    bantime: 1200,
+  });
+});
+
+test("a jail that says all ports closes all, in words, and one that says none closes no more than fail2ban", async () => {
+  await using made = await folderWith({
+    "jail.local": `[DEFAULT]
+enabled = true
+logpath = /var/log/x
+failregex = bad <HOST>
+[all]
+action = iptables-allports[name=all, protocol=all]
+[none]
+[lost]
+port = gopher`,
+  });
+  const { stdout } = await runFleetban(["import", "fail2ban", made.folder]);
+  assert.doesNotMatch(stdout, /ports: \[\]/);
+  const [centre] = parseAllDocuments(stdout).map((document) => document.toJS() as unknown);
+  const { jails } = coordinatorConfig.parse(centre);
+  assert.deepEqual(Object.keys(jails), ["all", "none"]);
+  assert.match(stdout, /\n {2}all:\n {4}ports: all\n/);
+  assert.match(stdout, /jail.local:6: action: every port of the host is closed/);
+  assert.deepEqual(jails["none"]?.ports, [22], "what fail2ban's own iptables.conf says");
+  assert.match(stdout, /# jail lost\n.*port gopher.*\n.*no port is left to close/);
+});
+
+test("every negative bantime is for ever", async () => {
+  const jail = (bantime: string) => `[x]
+enabled = true
+failregex = <HOST>
+logpath = /x
+port = 1
+bantime = ${bantime}`;
+  for (const bantime of ["-1", "-2", "-1h", "-600"]) {
+    const { jails } = await importFrom({ "jail.local": jail(bantime) });
+    assert.equal(jails[0]?.settings?.bantime, -1, bantime);
+  }
+});
+
+test("chains of a jail are set for the agent, and what its action says otherwise is noted", async () => {
+  await using made = await folderWith({
+    "jail.local": `[x]
+enabled = true
+failregex = bad (?P<host>\\S*)
+logpath = /var/log/x
+chain = DOCKER-USER
+action = iptables-multiport[name=x, port=imap, chain="%(chain)s", blocktype="REJECT", bantime=60, lockingopt=-w]`,
+  });
+  const { stdout } = await runFleetban(["import", "fail2ban", made.folder]);
+  const host = parseAllDocuments(stdout)[1]?.toJS() as unknown;
+  assert.deepEqual(agentConfig.parse(host).firewall.chains, ["DOCKER-USER"]);
+  for (const note of [
+    /jail.local:5: chain DOCKER-USER: set in agent.yaml/,
+    /jail.local:6: action: iptables-multiport: blocktype=REJECT: fleetban drops packets/,
+    /jail.local:6: action: iptables-multiport: bantime=60: the jail's bantime holds here/,
+    /jail.local:6: action: iptables-multiport: lockingopt=-w: has no meaning here/,
+    /jail.local:3: failregex 1: \(\?P<host>...\) is taken here; fail2ban wants <HOST>/,
+  ]) {
+    assert.match(stdout, note);
+  }
+});
+
+test("a jail whose actions close nothing is not carried over", async () => {
+  const { jails } = await importFrom({
+    "jail.local":
+      "[x]\nenabled = true\nfailregex = <HOST>\nlogpath = /x\nport = imap\naction = sendmail[dest=root]",
+  });
+  assert.equal(jails[0]?.settings, undefined);
+  assert.match(jails[0]?.notes.join("\n") ?? "", /none of the jail's actions closes a port/);
 });
