@@ -12,6 +12,7 @@ import { agentNatsOptions } from "./nats-options.ts";
 import { openUserNames } from "./user-names.ts";
 import { chooseBackEnd } from "./firewall/choice.ts";
 import { lastKnownJails } from "./fleet-settings.ts";
+import { isPattern, matchingFiles } from "./sources/path-pattern.ts";
 import { createSourceDetector, writersOf, type SourceDetector } from "./source-detector.ts";
 import { ensureStateDir } from "./state-file.ts";
 import { storageTrouble } from "./state-health.ts";
@@ -65,13 +66,22 @@ export async function checkAgent(
     };
     const detector = createSourceDetector({ source: name, jail, ledger, log, onUnusable });
     detector.learn(jails);
-    const { ok, text } = checkSource(source, detector, now);
-    const where = source.path ?? describeSelection(source);
-    if (ok) report.ok(`source ${name}`, `${where}: ${text}`);
-    else report.failed(`source ${name}`, `${where}: ${text}`, EXIT.noInput);
+    for (const each of filesOf(source)) {
+      const { ok, text } = checkSource(each, detector, now);
+      const where = each.path ?? describeSelection(each);
+      if (ok) report.ok(`source ${name}`, `${where}: ${text}`);
+      else report.failed(`source ${name}`, `${where}: ${text}`, EXIT.noInput);
+    }
   }
   await checkNats(config.nats, () => agentNatsOptions(config), report);
   return report.code();
+}
+
+/** The source once for every file that its pattern matches; as it is where none does. */
+function filesOf(source: SourceConfig): SourceConfig[] {
+  if (source.path === undefined || !isPattern(source.path)) return [source];
+  const files = matchingFiles(source.path).map((path) => ({ ...source, path }));
+  return files.length > 0 ? files : [source];
 }
 
 function checkSource(

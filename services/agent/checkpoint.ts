@@ -27,7 +27,10 @@ export type FileBookmark = z.infer<typeof fileBookmark>;
 
 const checkpointFile = z.object({
   v: z.literal(1),
+  /** By lane: the source's name, or that and the path of one of its files. */
   sources: z.record(z.string(), z.union([fileBookmark, journalBookmark])),
+  /** Patterns that have been read, by source: files that match and are new are read from their beginning. */
+  patterns: z.record(z.string(), z.string()).optional(),
   /** By how much stamps of a source are moved, and the zone that they are taken for. */
   shifts: z.record(z.string(), z.object({ zone: z.string(), shiftMs: z.number() })).optional(),
   ledger: z.custom<LedgerSnapshot>((value) => typeof value === "object" && value !== null),
@@ -45,11 +48,12 @@ export interface Checkpoint {
 
 export interface CheckpointOptions {
   folder: string;
-  /** The present place in every source. */
+  /** The present place in every lane. */
   bookmarks: () => Record<string, Bookmark>;
   shifts: () => NonNullable<CheckpointFile["shifts"]>;
+  patterns: () => NonNullable<CheckpointFile["patterns"]>;
   ledger: () => LedgerSnapshot;
-  /** The position up to which all of a source's present epoch is acknowledged; -1: not even what was before it. */
+  /** The position up to which all of a lane's present epoch is acknowledged; -1: not even what was before it. */
   acknowledged: (source: string, epoch: string) => number;
   /** Hears of every attempt to write; throws where that is no reason to go on. */
   health: FileHealth;
@@ -69,7 +73,7 @@ export function readCheckpoint(folder: string): Promise<CheckpointFile | undefin
 }
 
 export function createCheckpoint(options: CheckpointOptions): Checkpoint {
-  const { folder, bookmarks, shifts, ledger, acknowledged, health, onError } = options;
+  const { folder, bookmarks, shifts, patterns, ledger, acknowledged, health, onError } = options;
   /** Taken, and waiting for the acknowledgements of what was read before it. */
   let waiting: CheckpointFile | undefined;
   let written = "";
@@ -99,7 +103,8 @@ export function createCheckpoint(options: CheckpointOptions): Checkpoint {
     if (!waiting) {
       const began = performance.now();
       const taken: CheckpointFile = {
-        ...{ v: 1, sources: bookmarks(), shifts: shifts(), ledger: ledger() },
+        ...{ v: 1, sources: bookmarks(), patterns: patterns(), shifts: shifts() },
+        ledger: ledger(),
       };
       pause = Math.max(EVERY_MS, SHARE * (performance.now() - began));
       if (positions(taken) === written) return;

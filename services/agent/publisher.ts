@@ -1,7 +1,7 @@
 /**
  * Publishes failures to NATS, in the order of their positions, at least once.
  *
- * Per source one batch is under way at a time: sent at once when nothing is, gathered
+ * Per lane one batch is under way at a time: sent at once when nothing is, gathered
  * while an acknowledgement is awaited. A batch that gets none is sent again until it does, under
  * the same id; who counts tells by the positions what was seen before. A failure that may still
  * have to be taken back is waited for, with all that stands behind it in its source.
@@ -18,16 +18,18 @@ export interface Publisher {
    */
   add(lines: ReadLines): Promise<void> | undefined;
   /**
-   * Position up to which everything of a source's present epoch is acknowledged; -1: not even
+   * Position up to which everything of a lane's present epoch is acknowledged; -1: not even
    * everything of the epoch before.
    */
-  acknowledged(source: string, epoch: string): number;
+  acknowledged(lane: string, epoch: string): number;
   /** Failures that wait for their acknowledgement. */
   backlog(): number;
   close(): void;
 }
 
 export interface ReadLines {
+  /** What has positions of its own: the source, or one of its files. */
+  lane: string;
   source: string;
   jail: string;
   epoch: string;
@@ -65,6 +67,7 @@ const RETRY_MS = { first: 100, longest: 2_000 };
 type UnsentBatch = Omit<FailureBatch, "sentAt">;
 
 interface Lane {
+  source: string;
   waiting: { failure: Failure; epoch: string; jail: string }[];
   /** The end of what was read. */
   read: number;
@@ -86,10 +89,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let backlog = 0;
   let readers: (() => void)[] = [];
 
-  function laneOf({ source, from, epoch }: ReadLines): Lane {
-    const known = lanes.get(source);
+  function laneOf({ lane: name, source, from, epoch }: ReadLines): Lane {
+    const known = lanes.get(name);
     if (known) return known;
     const made: Lane = {
+      source,
       waiting: [],
       read: from,
       sent: from,
@@ -100,7 +104,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       busy: false,
       timer: undefined,
     };
-    lanes.set(source, made);
+    lanes.set(name, made);
     return made;
   }
 
@@ -121,7 +125,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   /** The next failures of one epoch, at most a batch full. */
-  function takeBatch(source: string, lane: Lane): UnsentBatch | undefined {
+  function takeBatch(lane: Lane): UnsentBatch | undefined {
     dropWithdrawn(lane);
     const [first] = lane.waiting;
     if (!first || isHeld(first.failure)) return undefined;
@@ -140,7 +144,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const from = lane.sentEpoch === epoch ? Math.min(lane.sent, to) : 0;
     lane.sentEpoch = epoch;
     lane.sent = to;
-    return { v: 1, host, jail, source, epoch, from, to, failures };
+    return { v: 1, host, jail, source: lane.source, epoch, from, to, failures };
   }
 
   /** Is it not known yet whether this was a failure? From when on it is sent nothing takes it back. */
@@ -167,17 +171,17 @@ export function createPublisher(options: PublisherOptions): Publisher {
     readers = [];
   }
 
-  function wakeLater(source: string, lane: Lane, { hold }: Failure): void {
+  function wakeLater(lane: Lane, { hold }: Failure): void {
     if (!hold || ended.signal.aborted) return;
     clearTimeout(lane.timer);
-    lane.timer = setTimeout(() => void work(source, lane), Math.max(hold.until - now(), 1));
+    lane.timer = setTimeout(() => void work(lane), Math.max(hold.until - now(), 1));
   }
 
-  async function work(source: string, lane: Lane): Promise<void> {
+  async function work(lane: Lane): Promise<void> {
     if (lane.busy) return;
     lane.busy = true;
     try {
-      for (let batch = takeBatch(source, lane); batch; batch = takeBatch(source, lane)) {
+      for (let batch = takeBatch(lane); batch; batch = takeBatch(lane)) {
         await send(batch);
         lane.acknowledged = batch.to;
         lane.acknowledgedEpoch = batch.epoch;
@@ -186,7 +190,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
       const [held] = lane.waiting;
       if (held) {
-        wakeLater(source, lane, held.failure);
+        wakeLater(lane, held.failure);
         return;
       }
       lane.sent = lane.read;
@@ -202,18 +206,18 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   return {
     add(lines) {
-      const { source, jail, epoch, to, failures } = lines;
+      const { jail, epoch, to, failures } = lines;
       const lane = laneOf(lines);
       lane.readEpoch = epoch;
       lane.read = to;
       for (const failure of failures) lane.waiting.push({ failure, epoch, jail });
       backlog += failures.length;
-      void work(source, lane);
+      void work(lane);
       if (backlog < BACKLOG) return undefined;
       return new Promise((resolve) => readers.push(resolve));
     },
-    acknowledged(source, epoch) {
-      const lane = lanes.get(source);
+    acknowledged(name, epoch) {
+      const lane = lanes.get(name);
       if (!lane) return Infinity; // nothing was read of it
       if (epoch === lane.acknowledgedEpoch) return lane.acknowledged;
       // Of the epoch before something may be under way, or held.

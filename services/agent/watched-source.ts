@@ -19,12 +19,15 @@ import { openJournalSource } from "./sources/journal-source.ts";
 import { createLogClock } from "./sources/log-clock.ts";
 import { warningsOfSource, type Gap } from "./sources/source-warnings.ts";
 import { createSurroundings } from "./sources/surroundings.ts";
-import type { Chunk, Source, SourceOptions } from "./sources/source.ts";
+import { isPattern } from "./sources/path-pattern.ts";
+import { openPatternReader, type PatternReaderOptions } from "./sources/pattern-reader.ts";
+import { readerOf, type Reader } from "./sources/reader.ts";
+import type { Chunk } from "./sources/source.ts";
 
 export interface WatchedSource {
   readonly name: string;
-  /** undefined: it is not known yet where to begin. */
-  bookmark(): Bookmark | undefined;
+  /** Where each of its lanes stands. */
+  bookmarks(): Record<string, Bookmark>;
   shift(): Shift;
   /** Takes the jails as they are now. */
   learn(jails: readonly Jail[]): void;
@@ -39,8 +42,8 @@ type Shift = NonNullable<CheckpointFile["shifts"]>[string];
 
 export interface WatchedSourceOptions {
   config: SourceConfig;
-  /** Where the last run was in it. */
-  restored: { bookmark: Bookmark | undefined; shift: Shift | undefined };
+  /** Where the last run was. */
+  restored: CheckpointFile | undefined;
   ledger: Ledger;
   publisher: Pick<Publisher, "add">;
   /** A user name as it is published. */
@@ -70,10 +73,11 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
   let comparedAt = -Infinity;
 
   const zoneName = timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const knownShift = restored?.shifts?.[name];
   const clock = createLogClock({
     zone: zoneOrLocal(timezone),
     // One that was found for another zone says nothing.
-    shiftMs: restored.shift?.zone === zoneName ? restored.shift.shiftMs : 0,
+    shiftMs: knownShift?.zone === zoneName ? knownShift.shiftMs : 0,
     onShift: (shiftMs) => logShift(log, shiftMs),
   });
   const logFacts: LogFacts = {
@@ -98,7 +102,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     }
   }
 
-  function onLines(chunk: Chunk): Promise<void> | undefined {
+  function onLines(lane: string, chunk: Chunk): Promise<void> | undefined {
     const { lines, from, to, epoch } = chunk;
     compareTime(chunk);
     const failures = detector.current()?.feed(lines, from, now()) ?? [];
@@ -106,12 +110,12 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     counters.lines += countLines(lines);
     counters.failures += failures.length;
     counters.lastLineAt = now();
-    const wait = publisher.add({ source: name, jail, epoch, from, to, failures });
+    const wait = publisher.add({ lane, source: name, jail, epoch, from, to, failures });
     onRead();
     return wait;
   }
 
-  const reader = openSource(config, restored.bookmark, {
+  const reader = openReader(config, restored, {
     startAt: config.startAt,
     onLines,
     onOverlong: () => log.warn("a line of over 1 MiB was skipped"),
@@ -135,7 +139,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
 
   return {
     name,
-    bookmark: () => reader.bookmark(),
+    bookmarks: () => reader.bookmarks(),
     shift: () => ({ zone: zoneName, shiftMs: clock.shiftMs }),
     learn(jails) {
       knownJails = jails;
@@ -158,19 +162,30 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
   };
 }
 
-function openSource(
+function openReader(
   config: SourceConfig,
-  bookmark: Bookmark | undefined,
-  options: Omit<SourceOptions<never>, "bookmark">,
-): Source<Bookmark> {
-  const { path, user: uid } = config;
+  restored: CheckpointFile | undefined,
+  options: Omit<PatternReaderOptions, "name" | "pattern" | "restored">,
+): Reader {
+  const { name, path, user: uid } = config;
+  const alone = { ...options, onLines: (chunk: Chunk) => options.onLines(name, chunk) };
+  const bookmark = restored?.sources[name];
   // A source that was another one under the same name begins anew.
   if (path === undefined) {
     const own = bookmark && "cursor" in bookmark ? bookmark : undefined;
-    return openJournalSource({ ...options, selection: { ...config, uid }, bookmark: own });
+    const selection = { ...config, uid };
+    return readerOf(name, openJournalSource({ ...alone, selection, bookmark: own }));
+  }
+  if (isPattern(path)) {
+    const lanes = Object.entries(restored?.sources ?? {}).filter(([lane]) => {
+      return lane.startsWith(`${name}:`);
+    });
+    const isKnown = restored?.patterns?.[name] === path;
+    const known = isKnown ? Object.fromEntries(lanes) : undefined;
+    return openPatternReader({ ...options, name, pattern: path, restored: known });
   }
   const own = bookmark && "inode" in bookmark ? bookmark : undefined;
-  return openFileSource({ ...options, path, bookmark: own });
+  return readerOf(name, openFileSource({ ...alone, path, bookmark: own }));
 }
 
 function logShift(log: Log, shiftMs: number): void {

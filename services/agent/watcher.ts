@@ -8,10 +8,11 @@ import type { Jail } from "../wire/settings.ts";
 import type { HostStatus } from "../wire/status.ts";
 import type { Warning } from "../wire/warnings.ts";
 import { createCheckpoint, readCheckpoint } from "./checkpoint.ts";
-import type { AgentConfig } from "./config.ts";
+import type { AgentConfig, SourceConfig } from "./config.ts";
 import type { Publisher } from "./publisher.ts";
 import { openUserNames } from "./user-names.ts";
 import type { StateHealth } from "./state-health.ts";
+import { isPattern } from "./sources/path-pattern.ts";
 import { watchSource, type WatchedSource } from "./watched-source.ts";
 
 export interface Watcher {
@@ -47,12 +48,8 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const checkpoint = createCheckpoint({
     folder: config.stateDir,
     bookmarks: () =>
-      Object.fromEntries(
-        watched.flatMap((source) => {
-          const bookmark = source.bookmark();
-          return bookmark ? [[source.name, bookmark]] : [];
-        }),
-      ),
+      Object.fromEntries(watched.flatMap((source) => Object.entries(source.bookmarks()))),
+    patterns: () => Object.fromEntries(config.sources.flatMap(patternOf)),
     shifts: () => Object.fromEntries(watched.map((source) => [source.name, source.shift()])),
     ledger: ledger.snapshot,
     acknowledged: publisher.acknowledged,
@@ -68,10 +65,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     watched.push(
       watchSource({
         ...{ config: source, ledger, publisher, nameOf, now, log },
-        restored: {
-          bookmark: restored?.sources[source.name],
-          shift: restored?.shifts?.[source.name],
-        },
+        restored,
         onRead: checkpoint.touch,
       }),
     );
@@ -94,4 +88,8 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
       for (const source of watched) source.stop();
     },
   };
+}
+
+function patternOf({ name, path }: SourceConfig): [string, string][] {
+  return path !== undefined && isPattern(path) ? [[name, path]] : [];
 }

@@ -21,6 +21,8 @@ import { newEpoch, type Source, type SourceOptions } from "./source.ts";
 
 export interface FileSourceOptions extends SourceOptions<FileBookmark> {
   path: string;
+  /** The epoch of a file that is read without a bookmark; left out: one that nobody had before. */
+  epoch?: string;
 }
 
 const POLL_MS = 1_000;
@@ -35,7 +37,7 @@ const NO_FILE = 0;
 export function openFileSource(options: FileSourceOptions): Source<FileBookmark> {
   const { path, onLines, onOverlong, onGap, onFailed, say } = options;
   let file: LogFile | undefined;
-  let epoch = options.bookmark?.epoch ?? newEpoch();
+  let epoch = options.bookmark?.epoch ?? options.epoch ?? newEpoch();
   /** Position of the open file's first byte. */
   let base = 0;
   /** Where to begin has been found; until then the bookmark stands. */

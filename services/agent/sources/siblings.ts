@@ -8,7 +8,9 @@ export interface Sibling {
 }
 
 /** A number or a date behind the log's name, or what people write there by hand. */
-const ROTATED = /^(?:[.-]\d[-\d.:_T]*|[.-](?:old|prev|bak|orig))(?:\.gz)?$/;
+const SUFFIX = String.raw`(?:[.-]\d[-\d.:_T]*|[.-](?:old|prev|bak|orig))(?:\.gz)?$`;
+const ROTATED = new RegExp(`^${SUFFIX}`);
+const ROTATED_PATH = new RegExp(`^(.*[^/])${SUFFIX}`, "s");
 
 export const isCompressed = (path: string): boolean => path.endsWith(".gz");
 
@@ -32,6 +34,11 @@ export function siblingsOf(path: string): Sibling[] {
       return stats?.isFile() ? [{ path: sibling, stats }] : [];
     })
     .sort((a, b) => a.stats.mtimeMs - b.stats.mtimeMs);
+}
+
+/** The log that a file of this name would be rotated from: /var/log/mail.log for /var/log/mail.log.1. */
+export function rotatedFrom(path: string): string | undefined {
+  return ROTATED_PATH.exec(path)?.[1];
 }
 
 /** undefined: there is no such file. */

@@ -26,6 +26,7 @@ async function setUp() {
     folder,
     bookmarks: () => ({ mail: bookmarkAt(place.read, place.epoch) }),
     shifts: () => ({}),
+    patterns: () => ({}),
     ledger: () => ({ ...createLedger({ mode: "normal" }).snapshot(), now: place.read }),
     acknowledged: (_source, epoch) => (epoch === place.epoch ? place.acknowledged : Infinity),
     health: { failed: assert.ifError, written: () => {} },

@@ -18,7 +18,7 @@ function lines(first: number, count: number, epoch = "e1"): ReadLines {
     return { ...none, position, address, at: 0, attempts: 1, form: "test" };
   });
   const [from, to] = [first * 100, (first + count) * 100];
-  return { source: "mail", jail: "dovecot", epoch, from, to, failures };
+  return { lane: "mail", source: "mail", jail: "dovecot", epoch, from, to, failures };
 }
 
 const NOW: number = 1_790_000_000_000;
