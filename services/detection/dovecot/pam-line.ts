@@ -5,13 +5,13 @@
  *   pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob
  *     rhost=192.0.2.55  user=bob
  *
- * The user name is not cleaned and stands before the address and, where PAM knows the user,
- * behind it. A name that holds ` rhost=` can make a line that reads well with another address,
- * all the more where the log cuts it: nobody is counted by such a line, and Dovecot's own
- * at the connection's end tells.
+ * The user name is not cleaned. It stands before the address and, where PAM knows the user, behind
+ * it, so a name that holds ` rhost=` makes a line with several addresses. Every place where the
+ * line may end as PAM ends it is one possible reading. All of them must name one address.
+ * Otherwise nothing is counted, and the line is reported as not understood.
  */
 import { parseAddress, type Address } from "../../wire/address.ts";
-import { emptyReading, type Reading } from "./reading.ts";
+import { emptyReading, unrecognizedReading, type Reading } from "./reading.ts";
 
 /** `pam_unix(dovecot:auth): `, `pam_sss(imap:auth): `: the service is as the administrator named it. */
 const MODULE = /^pam_[a-z0-9_]{1,24}\(([\w.-]{1,48}):[a-z]{1,16}\): /;
@@ -34,9 +34,10 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   const isDovecot =
     !module?.[1] || module[1].startsWith("dovecot") || TERMINAL.test(body.slice(0, 160));
   if (!isDovecot) return undefined;
-  const found = failure ? readAddress(body) : undefined;
   // `check pass; user unknown` and others say again what the failure says.
-  if (!failure || !found) return emptyReading("pam-companion");
+  if (!failure || hasNoAddress(body)) return emptyReading("pam-companion");
+  const found = readPeer(body);
+  if (!found) return unrecognizedReading("pam-unrecognized");
   const reading = emptyReading("pam-authentication-failure");
   reading.verdict = "failure";
   reading.stage = "pam";
@@ -49,17 +50,52 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   return reading;
 }
 
-/** undefined: there is none, or one cannot tell which it is. */
-function readAddress(
-  body: string,
-): { user: string; address: Address; isNamed: boolean } | undefined {
-  const start = body.indexOf(" ruser=");
-  const at = start < 0 ? -1 : body.indexOf(" rhost=", start);
-  if (at < 0 || body.includes(" rhost=", at + 1)) return undefined;
+/** PAM was asked without an address, as by `doveadm auth test`: its only ` rhost=` is empty. */
+function hasNoAddress(body: string): boolean {
+  const at = body.indexOf(" rhost=");
+  return at >= 0 && at === body.lastIndexOf(" rhost=") && (body[at + 7] ?? " ") === " ";
+}
+
+/**
+ * A syslog daemon may cut a line after 480 bytes (RFC 5424, section 6.1), right behind an address
+ * that a long name holds. With its head, a line of so many bytes is shorter than that.
+ */
+const MAX_WHOLE_BYTES = 400;
+
+interface Peer {
+  user: string;
+  address: Address;
+  /** The user is named again, behind the address. */
+  isNamed: boolean;
+}
+
+/** Who was refused; undefined: the line names nobody, or does not tell which of several. */
+function readPeer(body: string): Peer | undefined {
+  const start = body.indexOf(" ruser=") + 7;
+  if (start < 7 || Buffer.byteLength(body) > MAX_WHOLE_BYTES) return undefined;
+  let found: Peer | undefined;
+  for (let at = body.indexOf(" rhost=", start); at >= 0; at = body.indexOf(" rhost=", at + 1)) {
+    const peer = readEnd(body, at, body.slice(start, at));
+    if (peer && found && peer.address !== found.address) return undefined;
+    found = peer ?? found;
+  }
+  return found;
+}
+
+/**
+ * ` rhost=192.0.2.55  user=bob` or ` rhost=192.0.2.55 ` to the end of the line. A module may write
+ * the name otherwise behind the address, but does not put an address into it.
+ */
+function readEnd(body: string, at: number, user: string): Peer | undefined {
   const from = at + 7;
   const space = body.indexOf(" ", from);
-  const address = parseAddress(body.slice(from, space < 0 ? body.length : space));
+  const end = space < 0 ? body.length : space;
+  const address = parseAddress(body.slice(from, end));
   if (address === undefined) return undefined;
-  const isNamed = space >= 0 && body.startsWith(" user=", space + 1);
-  return { user: body.slice(start + 7, at), address, isNamed };
+  const rest = body.slice(end).trimStart();
+  if (rest === "") return { user, address, isNamed: false };
+  if (!rest.startsWith("user=") || countAddresses(rest) > countAddresses(user)) return undefined;
+  return { user, address, isNamed: true };
 }
+
+const countAddresses = (text: string): number => text.split(" rhost=").length - 1;
