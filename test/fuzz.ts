@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { choicesOfSeed, pick } from "./harness/line-formats/choices.ts";
 import { FORMATS } from "./harness/line-formats/format-table.ts";
 import { chooseHostileLine, spell } from "./harness/line-formats/hostile-line.ts";
-import { findFault, simplify } from "./harness/line-formats/judge.ts";
+import { describeDifference, findFault, simplify } from "./harness/line-formats/judge.ts";
 
 const { values } = parseArgs({
   options: {
@@ -40,7 +40,10 @@ while (lines % 512 !== 0 || cpuMicros() < limitMicros) {
   const kind = `${fault}: ${line.skeleton.format.name}`;
   const seen = found.get(kind);
   if (seen) seen.count += 1;
-  else found.set(kind, { count: 1, line: spell(simplify(line, fault)) });
+  else {
+    const simplest = simplify(line, fault);
+    found.set(kind, { count: 1, line: `${spell(simplest)}\n  ${describeDifference(simplest)}` });
+  }
 }
 
 for (const [kind, { count, line }] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -10,6 +10,8 @@ export interface HostileLine {
   facts: Facts;
   envelope: Envelope;
   texts: Texts;
+  /** Where a syslog daemon cuts the line (RFC 5424: not before 480 bytes); undefined: nowhere. */
+  cutAt: number | undefined;
 }
 
 export function chooseHostileLine(format: Format, choices: Choices): HostileLine {
@@ -28,11 +30,12 @@ export function chooseHostileLine(format: Format, choices: Choices): HostileLine
     shared ??= text;
     texts[part] = text;
   }
-  return { skeleton, facts, envelope, texts };
+  const cutAt = choices.below(16) === 15 ? 480 + choices.below(1_000) : undefined;
+  return { skeleton, facts, envelope, texts, cutAt };
 }
 
-export const spell = ({ skeleton, facts, texts, envelope }: HostileLine): string =>
-  renderLine(skeleton, facts, texts, envelope);
+export const spell = ({ skeleton, facts, texts, envelope, cutAt }: HostileLine): string =>
+  renderLine(skeleton, facts, texts, envelope).slice(0, cutAt);
 /** The same line of a client that means no harm. */
 export const spellPlain = ({ skeleton, facts, envelope }: HostileLine): string =>
   renderLine(skeleton, facts, undefined, envelope);

@@ -71,11 +71,18 @@ const WORDS = [
   "\x1b[0m",
 ] as const;
 
+const PLAIN_PIECES = [...WORDS, ...VICTIMS, ...VICTIMS.map((victim) => `,${victim}): `)];
+
 /** Text for one part of a line. */
 export function chooseHostileText(part: string, of: Skeleton, choices: Choices): string {
   const limit = CLIENT_TEXTS[part]?.limit ?? 64;
-  const count = 1 + choices.below(4);
   let text = "";
+  // Sometimes nothing but words, which together say what a line says.
+  if (choices.below(4) === 3) {
+    for (let left = 1 + choices.below(6); left > 0; left -= 1) text += pick(choices, PLAIN_PIECES);
+    return text;
+  }
+  const count = 1 + choices.below(4);
   for (let index = 0; index < count; index += 1) text += choosePiece(part, of, limit, choices);
   return text.slice(0, 2_000);
 }

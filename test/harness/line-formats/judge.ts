@@ -6,7 +6,7 @@
  * 3. A line that tells of attempts counts them at the client's address, or is reported as not
  *    understood.
  * 4. A line that tells of none counts none.
- * 5. Hostile text changes nothing else that is read of the line.
+ * 5. Hostile text changes nothing else that is read of a line that may tell of an attempt.
  */
 import { readLine } from "../../../services/detection/dovecot/read-line.ts";
 import type { Reading } from "../../../services/detection/dovecot/reading.ts";
@@ -27,37 +27,55 @@ export type Fault =
 export function findFault(line: HostileLine): Fault | undefined {
   const { skeleton, facts } = line;
   const { truth } = skeleton.format;
-  const reading = readLine(spell(line), READ_AT);
-  if (reading.address !== undefined && !(skeleton.hasAddress && reading.address === facts.rip)) {
-    return "another address";
+  const text = spell(line);
+  const reading = readLine(text, READ_AT);
+  if (isUsed(reading)) {
+    const isOfClient = skeleton.hasAddress && reading.address === facts.rip;
+    if (reading.address !== undefined && !isOfClient) return "another address";
+    if (reading.session !== undefined && reading.session !== facts.session)
+      return "another session";
   }
-  if (reading.session !== undefined && reading.session !== facts.session) return "another session";
   const counted = countOf(reading);
   if (truth === "none" && counted > 0) return "counted, though nobody was refused";
-  if (isReported(reading)) return undefined;
+  // What a syslog daemon has cut off cannot be asked for.
+  if (reading.isUnrecognized || text.length === line.cutAt) return undefined;
   if (truth === "attempt" && counted === 0) return "lost without a report";
-  const expected = skeleton.parts.includes("attempts") ? Number(facts.attempts) : 1;
-  if (truth === "attempt" && counted !== expected) return "a count of its own";
+  if (truth === "attempt" && counted !== attemptsOf(line)) return "a count of its own";
   const plain = readLine(spellPlain(line), READ_AT);
   if (reading.verdict === "success" && plain.verdict !== "success") return "taken for a login";
-  if (skeleton.clientParts.some((part) => part === "reply" || part === "remote")) return undefined;
+  // What another server says, a client may make it say; of lines that count nothing no more is asked.
+  const isFree = skeleton.clientParts.some((part) => part === "reply" || part === "remote");
+  if (truth === "none" || isFree) return undefined;
   return outcomeOf(reading) === outcomeOf(plain) ? undefined : "read otherwise than a plain line";
 }
 
+/** How many attempts a line of `attempt` tells of. */
+export function attemptsOf({ skeleton, facts }: HostileLine): number {
+  return skeleton.parts.includes("attempts") ? Number(facts.attempts) : 1;
+}
+
+/** The ledger passes over all other readings. */
+const isUsed = ({ stage }: Reading): boolean => stage !== undefined;
+
 /** Attempts that the line itself adds to its client's address. */
-function countOf({ stage, address, verdict, attempts }: Reading): number {
+export function countOf({ stage, address, verdict, attempts }: Reading): number {
   const isRefused = verdict === "failure" || verdict === "aggressive";
   return stage !== undefined && address !== undefined && isRefused ? attempts : 0;
 }
 
-export const isReported = ({ form }: Reading): boolean => form?.endsWith("-unrecognized") ?? false;
-
-/** All that detection goes by, without the client's own text. */
+/** All that detection goes by, but the client's own text and the session, which is judged before. */
 function outcomeOf(reading: Reading): string {
-  const { form, verdict, stage, address, attempts, hidden, repeat, seconds } = reading;
-  const { isRight, isMaster, refusedBy, at } = reading;
-  const read = [form, verdict, stage, address, attempts, hidden, repeat, seconds];
-  return JSON.stringify([...read, isRight, isMaster, refusedBy, at]);
+  return JSON.stringify({ ...reading, user: undefined, session: undefined });
+}
+
+/** What differs between two readings, in words. */
+export function describeDifference(line: HostileLine): string {
+  const [hostile, plain] = [spell(line), spellPlain(line)].map((text) => readLine(text, READ_AT));
+  const values = new Map(Object.entries(plain ?? {}));
+  return Object.entries(hostile ?? {})
+    .filter(([name, value]) => name !== "user" && value !== values.get(name))
+    .map(([name, value]) => `${name}: ${String(value)}, not ${String(values.get(name))}`)
+    .join("; ");
 }
 
 /** The same fault with as little hostile text as it takes. */
