@@ -1,9 +1,10 @@
 /** `fleetban allow list|add|remove`: whom no automatic ban may touch. */
 import { Command, Option } from "commander";
-import { prefixOf, type Address } from "../wire/address.ts";
+import type { Address } from "../wire/address.ts";
 import type { Allowed } from "../wire/settings.ts";
-import { checksOf, UsageError } from "./arguments.ts";
+import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
+import { readPages } from "./pages.ts";
 import { formatInstant } from "./time.ts";
 
 export function allowCommand(context: Context): Command {
@@ -19,23 +20,23 @@ function listCommand({ ask, output }: Context): Command {
     .description("every entry of the allowlist")
     .option(...JSON_OPTION)
     .action(async ({ json }: JsonOption) => {
-      const reply = await ask("allow.list", {});
-      if (json) output.json("allow.list", reply);
-      else if (reply.allowed.length === 0) output.line("the allowlist is empty");
-      else output.table([HEAD, ...reply.allowed.map(describeAllowed)]);
+      let total = 0;
+      const { rows, next } = await readPages(Infinity, async ({ after }) => {
+        const reply = await ask("allow.list", after === null ? {} : { after });
+        total = reply.total;
+        return { rows: reply.allowed, next: reply.next };
+      });
+      if (json) output.json("allow.list", { allowed: rows, total, next });
+      else if (rows.length === 0) output.line("the allowlist is empty");
+      else output.table([HEAD, ...rows.map(describeAllowed)]);
     });
 }
 
 function addCommand({ ask, output }: Context): Command {
   const check = checksOf("allow add", output.note);
-  const narrow = (text: string): Address => {
-    const address = check.address(text);
-    if (prefixOf(address) > 0) return address;
-    throw new UsageError(`allow add: ${address}: is everybody, nobody would be banned any more`);
-  };
   return new Command("add")
     .description("never ban an address or a network; lifts the bans that it has")
-    .argument("<address>", "address or network", narrow)
+    .argument("<address>", "address or network", check.allowable)
     .addOption(
       new Option("--comment <text>", "whose it is").argParser(check.text).default("", "none"),
     )
@@ -49,8 +50,17 @@ function addCommand({ ask, output }: Context): Command {
       }
       const already = reply.changed ? "is" : "was already";
       output.line(`${address} ${already} on the allowlist`);
-      for (const ban of reply.lifted)
+      for (const ban of reply.lifted) {
         output.line(`${ban.address} is no longer banned in ${ban.jail}`);
+      }
+      const { liftedCount, lifted, pending } = reply;
+      if (liftedCount > lifted.length) {
+        output.line(`and so are ${liftedCount - lifted.length} others`);
+      }
+      if (pending > 0) {
+        const text = "bans are still being lifted; no host enforces them any more";
+        output.note(`${pending} ${text}`);
+      }
     });
 }
 

@@ -1,10 +1,22 @@
 /** What is given on the command line, checked before anything is asked. */
+import type { z } from "zod";
 import { EXIT, PlainError } from "../daemon/exit.ts";
 import { parseDuration } from "../daemon/duration.ts";
-import { familyOf, isNetwork, parseAddress, parseNetwork, prefixOf } from "../wire/address.ts";
-import type { Address } from "../wire/address.ts";
-import { WIDEST_BAN } from "../wire/api.ts";
-import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";
+import { isNetwork, parseAddress, parseNetwork, type Address } from "../wire/address.ts";
+import { spellInstant } from "../wire/codec.ts";
+import {
+  addressField,
+  allowableField,
+  bannableField,
+  hostField,
+  immunityField,
+  instantField,
+  jailField,
+  secondsField,
+  textField,
+  waitField,
+} from "../wire/request-fields.ts";
+import { hostToken, NAME } from "../wire/subjects.ts";
 import { parseInstant } from "./time.ts";
 import { quote } from "./visible.ts";
 
@@ -18,14 +30,18 @@ export class UsageError extends PlainError {
 
 /** Checks of one command's arguments; `where` is its name, `note` tells what was understood. */
 export function checksOf(where: string, note: (text: string) => void) {
-  const expected = (what: string, text: string) =>
-    new UsageError(`${where}: ${quote(text)}: expected ${what}`);
+  const wrong = (text: string, sentence: string) =>
+    new UsageError(`${where}: ${quote(text)}: ${sentence}`);
+
+  /** What the coordinator would take for this field; otherwise throws the coordinator's words. */
+  function checked<T>(field: z.ZodType<T>, value: unknown, text: string, hint = ""): T {
+    const result = field.safeParse(value);
+    if (result.success) return result.data;
+    throw wrong(text, `${result.error.issues[0]?.message ?? "is not understood"}${hint}`);
+  }
 
   function address(text: string): Address {
-    const parsed = parseNetwork(text);
-    if (parsed === undefined) {
-      throw expected("an IPv4 or IPv6 address or network such as 198.51.100.0/24", text);
-    }
+    const parsed = checked(addressField, parseNetwork(text), text);
     const base = isNetwork(parsed) ? parseAddress(text.split("/")[0] ?? "") : undefined;
     if (base !== undefined && base !== parsed.split("/")[0]) {
       note(`${where}: ${text} is taken as its network, ${parsed}`);
@@ -37,86 +53,66 @@ export function checksOf(where: string, note: (text: string) => void) {
     address,
 
     /** An address that a ban may have. */
-    bannable(text: string): Address {
-      const parsed = address(text);
-      const family = familyOf(parsed);
-      const widest = WIDEST_BAN[family];
-      if (prefixOf(parsed) >= widest) return parsed;
-      const narrower = `expected an IPv${family} network of /${widest} or narrower`;
-      throw new UsageError(`${where}: ${quote(text)}: is too wide, ${narrower}`);
-    },
+    bannable: (text: string): Address => checked(bannableField, address(text), text),
 
-    jail(text: string): string {
-      if (JAIL_NAME.test(text)) return text;
-      throw expected("the name of a jail, at most 16 of A-Z a-z 0-9 - _", text);
-    },
+    /** An address that may be on the allowlist. */
+    allowable: (text: string): Address => checked(allowableField, address(text), text),
+
+    jail: (text: string): string => checked(jailField, text, text),
 
     /** A host's name as it stands in its messages: mx1.example.org is mx1-example-org. */
-    host(text: string): string {
-      const token = hostToken(text);
-      if (NAME.test(token)) return token;
-      throw expected("the name of a host", text);
-    },
+    host: (text: string): string => checked(hostField, hostToken(text), text),
 
     /** The name of somebody who has credentials; a host's, as it names itself. */
     identity(text: string): string {
       const token = hostToken(text);
-      if (!NAME.test(token)) throw expected("a name of letters, digits, - and _", text);
+      if (!NAME.test(token)) throw wrong(text, "expected a name of letters, digits, - and _");
       if (token !== text) note(`${where}: ${quote(text)} is called ${token}, one word for NATS`);
       return token;
     },
 
     /** Seconds; Infinity: for ever (commander takes null for a value that is missing). */
     seconds(text: string): number {
-      const seconds = parseDuration(text);
-      // By hand another negative number is a slip; configuration takes fail2ban's.
-      if (seconds === null && text.trim() === "-1") return Infinity;
-      if (isCredible(seconds)) return seconds;
-      throw expected('a duration such as "20m" or 1200, at most 100y, or -1 for ever', text);
+      // Not every negative number, as fail2ban takes it: a slip of the hand must not ban for ever.
+      if (text.trim() === "-1") return Infinity;
+      return checked(secondsField, parseDuration(text), text, ", or -1 for ever");
     },
 
     /** Seconds, also none at all. */
     immunity(text: string): number {
-      const seconds = text.trim() === "0" ? 0 : parseDuration(text);
-      if (seconds === 0 || isCredible(seconds)) return seconds;
-      throw expected('a duration such as "20m" or 0, at most 100y', text);
+      return checked(immunityField, text.trim() === "0" ? 0 : parseDuration(text), text);
     },
 
     /** Milliseconds. */
     wait(text: string): number {
       const milliseconds = Math.round((parseDuration(text) ?? Number.NaN) * 1000);
-      if (milliseconds >= 1 && milliseconds <= 60_000) return milliseconds;
       const isAddress = parseNetwork(text) !== undefined;
       const hint = isAddress ? "; put --wait behind the address, or write --wait=10s" : "";
-      throw expected(`a duration of at most 60s${hint}`, text);
+      return checked(waitField, milliseconds, text, hint);
     },
 
     /** An instant, from a duration before now or from ISO 8601. */
     instant(text: string): number {
-      const at = parseInstant(text);
-      if (at !== undefined) return at;
-      const seconds = parseDuration(text);
-      if (isCredible(seconds)) return Date.now() - Math.round(seconds * 1000);
-      throw expected('a duration such as "1h" or an instant such as 2026-11-24T12:00', text);
+      const at = parseInstant(text) ?? beforeNow(parseDuration(text));
+      return checked(instantField, at === undefined ? undefined : spellInstant(at), text);
     },
 
     limit(text: string): number {
       const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
       if (limit >= 1) return limit;
-      throw expected("a number of at least 1", text);
+      throw wrong(text, "expected a number of at least 1");
     },
 
     /** Free text that is stored with what it explains. */
     text(text: string): string {
-      if (text.length <= 256) return text;
-      throw expected(`at most 256 characters, got ${text.length}`, `${text.slice(0, 20)}…`);
+      return checked(textField, text, text.length <= 256 ? text : `${text.slice(0, 20)}…`);
     },
   };
 }
 
-/** Longer ones would end in years that ISO 8601 spells in another way. */
-const LONGEST = 100 * 31_557_600;
-
-function isCredible(seconds: number | null | undefined): seconds is number {
-  return typeof seconds === "number" && seconds <= LONGEST;
+/** undefined: `seconds` is no duration, or one that ends before any calendar. */
+function beforeNow(seconds: number | null | undefined): number | undefined {
+  if (typeof seconds !== "number") return undefined;
+  const at = Date.now() - Math.round(seconds * 1000);
+  return Number.isNaN(new Date(at).getTime()) ? undefined : at;
 }

@@ -1,13 +1,13 @@
 /** `fleetban ban show ADDRESS`: all there is to say of an address. */
 import { Command } from "commander";
-import type { Address } from "../wire/address.ts";
-import type { HostRow } from "../wire/api.ts";
+import { overlaps, type Address } from "../wire/address.ts";
+import type { Standing } from "../wire/reach.ts";
 import { isInForce, type Ban } from "../wire/ban.ts";
 import { checksOf } from "./arguments.ts";
 import { formatEvidence, formatState } from "./ban-words.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { describeFailure, FAILURE_HEAD } from "./failure.ts";
-import { summarize } from "./reach.ts";
+import { nameFirst } from "./reach.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatInstant } from "./time.ts";
 
@@ -26,12 +26,14 @@ export function showCommand(context: Context): Command {
         output.json("ban.show", reply);
         return;
       }
-      const isBanned = reply.bans.some((ban) => isInForce(ban, now()));
-      const hosts = isBanned ? (await ask("host.list", {})).hosts : [];
       if (reply.bans.length === 0) output.line(`${address} is not banned`);
       for (const ban of reply.bans) {
         output.line(`${ban.address} in ${ban.jail}`);
-        output.facts(describe(ban, hosts, now()));
+        output.facts(describe(ban, reply.standing, now()));
+      }
+      if (reply.total > reply.bans.length) {
+        const rest = reply.total - reply.bans.length;
+        output.note(`and ${rest} more bans: fleetban ban list --address ${address}`);
       }
       if (reply.allowed) {
         const { address: entry, comment } = reply.allowed;
@@ -50,7 +52,7 @@ export function showCommand(context: Context): Command {
     });
 }
 
-function describe(ban: Ban, hosts: readonly HostRow[], now: number): Cell[][] {
+function describe(ban: Ban, standing: Standing | null, now: number): Cell[][] {
   const isBanned = isInForce(ban, now);
   return [
     ["  state", formatState(ban, now)],
@@ -59,31 +61,28 @@ function describe(ban: Ban, hosts: readonly HostRow[], now: number): Cell[][] {
     ["  reason", ban.reason],
     ["  offence", String(ban.offence)],
     ["  failures", formatEvidence(ban)],
-    ...(isBanned ? [["  in force", formatWhere(ban, hosts)]] : []),
+    ...(isBanned && standing ? [["  in force", formatWhere(ban, standing)]] : []),
     ...(ban.immuneUntil !== null && ban.immuneUntil > now
       ? [["  immune", `until ${formatBoth(ban.immuneUntil, now)}`]]
       : []),
   ];
 }
 
-/** "on 2/3 hosts: mx1, mx2; not yet on mx3". */
-function formatWhere(ban: Ban, hosts: readonly HostRow[]): string {
-  const up = hosts.filter(({ state }) => state === "up");
-  if (up.length === 0) return "nowhere that is known: no host is up";
-  const reach = {
-    applied: up.filter(({ current }) => current).map(({ host }) => ({ host, ms: 0 })),
-    missing: up.filter(({ current }) => !current).map(({ host }) => host),
-    down: [],
-  };
-  const summary = summarize(reach, hosts, ban.address);
-  const { done, total, dry, ineffective, refused, missing } = summary;
-  const names = done.length === 0 ? "" : `: ${done.map(({ host }) => host).join(", ")}`;
+/** "on 2/3 hosts: mx1, mx2; not known of mx3". */
+function formatWhere({ address }: Ban, standing: Standing): string {
+  const { counts, inForce, missing, dryRun, ineffective } = standing;
+  if (counts.live === 0) return "nowhere that is known: no host is up";
+  const refused = standing.refused.filter((each) => overlaps(each.address, address));
+  const refusals = refused.map(({ host, reason }) => `${host} (${reason})`);
+  const names = inForce.length === 0 ? "" : `: ${nameFirst(inForce, counts.inForce)}`;
   return [
-    `on ${done.length}/${total} hosts${names}`,
-    ...(missing.length > 0 ? [`not known of ${missing.join(", ")}`] : []),
-    ...(dry.length > 0 ? [`dry run on ${dry.join(", ")}`] : []),
-    ...(ineffective.length > 0 ? [`not effective on ${ineffective.join(", ")}`] : []),
-    ...refused.map(({ host, reason }) => `refused by ${host} (${reason})`),
+    `on ${counts.inForce}/${counts.live} hosts${names}`,
+    ...(missing.length > 0 ? [`not known of ${nameFirst(missing, counts.missing)}`] : []),
+    ...(dryRun.length > 0 ? [`dry run on ${nameFirst(dryRun, counts.dryRun)}`] : []),
+    ...(ineffective.length > 0
+      ? [`not effective on ${nameFirst(ineffective, counts.ineffective)}`]
+      : []),
+    ...(refusals.length > 0 ? [`refused by ${nameFirst(refusals, refusals.length)}`] : []),
   ].join("; ");
 }
 

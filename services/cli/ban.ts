@@ -94,12 +94,7 @@ function addCommand(context: Context): Command {
       }
       if (!reply.changed) output.note("it lasts as long or longer; --replace sets another end");
       if (!reply.reach) return;
-      await reportReach(context, "ban add", {
-        address,
-        reach: reply.reach,
-        change: "in force",
-        json,
-      });
+      reportReach(context, "ban add", { reach: reply.reach, change: "in force", json });
     });
 }
 
@@ -140,12 +135,7 @@ function removeCommand(context: Context): Command {
       if (json) output.json("ban.remove", reply);
       else for (const ban of reply.bans) output.line(describe(ban));
       if (!reply.reach) return;
-      await reportReach(context, "ban remove", {
-        address,
-        reach: reply.reach,
-        change: "lifted",
-        json,
-      });
+      reportReach(context, "ban remove", { reach: reply.reach, change: "lifted", json });
     });
 }
 

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { FailureRow } from "../wire/api.ts";
 import { checksOf, UsageError } from "./arguments.ts";
+import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
 import type { Cell } from "./table.ts";
@@ -38,9 +39,7 @@ export function failureCommand(context: Context): Command {
     .addHelpText("after", EXAMPLES)
     .action(async ({ json, limit, ...query }: ListOptions) => {
       const { since = -Infinity, until = Infinity } = query;
-      if (since > until) {
-        throw new UsageError("failure list: --until is before --since; 1h is an hour ago in both");
-      }
+      if (since > until) throw new UsageError(`failure list: ${UNTIL_BEFORE_SINCE}`);
       let stale: string | null = null;
       const { rows, next } = await readPages(limit, async (page) => {
         const reply = await ask("failure.list", { ...query, ...page });

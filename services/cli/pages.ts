@@ -5,8 +5,8 @@ export interface Page<T> {
   next: string | null;
 }
 
-/** Small enough that a page of the longest rows fits into one message (codec.ts). */
-export const PAGE = 200;
+/** As many rows as a coordinator gives at most; it gives fewer where they would not fit. */
+const PAGE = 1000;
 
 /** At most `limit` rows; `next` is not null when there are more. */
 export async function readPages<T>(

@@ -3,16 +3,13 @@
  * reported it from their kernel: not of one that refused, nor of a dry run.
  */
 import { EXIT, PlainError } from "../daemon/exit.ts";
-import { overlaps, type Address } from "../wire/address.ts";
-import type { HostRow, Reach } from "../wire/api.ts";
-import { isEffective } from "../wire/status.ts";
+import type { Reach, Standing } from "../wire/reach.ts";
 import type { Context } from "./context.ts";
 import { visible } from "./visible.ts";
 
 export type Change = "in force" | "lifted";
 
 export interface Reached {
-  address: Address;
   reach: Reach;
   change: Change;
   /** The answer on stdout is JSON, which says it in its own way. */
@@ -20,62 +17,44 @@ export interface Reached {
 }
 
 /** Says it on stdout; what is missing is thrown as a PlainError, exit 69. */
-export async function reportReach(
-  { ask, output }: Context,
+export function reportReach(
+  { output }: Pick<Context, "output">,
   where: string,
-  { address, reach, change, json }: Reached,
-): Promise<void> {
-  const rows = change === "in force" ? (await ask("host.list", {})).hosts : [];
-  const { done, total, dry, ineffective, refused, missing } = summarize(reach, rows, address);
-  const slowest = Math.max(0, ...done.map(({ ms }) => ms));
-  const after = done.length === 0 ? "" : ` after ${formatMs(slowest)}`;
-  if (!json) output.line(`${change} on ${done.length}/${total} hosts${after}`);
-  if (dry.length > 0) output.note(`dry run, only logged: ${dry.join(", ")}`);
-  if (reach.down.length > 0) output.note(`down, follows when it is back: ${reach.down.join(", ")}`);
-  const faults = [
-    ...(missing.length > 0 ? [`no report in time from ${missing.join(", ")}`] : []),
-    ...refused.map(({ host, reason }) => `refused by ${host} (${reason})`),
-    ...(ineffective.length > 0 ? [`bans are not effective on ${ineffective.join(", ")}`] : []),
-    ...(total === 0 ? ["no host is up"] : []),
-  ];
+  { reach, change, json }: Reached,
+): void {
+  const { counts, slowestMs, dryRun, down } = reach;
+  const after = slowestMs === null ? "" : ` after ${formatMs(slowestMs)}`;
+  if (!json) output.line(`${change} on ${counts.inForce}/${counts.live} hosts${after}`);
+  if (dryRun.length > 0) output.note(`dry run, only logged: ${nameFirst(dryRun, counts.dryRun)}`);
+  if (down.length > 0) {
+    output.note(`down, follows when it is back: ${nameFirst(down, counts.down)}`);
+  }
+  const faults = faultsOf(reach);
+  if (counts.live === 0) faults.push("no host is up");
   if (faults.length === 0) return;
   const text = `${where}: not ${change} everywhere: ${faults.join("; ")}; see fleetban host list`;
   throw new PlainError(visible(text), EXIT.unavailable);
 }
 
-interface Summary {
-  /** Hosts on which it is so, with the milliseconds it took. */
-  done: Reach["applied"];
-  /** Live hosts. */
-  total: number;
-  dry: string[];
-  /** Hosts that say that packets of banned addresses may get through. */
-  ineffective: string[];
-  refused: { host: string; reason: string }[];
-  missing: string[];
+function faultsOf({ missing, ineffective, refused, counts }: Standing): string[] {
+  const refusals = refused.map(({ host, reason }) => `${host} (${reason})`);
+  return [
+    ...(missing.length > 0 ? [`no report in time from ${nameFirst(missing, counts.missing)}`] : []),
+    ...(refused.length > 0 ? [`refused by ${nameFirst(refusals, counts.refused)}`] : []),
+    ...(ineffective.length > 0
+      ? [`bans are not effective on ${nameFirst(ineffective, counts.ineffective)}`]
+      : []),
+  ];
 }
 
-export function summarize(reach: Reach, rows: readonly HostRow[], address: Address): Summary {
-  const statusOf = (host: string) => rows.find((row) => row.host === host)?.status ?? undefined;
-  const refused = reach.applied.flatMap(({ host }) => {
-    const refusal = statusOf(host)?.refused.find((each) => overlaps(each.address, address));
-    return refusal ? [{ host, reason: refusal.reason }] : [];
-  });
-  const isRefused = (host: string) => refused.some((each) => each.host === host);
-  const isDry = (host: string) => statusOf(host)?.firewall === "dry-run";
-  const isIneffective = (host: string) => {
-    const status = statusOf(host);
-    return status !== undefined && !isDry(host) && !isEffective(status);
-  };
-  const isDone = (host: string) => !isRefused(host) && !isDry(host) && !isIneffective(host);
-  return {
-    done: reach.applied.filter(({ host }) => isDone(host)),
-    total: reach.applied.length + reach.missing.length,
-    dry: reach.applied.map(({ host }) => host).filter(isDry),
-    ineffective: reach.applied.map(({ host }) => host).filter(isIneffective),
-    refused,
-    missing: reach.missing,
-  };
+/** As many names stand in one sentence; `host list` has them all. */
+const NAMED = 20;
+
+/** "mx1, mx2", "mx1, mx2, ... and 9980 more"; `names` are the first of `count`. */
+export function nameFirst(names: readonly string[], count: number): string {
+  const shown = names.slice(0, NAMED);
+  const rest = count - shown.length;
+  return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ");
 }
 
 /** "8 ms", "0.4 ms", "1.2 s". */

@@ -25,11 +25,15 @@ export function statusCommand(context: Context): Command {
       if (status.warnings.length === 0) return;
       output.line("");
       output.facts(status.warnings.map(describeWarning));
+      const { high, medium, low } = status.warningCounts;
+      const rest = high + medium + low - status.warnings.length;
+      if (rest > 0) output.note(`and ${rest} more warnings: fleetban host list`);
     });
 }
 
 function describeStatus(status: Status, now: number): Cell[][] {
   const { hosts, postgres } = status;
+  const otherJails = status.jailCount - status.jails.length;
   const counted = `${count(status.failures, "failure")} since its start ${formatRelative(status.startedAt, now)}`;
   const broken = status.undecodable === 0 ? "" : `, ${status.undecodable} messages not decodable`;
   return [
@@ -44,6 +48,7 @@ function describeStatus(status: Status, now: number): Cell[][] {
     ...describeMissed(status.missedOffences ?? 0),
     ["PostgreSQL", describePostgres(postgres)],
     ...status.jails.map((jail) => ["jail", describeJail(jail)]),
+    ...(otherJails > 0 ? [["jail", `and ${otherJails} more`]] : []),
   ];
 }
 

@@ -7,6 +7,7 @@ import { warn, type Warning } from "../wire/warnings.ts";
 import type { ApiContext } from "./api/context.ts";
 import { fromHistory } from "./api/context.ts";
 import type { Host } from "./hosts.ts";
+import type { Rival } from "./rivals.ts";
 
 export interface FleetStatus {
   /**
@@ -26,7 +27,7 @@ type Parts = Pick<
 export function createFleetStatus(parts: Parts): FleetStatus {
   const { bans, hosts, history } = parts;
 
-  const describeHost = (host: Host): HostRow => ({
+  const describeHost = (host: Host, rivals: readonly Rival[]): HostRow => ({
     host: host.status.host,
     state: hosts.isUp(host) ? "up" : "down",
     lastSeenAt: host.seenAt,
@@ -36,7 +37,7 @@ export function createFleetStatus(parts: Parts): FleetStatus {
     status: {
       ...host.status,
       warnings: [
-        ...secondAgentsOf(host.status.host),
+        ...rivals.map((rival) => secondAgent(host.status.host, rival)),
         ...(hosts.isUp(host) ? parts.clock.hostWarnings(host) : []),
         ...parts.missed.hostWarnings(host.status.host),
         ...host.status.warnings,
@@ -44,31 +45,33 @@ export function createFleetStatus(parts: Parts): FleetStatus {
     },
   });
 
-  const secondAgentsOf = (host: string): Warning[] =>
-    (hosts.refused().get(host) ?? []).map(({ status: { addresses } }) => {
-      const where = addresses.length > 0 ? addresses.slice(0, 8).join(", ") : "an unknown address";
-      return warn("second-agent", { host, where });
-    });
-
   return {
     async hostRows() {
-      const { value, stale } = await fromHistory(() => history.hosts(), []);
-      // A silent host that the history does not know was removed through another coordinator.
-      const isKnown = (name: string) => stale !== null || value.some(({ host }) => host === name);
-      const heard = hosts
-        .list()
-        .filter((host) => hosts.isUp(host) || isKnown(host.status.host))
-        .map(describeHost);
-      const silent = value
-        .filter(({ host }) => !heard.some((row) => row.host === host))
+      const { value: recorded, stale } = await fromHistory(() => history.hosts(), []);
+      const recordedNames = new Set(recorded.map(({ host }) => host));
+      const refused = hosts.refused();
+      const heard = new Map<string, HostRow>();
+      for (const host of hosts.list()) {
+        const name = host.status.host;
+        // A silent host that the history does not know was removed through another coordinator.
+        const isRemoved = stale === null && !hosts.isUp(host) && !recordedNames.has(name);
+        if (!isRemoved) heard.set(name, describeHost(host, refused.get(name) ?? []));
+      }
+      const silent = recorded
+        .filter(({ host }) => !heard.has(host))
         .map(({ host, lastSeenAt }): HostRow => {
           return { host, state: "down", lastSeenAt, current: false, clockSkew: 0, status: null };
         });
-      return { rows: [...heard, ...silent], stale };
+      return { rows: [...heard.values(), ...silent], stale };
     },
 
     warnings: (rows, lag) => [...centreWarnings(parts, lag), ...rows.flatMap(hostWarnings)],
   };
+}
+
+function secondAgent(host: string, { status: { addresses } }: Rival): Warning {
+  const where = addresses.length > 0 ? addresses.slice(0, 8).join(", ") : "an unknown address";
+  return warn("second-agent", { host, where });
 }
 
 /** What is wrong with NATS, PostgreSQL and the coordinators. */

@@ -3,7 +3,6 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../daemon/log.ts";
 import { createSeldom } from "../daemon/seldom.ts";
 import { WireError } from "../wire/codec.ts";
-import type { Reach } from "../wire/api.ts";
 import { decodeHostStatus, HOST_SILENT_AFTER_MS, type HostStatus } from "../wire/status.ts";
 import { STATUS_SUBJECTS } from "../wire/subjects.ts";
 import { createRivals, type Rival } from "./rivals.ts";
@@ -12,6 +11,16 @@ export interface Host {
   status: HostStatus;
   /** By our clock, epoch milliseconds. */
   seenAt: number;
+}
+
+/** How far a change has come; every host is in one of the three. */
+export interface Progress {
+  /** Hosts that applied it, with the milliseconds from the change to their report. */
+  applied: { host: string; ms: number }[];
+  /** Live hosts that did not report in time. */
+  missing: string[];
+  /** Hosts that were silent before. */
+  down: string[];
 }
 
 export interface Hosts {
@@ -25,7 +34,7 @@ export interface Hosts {
     { created, revision }: { created: string | null; revision: number },
     since: number,
     patience: number,
-  ): Promise<Reach>;
+  ): Promise<Progress>;
   /** As if it had never been heard; when it is heard again it is back. */
   forget(host: string): void;
   /** Agents that are refused, for another has their host's name, by host. */
@@ -73,7 +82,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
       const up = [...hosts.values()].filter(isUp);
       const down = [...hosts.values()].filter((host) => !isUp(host));
       const missing = new Set(up.map(({ status }) => status.host));
-      const applied: Reach["applied"] = [];
+      const applied: Progress["applied"] = [];
       const note = (status: HostStatus) => {
         const hasApplied = status.bansCreated === created && status.revision >= revision;
         if (!hasApplied || !missing.delete(status.host)) return;

@@ -121,7 +121,7 @@ const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** What would end after that never ends. */
 function endOf(start: number, seconds: number | null): number | null {
   if (seconds === null) return null;
-  const end = start + seconds * 1000;
+  const end = Math.round(start + seconds * 1000);
   return end > LAST_INSTANT ? null : end;
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
+import { EVERYBODY } from "../wire/request-fields.ts";
 
 /** Addresses and networks that a configuration spares: `allowlist`, `ignoreip`. */
 export const sparedSetting = z.array(
@@ -9,7 +10,7 @@ export const sparedSetting = z.array(
     const message =
       address === undefined
         ? `expected an address or a network such as 192.0.2.0/24, got ${JSON.stringify(text)}`
-        : "is everybody, nobody would be banned any more";
+        : EVERYBODY;
     context.addIssue({ code: "custom", message });
     return z.NEVER;
   }),

@@ -7,38 +7,49 @@
  * No request says who makes it: the subject does, and credentials allow no other. Requests
  * are strict, so that nothing that NATS stores or answers by itself can pass for one.
  *
- * Lists come in pages: `next` of one reply is `after` of the next request,
- * and null with the last.
+ * Every reply fits into one message of NATS, however large the fleet is. A list comes in pages:
+ * `next` of one reply is `after` of the next request, and null with the last page. Everything else
+ * that may be long holds its first entries, at most `FIRST` of them, beside how many there are.
  */
 import { z } from "zod";
 import { ban } from "./ban.ts";
-import { address, foreignText, instant } from "./codec.ts";
+import { address, instant } from "./codec.ts";
+import { reach, standing } from "./reach.ts";
+import {
+  addressField,
+  allowableField,
+  bannableField,
+  cursorField,
+  flagField,
+  hostField,
+  immunityField,
+  instantField,
+  jailField,
+  limitField,
+  secondsField,
+  textField,
+  UNTIL_BEFORE_SINCE,
+  waitField,
+} from "./request-fields.ts";
 import { allowed, jail } from "./settings.ts";
-import { JAIL_NAME, NAME } from "./subjects.ts";
+import { NAME } from "./subjects.ts";
 import { hostStatus } from "./status.ts";
 import { warning } from "./warnings.ts";
 
-const jailName = z.string().regex(JAIL_NAME);
-const page = { limit: z.number().int().min(1).max(1000), after: z.string().max(256).nullable() };
+/** Where a list of bans goes on: a place in the record, or a key of the bans bucket. */
+export const BAN_CURSOR = /^(?:\d{1,15}|[\w-]{1,16}\.[\w/-]{1,64})$/;
+/** Where the list of failures goes on: a row's number in PostgreSQL. */
+const FAILURE_CURSOR = /^\d{1,18}$/;
+/** Where the allowlist goes on: when an entry was added, and its address. */
+const ALLOWED_CURSOR = /^\d{1,15}\/[0-9a-f.:/]{1,49}$/;
+
 const next = z.string().max(256).nullable();
 /** Why the answer may be old ("PostgreSQL cannot be reached: ..."), null when it is not. */
 const stale = z.string().nullable();
+const count = z.number().int().nonnegative();
 
-/** Seconds; null: for ever. */
-const seconds = z.number().positive().nullable();
 /** Milliseconds to wait until the change is in force on every live host; null: not at all. */
-const wait = z.number().int().min(1).max(60_000).nullable();
-
-/** How far a change has come: hosts that applied it, hosts that were expected to. */
-export const reach = z.object({
-  /** Per host: milliseconds from the write of the change to its report. */
-  applied: z.array(z.object({ host: z.string(), ms: z.number() })),
-  /** Live hosts that did not report in time. */
-  missing: z.array(z.string()),
-  /** Known hosts that were silent before: they apply it when they come back. */
-  down: z.array(z.string()),
-});
-export type Reach = z.infer<typeof reach>;
+const wait = waitField.nullable();
 
 export const hostRow = z.object({
   host: z.string().regex(NAME),
@@ -92,32 +103,48 @@ export const api = {
         /** Messages not yet recorded; null: not known, for NATS does not tell. */
         lag: z.number().nullable(),
       }),
+      /** The first warnings, the gravest first. */
       warnings: z.array(warning),
+      /** How many warnings there are. */
+      warningCounts: z.object({ high: count, medium: count, low: count }),
+      jailCount: count,
     }),
   },
-  "host.list": { request: z.strictObject({}), reply: z.object({ hosts: z.array(hostRow), stale }) },
+  "host.list": {
+    request: z.strictObject({
+      /** Without: as many as one message holds. */
+      limit: limitField.optional(),
+      after: cursorField(NAME).optional(),
+    }),
+    reply: z.object({ hosts: z.array(hostRow), total: count, next, stale }),
+  },
   /** The host is no longer listed, until it reports again. */
   "host.remove": {
-    request: z.strictObject({ host: z.string().regex(NAME) }),
+    request: z.strictObject({ host: hostField }),
     reply: z.object({ host: z.string(), wasUp: z.boolean() }),
   },
   "ban.list": {
     request: z.strictObject({
-      jail: jailName.optional(),
+      jail: jailField.optional(),
       /** Bans that have an address in common with this one. */
-      address: address.optional(),
+      address: addressField.optional(),
       /** true: also those that have ended, from the history. */
-      all: z.boolean(),
-      ...page,
+      all: flagField,
+      limit: limitField,
+      after: cursorField(BAN_CURSOR),
     }),
     reply: z.object({ bans: z.array(ban), total: z.number(), next, stale }),
   },
   "ban.show": {
-    request: z.strictObject({ jail: jailName.optional(), address }),
+    request: z.strictObject({ jail: jailField.optional(), address: addressField }),
     reply: z.object({
-      /** The bans as they stand that have an address in common with this one. */
+      /** The first bans as they stand that have an address in common with this one. */
       bans: z.array(ban),
-      /** Every change on record, oldest first, at most the last 100. */
+      /** How many such bans there are. */
+      total: count,
+      /** Where these bans are in force; null: none of them is to be. */
+      standing: standing.nullable(),
+      /** The last changes on record, oldest first. */
       changes: z.array(ban),
       /** The last failures on record, newest first, at most 20. */
       failures: z.array(failureRow),
@@ -128,50 +155,70 @@ export const api = {
   },
   "ban.add": {
     request: z.strictObject({
-      address,
-      jail: jailName,
-      /** undefined: the jail's bantime. */
-      seconds: seconds.optional(),
-      reason: foreignText,
+      address: bannableField,
+      jail: jailField,
+      /** null: for ever; undefined: the jail's bantime. */
+      seconds: secondsField.nullable().optional(),
+      reason: textField,
       /** true: a shorter time replaces a longer one. */
-      replace: z.boolean(),
+      replace: flagField,
       wait,
     }),
     reply: z.object({ ban, changed: z.boolean(), reach: reach.nullable() }),
   },
   "ban.remove": {
     request: z.strictObject({
-      address,
+      address: addressField,
       /** undefined: in every jail. */
-      jail: jailName.optional(),
-      reason: foreignText,
+      jail: jailField.optional(),
+      reason: textField,
       /** Seconds in which failures do not count; undefined: the jail's findtime. */
-      immunity: z.number().nonnegative().optional(),
+      immunity: immunityField.optional(),
       wait,
     }),
-    reply: z.object({ bans: z.array(ban), reach: reach.nullable() }),
+    /** The first bans that were lifted, and how many were. */
+    reply: z.object({ bans: z.array(ban), total: count, reach: reach.nullable() }),
   },
-  "allow.list": { request: z.strictObject({}), reply: z.object({ allowed: z.array(allowed) }) },
+  "allow.list": {
+    request: z.strictObject({
+      /** Without: as many as one message holds. */
+      limit: limitField.optional(),
+      after: cursorField(ALLOWED_CURSOR).optional(),
+    }),
+    /** In the order in which they were added. */
+    reply: z.object({ allowed: z.array(allowed), total: count, next }),
+  },
   "allow.add": {
-    request: z.strictObject({ address, comment: foreignText }),
-    /** Bans that had an address in common with it and were lifted. */
-    reply: z.object({ allowed, changed: z.boolean(), lifted: z.array(ban) }),
+    request: z.strictObject({ address: allowableField, comment: textField }),
+    reply: z.object({
+      allowed,
+      changed: z.boolean(),
+      /** The first bans that had an address in common with it and were lifted. */
+      lifted: z.array(ban),
+      /** How many were lifted when this was answered. */
+      liftedCount: count,
+      /** How many are still to be lifted: agents do not enforce these bans any more. */
+      pending: count,
+    }),
   },
   "allow.remove": {
-    request: z.strictObject({ address }),
+    request: z.strictObject({ address: addressField }),
     reply: z.object({ allowed }),
   },
   "failure.list": {
-    request: z.strictObject({
-      /** An address or all of a network. */
-      address: address.optional(),
-      user: foreignText.optional(),
-      host: z.string().optional(),
-      jail: jailName.optional(),
-      since: instant.optional(),
-      until: instant.optional(),
-      ...page,
-    }),
+    request: z
+      .strictObject({
+        /** An address or all of a network. */
+        address: addressField.optional(),
+        user: textField.optional(),
+        host: hostField.optional(),
+        jail: jailField.optional(),
+        since: instantField.optional(),
+        until: instantField.optional(),
+        limit: limitField,
+        after: cursorField(FAILURE_CURSOR),
+      })
+      .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     /** Newest first. */
     reply: z.object({ failures: z.array(failureRow), next, stale }),
   },
@@ -189,6 +236,3 @@ export type Reply<E extends Endpoint> = z.infer<(typeof api)[E]["reply"]>;
 export type ApiErrorCode = 400 | 404 | 409 | 503;
 export const ERROR_CODE_HEADER = "Nats-Service-Error-Code";
 export const ERROR_HEADER = "Nats-Service-Error";
-
-/** Networks wider than this are never banned. */
-export const WIDEST_BAN = { 4: 8, 6: 32 } as const;

@@ -18,6 +18,9 @@ import {
 } from "./codec.ts";
 import { banKey, JAIL_NAME, NAME } from "./subjects.ts";
 
+/** Each failure that brought a ban may be of another host; maxretry is at most this. */
+const MAX_EVIDENCE = 100;
+
 export const ban = z.object({
   v: z.literal(1),
   /** Names this change of the ban; a recorder knows by it what it has seen. */
@@ -34,7 +37,9 @@ export const ban = z.object({
   /** 1 for the first ban of this address in this jail, as far as is remembered. */
   offence: z.number().int().min(1),
   /** Whose failures brought it, all hosts together; empty for an operator's ban. */
-  evidence: z.array(z.object({ host: z.string().regex(NAME), failures: z.number().int().min(1) })),
+  evidence: z
+    .array(z.object({ host: z.string().regex(NAME), failures: z.number().int().min(1) }))
+    .max(MAX_EVIDENCE),
   /** "decider", or who commanded it: "operator alice", "operator root@mx1 (unverified)". */
   by: foreignText,
   /** Lifted only: until then failures do not count. */

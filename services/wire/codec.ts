@@ -61,9 +61,14 @@ export const instant = z.codec(z.string().regex(INSTANT), z.number().int(), {
   encode: (at) => spellInstant(at),
 });
 
+/** Is it an address or network in its one canonical spelling? */
+export function isCanonical(value: unknown): value is Address {
+  return typeof value === "string" && value.length <= 49 && parseNetwork(value) === value;
+}
+
 /** An address or network in its one canonical spelling; others are refused. */
 export const address = z.custom<Address>(
-  (value) => typeof value === "string" && value.length <= 49 && parseNetwork(value) === value,
+  isCanonical,
   "expected an address or network in canonical spelling",
 );
 
@@ -73,5 +78,16 @@ export const hostAddress = z.custom<Address>(
   "expected an address in canonical spelling",
 );
 
+/**
+ * The text as PostgreSQL stores it: any Unicode but U+0000 and halves of characters. This is the
+ * one place that sees to it: every text that enters from the wire passes here.
+ */
+export function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd").toWellFormed();
+}
+
+/** Text from elsewhere, of at most `longest` UTF-16 code units. */
+export const textOf = (longest: number) => z.string().max(longest).overwrite(storable);
+
 /** Text that came from an attacker in the end: bounded, otherwise opaque. */
-export const foreignText = z.string().max(256);
+export const foreignText = textOf(256);

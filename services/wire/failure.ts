@@ -16,6 +16,8 @@ import {
   INSTANT,
   instant,
   spellInstant,
+  storable,
+  textOf,
   toBytes,
   WireError,
 } from "./codec.ts";
@@ -29,10 +31,10 @@ export const failure = z.object({
   /** Failed attempts that this line added to what was counted before. */
   attempts: z.number().int().min(1).max(1000),
   user: foreignText.optional(),
-  service: z.string().max(32).optional(),
-  session: z.string().max(64).optional(),
+  service: textOf(32).optional(),
+  session: textOf(64).optional(),
   /** Name of the line form, as `fleetban explain` shows it. */
-  form: z.string().max(64),
+  form: textOf(64),
 });
 export type Failure = z.infer<typeof failure>;
 
@@ -105,11 +107,15 @@ function readFailure(value: unknown): Failure | undefined {
   if (typeof at !== "string" || !INSTANT.test(at)) return undefined;
   const instantOf = Date.parse(at);
   if (Number.isNaN(instantOf)) return undefined;
-  if (typeof form !== "string" || form.length > 64) return undefined;
-  if (!isText(user, 256) || !isText(service, 32) || !isText(session, 64)) return undefined;
+  if (!isStorable(form, 64) || form === undefined) return undefined;
+  if (!isStorable(user, 256) || !isStorable(service, 32) || !isStorable(session, 64)) {
+    return undefined;
+  }
   return { position, address: canonical, at: instantOf, attempts, user, service, session, form };
 }
 
-function isText(value: unknown, longest: number): value is string | undefined {
-  return value === undefined || (typeof value === "string" && value.length <= longest);
+/** Text that the schema would not change. */
+function isStorable(value: unknown, longest: number): value is string | undefined {
+  if (value === undefined) return true;
+  return typeof value === "string" && value.length <= longest && storable(value) === value;
 }

@@ -1,6 +1,6 @@
 /** Entries of the settings bucket: what agents must know besides the bans. */
 import { z } from "zod";
-import { address, decode, encode, foreignText, instant } from "./codec.ts";
+import { address, decode, encode, foreignText, instant, textOf } from "./codec.ts";
 import { JAIL_NAME, READY_KEY } from "./subjects.ts";
 
 /** What a ban closes its ports for. "tcp,udp" is both; "all" is every protocol. */
@@ -47,7 +47,7 @@ export type Allowed = z.infer<typeof allowed>;
  * writes it once the bans are back. Until then an agent adds what it sees and
  * removes nothing.
  */
-export const bucketReady = z.object({ v: z.literal(1), bansCreated: z.string().max(64) });
+export const bucketReady = z.object({ v: z.literal(1), bansCreated: textOf(64) });
 export type BucketReady = z.infer<typeof bucketReady>;
 
 /**

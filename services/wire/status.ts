@@ -6,6 +6,7 @@ import {
   foreignText,
   instant,
   spellInstant,
+  textOf,
   toBytes,
   WireError,
 } from "./codec.ts";
@@ -21,16 +22,16 @@ export const hostStatus = z.object({
   host: z.string().regex(NAME),
   /** Changes with every start of the agent. */
   instance: z.uuid(),
-  version: z.string().max(32),
+  version: textOf(32),
   startedAt: instant,
   /** By the host's own clock. */
   sentAt: instant,
   /** Where bans take effect: "ipset", "nftables", "iptables", "dry-run". */
-  firewall: z.string().max(32),
+  firewall: textOf(32),
   /** Revision of the bans bucket up to which everything is in the kernel; 0: nothing yet. */
   revision: z.number().int().nonnegative(),
   /** Creation time of the bucket that `revision` counts in, as NATS spells it. */
-  bansCreated: z.string().max(64).nullable(),
+  bansCreated: textOf(64).nullable(),
   /** Entries in the kernel's sets, read back. */
   bansInForce: z.number().int().nonnegative(),
   /** The host's own addresses, which it never bans. */
@@ -39,7 +40,7 @@ export const hostStatus = z.object({
     .array(
       z.object({
         name: z.string().regex(NAME),
-        jail: z.string().max(16),
+        jail: textOf(16),
         /** "reading", "waiting" (the file is not there yet), "failed". */
         state: z.enum(["reading", "waiting", "failed"]),
         lines: z.number().int().nonnegative(),

@@ -8,19 +8,20 @@
  * where the condition is found.
  */
 import { z } from "zod";
-
-export const warning = z.object({
-  code: z.string().max(64),
-  severity: z.enum(["low", "medium", "high"]),
-  text: z.string().max(500),
-  /** What the warning is about where a host can have it several times, such as a source's name. */
-  subject: z.string().max(64).optional(),
-});
-export type Warning = z.infer<typeof warning>;
-type Severity = Warning["severity"];
+import { textOf } from "./codec.ts";
 
 /** The longest text that the wire carries, in UTF-16 code units. */
 const MAX_TEXT_LENGTH = 500;
+
+export const warning = z.object({
+  code: textOf(64),
+  severity: z.enum(["low", "medium", "high"]),
+  text: textOf(MAX_TEXT_LENGTH),
+  /** What the warning is about where a host can have it several times, such as a source's name. */
+  subject: textOf(64).optional(),
+});
+export type Warning = z.infer<typeof warning>;
+type Severity = Warning["severity"];
 
 interface Declaration<Facts> {
   severity: Severity | ((facts: Facts) => Severity);

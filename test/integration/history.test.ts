@@ -100,7 +100,7 @@ async function record(): Promise<Recording> {
     databaseUrl,
     publish: (batch) =>
       js.publish(failureSubject(batch.jail, batch.host), encodeFailureBatch(batch)),
-    users: async () => (await history.failures(ALL)).rows.map(({ user }) => user),
+    users: async () => (await history.failures(ALL)).map(({ row }) => row.user),
     async [Symbol.asyncDispose]() {
       await history.close();
       await connection.close();
@@ -131,7 +131,8 @@ test("a batch and a ban that are recorded twice are there once", async () => {
   const wider = batchOf("mx1", 0, { user: "a" }, { user: "b" }, { user: "c" });
   await database.ask((prisma) => insertFailures(prisma, [batch, batch]));
   await database.ask((prisma) => insertFailures(prisma, [batch, wider]));
-  const { rows } = await database.ask((prisma) => findFailures(prisma, ALL));
+  const found = await database.ask((prisma) => findFailures(prisma, ALL));
+  const rows = found.map(({ row }) => row);
   assert.deepEqual(rows.map(({ user }) => user).sort(), ["a", "b", "c"]);
   for (let time = 0; time < 2; time += 1) {
     await database.ask((prisma) => insertBanChanges(prisma, [{ ban, revision: 1 }]));
@@ -167,7 +168,8 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
     return { user, service: user.slice(0, 32), session: user.slice(0, 64) };
   });
   await database.ask((prisma) => insertFailures(prisma, [batchOf("mx1", 0, ...failures)]));
-  const { rows } = await database.ask((prisma) => findFailures(prisma, ALL));
+  const found = await database.ask((prisma) => findFailures(prisma, ALL));
+  const rows = found.map(({ row }) => row);
   const expected = Object.entries(texts).map(([text, stored]) => stored ?? text);
   assert.deepEqual(rows.map(({ user }) => user).reverse(), expected);
 
@@ -187,7 +189,8 @@ test("any instant and position that the wire allows can be recorded", async () =
   const last = { position: Number.MAX_SAFE_INTEGER };
   const batch = batchOf("mx1", 0, ...extremes, last);
   await database.ask((prisma) => insertFailures(prisma, [batch]));
-  const { rows } = await database.ask((prisma) => findFailures(prisma, ALL));
+  const found = await database.ask((prisma) => findFailures(prisma, ALL));
+  const rows = found.map(({ row }) => row);
   assert.equal(rows.length, 5);
   assert.deepEqual(
     rows

@@ -128,8 +128,8 @@ for (const count of [2, 9]) {
     let history = open();
     centre.onRelease(() => history.close());
     const recorded = async () => {
-      const { rows } = await history.failures({ limit: 100, after: null });
-      return new Set(rows.map(({ user }) => user));
+      const rows = await history.failures({ limit: 100, after: null });
+      return new Set(rows.map(({ row }) => row.user));
     };
     const isRead = async () => (await recorded()).size === 10 && (await history.lag()) === 0;
     const isRecorded = async () => {

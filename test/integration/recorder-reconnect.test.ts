@@ -48,7 +48,7 @@ test("goes on recording after NATS was restarted, though nobody answers for its 
     };
     const areRecorded = (count: number) =>
       eventually(`${count} are on record`, async () => {
-        const { rows } = await history.failures({ limit: 10, after: null });
+        const rows = await history.failures({ limit: 10, after: null });
         return rows.length === count;
       });
     await fail(1);

@@ -1,109 +1,117 @@
 /** `fleetban ban list|show|add|remove`. */
-import { familyOf, overlaps, parseNetwork, prefixOf, type Address } from "../../wire/address.ts";
-import { WIDEST_BAN } from "../../wire/api.ts";
-import { isInForce, type Ban } from "../../wire/ban.ts";
-import { banKey } from "../../wire/subjects.ts";
-import type { Written } from "../ban-store.ts";
+import { overlaps } from "../../wire/address.ts";
+import { ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
+import { failureRow, type Request } from "../../wire/api.ts";
 import { banByOperator, liftBan } from "../../counting/policy.ts";
-import { fromHistory, jailNamed, nameBan, pageOf, type ApiContext } from "./context.ts";
+import type { Written } from "../ban-store.ts";
+import { checkBannable, describeMissing } from "./ban-refusals.ts";
+import { fromHistory, jailNamed, nameBan, type ApiContext } from "./context.ts";
+import { firstAfter, firstRows, pageOf, ROWS_BYTES, type Page } from "./page.ts";
+import { createReaches } from "./reach.ts";
 import { ApiError, type Endpoints } from "./server.ts";
 
 type BanEndpoints = Pick<Endpoints, "ban.list" | "ban.show" | "ban.add" | "ban.remove">;
 
-const LOOPBACK: readonly Address[] = ["127.0.0.0/8", "::1"].flatMap(
-  (text) => parseNetwork(text) ?? [],
-);
+/** As many changes and failures of an address are shown at most. */
+const CHANGES_SHOWN = 100;
+const FAILURES_SHOWN = 20;
 
 export function banEndpoints(context: ApiContext): BanEndpoints {
-  const { bans, settings, hosts, history, now, newId } = context;
+  const { bans, settings, history, now, newId } = context;
+  const reaches = createReaches(context);
 
-  const entriesOn = (address: Address, jail?: string): Ban[] =>
-    [...bans.entries()]
-      .map(({ ban }) => ban)
-      .filter((ban) => overlaps(ban.address, address) && (jail === undefined || ban.jail === jail));
-
-  /** Refuses what must never be banned, with the reason. */
-  function checkBannable(address: Address): void {
-    const widest = WIDEST_BAN[familyOf(address)];
-    if (prefixOf(address) < widest) {
-      throw new ApiError(400, `${address}: too wide, expected a network of /${widest} or narrower`);
-    }
-    if (LOOPBACK.some((loopback) => overlaps(loopback, address))) {
-      throw new ApiError(409, `${address}: is loopback, which is never banned`);
-    }
-    for (const { status } of hosts.list()) {
-      const own = status.addresses.find((candidate) => overlaps(candidate, address));
-      if (own !== undefined) {
-        throw new ApiError(409, `${address}: holds ${own}, an address of host ${status.host}`);
-      }
-    }
-    const allowed = settings.allowlist.find(address);
-    if (allowed) {
-      const entry = `${allowed.address} is on the allowlist (${allowed.comment})`;
-      const remedy = `fleetban allow remove ${allowed.address}`;
-      throw new ApiError(409, `${address}: ${entry}; to ban it, first: ${remedy}`);
-    }
+  /** A page of the bans in force. */
+  async function current(query: Request<"ban.list">): Promise<Page<Ban> & { total: number }> {
+    const { jail, address, limit, after } = query;
+    const { first, total } = await firstAfter(bans.entries(), {
+      isWanted: ({ ban }) =>
+        isInForce(ban, now()) &&
+        (jail === undefined || ban.jail === jail) &&
+        (address === undefined || overlaps(ban.address, address)),
+      nameOf,
+      after,
+      count: limit + 1,
+    });
+    const found = first.map(({ row, mark }) => ({ row: row.ban, mark }));
+    return { ...pageOf(found, banSchema, limit), total };
   }
 
-  const reachOf = async (written: readonly Written[], since: number, wait: number | null) => {
-    if (wait === null) return null;
-    const revision = Math.max(...written.map((each) => each.revision), 0);
-    const target = { created: bans.created(), revision: revision || bans.revision() };
-    return hosts.untilApplied(target, since, wait);
-  };
+  /** A page of the record; of the bans in force, where a list began without PostgreSQL. */
+  async function recorded(query: Request<"ban.list">) {
+    const { limit, after } = query;
+    const isOfRecord = after !== null && /^\d+$/.test(after);
+    if (after !== null && !isOfRecord) {
+      return { ...(await current(query)), stale: "PostgreSQL could not be asked before" };
+    }
+    const { value, stale } = await fromHistory(
+      async () => pageOf(await history.bans({ ...query, limit: limit + 1 }), banSchema, limit),
+      undefined,
+    );
+    if (value) return { ...value, total: value.rows.length, stale };
+    if (isOfRecord) throw new ApiError(503, stale ?? "PostgreSQL cannot be asked");
+    return { ...(await current(query)), stale };
+  }
 
   return {
-    async "ban.list"({ jail, address, all, limit, after }) {
-      if (jail !== undefined) jailNamed(context, jail);
-      const current = [...bans.entries()]
-        .map(({ ban }) => ban)
-        .filter((ban) => isInForce(ban, now()))
-        .filter((ban) => jail === undefined || ban.jail === jail)
-        .filter((ban) => address === undefined || overlaps(ban.address, address));
-      if (!all) {
-        const { rows, next } = pageOf(current, nameOf, { limit, after });
-        return { bans: rows, total: current.length, next, stale: null };
-      }
-      const { value, stale } = await fromHistory(
-        () => history.bans({ jail, address, limit, after }),
-        pageOf(current, nameOf, { limit, after }),
-      );
-      return { bans: value.rows, total: value.rows.length, next: value.next, stale };
+    async "ban.list"(query) {
+      if (query.jail !== undefined) jailNamed(context, query.jail);
+      const { rows, total, next, stale } = query.all
+        ? await recorded(query)
+        : { ...(await current(query)), stale: null };
+      return { bans: rows, total, next, stale };
     },
 
     async "ban.show"({ jail, address }) {
-      const present = entriesOn(address, jail);
+      const { first, total } = await firstAfter(bans.entries(), {
+        isWanted: ({ ban }) =>
+          overlaps(ban.address, address) && (jail === undefined || ban.jail === jail),
+        nameOf,
+        after: null,
+        count: CHANGES_SHOWN,
+      });
+      const present = first.map(({ row }) => row.ban);
       const { value, stale } = await fromHistory(
         async () => ({
-          changes: await history.changes({ jail, address, limit: 100 }),
-          failures: await history.failures({ jail, address, limit: 20, after: null }),
+          changes: await history.changes({ jail, address, limit: CHANGES_SHOWN }),
+          failures: await history.failures({ jail, address, limit: FAILURES_SHOWN, after: null }),
         }),
-        { changes: [], failures: { rows: [], next: null } },
+        { changes: [], failures: [] },
       );
       const allowed = settings.allowlist.find(address) ?? null;
-      const isUnknown = present.length + value.changes.length + value.failures.rows.length === 0;
-      if (isUnknown && allowed === null) {
+      if (total + value.changes.length + value.failures.length === 0 && allowed === null) {
         throw new ApiError(404, `${nameBan(address, jail)}: there is no ban and no failure of it`);
       }
-      const { changes, failures } = value;
-      return { bans: present, changes, failures: failures.rows, allowed, stale };
+      const third = { bytes: ROWS_BYTES / 3 };
+      const newestFirst = value.changes.toReversed();
+      return {
+        bans: firstRows(present, banSchema, third),
+        total,
+        standing: present.some((ban) => isInForce(ban, now())) ? reaches.standing(address) : null,
+        changes: firstRows(newestFirst, banSchema, third).reverse(),
+        failures: firstRows(
+          value.failures.map(({ row }) => row),
+          failureRow,
+          third,
+        ),
+        allowed,
+        stale,
+      };
     },
 
     async "ban.add"({ address, jail: jailName, seconds, reason, replace, wait }, by) {
       const jail = jailNamed(context, jailName);
-      checkBannable(address);
+      checkBannable(context, address);
       const since = performance.now();
+      const order = { jail, address, seconds, reason, by, replace };
       const written = await bans.change(jail.name, address, (present) =>
-        banByOperator(
-          present,
-          { jail, address, seconds, reason, by, replace },
-          { now: now(), id: newId() },
-        ),
+        banByOperator(present, order, { now: now(), id: newId() }),
       );
       const ban = written?.ban ?? bans.get(jail.name, address);
-      if (!ban)
+      if (!ban) {
         throw new ApiError(503, `${address}: the ban was lifted by somebody else meanwhile`);
-      const reach = await reachOf(written ? [written] : [], since, wait);
+      }
+      const changes = written ? [written] : [];
+      const reach = await reaches.untilApplied({ banned: address }, changes, since, wait);
       return { ban, changed: written !== undefined, reach };
     },
 
@@ -111,32 +119,23 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       if (jail !== undefined) jailNamed(context, jail);
       const since = performance.now();
       const written: Written[] = [];
-      for (const candidate of context.jails) {
-        if (jail !== undefined && candidate.name !== jail) continue;
-        const change = await bans.change(candidate.name, address, (present) =>
+      for (const { name, findtime } of context.jails) {
+        if (jail !== undefined && name !== jail) continue;
+        const order = { by, reason, immunity: immunity ?? findtime };
+        const change = await bans.change(name, address, (present) =>
           present && isInForce(present, now())
-            ? liftBan(
-                present,
-                { by, reason, immunity: immunity ?? candidate.findtime },
-                { now: now(), id: newId() },
-              )
+            ? liftBan(present, order, { now: now(), id: newId() })
             : undefined,
         );
         if (change) written.push(change);
       }
-      if (written.length === 0) throw new ApiError(404, describeMissing(address, jail));
-      const reach = await reachOf(written, since, wait);
-      return { bans: written.map(({ ban }) => ban), reach };
+      if (written.length === 0)
+        throw new ApiError(404, await describeMissing(context, address, jail));
+      const reach = await reaches.untilApplied({ lifted: address }, written, since, wait);
+      const lifted = written.map(({ ban }) => ban);
+      return { bans: firstRows(lifted, banSchema), total: lifted.length, reach };
     },
   };
-
-  function describeMissing(address: Address, jail: string | undefined): string {
-    const missing = `${nameBan(address, jail)}: is not banned`;
-    const around = entriesOn(address, jail).filter((ban) => isInForce(ban, now()));
-    const [first] = around;
-    if (!first) return missing;
-    return `${missing} as such, but ${first.address} is: fleetban ban remove ${first.address}`;
-  }
 }
 
-const nameOf = (ban: Ban): string => banKey(ban.jail, ban.address);
+const nameOf = ({ key }: { key: string }): string => key;

@@ -1,6 +1,7 @@
 /** What the answers are made from; see coordinator.ts for where it comes from. */
 import type { Address } from "../../wire/address.ts";
 import type { Jail } from "../../wire/settings.ts";
+import type { Log } from "../../daemon/log.ts";
 import type { Expiry } from "../../daemon/expiry.ts";
 import type { BanStore } from "../ban-store.ts";
 import type { FleetStatus } from "../fleet-status.ts";
@@ -31,6 +32,7 @@ export interface ApiContext {
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;
   newId: () => string;
+  log: Log;
 }
 
 export function jailNamed({ jails }: Pick<ApiContext, "jails">, name: string): Jail {
@@ -39,6 +41,9 @@ export function jailNamed({ jails }: Pick<ApiContext, "jails">, name: string): J
   const known = jails.map((candidate) => candidate.name).join(", ");
   throw new ApiError(404, `jail "${name}": there is no such jail, expected ${known}`);
 }
+
+/** The longest reason that a reply carries. */
+const MAX_STALE = 500;
 
 /** Answers from the history; when it cannot be reached, `fallback` and why it is stale. */
 export async function fromHistory<T>(
@@ -49,22 +54,8 @@ export async function fromHistory<T>(
     return { value: await ask(), stale: null };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { value: fallback, stale: `PostgreSQL cannot be asked: ${reason}` };
+    return { value: fallback, stale: `PostgreSQL cannot be asked: ${reason}`.slice(0, MAX_STALE) };
   }
-}
-
-/** A page of `all` after the entry whose name is `after`. */
-export function pageOf<T>(
-  all: readonly T[],
-  nameOf: (entry: T) => string,
-  { limit, after }: { limit: number; after: string | null },
-): { rows: T[]; next: string | null } {
-  const sorted = all.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  const from = after === null ? 0 : sorted.findIndex((entry) => nameOf(entry) > after);
-  const rows = from < 0 ? [] : sorted.slice(from, from + limit);
-  const last = rows.at(-1);
-  const isEnd = from < 0 || from + limit >= sorted.length;
-  return { rows, next: isEnd || !last ? null : nameOf(last) };
 }
 
 /** "198.51.100.7 in jail dovecot". */

@@ -14,10 +14,14 @@ import {
   type Reply,
   type Request,
 } from "../../wire/api.ts";
-import { decode, encode, WireError } from "../../wire/codec.ts";
+import { encode, MAX_MESSAGE_BYTES, WireError } from "../../wire/codec.ts";
+import { decodeRequest } from "../../wire/request.ts";
 import type { NatsConfig } from "../../daemon/nats.ts";
 import { askerInbox } from "../../wire/rights.ts";
 import { API_QUEUE, API_SUBJECTS, WHO } from "../../wire/subjects.ts";
+
+/** The longest text of an error reply. */
+const MAX_ERROR_TEXT = 2_000;
 
 /** A request that is answered with an error; its message is for the operator. */
 export class ApiError extends Error {
@@ -56,10 +60,13 @@ export function hasOperators({ info }: NatsConnection, { creds }: NatsConfig): b
 
 export function serveApi({ connection, endpoints, isVerified, log }: ApiServerOptions): ApiServer {
   async function answer(endpoint: Endpoint, data: Uint8Array, by: string): Promise<Uint8Array> {
-    // Per endpoint these three belong together; over all of them TypeScript cannot tell.
-    const { request, reply } = api[endpoint] as { request: z.ZodType; reply: z.ZodType };
+    // Per endpoint these belong together; over all of them TypeScript cannot tell.
+    const reply = api[endpoint].reply as z.ZodType;
     const handle = endpoints[endpoint] as (request: unknown, by: string) => unknown;
-    return encode(reply, await handle(decode(request, data, endpoint), by));
+    const bytes = encode(reply, await handle(decodeRequest(endpoint, data), by));
+    // The endpoints see to it (page.ts). One that did not would leave the asker without an answer.
+    if (bytes.length <= MAX_MESSAGE_BYTES) return bytes;
+    throw new Error(`${endpoint}: a reply of ${bytes.length} bytes, which is a bug`);
   }
 
   async function respond(message: Msg): Promise<void> {
@@ -81,7 +88,7 @@ export function serveApi({ connection, endpoints, isVerified, log }: ApiServerOp
       }
       const fields = headers();
       fields.set(ERROR_CODE_HEADER, String(code));
-      fields.set(ERROR_HEADER, text.replace(/[\r\n]+/g, " "));
+      fields.set(ERROR_HEADER, text.replace(/[\r\n]+/g, " ").slice(0, MAX_ERROR_TEXT));
       message.respond(undefined, { headers: fields });
     }
   }

@@ -1,6 +1,10 @@
 /** `fleetban status`, `fleetban host list|remove`, `fleetban failure list`. */
+import { failureRow, hostRow } from "../../wire/api.ts";
+import { FIRST } from "../../wire/reach.ts";
 import type { Jail } from "../../wire/settings.ts";
+import type { Warning } from "../../wire/warnings.ts";
 import { jailNamed, type ApiContext } from "./context.ts";
+import { behind, pageOf } from "./page.ts";
 import { ApiError, type Endpoints } from "./server.ts";
 import { HistoryUnavailable } from "../history/history.ts";
 
@@ -21,6 +25,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       const { rows } = await fleet.hostRows();
       const lag = await history.lag();
       const up = rows.filter(({ state }) => state === "up");
+      const warnings = fleet.warnings(rows, lag);
       return {
         version: context.version,
         coordinator: context.id,
@@ -33,18 +38,24 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         },
         bans: bans.countInForce(now()),
         allowed: settings.allowlist.list().length,
-        jails: context.jails.map(withoutFilter),
+        jails: context.jails.slice(0, FIRST).map(withoutFilter),
+        jailCount: context.jails.length,
         failures: context.counters.failures,
         undecodable: context.counters.undecodable,
         missedOffences: context.missed.total(),
         postgres: { reachable: history.reachable(), lag: lag ?? null },
-        warnings: fleet.warnings(rows, lag),
+        warnings: gravestFirst(warnings).slice(0, FIRST),
+        warningCounts: countBySeverity(warnings),
       };
     },
 
-    async "host.list"() {
+    async "host.list"({ limit, after = null }) {
       const { rows, stale } = await fleet.hostRows();
-      return { hosts: rows, stale };
+      const marked = rows
+        .map((row) => ({ row, mark: row.host }))
+        .sort((a, b) => (a.mark < b.mark ? -1 : 1));
+      const { rows: hosts, next } = pageOf(behind(marked, after), hostRow, limit);
+      return { hosts, total: rows.length, next, stale };
     },
 
     async "host.remove"({ host }) {
@@ -58,7 +69,9 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     async "failure.list"(query) {
       if (query.jail !== undefined) jailNamed(context, query.jail);
       try {
-        const { rows, next } = await history.failures(query);
+        const { limit } = query;
+        const found = await history.failures({ ...query, limit: limit + 1 });
+        const { rows, next } = pageOf(found, failureRow, limit);
         return { failures: rows, next, stale: null };
       } catch (error) {
         if (!(error instanceof HistoryUnavailable)) throw error;
@@ -66,4 +79,16 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       }
     },
   };
+}
+
+const SEVERITIES = ["high", "medium", "low"] as const;
+
+function gravestFirst(warnings: readonly Warning[]): Warning[] {
+  return SEVERITIES.flatMap((severity) => warnings.filter((each) => each.severity === severity));
+}
+
+function countBySeverity(warnings: readonly Warning[]) {
+  const counts = { high: 0, medium: 0, low: 0 };
+  for (const { severity } of warnings) counts[severity] += 1;
+  return counts;
 }

@@ -29,7 +29,7 @@ export async function applyAllowed(
       continue;
     }
     const { address, comment, addedAt, by } = change.added;
-    const entry = { comment: comment.replaceAll("\0", "\ufffd"), addedAt: new Date(addedAt), by };
+    const entry = { comment, addedAt: new Date(addedAt), by };
     await prisma.allowed.upsert({
       where: { address },
       create: { address, ...entry },

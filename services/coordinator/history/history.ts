@@ -20,7 +20,7 @@ import {
   findFailures,
   type BanQuery,
   type FailureQuery,
-  type Page,
+  type Marked,
 } from "./queries.ts";
 import { createPlaces } from "./place.ts";
 import { startRecorder } from "./recorder.ts";
@@ -40,9 +40,9 @@ export interface History {
   recordedRevision(): Promise<number>;
   activeBans(now: number): Promise<Ban[]>;
   allowlist(): Promise<Allowed[]>;
-  bans(query: BanQuery): Promise<Page<Ban>>;
+  bans(query: BanQuery): Promise<Marked<Ban>[]>;
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
-  failures(query: FailureQuery): Promise<Page<FailureRow>>;
+  failures(query: FailureQuery): Promise<Marked<FailureRow>[]>;
   hosts(): Promise<{ host: string; lastSeenAt: number }[]>;
   /** NATS was found to have lost what is on record, since the last call. */
   takeCut(): boolean;

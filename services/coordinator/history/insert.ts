@@ -1,6 +1,7 @@
 /**
  * The hot path of recording: one statement a batch, whatever its size.
- * What is there already is left as it is, so a batch may be recorded twice.
+ * What is there already is left as it is, so a batch may be recorded twice. Every text is
+ * one that PostgreSQL stores since it entered from the wire (wire/codec.ts).
  */
 import type { PrismaClient } from "../../../prisma/client/client.ts";
 import type { Ban } from "../../wire/ban.ts";
@@ -26,10 +27,10 @@ export async function insertFailures(
       ${column(({ address }) => address)}::inet[],
       ${column(({ at }) => spell(at))}::timestamptz[],
       ${column(({ attempts }) => attempts)}::int[],
-      ${column(({ user }) => storable(user))}::text[],
-      ${column(({ service }) => storable(service))}::text[],
-      ${column(({ session }) => storable(session))}::text[],
-      ${column(({ form }) => storable(form))}::text[]
+      ${column(({ user }) => user ?? null)}::text[],
+      ${column(({ service }) => service ?? null)}::text[],
+      ${column(({ session }) => session ?? null)}::text[],
+      ${column(({ form }) => form)}::text[]
     ) AS failure (batch, position, address, at, attempts, "user", service, session, form)
     JOIN unnest(
       ${batches.map(({ host }) => host)}::text[],
@@ -63,10 +64,10 @@ export async function insertBanChanges(
       ${column((ban) => spell(ban.startsAt))}::timestamptz[],
       ${column((ban) => spell(ban.until))}::timestamptz[],
       ${column((ban) => spell(ban.changedAt))}::timestamptz[],
-      ${column((ban) => storable(ban.reason))}::text[],
+      ${column((ban) => ban.reason)}::text[],
       ${column((ban) => ban.offence)}::int[],
-      ${column((ban) => storable(JSON.stringify(ban.evidence)))}::jsonb[],
-      ${column((ban) => storable(ban.by))}::text[],
+      ${column((ban) => JSON.stringify(ban.evidence))}::jsonb[],
+      ${column((ban) => ban.by)}::text[],
       ${column((ban) => spell(ban.immuneUntil))}::timestamptz[],
       ${column((ban) => spell(ban.spentUntil))}::timestamptz[],
       ${changes.map(({ revision }) => revision)}::bigint[]
@@ -79,9 +80,4 @@ const FIRST_INSTANT = Date.parse("0001-01-01T00:00:00.000Z");
 /** PostgreSQL refuses the year 0, which a host may name: it would stop the record for all of them. */
 function spell(at: number | null): string | null {
   return at === null ? null : new Date(Math.max(at, FIRST_INSTANT)).toISOString();
-}
-
-/** PostgreSQL stores any Unicode text but U+0000, and no halves of characters. */
-function storable(text: string | undefined): string | null {
-  return text?.replaceAll("\0", "\ufffd").toWellFormed() ?? null;
 }

@@ -1,13 +1,14 @@
-/** What people ask of the record. Pages go from newest to oldest; `after` is the last row's mark. */
+/** What people ask of the record. Lists go from newest to oldest, from behind the mark `after`. */
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 import { isNetwork, parseNetwork, type Address } from "../../wire/address.ts";
 import type { FailureRow } from "../../wire/api.ts";
 import type { Ban } from "../../wire/ban.ts";
 import type { Allowed } from "../../wire/settings.ts";
 
-export interface Page<T> {
-  rows: T[];
-  next: string | null;
+/** A row, and `after` of the list that begins behind it. */
+export interface Marked<T> {
+  row: T;
+  mark: string;
 }
 
 export interface FailureQuery {
@@ -42,7 +43,7 @@ async function idsWithin(
 export async function findFailures(
   prisma: PrismaClient,
   query: FailureQuery,
-): Promise<Page<FailureRow>> {
+): Promise<Marked<FailureRow>[]> {
   const { address, user, host, jail, since, until, limit, after } = query;
   const within = address !== undefined && isNetwork(address);
   const rows = await prisma.failure.findMany({
@@ -62,8 +63,8 @@ export async function findFailures(
     orderBy: { id: "desc" },
     take: limit,
   });
-  return {
-    rows: rows.map((row) => ({
+  return rows.map((row) => ({
+    row: {
       at: row.at.getTime(),
       host: row.host,
       jail: row.jail,
@@ -73,9 +74,9 @@ export async function findFailures(
       service: row.service,
       session: row.session,
       form: row.form,
-    })),
-    next: rows.length < limit ? null : (rows.at(-1)?.id.toString() ?? null),
-  };
+    },
+    mark: String(row.id),
+  }));
 }
 
 /** Columns of ban_change as SQL gives them. */
@@ -138,7 +139,7 @@ export interface BanQuery {
 }
 
 /** The last word on every ban there ever was, newest first. */
-export async function findBans(prisma: PrismaClient, query: BanQuery): Promise<Page<Ban>> {
+export async function findBans(prisma: PrismaClient, query: BanQuery): Promise<Marked<Ban>[]> {
   const offset = query.after === null ? 0 : Number(query.after);
   const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
     SELECT ${BAN_COLUMNS} FROM (
@@ -147,8 +148,7 @@ export async function findBans(prisma: PrismaClient, query: BanQuery): Promise<P
       ORDER BY jail, address, changed_at DESC, revision DESC
     ) AS latest
     ORDER BY changed_at DESC, change LIMIT ${query.limit} OFFSET ${offset}`);
-  const next = rows.length < query.limit ? null : String(offset + rows.length);
-  return { rows: rows.map(banOf), next };
+  return rows.map((row, index) => ({ row: banOf(row), mark: String(offset + index + 1) }));
 }
 
 /** Every change of the bans that have an address in common with the given one, oldest first. */

@@ -19,7 +19,7 @@ for (const [args, stderr] of [
   [["ban", "add", "0.0.0.0/0"], /ban add: "0\.0\.0\.0\/0": is too wide/],
   [["ban", "add", "192.0.2.1", "--for", "soon"], /ban add: "soon": expected a duration/],
   [["ban", "add", "--wait", "192.0.2.1"], /put --wait behind the address/],
-  [["allow", "add", "::/0"], /allow add: ::\/0: is everybody/],
+  [["allow", "add", "::/0"], /allow add: "::\/0": is everybody/],
   [["failure", "list", "--since", "1h", "--until", "2h"], /--until is before --since/],
   [["failure", "list", "--since", "then"], /failure list: "then": expected a duration/],
   [["failure", "list", "--limit", "0"], /failure list: "0": expected a number/],

@@ -1,0 +1,59 @@
+/** Why a ban is not made, or not lifted, and what to do instead. */
+import { overlaps, type Address } from "../../wire/address.ts";
+import { isInForce } from "../../wire/ban.ts";
+import { whyNeverRemote } from "../../wire/never-remote.ts";
+import { nameBan, type ApiContext } from "./context.ts";
+import { firstAfter } from "./page.ts";
+import { ApiError } from "./server.ts";
+
+/** Throws an ApiError for what must never be banned, with the reason. */
+export function checkBannable(
+  { hosts, settings }: Pick<ApiContext, "hosts" | "settings">,
+  address: Address,
+): void {
+  const never = whyNeverRemote(address);
+  if (never !== undefined) throw new ApiError(409, `${address}: ${never}`);
+  for (const { status } of hosts.list()) {
+    const own = status.addresses.find((candidate) => overlaps(candidate, address));
+    if (own === undefined) continue;
+    const what = own === address ? "is" : `holds ${own},`;
+    throw new ApiError(409, `${address}: ${what} an address of host ${status.host}, never banned`);
+  }
+  const allowed = settings.allowlist.find(address);
+  if (!allowed) return;
+  const { address: entry, comment, origin } = allowed;
+  const remedy =
+    origin === "config"
+      ? "take it off allowlist in the coordinator's configuration"
+      : `fleetban allow remove ${entry}`;
+  const listed = `${entry} is on the allowlist (${comment})`;
+  throw new ApiError(409, `${address}: ${listed}; to ban it, first: ${remedy}`);
+}
+
+/** As many bans around an address are named. */
+const NAMED = 5;
+
+/** There is no ban on this very address: says so, and which bans overlap it. */
+export async function describeMissing(
+  { bans, now }: Pick<ApiContext, "bans" | "now">,
+  address: Address,
+  jail: string | undefined,
+): Promise<string> {
+  const missing = `${nameBan(address, jail)}: is not banned`;
+  const { first, total } = await firstAfter(bans.entries(), {
+    isWanted: ({ ban }) =>
+      (jail === undefined || ban.jail === jail) &&
+      overlaps(ban.address, address) &&
+      isInForce(ban, now()),
+    nameOf: ({ key }) => key,
+    after: null,
+    count: NAMED,
+  });
+  const names = [...new Set(first.map(({ row }) => row.ban.address))];
+  const [only] = names;
+  if (only === undefined) return missing;
+  if (total === 1) return `${missing} as such, but ${only} is: fleetban ban remove ${only}`;
+  const others = `${total} bans overlap it (${names.join(", ")}${total > NAMED ? ", …" : ""})`;
+  const remedy = "fleetban ban remove takes one of them";
+  return `${missing} as such, but ${others}: ${remedy}, fleetban ban list --address ${address} names all`;
+}
