@@ -74,9 +74,11 @@ function describePostgres({ reachable, lag }: Status["postgres"]): Cell {
   return { text: `cannot be reached, ${recorded}; bans go on`, color: "yellow" };
 }
 
-function describeJail({ name, ports, maxretry, findtime, bantime }: Jail): string {
+function describeJail({ name, ports, protocol, ...jail }: Jail): string {
+  const { maxretry, findtime, bantime } = jail;
   const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
-  const closed = ports.length === 0 ? "all ports" : `ports ${ports.join(", ")}`;
+  const numbers = ports.length === 0 ? "all ports" : `ports ${ports.join(", ")}`;
+  const closed = protocol === undefined ? numbers : `${numbers} (${protocol})`;
   const earned = `${count(maxretry, "failure")} within ${formatDuration(findtime)}`;
   return `${name}: ${earned}, banned ${punished}, ${closed}`;
 }

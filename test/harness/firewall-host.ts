@@ -81,6 +81,31 @@ export async function startVisitor(host: Namespace, namespace: Namespace): Promi
   };
 }
 
+/** On UDP's port 143 of `host`, asked from `visitor`. */
+export async function startUdpEcho(host: Namespace, visitor: Namespace) {
+  const program =
+    "const s = require('dgram').createSocket('udp4');" +
+    "s.on('message', (m, { port, address }) => s.send(m, port, address));" +
+    "s.bind(143, () => console.log('up'))";
+  const server = host.spawn(process.execPath, ["-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (server.stdout) await once(server.stdout, "data");
+  // A datagram that is dropped is told by nothing but an answer that does not come.
+  const client =
+    "const s = require('dgram').createSocket('udp4');" +
+    "const end = (text) => { console.log(text); process.exit(); };" +
+    `s.on('message', () => end('yes')); s.send('x', 143, '${host.address4}');` +
+    "setTimeout(() => end('no'), 300)";
+  return {
+    answers: async () => (await visitor.run(process.execPath, ["-e", client])).trim() === "yes",
+    [Symbol.asyncDispose]() {
+      server.kill("SIGKILL");
+      return Promise.resolve();
+    },
+  };
+}
+
 /** The visitor tries all the while; returns whether it ever got through. */
 export async function everReached(
   visitor: Visitor,

@@ -6,10 +6,12 @@ import { eventually } from "../harness/eventually.ts";
 import {
   BACK_ENDS,
   everReached,
+  startUdpEcho,
   startVisitedHost,
   type VisitedHost,
 } from "../harness/firewall-host.ts";
-import { ban } from "../harness/firewall-suite.ts";
+import type { Protocol } from "../../services/wire/settings.ts";
+import { ban, JAIL } from "../harness/firewall-suite.ts";
 import { needsRoot } from "../harness/netns.ts";
 
 const listed = async (firewall: Firewall) =>
@@ -51,6 +53,32 @@ for (const kind of BACK_ENDS) {
         await firewall.replace([ban("10.77.0.0/28", 600)]);
         assert.deepEqual(await reach(), [false, true, true, true]);
         assert.deepEqual(await listed(firewall), ["10.77.0.0/28"]);
+      }));
+
+    test("closes the jail's ports for the jail's protocols, and for no other", () =>
+      host.try(kind, async (_firewall, visitor, on) => {
+        const address = visitor.namespace.address4;
+        await using echo = await startUdpEcho(on.host, visitor.namespace);
+        const open = async (protocol: Protocol, ports = [143]) => {
+          const jail = { name: JAIL.name, ports, protocol };
+          const firewall = await on.open(kind, ["INPUT"], [jail]);
+          await firewall.ban([ban(address, 600)]);
+          const reached = [await visitor.reaches(), await echo.answers()];
+          assert.deepEqual(
+            (await firewall.repair()).repaired,
+            [],
+            "the rules are as they should be",
+          );
+          await firewall.close();
+          return reached;
+        };
+        assert.deepEqual(await open("udp"), [true, false]);
+        assert.deepEqual(await open("tcp"), [false, true]);
+        assert.deepEqual(await open("tcp,udp"), [false, false]);
+        assert.deepEqual(await open("all"), [false, false]);
+        assert.deepEqual(await open("udp", []), [true, false]);
+        assert.deepEqual(await open("tcp", []), [false, true]);
+        assert.deepEqual(await open("all", []), [false, false]);
       }));
 
     test("ends on time with the agent dead", () =>

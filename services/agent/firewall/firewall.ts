@@ -1,4 +1,5 @@
 import type { Address } from "../../wire/address.ts";
+import type { Protocol } from "../../wire/settings.ts";
 
 export const FIREWALL_KINDS = ["ipset", "nftables", "iptables", "dry-run"] as const;
 export type FirewallKind = (typeof FIREWALL_KINDS)[number];
@@ -6,8 +7,23 @@ export type FirewallKind = (typeof FIREWALL_KINDS)[number];
 /** What a jail closes to the addresses that are banned in it. */
 export interface FirewallJail {
   name: string;
-  /** TCP ports; empty: all protocols and ports. */
+  /** Empty: all ports. */
   ports: readonly number[];
+  /** See `transportsOf`. */
+  protocol?: Protocol | undefined;
+}
+
+export type Transport = "tcp" | "udp";
+
+/**
+ * The protocols whose ports a jail closes; "all": it closes everything, protocols without ports too.
+ * Of a jail that names none: tcp for ports that are listed, everything where all ports are closed.
+ */
+export function transportsOf({ ports, protocol }: FirewallJail): readonly Transport[] | "all" {
+  if (protocol === "tcp" || protocol === "udp") return [protocol];
+  if (protocol === "tcp,udp") return ["tcp", "udp"];
+  if (ports.length === 0) return "all";
+  return protocol === "all" ? ["tcp", "udp"] : ["tcp"];
 }
 
 export interface TimedBan {

@@ -12,7 +12,7 @@
  */
 import { FirewallError, type Run } from "./command.ts";
 import { portMatch, type PortMatch } from "./connection-tracking.ts";
-import type { FirewallJail } from "./firewall.ts";
+import { transportsOf, type FirewallJail } from "./firewall.ts";
 import { createHookContest } from "./hook-contest.ts";
 import { dispatchRules } from "./iptables-dispatch.ts";
 import { DISPATCH, findHook, isOurs, placeHook, strayHooks } from "./iptables-hook.ts";
@@ -232,7 +232,8 @@ function chainsOf(program: string, { iptables, parents, run }: Place): Chains {
 const ANY: Reach = { protocols: "all", from: "anywhere" };
 
 function reachOf(jails: readonly FirewallJail[]): Reach {
-  return { ...ANY, protocols: jails.some(({ ports }) => ports.length === 0) ? "all" : "tcp" };
+  const isTcp = (jail: FirewallJail) => transportsOf(jail).toString() === "tcp";
+  return { ...ANY, protocols: jails.every(isTcp) ? "tcp" : "all" };
 }
 
 /** All are emptied before the first is removed: they lead to each other. */

@@ -1,6 +1,6 @@
 /** Which packets the chain `fleetban` sends to the chain of a jail. */
 import type { PortMatch } from "./connection-tracking.ts";
-import type { FirewallJail } from "./firewall.ts";
+import { transportsOf, type FirewallJail } from "./firewall.ts";
 import { chainName } from "./names.ts";
 
 /** iptables' multiport takes this many. */
@@ -8,15 +8,24 @@ const PORTS_PER_RULE = 15;
 
 /** As `iptables -S` spells them. */
 export function dispatchRules(jails: readonly FirewallJail[], match: PortMatch): string[] {
-  return jails.flatMap(({ name, ports }) => {
-    const jump = `-j ${chainName(name)}`;
-    if (ports.length === 0) return [jump];
-    const rewritten = match === "rewritten" ? ports : [];
-    return [
-      ...chunks(ports).map((some) => `-p tcp -m multiport --dports ${some.join(",")} ${jump}`),
-      ...rewritten.map((port) => `-p tcp ${rewrittenPort(port)} ${jump}`),
-    ];
+  return jails.flatMap((jail) => {
+    const jump = `-j ${chainName(jail.name)}`;
+    const transports = transportsOf(jail);
+    if (transports === "all") return [jump];
+    return transports.flatMap((transport) =>
+      portMatches(jail.ports, match).map((ports) => `-p ${transport} ${ports}${jump}`),
+    );
   });
+}
+
+/** What matches these ports, each with a space behind it; no ports: all of them. */
+function portMatches(ports: readonly number[], match: PortMatch): string[] {
+  if (ports.length === 0) return [""];
+  const rewritten = match === "rewritten" ? ports : [];
+  return [
+    ...chunks(ports).map((some) => `-m multiport --dports ${some.join(",")} `),
+    ...rewritten.map((port) => `${rewrittenPort(port)} `),
+  ];
 }
 
 /** conntrack's match, in iptables-extensions(8). */

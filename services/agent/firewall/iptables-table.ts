@@ -80,7 +80,7 @@ export function isHarmlessJump(rule: string, table: Table, reach: Reach): boolea
 
 /** Which packets matter. */
 export interface Reach {
-  /** tcp: every jail has ports. */
+  /** tcp: no jail closes anything else. */
   protocols: "tcp" | "all";
   /** strangers: not those that only come by a virtual interface or from, or to, named networks. */
   from: "anywhere" | "strangers";

@@ -14,7 +14,7 @@
 import { familyOf, parseAddress, prefixOf, type Address } from "../../wire/address.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
 import type { PortMatch } from "./connection-tracking.ts";
-import type { FirewallJail, TimedBan } from "./firewall.ts";
+import { transportsOf, type FirewallJail, type TimedBan, type Transport } from "./firewall.ts";
 import { checked, checkedJail } from "./names.ts";
 
 export const TABLE = "inet fleetban";
@@ -115,16 +115,25 @@ export function layoutScript(
 }
 
 /** Rules that send packets to a jail's chain. */
-function jumps({ name, ports }: FirewallJail, match: PortMatch): string[] {
-  const jump = `jump ${jailChain(name)}`;
-  if (ports.length === 0) return [jump];
+function jumps(jail: FirewallJail, match: PortMatch): string[] {
+  const jump = `jump ${jailChain(jail.name)}`;
+  const transports = transportsOf(jail);
+  if (transports === "all") return [jump];
+  return transports.flatMap((transport) =>
+    matches(transport, jail.ports, match).map((packets) => `${packets} ${jump}`),
+  );
+}
+
+/** What matches packets to these ports; no ports: all of the protocol. */
+function matches(transport: Transport, ports: readonly number[], match: PortMatch): string[] {
+  const protocol = `meta l4proto ${transport}`;
+  if (ports.length === 0) return [protocol];
   // One rule a port: nft 1.0.6 shows a set of them as "0x8f [invalid type]".
   const rewritten = match === "rewritten" ? ports : [];
   return [
-    `tcp dport { ${ports.join(", ")} } ${jump}`,
+    `${transport} dport { ${ports.join(", ")} }`,
     ...rewritten.map(
-      (port) =>
-        `meta l4proto tcp ct status dnat ct direction original ct original proto-dst ${port} ${jump}`,
+      (port) => `${protocol} ct status dnat ct direction original ct original proto-dst ${port}`,
     ),
   ];
 }

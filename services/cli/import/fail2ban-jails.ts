@@ -175,8 +175,6 @@ function noteOptions({ valueOf: option, note }: Options): void {
     note("bantime.increment", "every ban has the same length");
   }
   if (option("ignorecommand") !== "") note("ignorecommand", "no commands are run");
-  if (option("logtimezone") !== "")
-    note("logtimezone", "dates without a zone are in the host's own");
   const encoding = option("logencoding");
   if (!/^(?:|auto|utf-?8|ascii)$/i.test(encoding)) {
     note("logencoding", `${encoding}: logs are read as UTF-8, what is not counts as one character`);

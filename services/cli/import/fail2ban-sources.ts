@@ -1,9 +1,12 @@
 /** Where the lines of a jail of fail2ban come from. */
+import { parseZone } from "../../detection/lines/zone.ts";
 import type { Options } from "./jail-options.ts";
 
 export interface ImportedSource {
   name: string;
   path?: string;
+  /** Of the stamps in the file, where fail2ban is told it. */
+  timezone?: string;
   unit?: string;
 }
 
@@ -29,14 +32,23 @@ export function sourcesOf(
     );
     return [];
   }
+  const zone = zoneOf(valueOf("logtimezone"), note);
   if (paths.length === 0) note("logpath", "expected the path of a log, got none");
   return paths.flatMap((path, index) => {
     if (/[*?[%<]/.test(path)) {
       note("logpath", `${path}: expected the path of one log; name each of them in agent.yaml`);
       return [];
     }
-    return [{ name: index === 0 ? name : `${name}-${index + 1}`, path }];
+    return [{ name: index === 0 ? name : `${name}-${index + 1}`, path, ...zone }];
   });
+}
+
+/** fail2ban's logtimezone: UTC, UTC+0200, GMT-01:30 (fail2ban, config/jail.conf). */
+function zoneOf(timezone: string, note: Options["note"]): { timezone?: string } {
+  if (timezone === "") return {};
+  if (parseZone(timezone) !== undefined) return { timezone };
+  note("logtimezone", `${timezone}: expected a zone such as UTC+0200; set timezone in agent.yaml`);
+  return {};
 }
 
 /** The unit of a journalmatch; undefined: it names none. */

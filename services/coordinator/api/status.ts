@@ -16,8 +16,9 @@ type StatusEndpoints = Pick<
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
   const { bans, settings, hosts, history, fleet, lease, now } = context;
 
-  const withoutFilter = ({ v, name, ports, maxretry, findtime, bantime }: Jail): Jail => {
-    return { v, name, ports, maxretry, findtime, bantime };
+  const withoutFilter = ({ v, name, ports, protocol, ...jail }: Jail): Jail => {
+    const { maxretry, findtime, bantime } = jail;
+    return { v, name, ports, protocol, maxretry, findtime, bantime };
   };
 
   return {
