@@ -15,6 +15,8 @@ export interface Action {
   told?: number;
   /** The same of Dovecot 2.4. */
   told24?: number;
+  /** Of `refused`, those that a proxy does not pass on to the server behind it. */
+  refusedByProxy?: number;
   /** The last password is right. */
   isAccepted?: true;
   /** Needs what not every configuration has. */

@@ -147,20 +147,26 @@ export const ACTIONS: readonly Action[] = [
     needs: "nologin",
     run: says(login("dave", "right"), bye),
   },
-  { what: "a forged name", port: IMAP, refused: 1, run: says(quoted(FORGED), bye) },
+  {
+    what: "a forged name",
+    port: IMAP,
+    refused: 1,
+    refusedByProxy: 1,
+    run: says(quoted(FORGED), bye),
+  },
   {
     what: "three wrong ones, then a forged name",
-    ...{ port: IMAP, refused: 4 },
+    ...{ port: IMAP, refused: 4, refusedByProxy: 1 },
     run: says(wrong, wrong, wrong, quoted(FORGED), bye),
   },
   {
     what: "a name that is a line of the auth process",
-    ...{ port: IMAP, refused: 1 },
+    ...{ port: IMAP, refused: 1, refusedByProxy: 1 },
     run: says(quoted("v,9.9.9.9,<s>): unknown user (SHA1 of given password: a"), bye),
   },
   {
     what: "a long name",
-    ...{ port: IMAP, refused: 1 },
+    ...{ port: IMAP, refused: 1, refusedByProxy: 1 },
     run: says(quoted(`${"n".repeat(150)}, rip=9.9.9.9`), bye),
   },
   {

@@ -106,3 +106,6 @@ account sufficient pam_unix.so
 account sufficient pam_sss.so
 account required pam_permit.so
 `;
+
+/** What PAM's `other` often is: whoever asks for a service without a file is refused. */
+export const DENIED_BY_PAM = "auth required pam_deny.so\naccount required pam_deny.so\n";

@@ -9,9 +9,11 @@ import {
   POLICY_SERVER,
   quiet,
   TWO_MODULES,
+  DENIED_BY_PAM,
   verbose,
   type Configuration,
 } from "./configuration.ts";
+import { OUTAGES } from "./outage-actions.ts";
 import { CERTIFICATES, CLEARTEXT, OTHER_SERVICES, SMTP } from "./service-actions.ts";
 
 const CACHE = "auth_cache_size = 1M\nauth_cache_verify_password_with_worker = yes\n";
@@ -20,6 +22,10 @@ const TWO = passwdFile("users-first") + passwdFile("users-second");
 const MASTER = `auth_master_user_separator = *\n${passwdFile("users-master", "master = yes\nresult_success = continue")}`;
 const SQL = "passdb {\n driver = sql\n args = /etc/dovecot/sql.conf\n}\n";
 const NO_PLAIN = "disable_plaintext_auth = yes\n";
+const RIP_FIRST =
+  "login_log_format_elements = rip=%r user=<%u> method=%m lip=%l mpid=%e %c session=<%{session}>\n";
+const NO_METHOD = "login_log_format_elements = user=<%u> rip=%r lip=%l session=<%{session}>\n";
+const BROKEN_SQL = "passdb {\n driver = sql\n args = /etc/dovecot/broken-sql.conf\n}\n";
 const PROXY =
   "passdb {\n driver = static\n args = proxy=y host=127.0.0.1 port=2143 nopassword=y\n}\n";
 const DENIED = passwdFile("denied", "deny = yes");
@@ -62,6 +68,10 @@ instance_name = dovecot-front
 mail_log_prefix = "%s(%u)<%{session}>: "
 `,
   ),
+  quiet("rip-first", ALL + RIP_FIRST),
+  verbose("rip-first-verbose", ALL + RIP_FIRST, { log: "syslog" }),
+  quiet("no-method", ALL + NO_METHOD),
+  verbose("no-method-verbose", ALL + NO_METHOD),
   quiet("stock", ALL, { pace: "stock" }),
   verbose("stock-verbose", ALL, { pace: "stock", log: "syslog" }),
   verbose("two-passdbs", `auth_mechanisms = ${MECHANISMS}\n${MASTER}${TWO}`, {
@@ -163,6 +173,16 @@ ${ALL}`,
   verbose("services-verbose", ALL, { actions: OTHER_SERVICES, log: "syslog" }),
   quiet("cleartext", NO_PLAIN + ALL, { actions: CLEARTEXT }),
   verbose("cleartext-verbose", NO_PLAIN + ALL, { actions: CLEARTEXT }),
+  verbose("broken-sql", BROKEN_SQL, { actions: OUTAGES }),
+  quiet("broken-sql-quiet", BROKEN_SQL, { actions: OUTAGES }),
+  verbose("missing-pam", PAM.replace("= dovecot", "= nothing"), {
+    actions: OUTAGES,
+    pam: DENIED_BY_PAM,
+  }),
+  quiet("missing-pam-quiet", PAM.replace("= dovecot", "= nothing"), {
+    actions: OUTAGES,
+    pam: DENIED_BY_PAM,
+  }),
   // The connection's end says that the server behind refused, not how often.
   quiet("proxy", PROXY, {
     isProxy: true,

@@ -9,9 +9,11 @@ import {
   POLICY_SERVER,
   quiet,
   TWO_MODULES,
+  DENIED_BY_PAM,
   verbose,
   type Configuration,
 } from "./configuration.ts";
+import { OUTAGES } from "./outage-actions.ts";
 import { CERTIFICATES, CLEARTEXT, OTHER_SERVICES, SMTP } from "./service-actions.ts";
 
 const is24 = { dovecot: "2.4" } as const;
@@ -19,6 +21,28 @@ const ALL = passwdFile24("users", "users");
 const TWO = passwdFile24("first", "users-first") + passwdFile24("second", "users-second");
 const MASTER = `auth_master_user_separator = *\n${passwdFile24("masters", "users-master", "master = yes\nresult_success = continue")}`;
 const LDAP = "ldap_uris = ldap://127.0.0.1\nldap_base = dc=x\n";
+
+const RIP_FIRST =
+  "login_log_format_elements = rip=%{remote_ip} user=<%{user}> method=%{mechanism} lip=%{local_ip} mpid=%{mail_pid} %{secured} session=<%{session}>\n";
+const NO_METHOD =
+  "login_log_format_elements = user=<%{user}> rip=%{remote_ip} lip=%{local_ip} session=<%{session}>\n";
+const BROKEN_SQL = `sql_driver = sqlite
+sqlite_path = /etc/dovecot/users.db
+passdb sql {
+  default_password_scheme = PLAIN
+  query = SELECT userid AS user, password FROM nowhere WHERE userid = '%{user}'
+}
+`;
+const MISSING_PAM = PAM24.replace("= dovecot", "= nothing");
+const PROXY = `passdb static {
+  fields {
+    proxy = yes
+    host = 127.0.0.1
+    port = 2143
+    nopassword = yes
+  }
+}
+`;
 
 export const CONFIGURATIONS_24: readonly Configuration[] = [
   quiet("default-24", ALL, is24),
@@ -151,4 +175,19 @@ ${ALL}`,
   ),
   quiet("services-24", ALL, { ...is24, actions: OTHER_SERVICES, log: "syslog" }),
   quiet("cleartext-24", `auth_allow_cleartext = no\n${ALL}`, { ...is24, actions: CLEARTEXT }),
+  quiet("rip-first-24", ALL + RIP_FIRST, is24),
+  verbose("rip-first-verbose-24", ALL + RIP_FIRST, is24),
+  quiet("no-method-24", ALL + NO_METHOD, { ...is24, log: "syslog" }),
+  verbose("no-method-verbose-24", ALL + NO_METHOD, is24),
+  verbose("broken-sql-24", BROKEN_SQL, { ...is24, actions: OUTAGES }),
+  quiet("broken-sql-quiet-24", BROKEN_SQL, { ...is24, actions: OUTAGES }),
+  verbose("missing-pam-24", MISSING_PAM, { ...is24, actions: OUTAGES, pam: DENIED_BY_PAM }),
+  quiet("missing-pam-quiet-24", MISSING_PAM, { ...is24, actions: OUTAGES, pam: DENIED_BY_PAM }),
+  // The end names all attempts, unless the last one was accepted.
+  quiet("proxy-24", PROXY, {
+    ...is24,
+    ...{ isProxy: true, has: [] },
+    tells: ({ refused, isAccepted, parallel = 1 }) => (isAccepted ? 0 : refused * parallel),
+  }),
+  verbose("proxy-verbose-24", PROXY, { ...is24, isProxy: true, has: [] }),
 ];

@@ -20,7 +20,7 @@ export function filesOf(configuration: Configuration): Record<string, string> {
     ...FILES,
     ...Object.fromEntries(neighbours.flatMap(({ files }) => Object.entries(files))),
     ...(log === "syslog" && { "rsyslog.conf": RSYSLOG }),
-    ...(isProxy && { "backend.conf": BACKEND }),
+    ...(isProxy && { "backend.conf": dovecot === "2.3" ? BACKEND_23 : BACKEND_24 }),
   };
 }
 
@@ -38,6 +38,11 @@ const FILES = {
 connect = /etc/dovecot/users.db
 default_pass_scheme = PLAIN
 password_query = SELECT userid AS user, password FROM users WHERE userid = '%u'
+`,
+  "broken-sql.conf": `driver = sqlite
+connect = /etc/dovecot/users.db
+default_pass_scheme = PLAIN
+password_query = SELECT userid AS user, password FROM nowhere WHERE userid = '%u'
 `,
   "ldap-bind.conf": `uris = ldap://127.0.0.1
 base = dc=x
@@ -178,13 +183,27 @@ service managesieve-login {
 }
 `;
 
-const BACKEND = `${base23({ log: "file" })
-  .replaceAll("/run/dovecot", "/run/backend")
-  .replace("mail.log", "backend.log")
-  .replace("instance_name = dovecot", "instance_name = backend")
-  .replace("listen = *, ::", "listen = 127.0.0.1")}${PORTS}
+/** The server behind a proxy, which believes what the proxy says of its clients. */
+const BACKEND_23 = `${backendOf(base23({ log: "file" }))}instance_name = backend
 passdb {
   driver = passwd-file
   args = scheme=PLAIN username_format=%u /etc/dovecot/users
 }
 `;
+
+const BACKEND_24 = `${backendOf(base24({ log: "file" }))}passdb users {
+  driver = passwd-file
+  default_password_scheme = PLAIN
+  passwd_file_path = /etc/dovecot/users
+}
+`;
+
+function backendOf(base: string): string {
+  const own = base
+    .replaceAll("/run/dovecot", "/run/backend")
+    .replace("mail.log", "backend.log")
+    .replace("state_dir = /tmp", "state_dir = /run")
+    .replace("instance_name = dovecot\n", "")
+    .replace("listen = *, ::", "listen = 127.0.0.1");
+  return `${own}${PORTS}auth_verbose = yes\nlogin_trusted_networks = 127.0.0.1\n`;
+}

@@ -19,7 +19,7 @@ ln -s /proc/self/fd "$root/dev/fd"
 mount --bind "$folder/log" "$root/var/log"
 rm -rf "$root/etc/dovecot"
 cp -r "$folder/conf" "$root/etc/dovecot"
-for service in dovecot imap pop3; do cp "$folder/conf/pam" "$root/etc/pam.d/$service"; done
+for service in dovecot imap pop3 other; do cp "$folder/conf/pam" "$root/etc/pam.d/$service"; done
 chmod 755 "$root" "$root/etc/dovecot"
 # shellcheck disable=SC2016
 chroot "$root" bash -c '

@@ -15,7 +15,7 @@ import { configurations } from "./configurations.ts";
 import type { Configuration } from "./configuration.ts";
 import { ensureCaptureImage } from "./image.ts";
 import { startMachine } from "./machine.ts";
-import { actionsOf, truthOf } from "./truth.ts";
+import { actionsOf, truthBehind, truthOf, type Truth } from "./truth.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,14 +32,23 @@ for (const configuration of configurations(chance)) {
   if (names.length > 0 && !names.includes(name)) continue;
   try {
     await capture(configuration);
-    const { misses, expected, strangers } = measureCapture(folder, name, "in time");
-    process.stdout.write(`${name}: ${expected} attempts, ${strangers} of nobody\n`);
-    for (const miss of misses) process.stdout.write(`  ${miss}\n`);
-    if (misses.length > 0 || strangers > 0) process.exitCode = 1;
+    for (const log of configuration.isProxy ? [name, `${name}-backend`] : [name]) measure(log);
   } catch (error) {
     process.stderr.write(`${name}: ${String(error)}\n`);
     process.exitCode = 1;
   }
+}
+
+function measure(name: string): void {
+  const { misses, expected, strangers } = measureCapture(folder, name, "in time");
+  process.stdout.write(`${name}: ${expected} attempts, ${strangers} of nobody\n`);
+  for (const miss of misses) process.stdout.write(`  ${miss}\n`);
+  if (misses.length > 0 || strangers > 0) process.exitCode = 1;
+}
+
+function writeTruth(name: string, rows: readonly Truth[]): void {
+  const lines = rows.map((row) => `${JSON.stringify(row)}\n`);
+  writeFileSync(join(folder, `${name}.truth.jsonl`), lines.join(""));
 }
 
 async function capture(configuration: Configuration): Promise<void> {
@@ -60,12 +69,15 @@ async function capture(configuration: Configuration): Promise<void> {
         ...(chance ? [String(chance.seed), String(chance.addresses)] : []),
       ]);
       await new Promise((resolve) => setTimeout(resolve, 4_000)); // PAM writes late
-      for (const log of ["mail.log", "auth.log", "backend.log"]) {
+      for (const log of ["mail.log", "auth.log"]) {
         const bytes = machine.read(log);
         if (bytes.length > 0) writeFileSync(join(folder, `${name}.${log}`), bytes);
       }
-      const rows = truthOf(configuration).map((row) => `${JSON.stringify(row)}\n`);
-      writeFileSync(join(folder, `${name}.truth.jsonl`), rows.join(""));
+      writeTruth(name, truthOf(configuration));
+      if (configuration.isProxy) {
+        writeFileSync(join(folder, `${name}-backend.mail.log`), machine.read("backend.log"));
+        writeTruth(`${name}-backend`, truthBehind(configuration));
+      }
     } finally {
       await machine.stop();
     }

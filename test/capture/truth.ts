@@ -48,3 +48,11 @@ export function truthOf(configuration: Configuration): Truth[] {
   }
   return [...rows.values()];
 }
+
+/** The same for the server behind a proxy, which sees only what the proxy passes on. */
+export function truthBehind(configuration: Configuration): Truth[] {
+  return truthOf({
+    ...configuration,
+    tells: ({ refused, refusedByProxy = 0, parallel = 1 }) => (refused - refusedByProxy) * parallel,
+  });
+}

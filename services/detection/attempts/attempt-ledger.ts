@@ -18,10 +18,13 @@ import { MAX_ATTEMPTS } from "./failure.ts";
 import { createHold, READ_LATE_MS, withdraw, type Hold } from "./hold.ts";
 import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-behavior.ts";
 import type { Reading } from "../dovecot/reading.ts";
+import { endConnection, hasReports, mostOf } from "./connection-end.ts";
 import {
   ACCEPTED_WITHIN_MS,
   heldFor,
+  isCheckedAfterAll,
   learnLength,
+  learnMethod,
   learnVerbosity,
   noteUnread,
   takeUnread,
@@ -31,10 +34,7 @@ import {
 } from "./passdb-chain.ts";
 import {
   accept,
-  endConnection,
   forgive,
-  hasReports,
-  mostOf,
   noAttempts,
   noteProxied,
   noteRefusal,
@@ -229,12 +229,15 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   /** The end of a connection, with the number of its attempts. */
-  function countFinal(reading: Reading, source: string, at: number): number {
+  function countFinal(line: Reading, source: string, at: number): number {
+    const chain = chainOf(source);
+    learnMethod(chain, line);
+    const reading = isCheckedAfterAll(chain, line) ? asFailure(line) : line;
     const { address, session: name, verdict } = reading;
     const { seconds = LONGEST_SESSION_S } = reading;
     pam.seesLogin();
     if (verdict === "success" || reading.isRight) countSuccess(reading, at);
-    if (verdict === "success") chainOf(source).isPamMissing = false;
+    if (verdict === "success") chain.isPamMissing = false;
     if (address === undefined) return 0;
     const from = at - seconds * 1000 - SLACK_MS;
     if (name === undefined) return countNameless(reading, source, from, at);
@@ -426,6 +429,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
   };
 }
+
+const asFailure = (reading: Reading): Reading => ({ ...reading, verdict: "failure" });
 
 /** Forms that say of each attempt what auth_verbose_passwords says, too. */
 const FORMS_WITH_PASSWORD: ReadonlySet<string | null> = new Set([

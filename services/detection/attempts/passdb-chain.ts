@@ -32,6 +32,11 @@ export interface PassdbChain {
   since: number | undefined;
   /** PAM's service file is missing, so that PAM refuses everybody; a login shows otherwise. */
   isPamMissing: boolean;
+  /**
+   * The elements of login lines name no mechanism: not even a login did. Elsewhere an end without a
+   * mechanism says that Dovecot refused LOGIN before it looked at the password.
+   */
+  hidesMethod: boolean;
   /** Lines that reported an attempt, but not plainly whose: their connections' ends will come. */
   unread: number;
   /** When the last of them was written. */
@@ -62,6 +67,7 @@ export const newChain = (): PassdbChain => ({
   distrust: 0,
   since: undefined,
   isPamMissing: false,
+  hidesMethod: false,
   unread: 0,
   unreadAt: 0,
 });
@@ -107,6 +113,17 @@ export function learnLength(
   chain.length = length;
   chain.shorter = 0;
   chain.pam = pam;
+}
+
+/** A login line shows whether the administrator's elements name the mechanism. */
+export function learnMethod(chain: PassdbChain, { hasMethod, verdict }: Reading): void {
+  if (hasMethod) chain.hidesMethod = false;
+  else if (verdict === "success") chain.hidesMethod = true;
+}
+
+/** Did Dovecot look at a password, although the end names no mechanism? */
+export function isCheckedAfterAll({ hidesMethod }: PassdbChain, { form }: Reading): boolean {
+  return hidesMethod && form !== null && form.endsWith("-cleartext");
 }
 
 /** A line reported an attempt, but not plainly whose. */

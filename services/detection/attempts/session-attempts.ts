@@ -13,7 +13,7 @@
  */
 import { isMechanism } from "../dovecot/auth-line.ts";
 import type { Reading } from "../dovecot/reading.ts";
-import { ACCEPTED_WITHIN_MS, takeUnread, type PassdbChain } from "./passdb-chain.ts";
+import { ACCEPTED_WITHIN_MS, type PassdbChain } from "./passdb-chain.ts";
 import { isSamePerson, isSameUser } from "./same-user.ts";
 
 /** The lines of one session in one source. */
@@ -130,7 +130,7 @@ export function noteRefusal(
   }
   if (isSame && isStale(session, refusedBy, at, id)) {
     // Without a session nobody says what became of it: it may have been let in.
-    if (id === undefined) drop(session);
+    if (id === undefined) dropOpen(session);
     else close(session, chain);
   }
   const isAgain = isNamed && id !== undefined && session.names.includes(refusedBy);
@@ -142,7 +142,7 @@ export function noteRefusal(
     if (!(session.isUnknownUser && isMechanism(refusedBy))) close(session, chain);
     session.open += 1;
     count(session);
-    if (isAlone) drop(session);
+    if (isAlone) dropOpen(session);
     else Object.assign(session, { isToken: true, names: [refusedBy], user, at });
     return;
   }
@@ -161,7 +161,7 @@ export function noteRefusal(
   // A user whom this passdb knows is not likely to be let in by another one.
   const isPlain = !isUnknownHere || session.open > behind;
   if (length > 0 ? session.open >= length : isPlain) count(session);
-  if (length > 0 && session.open >= length) drop(session);
+  if (length > 0 && session.open >= length) dropOpen(session);
 }
 
 /**
@@ -197,7 +197,7 @@ export function noteSpared(
   if (!isOpen || at - session.at > LONGEST_ATTEMPT_MS) return false;
   const { isCounted } = session;
   session.lines -= session.open;
-  drop(session);
+  dropOpen(session);
   if (isCounted) session.attempts -= 1;
   return isCounted;
 }
@@ -213,10 +213,11 @@ function close(session: SessionAttempts, { length }: PassdbChain): void {
   // connection's end tells.
   if (open > 0 && open < length && isUnknownUser && !isCounted) session.partial += 1;
   else if (open > 0) count(session);
-  drop(session);
+  dropOpen(session);
 }
 
-function drop(session: SessionAttempts): void {
+/** Nothing is known of an attempt that is under way. */
+export function dropOpen(session: SessionAttempts): void {
   session.open = 0;
   session.isCounted = false;
   session.isUnknownUser = false;
@@ -265,7 +266,7 @@ export function accept(
   if (open === 0 || isToken || !isSamePerson(session.user, user)) return false;
   const isRefusal = chain.length === 0 && !isUnknownUser && pam === "nowhere";
   if (at - session.at > ACCEPTED_WITHIN_MS || isRefusal) return false;
-  drop(session);
+  dropOpen(session);
   session.lines -= open;
   if (chain.length === 0) chain.behind = Math.max(chain.behind, open);
   if (!isCounted) return false;
@@ -280,89 +281,11 @@ export function accept(
 export function forgive(session: SessionAttempts, chain: PassdbChain): boolean {
   chain.hasLostUsers = true;
   const { open, isCounted, lines, attempts } = session;
-  drop(session);
+  dropOpen(session);
   session.lines = Math.max(lines - Math.max(open, chain.length, 1), 0);
   if (attempts === 0 || (open > 0 && !isCounted)) return false;
   session.attempts -= 1;
   return true;
-}
-
-/** What the end of a connection says about its attempts. */
-export interface ConnectionEnd {
-  at: number;
-  /** Attempts that the end speaks of; 0 where it names none. */
-  stated: number;
-  /** No more attempts can have failed; undefined: the end names no number. */
-  ceiling: number | undefined;
-  /** Attempts that Dovecot called right. */
-  accepted: number;
-  isFailure: boolean;
-  /** A proxy's end, about the server behind it. */
-  isProxied: boolean;
-  /** The end shows an empty name: no attempt has named anybody. */
-  isNameless: boolean;
-  /** Lines report every attempt of this source, so that only they count. */
-  isComplete: boolean;
-}
-
-/** Closes the connection. What counts of the session is then what lines reported, and `owed`. */
-export function endConnection(
-  session: SessionAttempts,
-  end: ConnectionEnd,
-  chain: PassdbChain,
-): void {
-  session.before += session.owed;
-  // A proxy's end comes after those of all connections to the server behind it.
-  const others = end.isProxied ? 0 : session.before;
-  const known = totalOf(session) - others;
-  const all = attemptsAtEnd(session, known, end, chain);
-  session.before = others + Math.min(known, all);
-  session.owed = Math.max(all - known, 0);
-  session.endedAt = end.at;
-  session.attempts = 0;
-  session.partial = 0;
-  session.reports = 0;
-  session.unsure = 0;
-  session.spared = 0;
-  session.lines = 0;
-  session.isGuessed = false;
-  session.isMixed = false;
-  session.pam = "nowhere";
-  if (end.isProxied) session.proxied = 0;
-  drop(session);
-}
-
-/** Has any line reported what happened in this connection? */
-export function hasReports({ reports, unsure, spared, proxied }: SessionAttempts): boolean {
-  return reports + unsure + spared + proxied > 0;
-}
-
-/** As many attempts as this connection's lines may report. */
-export function mostOf(
-  { attempts, reports, lines, isGuessed }: SessionAttempts,
-  { length }: PassdbChain,
-): number {
-  if (!isGuessed) return attempts;
-  return Math.max(attempts, reports - lines + Math.floor(lines / Math.max(length, 1)));
-}
-
-function attemptsAtEnd(
-  session: SessionAttempts,
-  known: number,
-  { at, stated, ceiling = Infinity, accepted, isFailure, isNameless, isComplete }: ConnectionEnd,
-  chain: PassdbChain,
-): number {
-  const { isPamMissing } = chain;
-  const { partial, open, isCounted, unsure, spared } = session;
-  if (isPamMissing) return known;
-  if (isComplete && !hasReports(session)) return isNameless ? 0 : stated;
-  // The last attempt, where it is partial, is what the end is about.
-  const uncertain = partial + (isFailure && open > 0 && !isCounted ? 1 : 0);
-  const least = known + Math.max(uncertain - (ceiling === Infinity ? accepted : 0), 0);
-  const most = Math.max(least, mostOf(session, chain)) + unsure;
-  const read = Math.min(stated, most);
-  const more = isComplete ? read + takeUnread(chain, stated - spared - read, at) : stated - spared;
-  return Math.min(Math.max(least, more), ceiling);
 }
 
 /** The attempts of the last connection that no line has reported stay without one. */

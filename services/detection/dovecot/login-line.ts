@@ -41,7 +41,7 @@ function judge(reading: Reading, reason: string, elements: Elements): void {
   else if (reason.startsWith("proxy(")) judgeProxy(reading, reason);
   else if (isGivenUp(reason)) judgeGivenUp(reading);
   else if (!judgeByEvent(reading, reason, isChecked)) judgeByWords(reading, reason, isChecked);
-  reading.isUnchecked = !isChecked;
+  reading.hasMethod = elements.method !== undefined;
   if (reading.stage === "final" && reading.user === "") spareTheNameless(reading);
 }
 
@@ -66,7 +66,7 @@ function judgeGivenUp(reading: Reading): void {
 function spareTheNameless(reading: Reading): void {
   reading.hidden = 0;
   const isBrokenOff = reading.attempts > 1 && reading.seconds === 0;
-  if (reading.form !== "login-2.3-auth-failed" || !isBrokenOff) return;
+  if (!reading.form?.startsWith("login-2.3-auth-failed") || !isBrokenOff) return;
   reading.form = "login-2.3-broken-off";
   reading.verdict = "aggressive";
 }

@@ -52,8 +52,8 @@ export interface Reading {
   isNamed: boolean;
   /** The password was right, though nobody was let in. */
   isRight: boolean;
-  /** Login lines: they name neither a mechanism nor encryption. */
-  isUnchecked: boolean;
+  /** Login lines: they name a mechanism. */
+  hasMethod: boolean;
   /** Immediate lines: they end with the password, or its hash (auth_verbose_passwords). */
   showsPassword: boolean;
   /** Lines of a proxy about what the server behind it said. */
@@ -91,7 +91,7 @@ export function emptyReading(form: string | null = null): Reading {
     isUnknownHere: false,
     isNamed: false,
     isRight: false,
-    isUnchecked: false,
+    hasMethod: false,
     showsPassword: false,
     isProxied: false,
     isUnrecognized: false,

@@ -1,0 +1,90 @@
+/**
+ * How many attempts a connection made, once it has ended: what its lines reported, and the number
+ * that its end names.
+ *
+ * - Where auth_verbose reports every attempt, the end adds nothing: exchanges that were broken off
+ *   are in its number, too.
+ * - Elsewhere the end adds what no line reported, but for outages.
+ * - No more attempts have failed than the end allows, whatever passdbs said before another one
+ *   accepted the password.
+ */
+import { takeUnread, type PassdbChain } from "./passdb-chain.ts";
+import { dropOpen, totalOf, type SessionAttempts } from "./session-attempts.ts";
+
+/** What the end of a connection says about its attempts. */
+export interface ConnectionEnd {
+  at: number;
+  /** Attempts that the end speaks of; 0 where it names none. */
+  stated: number;
+  /** No more attempts can have failed; undefined: the end names no number. */
+  ceiling: number | undefined;
+  /** Attempts that Dovecot called right. */
+  accepted: number;
+  isFailure: boolean;
+  /** A proxy's end, about the server behind it. */
+  isProxied: boolean;
+  /** The end shows an empty name: no attempt has named anybody. */
+  isNameless: boolean;
+  /** Lines report every attempt of this source, so that only they count. */
+  isComplete: boolean;
+}
+
+/** Closes the connection. What counts of the session is then what lines reported, and `owed`. */
+export function endConnection(
+  session: SessionAttempts,
+  end: ConnectionEnd,
+  chain: PassdbChain,
+): void {
+  session.before += session.owed;
+  // A proxy's end comes after those of all connections to the server behind it.
+  const others = end.isProxied ? 0 : session.before;
+  const known = totalOf(session) - others;
+  const all = attemptsAtEnd(session, known, end, chain);
+  session.before = others + Math.min(known, all);
+  session.owed = Math.max(all - known, 0);
+  session.endedAt = end.at;
+  session.attempts = 0;
+  session.partial = 0;
+  session.reports = 0;
+  session.unsure = 0;
+  session.spared = 0;
+  session.lines = 0;
+  session.isGuessed = false;
+  session.isMixed = false;
+  session.pam = "nowhere";
+  if (end.isProxied) session.proxied = 0;
+  dropOpen(session);
+}
+
+/** Has any line reported what happened in this connection? */
+export function hasReports({ reports, unsure, spared, proxied }: SessionAttempts): boolean {
+  return reports + unsure + spared + proxied > 0;
+}
+
+/** As many attempts as this connection's lines may report. */
+export function mostOf(
+  { attempts, reports, lines, isGuessed }: SessionAttempts,
+  { length }: PassdbChain,
+): number {
+  if (!isGuessed) return attempts;
+  return Math.max(attempts, reports - lines + Math.floor(lines / Math.max(length, 1)));
+}
+
+function attemptsAtEnd(
+  session: SessionAttempts,
+  known: number,
+  { at, stated, ceiling = Infinity, accepted, isFailure, isNameless, isComplete }: ConnectionEnd,
+  chain: PassdbChain,
+): number {
+  const { isPamMissing } = chain;
+  const { partial, open, isCounted, unsure, spared } = session;
+  if (isPamMissing) return known;
+  if (isComplete && !hasReports(session)) return isNameless ? 0 : stated;
+  // The last attempt, where it is partial, is what the end is about.
+  const uncertain = partial + (isFailure && open > 0 && !isCounted ? 1 : 0);
+  const least = known + Math.max(uncertain - (ceiling === Infinity ? accepted : 0), 0);
+  const most = Math.max(least, mostOf(session, chain)) + unsure;
+  const read = Math.min(stated, most);
+  const more = isComplete ? read + takeUnread(chain, stated - spared - read, at) : stated - spared;
+  return Math.min(Math.max(least, more), ceiling);
+}
