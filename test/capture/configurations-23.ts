@@ -182,6 +182,8 @@ ${ALL}`,
   quiet("missing-pam-quiet", PAM.replace("= dovecot", "= nothing"), {
     actions: OUTAGES,
     pam: DENIED_BY_PAM,
+    // Its end says of a rejected name what it says of everybody.
+    tells: () => 0,
   }),
   // The connection's end says that the server behind refused, not how often.
   quiet("proxy", PROXY, {

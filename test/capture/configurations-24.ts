@@ -182,7 +182,12 @@ ${ALL}`,
   verbose("broken-sql-24", BROKEN_SQL, { ...is24, actions: OUTAGES }),
   quiet("broken-sql-quiet-24", BROKEN_SQL, { ...is24, actions: OUTAGES }),
   verbose("missing-pam-24", MISSING_PAM, { ...is24, actions: OUTAGES, pam: DENIED_BY_PAM }),
-  quiet("missing-pam-quiet-24", MISSING_PAM, { ...is24, actions: OUTAGES, pam: DENIED_BY_PAM }),
+  quiet("missing-pam-quiet-24", MISSING_PAM, {
+    ...is24,
+    actions: OUTAGES,
+    pam: DENIED_BY_PAM,
+    tells: () => 0,
+  }),
   // The end names all attempts, unless the last one was accepted.
   quiet("proxy-24", PROXY, {
     ...is24,

@@ -231,7 +231,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** The end of a connection, with the number of its attempts. */
   function countFinal(line: Reading, source: string, at: number): number {
     const chain = chainOf(source);
-    learnMethod(chain, line);
+    const before = line.session === undefined ? undefined : sessions.find(line.session);
+    learnMethod(chain, line, (before?.bySource[source]?.reports ?? 0) > 0);
     const reading = isCheckedAfterAll(chain, line) ? asFailure(line) : line;
     const { address, session: name, verdict } = reading;
     const { seconds = LONGEST_SESSION_S } = reading;

@@ -115,10 +115,17 @@ export function learnLength(
   chain.pam = pam;
 }
 
-/** A login line shows whether the administrator's elements name the mechanism. */
-export function learnMethod(chain: PassdbChain, { hasMethod, verdict }: Reading): void {
+/**
+ * A login line shows whether the administrator's elements name the mechanism. Every login has one,
+ * and so has every connection whose password a passdb has looked at.
+ */
+export function learnMethod(
+  chain: PassdbChain,
+  { hasMethod, verdict }: Reading,
+  isReported: boolean,
+): void {
   if (hasMethod) chain.hidesMethod = false;
-  else if (verdict === "success") chain.hidesMethod = true;
+  else if (verdict === "success" || isReported) chain.hidesMethod = true;
 }
 
 /** Did Dovecot look at a password, although the end names no mechanism? */

@@ -1,0 +1,63 @@
+/**
+ * Scenarios of `test/corpus/attempts`: log lines, and what each of them changes.
+ *
+ *   # Why this is counted so.
+ *   2026-03-03T18:00:01.000000+00:00 mx1 dovecot: auth: passwd-file(bob,198.51.100.7,...): ...
+ *   => provisional 198.51.100.7 1
+ *   2026-03-03T18:00:01.100000+00:00 mx1 dovecot: imap-login: Login: user=<bob>, ...
+ *   => withdrawn 198.51.100.7 1
+ *
+ * A line without `=>` behind it changes nothing. All lines are of one log.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createDetector } from "../../services/detection/dovecot-detector.ts";
+import { createLedger } from "../../services/detection/attempts/attempt-ledger.ts";
+import type { Failure } from "../../services/detection/attempts/failure.ts";
+
+export const SCENARIOS = resolve(import.meta.dirname, "../corpus/attempts");
+
+export interface Scenario {
+  name: string;
+  why: string;
+  /** Log lines, each with what it is expected to change. */
+  steps: readonly { line: string; expected: readonly string[] }[];
+}
+
+export function readScenarios(): Scenario[] {
+  return readdirSync(SCENARIOS)
+    .filter((file) => file.endsWith(".txt"))
+    .map((file) => readScenario(file));
+}
+
+function readScenario(file: string): Scenario {
+  const [why = "", ...rest] = readFileSync(join(SCENARIOS, file), "utf8").trimEnd().split("\n");
+  const steps: { line: string; expected: string[] }[] = [];
+  for (const text of rest) {
+    if (text.startsWith("=> ")) steps.at(-1)?.expected.push(text.slice(3));
+    else steps.push({ line: text, expected: [] });
+  }
+  return { name: file.replace(".txt", ""), why: why.slice(2), steps };
+}
+
+/** What each line of the scenario really changes, in the words of the files. */
+export function playScenario({ steps }: Scenario): string[][] {
+  const detector = createDetector({ source: "mail", ledger: createLedger({ mode: "normal" }) });
+  const provisional: { failure: Failure; withdrawn: number }[] = [];
+  return steps.map(({ line }) => {
+    const changes: string[] = [];
+    const failures = detector.feed(Buffer.from(`${line}\n`), 0, Date.UTC(2026, 2, 4));
+    for (const entry of provisional) {
+      const withdrawn = entry.failure.hold?.withdrawn ?? 0;
+      const now = withdrawn - entry.withdrawn;
+      entry.withdrawn = withdrawn;
+      if (now > 0) changes.push(`withdrawn ${entry.failure.address} ${now}`);
+    }
+    for (const failure of failures) {
+      const { address, attempts, hold } = failure;
+      changes.push(`${hold ? "provisional" : "counted"} ${address} ${attempts}`);
+      if (hold) provisional.push({ failure, withdrawn: 0 });
+    }
+    return changes;
+  });
+}
