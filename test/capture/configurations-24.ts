@@ -33,7 +33,7 @@ passdb sql {
   query = SELECT userid AS user, password FROM nowhere WHERE userid = '%{user}'
 }
 `;
-const MISSING_PAM = PAM24.replace("= dovecot", "= nothing");
+const MISSING_PAM = "passdb pam {\n service_name = nothing\n}\n";
 const PROXY = `passdb static {
   fields {
     proxy = yes
@@ -188,11 +188,12 @@ ${ALL}`,
     pam: DENIED_BY_PAM,
     tells: () => 0,
   }),
-  // The end names all attempts, unless the last one was accepted.
+  // The end names all exchanges, among them one with an unknown mechanism.
   quiet("proxy-24", PROXY, {
     ...is24,
     ...{ isProxy: true, has: [] },
-    tells: ({ refused, isAccepted, parallel = 1 }) => (isAccepted ? 0 : refused * parallel),
+    tells: ({ refused, told = refused, isAccepted, told24 = told, parallel = 1 }) =>
+      isAccepted ? 0 : (refused + (told === 0 && told24 > 0 ? 1 : 0)) * parallel,
   }),
   verbose("proxy-verbose-24", PROXY, { ...is24, isProxy: true, has: [] }),
 ];

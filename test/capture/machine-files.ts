@@ -175,6 +175,9 @@ service submission-login {
   inet_listener submission {
     port = 2587
   }
+  inet_listener submissions {
+    port = 0
+  }
 }
 service managesieve-login {
   inet_listener sieve {

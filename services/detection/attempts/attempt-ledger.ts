@@ -248,7 +248,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** The end of a session's connection. */
   function countEnd(reading: Reading, name: string, source: string, from: number, at: number) {
     const { address } = reading;
-    const stated = statedBy(reading);
+    const stated = statedBy(reading, chainOf(source));
     const known = sessions.find(name);
     if (address === undefined || (stated === 0 && !known)) return 0;
     const session = sessionOf(name, at);
@@ -299,10 +299,15 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   /** Attempts that an end speaks of. */
-  function statedBy({ verdict, attempts, hidden }: Reading): number {
+  function statedBy(
+    { verdict, attempts, hidden, accepted, isBrokenOff }: Reading,
+    { isProxy }: PassdbChain,
+  ): number {
     const isCounted = verdict === "failure" || (mode === "aggressive" && verdict !== "success");
     const stated = isCounted ? Math.max(attempts, verdict === "scan" ? 1 : 0) : 0;
-    return Math.max(stated, hidden);
+    // The client is still here, so the server behind the proxy has refused what the proxy accepted.
+    const refusedBehind = isProxy && isBrokenOff ? accepted : 0;
+    return Math.max(stated, hidden + refusedBehind);
   }
 
   /** Learns from the connection that has ended, and closes it; the session's attempts so far. */
@@ -312,10 +317,10 @@ export function createLedger(options: LedgerOptions): Ledger {
     source: string,
     at: number,
   ): number {
-    const { verdict, begun, accepted, isProxied, seconds, user } = reading;
+    const { verdict, begun, accepted, isBrokenOff, isProxied, seconds, user } = reading;
     const chain = chainOf(source);
     const isFailure = verdict === "failure";
-    const stated = statedBy(reading);
+    const stated = statedBy(reading, chainOf(source));
     const isWhole =
       seconds !== undefined && chain.since !== undefined && at - seconds * 1000 >= chain.since;
     if (isFailure) {
@@ -327,7 +332,8 @@ export function createLedger(options: LedgerOptions): Ledger {
         learnVerbosity(chain, "none");
       }
     }
-    const ceiling = begun === undefined ? undefined : begun - (isProxied ? 0 : accepted);
+    const isRefusedBehind = isProxied || (chain.isProxy && isBrokenOff);
+    const ceiling = begun === undefined ? undefined : begun - (isRefusedBehind ? 0 : accepted);
     const isComplete = mode === "normal" && reportsAll(chain);
     const isNameless = user === "";
     const end = { at, stated, ceiling, accepted, isFailure, isProxied, isNameless, isComplete };
@@ -339,7 +345,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   function countNameless(reading: Reading, source: string, from: number, at: number): number {
     const { address, user = "", verdict } = reading;
     if (address === undefined) return 0;
-    const stated = statedBy(reading);
+    const stated = statedBy(reading, chainOf(source));
     const merged = verdict === "failure" ? learnFromAny(address, from, at, stated) : 0;
     let attempts = stated;
     if (mode === "normal" && reportsAll(chainOf(source))) {
@@ -400,6 +406,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       hold = undefined;
       const isUnread = reading.isUnrecognized || reading.form === "auth-illegal-password";
       if (isUnread && reading.address === undefined) noteUnread(chainOf(source), at);
+      if (reading.isProxied) chainOf(source).isProxy = true;
       if (reading.stage === undefined) return 0;
       now = Math.max(now, at);
       chainOf(source).since ??= at;

@@ -14,7 +14,7 @@ export function countLine(
   position = 0,
 ): Failure | undefined {
   const { stage, address, user, service, session, form, at = receivedAt } = reading;
-  if (stage === undefined && !reading.isUnrecognized) return undefined;
+  if (stage === undefined && !reading.isUnrecognized && !reading.isProxied) return undefined;
   const attempts = ledger.count(reading, source, at, receivedAt);
   if (attempts === 0 || address === undefined) return undefined;
   // All of one shape, whatever the line tells: that makes them cheap.

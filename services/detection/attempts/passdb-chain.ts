@@ -30,6 +30,8 @@ export interface PassdbChain {
   distrust: number;
   /** When the first line was written that was read of this source. */
   since: number | undefined;
+  /** It is a proxy: what its passdbs accept, the server behind it may refuse. */
+  isProxy: boolean;
   /** PAM's service file is missing, so that PAM refuses everybody; a login shows otherwise. */
   isPamMissing: boolean;
   /**
@@ -66,6 +68,7 @@ export const newChain = (): PassdbChain => ({
   isVerbose: false,
   distrust: 0,
   since: undefined,
+  isProxy: false,
   isPamMissing: false,
   hidesMethod: false,
   unread: 0,

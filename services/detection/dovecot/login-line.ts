@@ -80,10 +80,10 @@ function judgeSuccess(reading: Reading, form: string): void {
 function judgeProxy(reading: Reading, reason: string): void {
   reading.form = "login-proxy";
   const reply = replyOf(reason);
+  reading.isProxied = true;
   if (reply === undefined) return;
   reading.stage = "immediate";
   reading.refusedBy = "proxy";
-  reading.isProxied = true;
   if (isRefusal(reply)) {
     reading.form = "login-proxy-refused";
     reading.verdict = "failure";
@@ -137,12 +137,13 @@ function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boo
       reading.verdict = "failure";
       reading.attempts = Math.max(attempts, 1);
     } else reading.hidden = Math.max(attempts - 1, 0);
+  } else if (kind === "hides") {
+    reading.isBrokenOff = true;
+    reading.hidden = Math.max(attempts - accepted - 1, 0);
   } else if (accepted > 0) {
     // The last attempt was right, whatever became of it; those before it were not.
     reading.isRight = true;
     reading.hidden = Math.max(attempts - accepted, 0);
-  } else if (kind === "hides") {
-    reading.hidden = Math.max(attempts - 1, 0);
   } else if (kind === "failure" && !isChecked) {
     reading.form += "-cleartext";
     reading.verdict = "aggressive";

@@ -37,6 +37,8 @@ export interface Reading {
   begun: number | undefined;
   /** Final lines: exchanges that Dovecot calls successful. */
   accepted: number;
+  /** Final lines: the last exchange was broken off, or was none; `hidden` are those before it. */
+  isBrokenOff: boolean;
   user: string | undefined;
   service: string | undefined;
   session: string | undefined;
@@ -82,6 +84,7 @@ export function emptyReading(form: string | null = null): Reading {
     hidden: 0,
     begun: undefined,
     accepted: 0,
+    isBrokenOff: false,
     user: undefined,
     service: undefined,
     session: undefined,
