@@ -71,6 +71,7 @@ export async function createPackageTree(
   await tree.put(`${documents}/NEWS.gz`, compress(news));
   await tree.putFrom(`examples/${configuration}`, `${documents}/examples/${configuration}`);
   await tree.putFrom(`systemd/${name}.service`, `usr/lib/systemd/system/${name}.service`);
+  await tree.putFrom(`systemd/${name}-sets.service`, `usr/lib/systemd/system/${name}-sets.service`);
   await tree.putFrom(`systemd/${name}.sysusers.conf`, `usr/lib/sysusers.d/${name}.conf`);
   await tree.putFrom(`systemd/${name}.tmpfiles.conf`, `usr/lib/tmpfiles.d/${name}.conf`);
   return tree;

@@ -10,9 +10,11 @@ import { zoneOrLocal } from "../detection/lines/zone.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 import { openUserNames } from "./user-names.ts";
-import { chooseBackEnd } from "./firewall/choice.ts";
+import { checkFirewall } from "./firewall/check-report.ts";
+import { checkNatsRights } from "./nats-rights-check.ts";
 import { lastKnownJails } from "./fleet-settings.ts";
 import { isPattern, matchingFiles } from "./sources/path-pattern.ts";
+import { permissionRemedy } from "./sources/read-permission.ts";
 import { createSourceDetector, writersOf, type SourceDetector } from "./source-detector.ts";
 import { ensureStateDir } from "./state-file.ts";
 import { storageTrouble } from "./state-health.ts";
@@ -39,17 +41,8 @@ export async function checkAgent(
     } else if (error instanceof PlainError) report.failed("state", error.message, error.exitCode);
     else throw error;
   }
-  try {
-    const { backend, chains } = config.firewall;
-    const { kind, passedOver } = await chooseBackEnd(backend, chains);
-    const others = passedOver.map((reason) => ` (not the first choice: ${reason})`).join("");
-    report.ok("firewall", kind === "dry-run" ? kind : `${kind} can be used${others}`);
-  } catch (error) {
-    if (!(error instanceof PlainError)) throw error;
-    for (const reason of error.message.split("\n")) {
-      report.failed("firewall", reason.replace(/^firewall: /, ""), error.exitCode);
-    }
-  }
+  const jails = await lastKnownJails(config.stateDir);
+  await checkFirewall(config.firewall, jails, report);
   try {
     await openUserNames(config);
   } catch (error) {
@@ -57,7 +50,6 @@ export async function checkAgent(
     report.failed("users", error.message, error.exitCode);
   }
   const ledger = createLedger({ mode: config.mode, canWait: true });
-  const jails = await lastKnownJails(config.stateDir);
   for (const source of config.sources) {
     const { name, jail } = source;
     const log = { zone: zoneOrLocal(source.timezone), writers: writersOf(source) };
@@ -74,6 +66,7 @@ export async function checkAgent(
     }
   }
   await checkNats(config.nats, () => agentNatsOptions(config), report);
+  if (report.code() === EXIT.ok) await checkNatsRights(config, report);
   return report.code();
 }
 
@@ -98,7 +91,9 @@ function checkSource(
       const other = "where Dovecot logs into the journal, give its unit in place of a path";
       return { ok: true, text: `is not there yet, will be read when it is; ${other}` };
     }
-    return { ok: false, text: `cannot be read: ${String(code ?? error)}` };
+    const remedy = source.path === undefined ? undefined : permissionRemedy(source.path);
+    const reason = `cannot be read: ${String(code ?? error)}`;
+    return { ok: false, text: remedy === undefined ? reason : `${reason}; ${remedy}` };
   }
   const lines = tail.toString("latin1").split("\n").slice(0, -1).slice(-LINES);
   const chunk = Buffer.from(lines.map((line) => `${line}\n`).join(""), "latin1");

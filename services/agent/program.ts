@@ -47,14 +47,35 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
     .command("check")
     .description("say whether configuration, sources, firewall and NATS can be used")
     .option("--config-only", "look at the configuration alone")
-    .action(async ({ configOnly }: { configOnly?: true }) => {
-      const config = await load();
+    .option("--as-is", "as this user, not as the service's user in the service's sandbox")
+    .action(async ({ configOnly, asIs }: { configOnly?: true; asIs?: true }) => {
       if (configOnly) {
+        await load();
         write("configuration: ok\n");
         return;
       }
       const { checkAgent } = await import("./check.ts");
-      exit(await checkAgent(config, Date.now(), write));
+      const here = async () => checkAgent(await load(), Date.now(), write);
+      if (asIs || process.getuid?.() !== 0) {
+        exit(await here());
+        return;
+      }
+      const { checkAsService } = await import("../daemon/check-as-service.ts");
+      const { config } = program.opts<{ config?: string }>();
+      const code = await checkAsService({ unit: `${NAME}.service`, config, write, here });
+      const { checkHost } = await import("./check-host.ts");
+      const hostCode = await checkHost(write);
+      exit(code === EXIT.ok ? hostCode : code);
+    });
+
+  program
+    .command("sets")
+    .description("make the sets that saved rules of iptables name, before a boot loads them")
+    .action(async () => {
+      const { makeSavedSets, readSavedRules } = await import("./firewall/saved-rules.ts");
+      const saved = await readSavedRules();
+      const made = saved.length === 0 ? [] : await makeSavedSets(saved);
+      for (const set of made) write(`made ${set}\n`);
     });
 
   program

@@ -57,19 +57,31 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       "say what the configuration amounts to, and whether NATS and PostgreSQL can be used",
     )
     .option("--config-only", "look at the configuration alone")
-    .action(async ({ configOnly }: { configOnly?: true }) => {
-      const config = await load();
-      for (const { name, maxretry, findtime, bantime } of jailsOf(config)) {
-        const ban = bantime === null ? "for ever" : `for ${bantime} s`;
-        write(`jail ${name}: ${maxretry} failures within ${findtime} s are banned ${ban}\n`);
-      }
-      if (configOnly) {
-        write("configuration: ok\n");
+    .option("--as-is", "as this user, not as the service's user in the service's sandbox")
+    .action(async ({ configOnly, asIs }: { configOnly?: true; asIs?: true }) => {
+      const here = () => check(configOnly);
+      if (configOnly || asIs || process.getuid?.() !== 0) {
+        exit(await here());
         return;
       }
-      const { checkCoordinator } = await import("./check.ts");
-      exit(await checkCoordinator(config, write));
+      const { checkAsService } = await import("../daemon/check-as-service.ts");
+      const { config } = program.opts<{ config?: string }>();
+      exit(await checkAsService({ unit: `${NAME}.service`, config, write, here }));
     });
+
+  async function check(configOnly: true | undefined): Promise<ExitCode> {
+    const config = await load();
+    for (const { name, maxretry, findtime, bantime } of jailsOf(config)) {
+      const ban = bantime === null ? "for ever" : `for ${bantime} s`;
+      write(`jail ${name}: ${maxretry} failures within ${findtime} s are banned ${ban}\n`);
+    }
+    if (configOnly) {
+      write("configuration: ok\n");
+      return EXIT.ok;
+    }
+    const { checkCoordinator } = await import("./check.ts");
+    return checkCoordinator(config, write);
+  }
 
   program
     .command("migrate")
@@ -89,16 +101,42 @@ export function coordinatorProgram(options: ProgramOptions): Command {
   return program;
 }
 
+/** What is away may be away for long: systemd then waits no longer, and /readyz says so. */
+const READY_AFTER_MS = 5_000;
+
+/**
+ * systemd is told that the start has succeeded when the coordinator is at work, or when it can only
+ * wait for others. So a coordinator that cannot start fails its `systemctl start`.
+ */
+function readyOnce(life: Pick<Life, "ready" | "onRelease">): () => void {
+  let isSaid = false;
+  const ready = () => {
+    if (!isSaid) life.ready();
+    isSaid = true;
+  };
+  const timer = setTimeout(ready, READY_AFTER_MS);
+  life.onRelease(() => {
+    clearTimeout(timer);
+    isSaid = true;
+    return Promise.resolve();
+  });
+  return ready;
+}
+
 async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<void> {
   const log = createLog(NAME, config.log.level);
   const id = coordinatorId(config, pid);
   const health = createHealth();
   const http = await serveHttp({ ...parseListen(config.http.listen), health });
   life.onRelease(() => http.close());
-  life.ready(); // whatever is away: it keeps trying, and /readyz says so
+  const ready = readyOnce(life);
+  const onTrouble = (reason: string) => {
+    health.unreached(reason);
+    ready();
+  };
   const session = await openNatsSession(
     {
-      ...{ config: config.nats, log, onTrouble: (reason: string) => health.unreached(reason) },
+      ...{ config: config.nats, log, onTrouble },
       options: (onCertificate) => natsOptions(config.nats, `${NAME} ${id}`, onCertificate),
     },
     life,
@@ -106,6 +144,7 @@ async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<
   // NATS may be away for long: the start goes on beside the signals that end it.
   const started = session.opened.then(async (opened) => {
     if (opened) await startCoordinator({ id, config, session: opened, health, log }, life);
+    ready();
   });
   started.catch(life.fail);
 }

@@ -22,7 +22,7 @@ const LIFECYCLE =
 export function settingsOf(unitText: string): string[] {
   let section = "";
   const settings: string[] = [];
-  for (const line of unitText.replaceAll(/\\\n\s*/g, " ").split("\n")) {
+  for (const line of unitText.replaceAll(/\s*\\\n\s*/g, " ").split("\n")) {
     const trimmed = line.trim();
     if (trimmed.startsWith("#") || trimmed.startsWith(";")) continue;
     section = /^\[(.+)\]$/.exec(trimmed)?.[1] ?? section;

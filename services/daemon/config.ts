@@ -3,10 +3,12 @@
  * checked as a whole. Every fault is reported at once.
  */
 import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { EXIT, PlainError } from "./exit.ts";
 import { explainFileError } from "./file-error.ts";
+import { whyDenied, whyExposed } from "./private-file.ts";
 
 /** The configuration cannot be used; the message has a line for every fault. */
 export class ConfigError extends PlainError {
@@ -31,6 +33,8 @@ export async function loadConfig<S extends z.ZodType>(
 ): Promise<z.output<S>> {
   const where = path ?? "configuration";
   const value = path === undefined ? {} : await readYaml(path);
+  const secret = secretIn(value);
+  if (path !== undefined) resolveFiles(dirname(resolve(path)), value);
   const origin = new Map<string, string>();
   for (const [variable, setting] of Object.entries(variables)) {
     const text = environment[variable];
@@ -39,7 +43,10 @@ export async function loadConfig<S extends z.ZodType>(
     origin.set(setting, variable);
   }
   const result = schema.safeParse(value, { error: describeIssue });
-  if (result.success) return result.data;
+  if (result.success) {
+    if (path !== undefined && secret !== undefined) refuseExposed(path, secret);
+    return result.data;
+  }
   throw new ConfigError(
     result.error.issues.flatMap((issue) => {
       const setting = issue.path.join(".");
@@ -57,12 +64,50 @@ export async function loadConfig<S extends z.ZodType>(
   );
 }
 
+/** Settings that name files: relative to the configuration, wherever one stands. */
+const FILES = [
+  ["nats", "creds"],
+  ["nats", "ca"],
+] as const;
+
+function resolveFiles(folder: string, value: Record<string, unknown>): void {
+  for (const [section, name] of FILES) {
+    const inner = value[section];
+    if (!isRecord(inner)) continue;
+    const file = inner[name];
+    if (typeof file === "string" && file !== "") inner[name] = resolve(folder, file);
+  }
+}
+
+/** The setting of the file that holds a password, by itself or in a URL. */
+function secretIn(value: Record<string, unknown>): string | undefined {
+  return ["nats", "database"].flatMap((section) => {
+    const inner = value[section];
+    if (!isRecord(inner)) return [];
+    const names = ["password", "url"].filter((name) => holdsPassword(name, inner[name]));
+    return names.map((name) => `${section}.${name}`);
+  })[0];
+}
+
+function refuseExposed(path: string, secret: string): void {
+  const exposed = whyExposed(path);
+  if (exposed !== undefined)
+    throw new ConfigError([`${path}: ${secret} is a password: ${exposed}`]);
+}
+
+function holdsPassword(name: string, value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  return name === "password" || /:\/\/[^/@\s]*:[^/@\s]+@/.test(value);
+}
+
 async function readYaml(path: string): Promise<Record<string, unknown>> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    throw new ConfigError([`${path}: cannot be read: ${explainFileError(cause)}`], { cause });
+    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
+    const reason = isDenied ? whyDenied(path) : explainFileError(cause);
+    throw new ConfigError([`${path}: cannot be read: ${reason}`], { cause });
   }
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {

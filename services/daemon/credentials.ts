@@ -2,10 +2,11 @@
  * A .creds file: the JWT that says who somebody is and what they may do, and the seed that
  * proves it. Nobody checks the JWT here but for what its bearer must know; NATS's server does.
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { EXIT, PlainError } from "./exit.ts";
 import { explainFileError } from "./file-error.ts";
+import { whyDenied, whyExposed } from "./private-file.ts";
 
 export interface Credentials {
   /** The whole file. */
@@ -50,17 +51,13 @@ export function readCredentials(file: string): Credentials {
 /** Refuses what others can read, as ssh does with a key: it may be known by now. */
 function readPrivately(file: string): string {
   try {
-    const { mode, uid } = statSync(file);
-    // root may let a daemon's own group read it: root:fleetban-agent 0640.
-    const tolerated = uid === 0 ? 0o040 : 0;
-    if ((mode & 0o077 & ~tolerated) !== 0) {
-      const found = `its mode is ${(mode & 0o777).toString(8)}`;
-      throw new PlainError(`${file}: others may use it, ${found}; chmod 600 ${file}`, EXIT.config);
-    }
+    const exposed = whyExposed(file);
+    if (exposed !== undefined) throw new PlainError(`${file}: ${exposed}`, EXIT.config);
     return readFileSync(file, "utf8");
   } catch (cause) {
     if (cause instanceof PlainError || !(cause instanceof Error && "code" in cause)) throw cause;
     const code = cause.code === "EACCES" ? EXIT.permission : EXIT.config;
-    throw new PlainError(`${file}: cannot be read: ${explainFileError(cause)}`, code, { cause });
+    const reason = cause.code === "EACCES" ? whyDenied(file) : explainFileError(cause);
+    throw new PlainError(`${file}: cannot be read: ${reason}`, code, { cause });
   }
 }

@@ -43,7 +43,10 @@ async function checkAuthority(file: string): Promise<void> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    const reason = explainFileError(cause);
+    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
+    // It holds no secret: everybody may read it.
+    const remedy = isDenied ? `; chmod 644 ${file}, and let its folder be entered` : "";
+    const reason = `${explainFileError(cause)}${remedy}`;
     throw new PlainError(`${file}: nats.ca cannot be read: ${reason}`, EXIT.config, { cause });
   }
   try {

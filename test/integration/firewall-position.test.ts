@@ -1,7 +1,13 @@
 /** Rules of others beside fleetban's: banned addresses stay out, or the host says why they do not. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { whyUnusable } from "../../services/agent/firewall/check.ts";
+import { inspectRules } from "../../services/agent/firewall/inspection.ts";
+import { findNeighbours } from "../../services/agent/firewall/neighbours.ts";
+import { makeSavedSets, readSavedRules } from "../../services/agent/firewall/saved-rules.ts";
 import { everReached, startVisitedHost, type VisitedHost } from "../harness/firewall-host.ts";
 import { ban, JAIL } from "../harness/firewall-suite.ts";
 import { needsRoot } from "../harness/netns.ts";
@@ -187,6 +193,65 @@ describe("beside the rules of others", { skip: needsRoot }, () => {
         }
       }));
   }
+
+  for (const kind of ["ipset", "nftables"] as const) {
+    test(`a check tells how the rules of ${kind} stand, and changes nothing`, () =>
+      visited.try(kind, async (firewall, _visitor, on) => {
+        const look = (chains = ["INPUT"]) => inspectRules(kind, chains, [JAIL], on.host.run);
+        assert.deepEqual(await look(), []);
+        await on.uninstall();
+        assert.equal(await look(), undefined, "none yet");
+        await firewall.open([JAIL]);
+        if (kind === "nftables") {
+          await visited.host.run("nft", ["-f", "-"], "delete chain inet fleetban input\n");
+          assert.deepEqual(await look(), ["nftables: chain input is missing"]);
+          return;
+        }
+        await iptables("-I", ...PEER);
+        const before = await iptables("-S");
+        assert.deepEqual(await look(), [
+          'iptables: in INPUT, "-p tcp -m tcp --dport 143 -j ACCEPT" stands before fleetban\'s rule; ' +
+            "the agent puts its rule first within repairEvery",
+        ]);
+        assert.equal(await iptables("-S"), before);
+        await iptables("-F", "INPUT");
+      }));
+  }
+
+  test("who else manages the firewall is named, with what to know of it", () =>
+    visited.try("ipset", async (_firewall, _visitor, on) => {
+      const others = ["DOCKER", "MAILCOW", "f2b-dovecot", "ufw-before-input", "cali-INPUT"];
+      for (const chain of [...others, "CILIUM_INPUT", "INPUT_direct"]) await iptables("-N", chain);
+      const found = await findNeighbours({ kind: "ipset", chains: ["INPUT"] }, on.host.run);
+      const texts = new Map(found.map(({ name, text }) => [name, text]));
+      const names = ["Docker", "mailcow", "fail2ban", "ufw", "firewalld", "Cilium", "Calico"];
+      assert.deepEqual([...texts.keys()], names);
+      assert.match(texts.get("Docker") ?? "", /add DOCKER-USER/);
+      assert.match(texts.get("fail2ban") ?? "", /f2b-dovecot/);
+      await on.uninstall();
+      await iptables("-X");
+    }));
+
+  test("saved rules are loaded at a boot, although the sets that they name are gone by then", () =>
+    visited.try("ipset", async (_firewall, _visitor, on) => {
+      const { run } = on.host;
+      const folder = await mkdtemp(join(tmpdir(), "fleetban-saved-"));
+      try {
+        const files = [join(folder, "rules.v4"), join(folder, "rules.v6"), join(folder, "none")];
+        const saved = [await run("iptables-save", []), await run("ip6tables-save", [])];
+        for (const [index, text] of saved.entries()) await writeFile(files[index]!, text);
+        await on.uninstall();
+        const load = () => run("iptables-restore", [], saved[0]);
+        await assert.rejects(load(), /fleetban-dovecot-4/, "the host would have no firewall");
+        const made = await makeSavedSets(await readSavedRules(files), run);
+        assert.deepEqual(made.sort(), ["fleetban-dovecot-4", "fleetban-dovecot-6"]);
+        await load();
+        assert.match(await iptables("-S"), /match-set fleetban-dovecot-4/);
+        assert.deepEqual(await makeSavedSets(await readSavedRules(files), run), []);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    }));
 
   test("nftables wakes its table when somebody has made it dormant", () =>
     visited.try("nftables", async (firewall, visitor) => {

@@ -15,11 +15,11 @@ const schema = z.strictObject({
   maxretry: z.number().int().min(1).default(5),
 });
 
-async function load(text: string, environment: Record<string, string> = {}) {
+async function load(text: string, environment: Record<string, string> = {}, mode = 0o600) {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-config-"));
   const path = join(folder, "test.yaml");
   try {
-    await writeFile(path, text);
+    await writeFile(path, text, { mode });
     return await loadConfig(schema, path, environment, NATS_VARIABLES);
   } finally {
     await rm(folder, { recursive: true });
@@ -91,4 +91,35 @@ test("the URL of NATS is checked before it is used, and its password is not told
   assert.deepEqual(await faultsOf("nats: { url: 'http://me:secret@x' }"), [
     'FILE: nats.url: expected a URL such as nats://127.0.0.1:4222, got "http://x"',
   ]);
+});
+
+test("a file with a password that others may read is refused, like credentials", async () => {
+  const secrets = [
+    "nats: { user: me, password: secret }",
+    "nats: { url: nats://me:secret@127.0.0.1 }",
+  ];
+  for (const text of secrets) {
+    await load(text);
+    await load(text, {}, 0o640).catch((error: unknown) => {
+      // root may let a group read it; nobody else may.
+      if (process.getuid?.() === 0 || !(error instanceof ConfigError)) throw error;
+    });
+    const error = await load(text, {}, 0o644).then(
+      () => assert.fail("was taken"),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /is a password: others may use it, its mode is 644; chmod 600 \//);
+    assert.doesNotMatch(error.message, /secret/);
+  }
+  await load("nats: { url: nats://me@127.0.0.1 }", {}, 0o644);
+  await load("maxretry: 3", { FLEETBAN_NATS_PASSWORD: "secret" }, 0o644);
+});
+
+test("files are relative to the configuration that names them, not to where one stands", async () => {
+  const { nats } = await load("nats: { creds: me.creds, ca: /etc/ca.pem }");
+  assert.match(nats.creds ?? "", /\/fleetban-config-\w+\/me\.creds$/);
+  assert.equal(nats.ca, "/etc/ca.pem");
+  const given = await load("", { FLEETBAN_NATS_CREDS: "me.creds" });
+  assert.equal(given.nats.creds, "me.creds");
 });
