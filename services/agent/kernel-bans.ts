@@ -9,6 +9,7 @@ import type { Log } from "../daemon/log.ts";
 import type { Address } from "../wire/address.ts";
 import { banKey } from "../wire/subjects.ts";
 import type { BanFilter, HostBan } from "./ban-filter.ts";
+import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Refused, TimedBan } from "./firewall/firewall.ts";
 import { createSkippedBans, type SkippedBan } from "./skipped-bans.ts";
 
@@ -38,6 +39,8 @@ export interface KernelBans {
   /** The kernel's reasons, of the bans that it has refused. */
   rejected(): { count: number; reason: string } | undefined;
   wasRejected(key: string): boolean;
+  /** Those that the kernel has refused: it may have room again. */
+  rejectedKeys(): string[];
   /** The last bans that this host does not apply, for its status. */
   skipped(): SkippedBan[];
 }
@@ -73,6 +76,16 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
     skipped.note(address, reason);
   }
 
+  /** A firewall that takes none of these bans keeps those that it has. The repair tries them again. */
+  async function banOrExplain(bans: readonly TimedBan[]): Promise<Refused[]> {
+    try {
+      return await firewall.ban(bans);
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      return bans.map(({ jail, address }) => ({ jail, address, reason: error.message }));
+    }
+  }
+
   return {
     has: (key) => inKernel.has(key),
     count: () => inForce,
@@ -94,7 +107,7 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
       const before = inKernel.size;
       for (const key of adding.keys()) inKernel.add(key);
       const added = inKernel.size - before;
-      const rejected = await firewall.ban([...adding.values()]);
+      const rejected = await banOrExplain([...adding.values()]);
       inForce += added;
       for (const ban of rejected) reject(ban);
     },
@@ -136,6 +149,7 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
       return reason === undefined ? undefined : { count: kernelRejected.size, reason };
     },
     wasRejected: (key) => kernelRejected.has(key),
+    rejectedKeys: () => [...kernelRejected.keys()],
     skipped: skipped.list,
   };
 }

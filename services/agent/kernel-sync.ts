@@ -260,6 +260,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   async function repair(): Promise<void> {
     const { repaired, bansLost, ineffective: found } = await repairOrExplain();
     if (bansLost) bringAllBack();
+    else retryRejected();
     const isOther = found.join() !== ineffective.join();
     ineffective = found;
     if (repaired.length > 0) {
@@ -267,6 +268,13 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       log.warn({ repaired, bansLost }, "firewall was changed from outside, and is repaired");
     }
     if (isOther || repaired.length > 0) onApplied();
+  }
+
+  /** The kernel may have room for them by now. */
+  function retryRejected(): void {
+    const keys = new Set(kernel.rejectedKeys().slice(0, AT_ONCE));
+    if (keys.size === 0) return;
+    for (const [key, ban] of bans()) if (keys.has(key)) change(key, ban, false);
   }
 
   function bringAllBack(): void {

@@ -101,6 +101,8 @@ describe("Debian packages", { skip: needsGuests }, () => {
     const { natsUrl: url, databaseUrl } = fleet;
     const coordinatorYaml = `nats: { url: "${url}" }\ndatabase: { url: "${databaseUrl}" }\njails: { dovecot: { bantime: 1h } }\n`;
     await write(centre, "/etc/fleetban/coordinator.yaml", coordinatorYaml);
+    await centre.run("chgrp", ["fleetban-coordinator", "/etc/fleetban/coordinator.yaml"]);
+    await centre.run("chmod", ["640", "/etc/fleetban/coordinator.yaml"]);
     await write(centre, "/etc/fleetban/client.yaml", `nats: { url: "${url}" }\n`);
     await write(mx1, "/etc/fleetban/agent.yaml", `nats: { url: "${url}" }\n`);
     await systemctl(centre, "start", COORDINATOR);

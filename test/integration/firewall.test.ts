@@ -100,6 +100,26 @@ describe("the ipset firewall alone", { skip: needsRoot }, () => {
       assert.equal(await host.run("iptables", ["-S"]), before);
     }));
 
+  test("says which bans the kernel refuses, and has the others in force", async () => {
+    await using network = await createNetwork(["mx"]);
+    const { run, spawn: start } = network.host("mx");
+    const firewall = createIpsetFirewall({ chains: ["INPUT"], run, start, maxMembers: 64 });
+    try {
+      await firewall.open([JAIL]);
+      const bans = Array.from({ length: 100 }, (_, n) => ban(`10.1.0.${n}`, 600));
+      for (const change of [firewall.replace, firewall.ban]) {
+        const refused = await change(bans);
+        assert.equal(refused.length + (await firewall.count()), 100);
+        assert.ok(refused.length > 0);
+        assert.match(refused[0]?.reason ?? "", /full/);
+        const listed = new Set((await firewall.list()).map(({ address }) => address));
+        assert.ok(refused.every(({ address }) => !listed.has(address)));
+      }
+    } finally {
+      await firewall.close();
+    }
+  });
+
   test("says that bans are lost when a set was flushed or destroyed", () =>
     onKernel("ipset", async (firewall, host) => {
       await firewall.open([JAIL]);

@@ -4,9 +4,10 @@
  */
 import { familyOf, parseNetwork, type Address } from "../../wire/address.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
-import type { Run } from "./command.ts";
-import type { TimedBan } from "./firewall.ts";
+import { FirewallError, type Run } from "./command.ts";
+import type { Refused, TimedBan } from "./firewall.ts";
 import { chainName, checked, FAMILIES, type Family } from "./names.ts";
+import { addRefusing } from "./refusing.ts";
 
 /** ipset keeps a timeout in milliseconds in 32 bits; 0 means for ever. */
 const MAX_SECONDS = 2_147_483;
@@ -33,8 +34,13 @@ function jailOfSet(set: string): string | undefined {
   return jail !== undefined && JAIL_NAME.test(jail) ? jail : undefined;
 }
 
-export function createSetLine(set: string, { inet }: Family, hashsize = 4096): string {
-  return `create ${set} hash:net family ${inet} hashsize ${hashsize} maxelem ${MAX_MEMBERS} timeout 0`;
+export function createSetLine(
+  set: string,
+  { inet }: Family,
+  hashsize = 4096,
+  maxMembers = MAX_MEMBERS,
+): string {
+  return `create ${set} hash:net family ${inet} hashsize ${hashsize} maxelem ${maxMembers} timeout 0`;
 }
 
 export function addLine({ address, seconds, ...ban }: TimedBan, set?: string): string {
@@ -47,8 +53,8 @@ export interface Sets {
   restore(lines: readonly string[]): Promise<unknown>;
   /** Makes those of these jails that are missing; returns their names. */
   ensure(jails: readonly string[]): Promise<string[]>;
-  /** Exactly these members, swapped in at once. */
-  fill(jail: string, family: Family, bans: readonly TimedBan[]): Promise<void>;
+  /** Exactly these members, swapped in at once; returns those that the kernel would not take. */
+  fill(jail: string, family: Family, bans: readonly TimedBan[]): Promise<Refused[]>;
   /** Number of members. */
   count(set: string): Promise<number>;
   /** The bans in all sets of ours, whoever made them. */
@@ -57,7 +63,7 @@ export interface Sets {
   destroyOthers(jails: readonly string[]): Promise<void>;
 }
 
-export function createSets(run: Run): Sets {
+export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
   const restore = (lines: readonly string[]) =>
     run("ipset", ["restore", "-exist"], `${lines.join("\n")}\n`);
 
@@ -74,7 +80,9 @@ export function createSets(run: Run): Sets {
         )
         .filter(({ set }) => !present.has(set));
       if (missing.length > 0) {
-        await restore(missing.map(({ set, family }) => createSetLine(set, family)));
+        await restore(
+          missing.map(({ set, family }) => createSetLine(set, family, undefined, maxMembers)),
+        );
       }
       return missing.map(({ set }) => set);
     },
@@ -83,13 +91,19 @@ export function createSets(run: Run): Sets {
       const set = setName(jail, family.family);
       const spare = spareName(set);
       const hashsize = 2 ** Math.ceil(Math.log2(Math.max(bans.length, 4096)));
-      await restore([
-        createSetLine(spare, family, hashsize),
-        `flush ${spare}`,
-        ...bans.map((ban) => addLine(ban, spare)),
-        `swap ${spare} ${set}`,
-        `destroy ${spare}`,
-      ]);
+      const make = [createSetLine(spare, family, hashsize, maxMembers), `flush ${spare}`];
+      const swap = [`swap ${spare} ${set}`, `destroy ${spare}`];
+      const add = (some: readonly TimedBan[]) => some.map((ban) => addLine(ban, spare));
+      try {
+        await restore([...make, ...add(bans), ...swap]);
+        return [];
+      } catch (error) {
+        if (!(error instanceof FirewallError)) throw error;
+        await restore(make); // what is not about single bans fails again here
+        const refused = await addRefusing(bans, (some) => restore(add(some)));
+        await restore(swap);
+        return refused;
+      }
     },
 
     async count(set) {

@@ -30,6 +30,8 @@ export interface IpsetOptions {
   chains: readonly string[];
   run?: Run | undefined;
   start?: Start | undefined;
+  /** Bans in force per jail and family, for tests. */
+  maxMembers?: number | undefined;
 }
 
 /** From so many changes on, one `ipset restore` is cheaper than the session. */
@@ -38,7 +40,7 @@ const SESSION_AT_MOST = 256;
 export function createIpsetFirewall(options: IpsetOptions): Firewall {
   const { chains: parents, run = runCommand, start = startCommand } = options;
   const session = createIpsetSession(start);
-  const sets = createSets(run);
+  const sets = createSets(run, options.maxMembers);
   const chains = FAMILIES.map((each) => ({ ...each, ...createChains(each, parents, run) }));
   const inOrder = createInOrder();
   let jails: readonly FirewallJail[] = [];
@@ -104,18 +106,19 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
 
     replace: (bans) =>
       inOrder(async () => {
+        const { refused } = sortOut(bans, jails);
         for (const jail of jailNames()) {
           for (const family of FAMILIES) {
             const isHere = (ban: TimedBan) =>
               ban.jail === jail && familyOf(ban.address) === family.family;
             const those = bans.filter(isHere);
-            await sets.fill(jail, family, those);
+            refused.push(...(await sets.fill(jail, family, those)));
             const set = setName(jail, family.family);
             if (those.some(isLasting)) filled.add(set);
             else filled.delete(set);
           }
         }
-        return sortOut(bans, jails).refused;
+        return refused;
       }),
 
     ban: (bans) =>
