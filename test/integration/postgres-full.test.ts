@@ -75,6 +75,11 @@ test(
         async () => (await centre.status()).warnings.some(({ text }) => reason.test(text)),
         30,
       );
+      for (const command of ["failure list", "ban list --all", `ban show ${BEFORE}`, "host list"]) {
+        const answer = await centre.cli(...command.split(" "), "--json");
+        const { stale } = JSON.parse(answer.stdout) as { stale: string | null };
+        assert.match(stale ?? "", /^PostgreSQL records nothing now: .*No space left/, command);
+      }
       await centre.fail(BANNED, 5);
       await eventually("another one is banned", () => centre.isBanned(BANNED), 30);
       const { code, stderr } = await centre.cli("ban", "remove", BANNED);

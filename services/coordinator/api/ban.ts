@@ -5,7 +5,7 @@ import { failureRow, type Request } from "../../wire/api.ts";
 import { banByOperator, liftBan } from "../../counting/policy.ts";
 import type { Written } from "../ban-store.ts";
 import { checkBannable, describeMissing } from "./ban-refusals.ts";
-import { fromHistory, jailNamed, nameBan, type ApiContext } from "./context.ts";
+import { fromHistory, jailNamed, nameBan, staleRecord, type ApiContext } from "./context.ts";
 import { firstAfter, firstRows, pageOf, ROWS_BYTES, type Page } from "./page.ts";
 import { createReaches } from "./reach.ts";
 import { ApiError, type Endpoints } from "./server.ts";
@@ -47,7 +47,9 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       async () => pageOf(await history.bans({ ...query, limit: limit + 1 }), banSchema, limit),
       undefined,
     );
-    if (value) return { ...value, total: value.rows.length, stale };
+    if (value) {
+      return { ...value, total: value.rows.length, stale: stale ?? staleRecord(context) };
+    }
     if (isOfRecord) throw new ApiError(503, stale ?? "PostgreSQL cannot be asked");
     return { ...(await current(query)), stale };
   }
@@ -94,7 +96,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
           third,
         ),
         allowed,
-        stale,
+        stale: stale ?? staleRecord(context),
       };
     },
 

@@ -58,6 +58,14 @@ export async function fromHistory<T>(
   }
 }
 
+/** Why an answer of the history may lack what is newest; null: it does not. */
+export function staleRecord({ history }: Pick<ApiContext, "history">): string | null {
+  const reason = history.stalled();
+  return reason === undefined
+    ? null
+    : `PostgreSQL records nothing now: ${reason}`.slice(0, MAX_STALE);
+}
+
 /** "198.51.100.7 in jail dovecot". */
 export function nameBan(address: Address, jail: string | undefined): string {
   return jail === undefined ? address : `${address} in jail ${jail}`;

@@ -3,7 +3,7 @@ import { failureRow, hostRow } from "../../wire/api.ts";
 import { FIRST } from "../../wire/reach.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Warning } from "../../wire/warnings.ts";
-import { jailNamed, type ApiContext } from "./context.ts";
+import { jailNamed, staleRecord, type ApiContext } from "./context.ts";
 import { behind, pageOf } from "./page.ts";
 import { ApiError, type Endpoints } from "./server.ts";
 import { HistoryUnavailable } from "../history/history.ts";
@@ -56,7 +56,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         .map((row) => ({ row, mark: row.host }))
         .sort((a, b) => (a.mark < b.mark ? -1 : 1));
       const { rows: hosts, next } = pageOf(behind(marked, after), hostRow, limit);
-      return { hosts, total: rows.length, next, stale };
+      return { hosts, total: rows.length, next, stale: stale ?? staleRecord(context) };
     },
 
     async "host.remove"({ host }) {
@@ -73,7 +73,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         const { limit } = query;
         const found = await history.failures({ ...query, limit: limit + 1 });
         const { rows, next } = pageOf(found, failureRow, limit);
-        return { failures: rows, next, stale: null };
+        return { failures: rows, next, stale: staleRecord(context) };
       } catch (error) {
         if (!(error instanceof HistoryUnavailable)) throw error;
         throw new ApiError(503, error.message, { cause: error });
