@@ -22,6 +22,7 @@ export interface SourceDetectorOptions {
   jail: string;
   ledger: Ledger;
   log: LogFacts;
+  onUnrecognized?: ((line: string) => void) | undefined;
   /** The jail's filter cannot be used, because of this. */
   onUnusable: (reason: string) => void;
 }
@@ -32,7 +33,7 @@ export function writersOf({ container, match }: SourceConfig): LogFacts["writers
 }
 
 export function createSourceDetector(options: SourceDetectorOptions): SourceDetector {
-  const { source, ledger, log, onUnusable } = options;
+  const { source, ledger, log, onUnrecognized, onUnusable } = options;
   let detector: Detector | undefined;
   let rules: string | undefined;
 
@@ -42,7 +43,7 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
     ignoreregex,
     datepattern,
   }: Jail): Detector | undefined {
-    if (failregex === undefined) return createDetector({ source, ledger, log });
+    if (failregex === undefined) return createDetector({ source, ledger, log, onUnrecognized });
     try {
       const filter = compileFilter({ failregex, prefregex, ignoreregex, datepattern });
       return createFilterDetector(filter, log);

@@ -18,6 +18,7 @@ import { openFileSource } from "./sources/file-source.ts";
 import { openJournalSource } from "./sources/journal-source.ts";
 import { createLogClock } from "./sources/log-clock.ts";
 import { warningsOfSource, type Gap } from "./sources/source-warnings.ts";
+import { createUnrecognizedLines } from "./sources/unrecognized-lines.ts";
 import { createSurroundings } from "./sources/surroundings.ts";
 import { isPattern } from "./sources/path-pattern.ts";
 import { openPatternReader, type PatternReaderOptions } from "./sources/pattern-reader.ts";
@@ -80,6 +81,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     shiftMs: knownShift?.zone === zoneName ? knownShift.shiftMs : 0,
     onShift: (shiftMs) => logShift(log, shiftMs),
   });
+  const unrecognized = createUnrecognizedLines(now);
   const logFacts: LogFacts = {
     get zone() {
       return clock.zone;
@@ -87,7 +89,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     writers: writersOf(config),
   };
   const detector = createSourceDetector({
-    ...{ source: name, jail, ledger, log: logFacts },
+    ...{ source: name, jail, ledger, log: logFacts, onUnrecognized: unrecognized.note },
     onUnusable: (reason) => log.error({ jail, reason }, "the jail's filter cannot be used"),
   });
 
@@ -151,11 +153,13 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     describe: () => ({
       ...{ name, jail, state: stateNow(), ...counters, lag: reader.lag() },
       ...(clock.shiftMs !== 0 && { shift: clock.shiftMs }),
+      ...(unrecognized.total > 0 && { unrecognized: unrecognized.total }),
     }),
     look: () => surroundings.look(),
     warnings: () =>
       warningsOfSource({
         ...{ config, gap, time: clock.time, jails: knownJails, surroundings },
+        unrecognized: unrecognized.recent(),
         ...{ state: reader.state(), trouble: reader.trouble(), lag: reader.lag() },
       }),
     stop: () => reader.stop(),

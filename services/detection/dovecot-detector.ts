@@ -28,6 +28,8 @@ export interface DetectorOptions {
   /** Names the source to the ledger, which several may share. */
   source: string;
   ledger: Ledger;
+  /** Hears of a line that looks like an attempt and is not understood. */
+  onUnrecognized?: ((line: string) => void) | undefined;
   /** Left out: what a log of this machine is like. */
   log?: LogFacts;
 }
@@ -40,7 +42,8 @@ const MARK = /rip=|rhost=|auth(?:: |\(|-worker)|"MESSAGE" ?: ?\[/g;
 
 const NEWLINE = 10;
 
-export function createDetector({ source, ledger, log = LOCAL_LOG }: DetectorOptions): Detector {
+export function createDetector(options: DetectorOptions): Detector {
+  const { source, ledger, onUnrecognized, log = LOCAL_LOG } = options;
   let overlong = 0;
   ledger.join(source);
 
@@ -60,6 +63,7 @@ export function createDetector({ source, ledger, log = LOCAL_LOG }: DetectorOpti
         else {
           const line = chunk.toString(encoding, start, end);
           const reading = readLine(line, receivedAt, log);
+          if (reading.isUnrecognized) onUnrecognized?.(line);
           const failure = countLine(reading, ledger, source, receivedAt, position + end + 1);
           if (failure) failures.push(failure);
         }

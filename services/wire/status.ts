@@ -50,6 +50,8 @@ export const hostStatus = z.object({
         lastLineAt: instant.nullable(),
         /** Milliseconds that are added to stamps without a zone, for they are of another one. */
         shift: z.number().int().optional(),
+        /** Lines since the start that look like an attempt and are not understood. */
+        unrecognized: z.number().int().nonnegative().optional(),
       }),
     )
     .max(64),

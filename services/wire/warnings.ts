@@ -135,6 +135,19 @@ export const WARNINGS = {
       "of an hour, so it is no other time zone; failures count at the wrong time or not at all: " +
       "set the clock right of the machine that writes the log, or see what delays its lines",
   }),
+  "lines-not-understood": declare<{
+    source: string;
+    where: string;
+    count: number;
+    sample: string;
+  }>({
+    severity: "medium",
+    title: "lines that look like attempts are not understood",
+    text: ({ source, where, count, sample }) =>
+      `source ${source}: ${count} lines within an hour look like attempts and are not understood, so ` +
+      `nothing of them is counted; fleetban explain --unrecognized shows those of ${where}. ` +
+      `The last one: ${sample}`,
+  }),
   "source-lag": declare<{ source: string; megabytes: number }>({
     severity: "medium",
     title: "a source is far behind",

@@ -23,6 +23,8 @@ export interface SourceConditions {
   lag: number;
   gap: Gap | undefined;
   time: LogTime;
+  /** Lines of the last hour that look like attempts and are not understood, if more than a few. */
+  unrecognized: { count: number; sample: string } | undefined;
   /** As the coordinator has them; none: it has not been heard yet. */
   jails: readonly Jail[];
   surroundings: Omit<Surroundings, "look">;
@@ -56,6 +58,11 @@ export function warningsOfSource(conditions: SourceConditions): Warning[] {
     const amount = formatDuration(Math.abs(time.aheadMs) / 1000);
     const difference = time.aheadMs > 0 ? `${amount} ahead of` : `${amount} behind`;
     warnings.push(warn("log-clock", { source, difference }, source));
+  }
+  if (conditions.unrecognized) {
+    warnings.push(
+      warn("lines-not-understood", { source, where, ...conditions.unrecognized }, source),
+    );
   }
   if (lag > MUCH_LAG_BYTES) {
     warnings.push(warn("source-lag", { source, megabytes: Math.round(lag / 1e6) }, source));

@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import type { Readable } from "node:stream";
 import type { Failure } from "../../detection/attempts/failure.ts";
 import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
+import { withoutPassword } from "../../detection/lines/redact.ts";
 import { UsageError } from "../arguments.ts";
 import type { Output } from "../output.ts";
 import { createProgress } from "../progress.ts";
@@ -33,6 +34,7 @@ type Mode = "normal" | "aggressive";
 interface Flags extends FilterFlags {
   json?: true;
   lines?: true;
+  unrecognized?: true;
   mode: Mode;
   journal?: string | true;
 }
@@ -47,6 +49,7 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
     .argument("[file...]", "log files, also .gz; none or -: stdin")
     .option("--journal [unit]", "the journal of a unit (preset: dovecot.service)")
     .option("--lines", "say of every line, taken alone, what it is")
+    .option("--unrecognized", "only lines that look like an attempt and are not understood")
     .option("--json", "one JSON object per counted failure, with --lines per line")
     .addOption(
       new Option("--mode <mode>", "as the jail's mode")
@@ -54,7 +57,8 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
         .default("normal"),
     )
     .addHelpText("after", MORE)
-    .action(async (files: string[], { json, lines, mode, journal, ...flags }: Flags) => {
+    .action(async (files: string[], options: Flags) => {
+      const { json, lines, unrecognized, mode, journal, ...flags } = options;
       const { read, count, whatIsKnown } = readerOf("explain", flags);
       const progress = createProgress({ files, output, now });
       const input =
@@ -68,7 +72,11 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
         const each = settled(input, (line) => count(line, ledger, now()));
         for await (const { line, counted } of each) {
           summary.add(line.reading, counted);
-          if (json) {
+          if (unrecognized) {
+            if (!line.reading.isUnrecognized) continue;
+            if (json) await output.jsonLine(describeReading(line, mode));
+            else output.line(`${placeOf(line, isMany)}  ${withoutPassword(line.text)}`);
+          } else if (json) {
             if (lines) await output.jsonLine(describeReading(line, mode));
             else if (counted) await output.jsonLine(describeCounted(line, counted));
           } else if (lines) output.line(tellReading(line, mode, isMany));
@@ -135,13 +143,6 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
 function verdictOf({ reading: { verdict } }: InputLine, mode: Mode): string {
   if (verdict !== "scan") return verdict;
   return mode === "aggressive" ? "aggressive" : "other";
-}
-
-/** auth_verbose_passwords writes what was tried, auth_debug_passwords what is right, too; nobody else is to read it. */
-function withoutPassword(text: string): string {
-  return text
-    .replace(/(given password: ).*/su, "$1(hidden)")
-    .replace(/^([^\n]{0,200}\bauth\b[^\n]{0,400}?\bDebug: ).*/su, "$1(hidden)");
 }
 
 function describeReading(line: InputLine, mode: Mode) {

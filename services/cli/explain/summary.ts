@@ -17,12 +17,13 @@ export interface Summary {
 
 /** `whatIsKnown`: how the lines are called that say something. */
 export function createSummary(whatIsKnown: string): Summary {
-  let [lines, known, attempts, successes] = [0, 0, 0, 0];
+  let [lines, known, attempts, successes, unrecognized] = [0, 0, 0, 0, 0];
   const forms = new Map<string, { lines: number; attempts: number }>();
   const addresses = new Map<Address, number>();
   return {
-    add({ form, verdict }, counted) {
+    add({ form, verdict, isUnrecognized }, counted) {
       lines += 1;
+      if (isUnrecognized) unrecognized += 1;
       if (form === null) return;
       known += 1;
       if (verdict === "success") successes += 1;
@@ -41,6 +42,7 @@ export function createSummary(whatIsKnown: string): Summary {
       ["failed attempts counted", String(attempts)],
       ["addresses they came from", String(addresses.size)],
       ["successful logins", String(successes)],
+      ...(unrecognized === 0 ? [] : [["not understood, see --unrecognized", String(unrecognized)]]),
     ],
     forms: () => [
       ["FORM", "LINES", "ATTEMPTS"],

@@ -232,3 +232,21 @@ test("--datepattern says where a filter's date stands", async () => {
   const stdout = await explain([...failregex, "--datepattern", "^%Y:%m:%d-%H:%M:%S"], line);
   assert.match(stdout, /2026-03-03 04:05:06 +192\.0\.2\.1 +\+1/);
 });
+
+test("--unrecognized prints the lines that look like an attempt and that nobody understands, without passwords", async () => {
+  const strange =
+    "Mar  3 18:00:02 mx1 dovecot: auth: new(bob,198.51.100.7): login refused by a new rule";
+  const other = `${strange} (given password: hunter2)`;
+  const lines = [...PAM, END, strange, other].join("\n");
+  const printed = await explain(["--unrecognized"], lines);
+  const [first, second] = printed.split("\n");
+  assert.equal(first?.trim(), `5  ${strange}`);
+  assert.equal(second?.trim(), `6  ${strange} (given password: (hidden)`);
+  assert.match(printed, /not understood, see --unrecognized +2/);
+  const json = await explain(["--unrecognized", "--json"], lines);
+  const [parsed, ...more] = json
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { line: number });
+  assert.deepEqual([parsed?.line, more.length], [5, 1]);
+});

@@ -34,7 +34,7 @@ const JAIL: Jail = {
 const fine: SourceConditions = {
   config: sourceOf({ path: "/var/log/mail.log" }),
   ...{ state: "reading", trouble: undefined, lag: 0, gap: undefined },
-  ...{ time: { state: "right" }, jails: [JAIL], surroundings },
+  ...{ time: { state: "right" }, unrecognized: undefined, jails: [JAIL], surroundings },
 };
 
 test("a source on which nothing is wrong warns of nothing", () => {
@@ -81,6 +81,12 @@ const CASES: readonly [string, Partial<SourceConditions>, string, RegExp][] = [
     { time: { state: "wrong", aheadMs: -420_000 } },
     "log-clock",
     /is 7m behind this host's clock/,
+  ],
+  [
+    "lines that look like attempts and are not understood",
+    { unrecognized: { count: 7, sample: "mx1 dovecot: auth: new(...): refused" } },
+    "lines-not-understood",
+    /7 lines within an hour.*--unrecognized.*auth: new\(\.\.\.\): refused/,
   ],
   [
     "lines that were lost",
