@@ -26,7 +26,7 @@ export function manPageOf({ name, section, command }: Program, release: Release)
     escape(program.command.usage()),
     ".SH DESCRIPTION",
     escape(program.command.description()),
-    ...preformatted(textAfterHelp(program.command)),
+    ...paragraphs(textAfterHelp(program.command)),
     ".SH OPTIONS",
     ...optionsOf(program),
     ".SH COMMANDS",
@@ -51,7 +51,7 @@ function commandOf(node: CommandNode): string[] {
       entry(`<${each.name()}>`, command.createHelp().argumentDescription(each)),
     ),
     ...optionsOf(node),
-    ...preformatted(textAfterHelp(command)),
+    ...paragraphs(textAfterHelp(command)),
   ];
 }
 
@@ -74,8 +74,21 @@ function textAfterHelp(command: Command): string {
   return whole.slice(command.helpInformation().length).trim();
 }
 
-function preformatted(text: string): string[] {
-  return text === "" ? [] : [".PP", ".nf", ...text.split("\n").map(escape), ".fi"];
+/**
+ * Paragraphs of help. A paragraph of prose is filled, whatever the width of the terminal. Lines
+ * that are indented stay as they are, such as the commands below "Examples:".
+ */
+function paragraphs(text: string): string[] {
+  return text.split(/\n\n+/).flatMap((paragraph) => {
+    const lines = paragraph.split("\n").filter((line) => line !== "");
+    const firstIndented = lines.findIndex((line) => line.startsWith("  "));
+    const prose = firstIndented === -1 ? lines : lines.slice(0, firstIndented);
+    const verbatim = firstIndented === -1 ? [] : lines.slice(firstIndented);
+    return [
+      ...(prose.length === 0 ? [] : [".PP", ...prose.map(escape)]),
+      ...(verbatim.length === 0 ? [] : [".PP", ".nf", ...verbatim.map(escape), ".fi"]),
+    ];
+  });
 }
 
 function quoted(text: string): string {
