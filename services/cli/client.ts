@@ -51,9 +51,22 @@ interface Link {
 export function createClient(who: string, locate: () => Promise<Location>): Client {
   let opening: Promise<Link> | undefined;
 
+  /** A connection that failed or has ended is opened again by the next request. */
+  async function open(): Promise<Link> {
+    const forget = () => (opening = undefined);
+    try {
+      const link = await openLink(await locate(), who);
+      void link.connection.closed().then(forget);
+      return link;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
   return {
     async ask(endpoint, request) {
-      opening ??= locate().then((location) => openLink(location, who));
+      opening ??= open();
       const { connection, where, name = who } = await opening;
       const shapes = shapesOf(endpoint);
       const [noun = "", verb = ""] = endpoint.split(".");

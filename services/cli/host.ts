@@ -5,6 +5,7 @@ import type { HostRow, Reply } from "../wire/api.ts";
 import { isEffective } from "../wire/status.ts";
 import type { WarningCode } from "../wire/warnings.ts";
 import { checksOf } from "./arguments.ts";
+import { hostWaitCommand } from "./host-wait.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
 import { count, describeWarning } from "./status.ts";
@@ -52,7 +53,7 @@ export function hostCommand(context: Context): Command {
       if (reply.wasUp) output.note("it was up: if its agent goes on, it is listed again");
     });
 
-  return command;
+  return command.addCommand(hostWaitCommand(context));
 }
 
 /** All pages of it. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { Command } from "commander";
 import { loadConfig, type Environment } from "../daemon/config.ts";
 import { runDaemon, type Life } from "../daemon/daemon.ts";
+import { parseDuration } from "../daemon/duration.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { createLog } from "../daemon/log.ts";
 import { natsOptions } from "../daemon/nats.ts";
@@ -82,6 +83,22 @@ export function coordinatorProgram(options: ProgramOptions): Command {
     const { checkCoordinator } = await import("./check.ts");
     return checkCoordinator(config, write);
   }
+
+  program
+    .command("ready")
+    .description("say whether the coordinator that runs here does all of its work; else exit 69")
+    .option("--for <duration>", "wait until it does, at most so long (default: do not wait)")
+    .action(async ({ for: patience = "0s" }: { for?: string }) => {
+      const seconds = patience === "0s" ? 0 : parseDuration(patience);
+      if (typeof seconds !== "number") {
+        const expected = 'expected a duration such as "60s"';
+        throw new PlainError(`ready: "${patience}": ${expected}`, EXIT.usage);
+      }
+      const { http } = await load();
+      const { untilReady } = await import("./ready.ts");
+      await untilReady(http.listen, seconds * 1000);
+      write("ready\n");
+    });
 
   program
     .command("migrate")

@@ -93,7 +93,7 @@ export async function createGuests(options: GuestsOptions): Promise<Guests> {
       const hostsFile = [
         "127.0.0.1 localhost",
         "::1 localhost",
-        ...names.map((name) => `${network.host(name).address4} ${name}`),
+        ...names.map((name) => `${network.host(name).address4} ${name}.example.org ${name}`),
       ].join("\n");
       const made: Guest[] = [];
       for (const [name, suite] of Object.entries(options.guests)) {
