@@ -2,15 +2,16 @@
  * What a mail host in an attacker's hands does to the others at worst: it reports attempts of
  * 50,000 addresses that never happened, as fast as it can. How soon are they all banned on
  * another host, what does that take there and at the centre, and how late is meanwhile
- * a ban that another host has really earned?
+ * a ban that another host has really earned? And how much memory does it cost NATS?
  */
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { eventually } from "../harness/eventually.ts";
 import { failedLogin } from "../harness/failed-login.ts";
 import { createFleet, type Fleet } from "../harness/fleet.ts";
 import { percentile, type Figure } from "./figure.ts";
+import { measureFlood, residentMegabytes } from "./flooded-nats.ts";
 import { openKernelSet } from "./kernel-set.ts";
 
 const ADDRESSES = 50_000;
@@ -18,6 +19,10 @@ const SET = "fleetban-dovecot-4";
 const PROCESS = join(import.meta.dirname, "rooted-host-process.ts");
 
 export async function run(): Promise<Figure[]> {
+  return [...(await measureFailures()), ...(await measureFlood())];
+}
+
+async function measureFailures(): Promise<Figure[]> {
   await using fleet = await createFleet({ withDovecot: false });
   const [rooted, honest, other] = fleet.hosts;
   const [coordinator] = fleet.coordinators;
@@ -45,8 +50,17 @@ export async function run(): Promise<Figure[]> {
     { name: "rooted host, reports sent within", value: sent, unit: "s" },
     { name: "rooted host, bans on another host", value: ADDRESSES / seconds, unit: "bans/s" },
     { name: "rooted host, an honest ban meanwhile", value: p50, unit: "ms", p50, p99 },
-    { name: "rooted host, coordinator RSS", value: megabytes(coordinator.child().pid), unit: "MB" },
-    { name: "rooted host, other agent RSS", value: megabytes(other.agent.child().pid), unit: "MB" },
+    {
+      name: "rooted host, coordinator RSS",
+      value: residentMegabytes(coordinator.child().pid),
+      unit: "MB",
+    },
+    {
+      name: "rooted host, other agent RSS",
+      value: residentMegabytes(other.agent.child().pid),
+      unit: "MB",
+    },
+    { name: "rooted host, NATS RSS", value: residentMegabytes(fleet.nats.child().pid), unit: "MB" },
   ];
 }
 
@@ -81,11 +95,4 @@ async function measureHonest(
     set.close();
   }
   return times;
-}
-
-/** Resident memory of a process. */
-function megabytes(pid: number): number {
-  return (
-    Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024
-  );
 }

@@ -18,7 +18,13 @@ export interface SecuredFleet extends AsyncDisposable {
   credentials(role: "agent" | "coordinator" | "operator" | "viewer", name: string): Promise<string>;
   /** Connects with credentials, as their client would. */
   connect(file: string): Promise<NatsConnection>;
-  server: { stop(): Promise<void>; start(): Promise<void>; reload(): void; log(): string };
+  server: {
+    stop(): Promise<void>;
+    start(): Promise<void>;
+    reload(): void;
+    log(): string;
+    pid(): number;
+  };
 }
 
 const NAME = "n1";
@@ -78,6 +84,7 @@ export async function startSecuredFleet(): Promise<SecuredFleet> {
       },
       reload: () => process.kill(child.pid, "SIGHUP"),
       log: () => log,
+      pid: () => child.pid,
     },
     async [Symbol.asyncDispose]() {
       for (const connection of connections) await connection.close();

@@ -13,7 +13,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { AckPolicy, DeliverPolicy, jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { run } from "../../services/agent/firewall/command.ts";
+import { ensureStreams } from "../../services/coordinator/streams.ts";
 import { eventually } from "../harness/eventually.ts";
 import { failedLogin } from "../harness/failed-login.ts";
 import { runBuiltFleetban } from "../harness/fleetban.ts";
@@ -183,4 +186,45 @@ test("a server's files fit the nats-server of Debian's package, unless options d
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("a client that floods NATS reaches the account's limits, and its server goes on", async () => {
+  await using fleet = await startSecuredFleet();
+  const centre = await fleet.connect(await fleet.credentials("coordinator", "c1"));
+  await ensureStreams(centre, { longestFindtime: 1200, replicas: 1, failuresMaxBytes: 2 ** 26 });
+  const rooted = await fleet.credentials("agent", "mx1");
+  const other = await fleet.credentials("agent", "mx2");
+  // Keys that an earlier version has made have no limits: the next key server sets them.
+  await fleet.key(["server", "n1", "--renew", "--max-hosts", "1"]);
+  await fleet.key(["push"]);
+
+  const connection = await fleet.connect(rooted);
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  const settings = { ack_policy: AckPolicy.None, deliver_policy: DeliverPolicy.New };
+  let consumers = 0;
+  const flood = async () => {
+    for (; consumers < 1_000; consumers += 1) {
+      const deliver_subject = `_INBOX.agent.mx1.${consumers}`;
+      await manager.consumers.add("KV_fleetban_bans", {
+        ...settings,
+        name: `c${consumers}`,
+        deliver_subject,
+      });
+    }
+  };
+  await assert.rejects(flood(), /maximum consumers limit reached/);
+  assert.ok(consumers > 0 && consumers <= 260, String(consumers));
+
+  const connections: NatsConnection[] = [];
+  const crowd = async () => {
+    while (connections.length < 200) connections.push(await fleet.connect(rooted));
+  };
+  await assert.rejects(crowd(), /maximum account active connections exceeded/i);
+  assert.ok(connections.length <= 66, String(connections.length));
+  // Its revocation frees all of it, and the others come in again.
+  await fleet.key(["revoke", "mx1"]);
+  await eventually("mx2 comes in", async () => {
+    const connected = await fleet.connect(other).catch(() => undefined);
+    return connected !== undefined;
+  });
 });

@@ -17,6 +17,7 @@ import {
   type KeyPair,
 } from "@nats-io/jwt";
 import { HOSTS_REACH, rightsOf, type Role } from "../../wire/rights.ts";
+import { DEFAULT_MAX_HOSTS, limitsFor, maxHostsOf, SYSTEM_LIMITS } from "./account-limits.ts";
 import { noteIssued } from "./issued.ts";
 import type { KeyFolder } from "./key-folder.ts";
 
@@ -26,20 +27,6 @@ export type AccountName = keyof typeof ACCOUNTS;
 export const ACCOUNT_NAMES: readonly AccountName[] = ["fleet", "hosts"];
 
 export const accountOf = (role: Role): AccountName => (role === "agent" ? "hosts" : "fleet");
-
-const UNLIMITED = -1;
-
-const NATS_LIMITS = {
-  ...{ conn: UNLIMITED, subs: UNLIMITED, data: UNLIMITED, payload: UNLIMITED },
-  ...{ leaf: 0, imports: 0, exports: 0, wildcards: true, disallow_bearer: true },
-};
-
-/** All of JetStream on disk, none of it in memory. */
-const FLEET_LIMITS = {
-  ...NATS_LIMITS,
-  exports: UNLIMITED,
-  ...{ mem_storage: 0, disk_storage: UNLIMITED, streams: 16, consumer: 20_000 },
-};
 
 /** Subscriptions at once, bytes of one message: what its work takes at most, and some room. */
 const USER_LIMITS: Readonly<Record<Role, { subs: number; payload: number }>> = {
@@ -61,7 +48,7 @@ export async function createIdentities(folder: KeyFolder): Promise<void> {
   folder.write("operator.jwt", await encodeOperator("fleetban", operator, systemAccount));
   folder.write(
     "system.jwt",
-    await encodeAccount("SYS", system, { limits: NATS_LIMITS }, { signer: operator }),
+    await encodeAccount("SYS", system, { limits: SYSTEM_LIMITS }, { signer: operator }),
   );
   const write = async (name: AccountName, pair: KeyPair, account: Partial<Account>) => {
     const nothing = { ...account, default_permissions: NOTHING };
@@ -71,8 +58,9 @@ export async function createIdentities(folder: KeyFolder): Promise<void> {
   };
   const reach = reachOfHosts();
   const imports = reach.map((each) => ({ ...each, account: fleet.getPublicKey() }));
-  await write("fleet", fleet, { limits: FLEET_LIMITS, exports: reach });
-  await write("hosts", hosts, { limits: { ...NATS_LIMITS, imports: UNLIMITED }, imports });
+  const limits = limitsFor(DEFAULT_MAX_HOSTS);
+  await write("fleet", fleet, { limits: limits.fleet, exports: reach });
+  await write("hosts", hosts, { limits: limits.hosts, imports });
   const pusher = createUser();
   const rights = { pub: { allow: [CLAIMS_UPDATE] }, sub: { allow: ["_INBOX.>"] } };
   const jwt = await encodeUser("pusher", pusher, system, rights);
@@ -138,12 +126,40 @@ export async function revokeKeys(
   keys: readonly string[],
   now: () => number,
 ): Promise<void> {
+  await rewriteAccount(folder, name, now, ({ revocations }) => {
+    const at = Math.floor(now() / 1000);
+    return { revocations: { ...revocations, ...Object.fromEntries(keys.map((key) => [key, at])) } };
+  });
+}
+
+/** Mail hosts that the accounts leave room for; undefined: they have no limits yet. */
+export function readMaxHosts(folder: KeyFolder): number | undefined {
+  const { conn } = decode<Account>(folder.read("hosts.jwt")).nats.limits ?? {};
+  return maxHostsOf(conn);
+}
+
+/** Writes both accounts anew, with limits that leave room for so many mail hosts. */
+export async function writeLimits(
+  folder: KeyFolder,
+  maxHosts: number,
+  now: () => number,
+): Promise<void> {
+  const limits = limitsFor(maxHosts);
+  for (const name of ACCOUNT_NAMES) {
+    await rewriteAccount(folder, name, now, () => ({ limits: limits[name] }));
+  }
+}
+
+async function rewriteAccount(
+  folder: KeyFolder,
+  name: AccountName,
+  now: () => number,
+  change: (account: Partial<Account>) => Partial<Account>,
+): Promise<void> {
   const { nats, iat } = decode<Account>(folder.read(`${name}.jwt`));
   // Servers keep the newer JWT, and tell by the second.
   await untilAfter(iat, now);
-  const at = Math.floor(now() / 1000);
-  const revoked = Object.fromEntries(keys.map((key) => [key, at]));
-  const account: Partial<Account> = { ...nats, revocations: { ...nats.revocations, ...revoked } };
+  const account: Partial<Account> = { ...nats, ...change(nats) };
   const signer = keyOf(folder, "operator.seed");
   const pair = keyOf(folder, `${name}.seed`);
   folder.write(`${name}.jwt`, await encodeAccount(ACCOUNTS[name], pair, account, { signer }));

@@ -6,7 +6,9 @@ import { checksOf, UsageError } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";
 import { quote } from "../visible.ts";
 import type { KeyContext } from "./key.ts";
-import { openKeyFolder } from "./key-folder.ts";
+import { DEFAULT_MAX_HOSTS } from "./account-limits.ts";
+import { readMaxHosts, writeLimits } from "./identity.ts";
+import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
 import {
   BACKDATED_MS,
   dirOption,
@@ -15,7 +17,13 @@ import {
   type FolderOption,
 } from "./options.ts";
 import { filesOf, type ServerOptions } from "./server-config.ts";
-import { readOwnCertificate, readServer, writeServer } from "./server-files.ts";
+import {
+  readOwnCertificate,
+  readServer,
+  readServers,
+  writeServer,
+  writeServerConfig,
+} from "./server-files.ts";
 import { SERVER_FILES, SERVER_STORE, UNIT_FILE } from "./server-unit.ts";
 
 interface ServerCommandOptions extends FolderOption {
@@ -27,6 +35,7 @@ interface ServerCommandOptions extends FolderOption {
   files?: string;
   store?: string;
   maxFileStore?: string;
+  maxHosts?: number;
   for: number;
   certificate?: string;
   privateKey?: string;
@@ -58,6 +67,12 @@ export function serverCommand({ output, now }: KeyContext): Command {
       checkSize,
     )
     .addOption(
+      new Option(
+        "--max-hosts <number>",
+        `mail hosts that NATS has room for, on every server (default: ${DEFAULT_MAX_HOSTS})`,
+      ).argParser(checkHosts),
+    )
+    .addOption(
       new Option("--for <duration>", "the certificate is valid so long")
         .argParser(check.seconds)
         .default(TWO_YEARS, "2y"),
@@ -80,11 +95,13 @@ export function serverCommand({ output, now }: KeyContext): Command {
       const server = { ...basis, ownCertificate: own !== undefined };
       const seconds = Math.min(options.for, 100 * 31_557_600);
       const validity = { from: now() - BACKDATED_MS, until: now() + seconds * 1000 };
+      const areLimitsNew = await boundAccounts(folder, options.maxHosts, now);
       await writeServer(folder, server, own, validity);
       if (options.json) await output.jsonLine({ ...server, config });
       else {
         output.line(`${config}: NATS server ${name}, known as ${server.addresses.join(", ")}`);
         for (const line of installationOf(server, isThere)) output.note(line);
+        if (areLimitsNew && isThere) output.note(LIMITS_CHANGED);
       }
     });
 }
@@ -112,6 +129,23 @@ function withDefaults(
     ...(maxFileStore !== undefined && { maxFileStore }),
   };
 }
+
+/** Keys of an earlier version have no limits yet. Returns whether the accounts have new ones. */
+async function boundAccounts(
+  folder: KeyFolder,
+  given: number | undefined,
+  now: () => number,
+): Promise<boolean> {
+  const before = readMaxHosts(folder);
+  const wanted = given ?? before ?? DEFAULT_MAX_HOSTS;
+  if (wanted === before) return false;
+  await writeLimits(folder, wanted, now);
+  for (const server of readServers(folder)) writeServerConfig(folder, server);
+  return true;
+}
+
+const LIMITS_CHANGED = `the accounts have new limits: fleetban key push tells the servers that run,
+and every server gets its .conf again`;
 
 /** What the administrator does with the files now. */
 function installationOf(server: ServerOptions, isThere: boolean): string[] {
@@ -147,6 +181,11 @@ function gather(text: string, before: string[] | undefined): string[] {
 function checkIp(text: string): string {
   if (isIP(text) !== 0) return text;
   throw new UsageError(`key server: ${quote(text)}: expected an IP address`);
+}
+
+function checkHosts(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new UsageError(`key server: ${quote(text)}: expected a number of hosts, at most 999999`);
 }
 
 /** A size as NATS's configuration spells it. */

@@ -1,7 +1,8 @@
 /** A NATS server of the fleet: what is known of it, and its configuration. */
 import { join } from "node:path";
 import { z } from "zod";
-import { ACCOUNT_NAMES, publicKeyOf } from "./identity.ts";
+import { DEFAULT_MAX_HOSTS, serverLimitsFor } from "./account-limits.ts";
+import { ACCOUNT_NAMES, publicKeyOf, readMaxHosts } from "./identity.ts";
 import type { KeyFolder } from "./key-folder.ts";
 
 /** servers/NAME.json: what `fleetban key server` was told, for the next time. */
@@ -35,6 +36,8 @@ export function filesOf({ name, peers, ownCertificate }: ServerOptions): string[
 export function renderServerConfig(folder: KeyFolder, server: ServerOptions): string {
   const { name, listen, port, files, store, maxFileStore } = server;
   const room = maxFileStore === undefined ? "" : `, max_file_store: ${maxFileStore}`;
+  const maxHosts = readMaxHosts(folder) ?? DEFAULT_MAX_HOSTS;
+  const { maxConnections, maxPending } = serverLimitsFor(maxHosts);
   const jwt = (file: string) => folder.read(file).trim();
   const file = (suffix: string) => quote(join(files, `${name}.${suffix}`));
   return [
@@ -42,6 +45,9 @@ export function renderServerConfig(folder: KeyFolder, server: ServerOptions): st
     `server_name: ${quote(name)}`,
     `listen: ${quote(endpoint(listen, port))}`,
     "max_payload: 1MB",
+    `max_connections: ${maxConnections}`,
+    // For every client that does not read what it is sent.
+    `max_pending: ${maxPending}`,
     `jetstream { store_dir: ${quote(join(store, "jetstream"))}${room} }`,
     `tls { cert_file: ${file("crt")}, key_file: ${file("key")}, timeout: 5 }`,
     "",

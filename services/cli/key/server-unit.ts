@@ -34,7 +34,8 @@ LimitNOFILE=65536
 UMask=0077
 NoNewPrivileges=yes
 ProtectSystem=strict
-ReadWritePaths=${quote(store)}
+# "-": where the store is not there yet, systemd would not even run the commands that make it.
+ReadWritePaths=${quote(`-${store}`)}
 ProtectHome=yes
 PrivateDevices=yes
 `;
