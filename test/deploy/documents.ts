@@ -42,6 +42,17 @@ export function readBlocks(document: string, heading: string): Block[] {
   return blocks;
 }
 
+/** The headings of all sections that have blocks of their own. */
+export function readSections(document: string): string[] {
+  const headings: string[] = [];
+  let heading = "";
+  for (const line of readFileSync(join(ROOT, document), "utf8").split("\n")) {
+    heading = /^#+ (.*)$/.exec(line)?.[1] ?? heading;
+    if (line.trimStart() === "```sh" && headings.at(-1) !== heading) headings.push(heading);
+  }
+  return headings;
+}
+
 const HEADING = /^(#+) (.*)$/;
-/** "On your machine:", "Then, on `mx1`:" */
-const WHERE = /\b[Oo]n (?:`([a-z0-9]+)`|(your machine))[^`]*:$/;
+/** "On your machine:", "Then, on `mx1`:"; the last of them counts. */
+const WHERE = /.*\b[Oo]n (?:`([a-z0-9]+)`|(your machine))[^`]*:$/;
