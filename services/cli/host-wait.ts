@@ -6,6 +6,7 @@ import { EXIT, PlainError } from "../daemon/exit.ts";
 import type { HostRow } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
+import { listHosts } from "./list-hosts.ts";
 import { formatRelative } from "./time.ts";
 
 interface WaitOptions extends JsonOption {
@@ -22,7 +23,7 @@ export interface Expected {
   since: number | undefined;
 }
 
-const EVERY_MS = 500;
+const EVERY_MS = 1_000;
 
 export function hostWaitCommand({ ask, output, now }: Context): Command {
   const check = checksOf("host wait", output.note);
@@ -61,9 +62,9 @@ export function hostWaitCommand({ ask, output, now }: Context): Command {
 /** The host's row alone; `trouble`: why it is not well, undefined: it is. */
 async function look(ask: Context["ask"], host: string, expected: Expected, now: () => number) {
   try {
-    const { hosts, stale } = await ask("host.list", {});
-    const row = hosts.find((each) => each.host === host);
-    const reply = { hosts: row ? [row] : [], stale };
+    const list = await listHosts({ ask });
+    const row = list.hosts.find((each) => each.host === host);
+    const reply = { ...list, hosts: row ? [row] : [], total: row ? 1 : 0 };
     return { reply, trouble: troubleOf(row, expected, now()) };
   } catch (error) {
     // While NATS or a coordinator is started again, nobody answers.

@@ -1,13 +1,13 @@
 /** `fleetban host list`: every agent, and how far it has come; `host remove`: those that are no more. */
 import { Command } from "commander";
 import { formatDuration } from "../daemon/duration.ts";
-import type { HostRow, Reply } from "../wire/api.ts";
+import type { HostRow } from "../wire/api.ts";
 import { isEffective } from "../wire/status.ts";
 import type { WarningCode } from "../wire/warnings.ts";
 import { checksOf } from "./arguments.ts";
 import { hostWaitCommand } from "./host-wait.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
-import { readPages } from "./pages.ts";
+import { listHosts } from "./list-hosts.ts";
 import { count, describeWarning } from "./status.ts";
 import type { Cell } from "./table.ts";
 import { formatRelative } from "./time.ts";
@@ -54,17 +54,6 @@ export function hostCommand(context: Context): Command {
     });
 
   return command.addCommand(hostWaitCommand(context));
-}
-
-/** All pages of it. */
-async function listHosts({ ask }: Pick<Context, "ask">): Promise<Reply<"host.list">> {
-  let rest: Pick<Reply<"host.list">, "total" | "stale"> = { total: 0, stale: null };
-  const { rows, next } = await readPages(Infinity, async ({ after }) => {
-    const { hosts, next, ...others } = await ask("host.list", after === null ? {} : { after });
-    rest = others;
-    return { rows: hosts, next };
-  });
-  return { ...rest, hosts: rows, next };
 }
 
 const HEAD = [
