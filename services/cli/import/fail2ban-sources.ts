@@ -35,8 +35,8 @@ export function sourcesOf(
   const zone = zoneOf(valueOf("logtimezone"), note);
   if (paths.length === 0) note("logpath", "expected the path of a log, got none");
   return paths.flatMap((path, index) => {
-    if (/[*?[%<]/.test(path)) {
-      note("logpath", `${path}: expected the path of one log; name each of them in agent.yaml`);
+    if (/[%<]/.test(path)) {
+      note("logpath", `${path}: expected the path of a log; name it in agent.yaml`);
       return [];
     }
     return [{ name: index === 0 ? name : `${name}-${index + 1}`, path, ...zone }];

@@ -130,7 +130,7 @@ ignoreregex = a(?=b)
 filter = nowhere
 [a-name-that-is-too-long]
 failregex = <HOST>
-logpath = /var/log/*.log
+logpath = /var/log/<x>.log
 maxretry = 1000
 port = gopher,ssh
 findtime = soon`,
@@ -154,7 +154,7 @@ findtime = soon`,
   assert.deepEqual(long.notes, [
     "its name is a-name-that-is-t here: sets in the kernel have short ones",
     "jail.local:20: port gopher: expected a number or a well-known name; it stays open",
-    "jail.local:18: logpath: /var/log/*.log: expected the path of one log; name each of them in agent.yaml",
+    "jail.local:18: logpath: /var/log/<x>.log: expected the path of a log; name it in agent.yaml",
     "jail.local:19: maxretry: expected 1 to 100, got 1000, 5 is taken",
     "jail.local:21: findtime: expected a duration such as 10m, got soon, 10m is taken",
   ]);
@@ -429,6 +429,14 @@ test("a jail whose actions close nothing is not carried over", async () => {
   });
   assert.equal(jails[0]?.settings, undefined);
   assert.match(jails[0]?.notes.join("\n") ?? "", /none of the jail's actions closes a port/);
+});
+
+test("a pattern of fail2ban's for logs is a pattern of the agent's", async () => {
+  const { jails } = await importFrom({
+    "jail.local":
+      "[x]\nenabled = true\nfailregex = <HOST>\nlogpath = /var/log/nginx/*error.log\nport = 1",
+  });
+  assert.deepEqual(jails[0]?.sources, [{ name: "x", path: "/var/log/nginx/*error.log" }]);
 });
 
 test("the time zone of a log goes with its source", async () => {
