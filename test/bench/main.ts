@@ -14,6 +14,7 @@ interface Bench {
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   "ban-latency": () => import("./ban-latency.ts"),
   parse: () => import("./parse.ts"),
+  "long-lines": () => import("./long-lines.ts"),
   decide: () => import("./decide.ts"),
   record: () => import("./record.ts"),
   restart: () => import("./restart.ts"),

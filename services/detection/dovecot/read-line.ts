@@ -8,7 +8,7 @@ import { emptyReading, type Reading } from "./reading.ts";
 
 /** A longer line is looked at by nobody; a journal's JSON around a message takes a few kB. */
 export const MAX_LINE_BYTES = 65_536;
-/** A longer message is none of Dovecot's: it cuts names at 128 bytes, passwords at 1024. */
+/** A longer message is none of Dovecot's: its log process splits messages at 4096 bytes. */
 const MAX_MESSAGE_LENGTH = 8_192;
 
 /** `receivedAt` (epoch milliseconds) tells the year of a stamp that has none. */
@@ -28,9 +28,10 @@ export function readLine(line: string, receivedAt: number, log: LogFacts = LOCAL
 
 function readMessage(text: string, program: string | undefined): Reading {
   if (program !== undefined && !isDovecotProgram(program)) return emptyReading();
-  if (text.length > MAX_MESSAGE_LENGTH) return emptyReading();
+  // PAM cuts no name, and reports a line that is too long to be read.
   const pam = readPamLine(text, program);
   if (pam) return pam;
+  if (text.length > MAX_MESSAGE_LENGTH) return emptyReading();
   // As these, PAM alone writes; `auth: auth: ...` would be somebody's forgery.
   if (program === "auth" || program === "auth-worker" || program === "PAM-warn") {
     return emptyReading();

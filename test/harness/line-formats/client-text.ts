@@ -54,8 +54,8 @@ export const CLIENT_TEXTS: Readonly<Record<string, ClientText>> = {
   // PAM's modules print a name as it is. journald and JSON keep its line feeds.
   "pam-user": {
     plain: "bob",
-    print: (text) => cutBytes(text.replaceAll("\0", ""), 1000),
-    limit: 1000,
+    print: (text) => cutBytes(text.replaceAll("\0", ""), 6_000),
+    limit: 6_000,
   },
 };
 

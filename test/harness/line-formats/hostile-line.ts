@@ -10,9 +10,12 @@ export interface HostileLine {
   facts: Facts;
   envelope: Envelope;
   texts: Texts;
-  /** Where a syslog daemon cuts the line (RFC 5424: not before 480 bytes); undefined: nowhere. */
+  /** Where a syslog daemon cuts the line; undefined: nowhere. */
   cutAt: number | undefined;
 }
+
+/** RFC 3164, RFC 5424 (the least that may be), and the limits of daemons. */
+const CUTS = [1_024, 480, 2_048, 4_096, 8_192];
 
 export function chooseHostileLine(format: Format, choices: Choices): HostileLine {
   const skeleton = chooseSkeleton(format, choices);
@@ -30,7 +33,7 @@ export function chooseHostileLine(format: Format, choices: Choices): HostileLine
     shared ??= text;
     texts[part] = text;
   }
-  const cutAt = choices.below(16) === 15 ? 480 + choices.below(1_000) : undefined;
+  const cutAt = choices.below(16) === 15 ? pick(choices, CUTS) : undefined;
   return { skeleton, facts, envelope, texts, cutAt };
 }
 

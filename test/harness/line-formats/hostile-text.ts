@@ -84,7 +84,7 @@ export function chooseHostileText(part: string, of: Skeleton, choices: Choices):
   }
   const count = 1 + choices.below(4);
   for (let index = 0; index < count; index += 1) text += choosePiece(part, of, limit, choices);
-  return text.slice(0, 2_000);
+  return text.slice(0, 8_000);
 }
 
 function choosePiece(part: string, of: Skeleton, limit: number, choices: Choices): string {
