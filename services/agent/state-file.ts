@@ -6,7 +6,6 @@
 import {
   access,
   constants,
-  mkdir,
   open,
   readFile,
   rename,
@@ -15,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { z } from "zod";
 import { EXIT, PlainError } from "../daemon/exit.ts";
+import { makeFolder } from "../daemon/make-folder.ts";
 import { storageTrouble } from "./state-health.ts";
 
 /**
@@ -23,7 +23,7 @@ import { storageTrouble } from "./state-health.ts";
  */
 export async function ensureStateDir(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (cause) {
     if (storageTrouble(cause) !== undefined) throw cause;

@@ -4,10 +4,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EXIT, PlainError } from "../daemon/exit.ts";
+import { explainFileError } from "../daemon/file-error.ts";
+import { makeFolder } from "../daemon/make-folder.ts";
 
 export interface Home {
   readonly folder: string;
@@ -24,7 +26,12 @@ type Secrets = z.infer<typeof secrets>;
 
 /** Throws a PlainError when another standalone fleetban runs in it. */
 export async function openHome(folder: string): Promise<Home> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    await makeFolder(folder);
+  } catch (cause) {
+    const text = `${folder}: cannot be made: ${explainFileError(cause)}; FLEETBAN_HOME names another`;
+    throw new PlainError(text, EXIT.permission, { cause });
+  }
   const pidFile = join(folder, "standalone.pid");
   const running = await readFile(pidFile, "utf8").catch(() => "");
   if (isStandalone(running)) {

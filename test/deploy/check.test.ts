@@ -118,14 +118,20 @@ describe("check by root", { skip: needsGuests }, () => {
     await mx1.run("systemctl", ["disable", "fleetban-agent"]); // what the boot itself brings
     assert.match(await check(mx1, "fleetban-agent"), /^ok +saved rules: .*rules\.v4/m);
 
-    await mx1.reboot();
+    const reboot = async () => {
+      await mx1.reboot();
+      await sh(mx1, "systemctl is-system-running --wait || true");
+    };
+    await reboot();
     const rules = await mx1.run("iptables", ["-S"]);
-    assert.match(rules, /--dport 8080 -j DROP/);
+    const units = "fleetban-agent-sets netfilter-persistent";
+    const state = () => sh(mx1, `systemctl --no-pager --full status ${units} || true`);
+    assert.match(rules, /--dport 8080 -j DROP/, await state());
     assert.match(rules, /-A INPUT -j fleetban/);
 
     await mx1.run("systemctl", ["disable", "fleetban-agent-sets"]);
     assert.match(await check(mx1, "fleetban-agent"), /^FAIL +saved rules: .*no firewall/m);
-    await mx1.reboot();
+    await reboot();
     assert.doesNotMatch(await mx1.run("iptables", ["-S"]), /8080/, "this is what it prevents");
   });
 });
