@@ -6,16 +6,15 @@
  * somebody else was quicker, made anew from what is there then. A write that nobody has
  * acknowledged may be there or not: what is there then tells that, too.
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import { jetstream } from "@nats-io/jetstream";
-import { headers, RequestError, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
-import { followBucket } from "../nats/follow-bucket.ts";
+import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../daemon/log.ts";
+import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
+import { createBucketWriter, isConflict, type Versioned } from "../nats/compare-and-set.ts";
+import { readLatest } from "../nats/read-latest.ts";
 import type { Address } from "../wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../wire/ban.ts";
 import { WireError } from "../wire/codec.ts";
 import { BANS_BUCKET, banKey } from "../wire/subjects.ts";
-import { isConflict, readLatest } from "./latest.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
 export type Step = (present: Ban | undefined) => Ban | undefined;
@@ -57,156 +56,97 @@ export interface BanStoreOptions {
   onBan: (ban: Ban) => void;
 }
 
-const ATTEMPTS = 8;
-/** A cluster of NATS servers finds a new leader for the bucket in some 4 s. */
-const PATIENCE_MS = 8_000;
-const RETRY_MS = 200;
+const PURGE_WITHIN_MS = 5_000;
 
 export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanStore {
-  const bans = new Map<string, { ban: Ban; revision: number }>();
-  let created: string | null = null;
-  let revision = 0;
-  let isReady = false;
-  let settle: () => void = () => {};
-  const ready = new Promise<void>((resolve) => (settle = resolve));
   const spoiled = new Map<string, Ban>();
-  const spoil = (key: string, reason: string): void => {
-    const known = bans.get(key)?.ban;
-    log.error({ key, reason }, "ban was spoiled by somebody who is no coordinator");
-    if (known) spoiled.set(key, known);
-    bans.delete(key);
-  };
-  /** Keys that this run has not shown: what is left at its end is gone from the bucket. */
-  let unseen = new Set<string>();
-  /** NATS loses what it has just stored when its machine loses power; nobody else takes it away so. */
-  const lose = (key: string): void => {
-    const known = bans.get(key)?.ban;
-    if (known) spoiled.set(key, known);
-    bans.delete(key);
-  };
+  const writer = createBucketWriter(connection, BANS_BUCKET);
+  const mirror = mirrorBucket({
+    ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
+  });
 
-  const following = followBucket(
-    { connection, bucket: BANS_BUCKET, log },
-    {
-      begin(stream) {
-        if (created !== null && created !== stream) bans.clear();
-        created = stream;
-        revision = 0;
-        unseen = new Set(bans.keys());
-      },
-      entry(entry) {
-        revision = Math.max(revision, entry.revision);
-        const known = bans.get(entry.key);
-        const isOlder = known !== undefined && known.revision > entry.revision;
-        if (unseen.delete(entry.key) && isOlder) lose(entry.key);
-        if (entry.value === undefined) {
-          const present = bans.get(entry.key)?.ban;
-          if (present && isInForce(present, Date.now())) spoil(entry.key, "deleted");
-          bans.delete(entry.key);
-          return;
+  function onEvent(event: MirrorEvent<Ban>): void {
+    switch (event.type) {
+      case "loading":
+      case "live":
+        return;
+      case "put":
+        noteWritten(event.key, event.value);
+        return;
+      case "deleted":
+        if (event.previous && isInForce(event.previous, Date.now())) {
+          spoil(event.key, event.previous, "deleted");
         }
-        try {
-          remember(entry.key, decodeBan(entry.value, entry.key), entry.revision);
-        } catch (error) {
-          if (!(error instanceof WireError)) throw error;
-          spoil(entry.key, error.message);
-        }
-      },
-      caughtUp(missing) {
-        if (missing === 0) for (const key of unseen) lose(key);
-        unseen.clear();
-        isReady = true;
-        settle();
-      },
-    },
-  );
-
-  /** The mirror may learn of our own write twice, and must not go back to an older one. */
-  function remember(key: string, ban: Ban, at: number): void {
-    const known = bans.get(key);
-    if (known && known.revision >= at) return;
-    unseen.delete(key);
-    const missing = spoiled.get(key);
-    if (missing && missing.changedAt <= ban.changedAt) spoiled.delete(key);
-    bans.set(key, { ban, revision: at });
-    onBan(ban);
-  }
-
-  const js = jetstream(connection);
-  async function put(key: string, ban: Ban, expected: number): Promise<number> {
-    const ack = await js.publish(`$KV.${BANS_BUCKET}.${key}`, encodeBan(ban), {
-      expect: { lastSubjectSequence: expected },
-      timeout: 5_000,
-    });
-    return ack.seq;
-  }
-
-  async function read(key: string): Promise<{ ban: Ban | undefined; revision: number }> {
-    const { value, revision } = await readLatest(connection, BANS_BUCKET, key);
-    try {
-      return { ban: value && decodeBan(value, key), revision };
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      return { ban: undefined, revision }; // spoiled: written over
+        return;
+      case "unreadable":
+        spoil(event.key, event.previous, event.reason);
+        return;
+      case "rolled-back":
+        // NATS loses what it has just stored when its machine loses power, or all that it has.
+        if (event.isSameBucket || doesMatter(event.previous))
+          spoiled.set(event.key, event.previous);
+        return;
     }
   }
 
+  function noteWritten(key: string, ban: Ban): void {
+    const missing = spoiled.get(key);
+    if (missing && missing.changedAt <= ban.changedAt) spoiled.delete(key);
+    onBan(ban);
+  }
+
+  function spoil(key: string, previous: Ban | undefined, reason: string): void {
+    log.error({ key, reason }, "ban was spoiled by somebody who is no coordinator");
+    if (previous) spoiled.set(key, previous);
+  }
+
+  async function read(key: string): Promise<Versioned<Ban>> {
+    const { value, revision } = await readLatest(connection, BANS_BUCKET, key);
+    try {
+      return { value: value && decodeBan(value, key), revision };
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      return { value: undefined, revision }; // spoiled: written over
+    }
+  }
+
+  const bucketId = () => {
+    const state = mirror.state();
+    return state.phase === "unread" ? null : state.bucketId;
+  };
+
+  /** Entries of a bucket that is no more are still in the mirror, until the new one is read. */
+  const present = (key: string): Versioned<Ban> => {
+    const entry = mirror.entries.get(key);
+    const isOfBucket = entry?.bucketId === bucketId();
+    return isOfBucket ? entry : { value: undefined, revision: 0 };
+  };
+
   return {
-    ready,
-    isReady: () => isReady,
-    revision: () => revision,
-    created: () => created,
-    get: (jail, address) => bans.get(banKey(jail, address))?.ban,
+    ready: mirror.ready,
+    isReady: () => mirror.state().phase === "live",
+    revision: mirror.revision,
+    created: bucketId,
+    get: (jail, address) => mirror.entries.get(banKey(jail, address))?.value,
 
     *entries() {
-      for (const [key, entry] of bans) yield { key, ...entry };
+      for (const [key, { value, revision }] of mirror.entries) yield { key, ban: value, revision };
     },
 
     async change(jail, address, step) {
       const key = banKey(jail, address);
-      let present: { ban: Ban | undefined; revision: number } = bans.get(key) ?? {
-        ban: undefined,
-        revision: 0,
-      };
-      const written = (ban: Ban, at: number): Written => {
-        remember(key, ban, at);
-        revision = Math.max(revision, at);
-        return { ban, revision: at };
-      };
-      const deadline = performance.now() + PATIENCE_MS;
-      /** What was sent and not acknowledged: it may be there. */
-      const inDoubt = new Map<string, Ban>();
-      for (let conflicts = 0; ;) {
-        const next = step(present.ban);
-        if (!next) return undefined;
-        try {
-          return written(next, await put(key, next, present.revision));
-        } catch (error) {
-          if (isConflict(error)) conflicts += 1;
-          else if (!isWithoutLeader(error) || performance.now() > deadline) throw explain(error);
-          if (conflicts === ATTEMPTS) throw error;
-          if (!isConflict(error)) {
-            inDoubt.set(next.change, next);
-            await sleep(RETRY_MS);
-          }
-          const latest = await read(key).catch(() => undefined);
-          if (!latest) continue;
-          present = latest;
-          const own = inDoubt.get(latest.ban?.change ?? "");
-          if (own) return written(own, latest.revision);
-        }
-      }
+      const written = await writer.change({
+        ...{ key, present: present(key), step, read, encode: encodeBan },
+        isSame: (found, ours) => found.change === ours.change,
+      });
+      if (!written) return undefined;
+      mirror.wrote(key, written.value, written.revision);
+      return { ban: written.value, revision: written.revision };
     },
 
     async purge(key, expected) {
-      const mark = headers();
-      mark.set("KV-Operation", "PURGE");
-      mark.set("Nats-Rollup", "sub");
       try {
-        await js.publish(`$KV.${BANS_BUCKET}.${key}`, undefined, {
-          headers: mark,
-          expect: { lastSubjectSequence: expected },
-        });
+        await writer.erase(key, "PURGE", expected, PURGE_WITHIN_MS);
       } catch (error) {
         if (!isConflict(error)) throw error; // somebody has changed it: it stays
       }
@@ -220,22 +160,16 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
 
     countInForce(now) {
       let count = 0;
-      for (const { ban } of bans.values()) if (isInForce(ban, now)) count += 1;
+      for (const { value } of mirror.entries.values()) if (isInForce(value, now)) count += 1;
       return count;
     },
 
-    stop: () => following.stop(),
+    stop: mirror.stop,
   };
 }
 
-/** In a cluster: the server that led the bucket has died, and no other does yet. */
-function isWithoutLeader(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return error instanceof TimeoutError || (cause instanceof RequestError && cause.isNoResponders());
-}
-
-/** NATS's own words for it, "jetstream is not enabled", mislead. */
-function explain(error: unknown): unknown {
-  if (!isWithoutLeader(error)) return error;
-  return new Error("NATS cannot store it now: no server leads the bans", { cause: error });
+/** Of bans that are over, PostgreSQL knows what is to be known. */
+function doesMatter(ban: Ban): boolean {
+  const now = Date.now();
+  return isInForce(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
 }

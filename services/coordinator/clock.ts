@@ -8,7 +8,7 @@
 import { formatDuration } from "../daemon/duration.ts";
 import { warn, type Warning } from "../wire/warnings.ts";
 import type { Host } from "./hosts.ts";
-import type { Latest } from "./latest.ts";
+import type { Latest } from "../nats/read-latest.ts";
 
 export interface Clock {
   /** Compares again; does not throw when NATS is away. */

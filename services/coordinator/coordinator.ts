@@ -21,7 +21,7 @@ import { startFold } from "./fold.ts";
 import type { Health } from "./health.ts";
 import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts.ts";
-import { readLatest } from "./latest.ts";
+import { readLatest } from "../nats/read-latest.ts";
 import { openLease, type Lease } from "./lease.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
 import { createMissedOffences } from "./missed-offences.ts";

@@ -16,7 +16,7 @@ export interface DutiesOptions {
   bans: BanStore;
   settings: Settings;
   hosts: Pick<Hosts, "list" | "refused">;
-  history: Pick<History, "activeBans" | "allowlist" | "recordedRevision" | "takeCut">;
+  history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeCut">;
   isHolder: () => boolean;
   jails: readonly Jail[];
   allowlist: readonly Address[];
@@ -41,7 +41,7 @@ export function createDuties(options: DutiesOptions): Duties {
   async function restore(created: string): Promise<void> {
     // Whatever the mirror has: it may not know yet that the bucket was made anew.
     for (const entry of await history.allowlist()) await settings.allow(entry);
-    const recorded = await history.activeBans(now());
+    const recorded = await history.bansToRestore(now());
     let restored = 0;
     for (const ban of recorded) {
       const written = await bans.change(ban.jail, ban.address, (present) =>

@@ -1,4 +1,5 @@
 /** Notes which bans have run out, and forgets those that are over and on record. */
+import { inSlices } from "../daemon/slices.ts";
 import type { Ban } from "../wire/ban.ts";
 import type { BanStore } from "./ban-store.ts";
 import { expireBan, isOver } from "../counting/policy.ts";
@@ -21,10 +22,10 @@ export async function expireBans(options: ExpiryOptions): Promise<void> {
   const { bans, now, newId, longestFindtime } = options;
   const ended: Ban[] = [];
   const over: { key: string; revision: number }[] = [];
-  for (const { key, ban, revision } of bans.entries()) {
+  await inSlices(bans.entries(), ({ key, ban, revision }) => {
     if (ended.length < AT_ONCE && expireBan(ban, { now: now(), id: "" })) ended.push(ban);
     if (over.length < AT_ONCE && isOver(ban, now(), longestFindtime)) over.push({ key, revision });
-  }
+  });
   await Promise.all(
     ended.map(({ jail, address }) =>
       bans.change(

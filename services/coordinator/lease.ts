@@ -12,17 +12,18 @@
  * A write may be stored although nobody said so, when the server that leads the bucket dies. So
  * what stands there tells whose it is, not what we remember to have written.
  */
-import { jetstream } from "@nats-io/jetstream";
-import { headers, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
+import { TimeoutError, type NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
 import type { Log } from "../daemon/log.ts";
 import { decode, encode, instant, WireError } from "../wire/codec.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
-import { isConflict, readLatest } from "./latest.ts";
+import { createBucketWriter, isConflict } from "../nats/compare-and-set.ts";
+import { readLatest } from "../nats/read-latest.ts";
 
 const RENEW_EVERY_MS = 1_000;
 const STALE_AFTER_MS = 4_000;
 const GIVE_UP_AFTER_MS = 3_000;
+const WRITE_WITHIN_MS = 2_000;
 /** An ordinary shutdown does not wait for a NATS that has ended, too. */
 const RELEASE_WITHIN_MS = 1_000;
 
@@ -47,7 +48,7 @@ export interface LeaseOptions {
 }
 
 export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease {
-  const js = jetstream(connection);
+  const writer = createBucketWriter(connection, LEASE_BUCKET);
   let since = 0;
   /** Our own revision while we hold it. */
   let held: number | undefined;
@@ -61,13 +62,9 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
   const isFresh = () => performance.now() - renewedAt < GIVE_UP_AFTER_MS;
 
   /** Puts our name where `expected` is the last revision (0: none). */
-  async function write(expected: number): Promise<number> {
+  function write(expected: number): Promise<number> {
     const value = encode(lease, { v: 1, id, since });
-    const ack = await js.publish(`$KV.${LEASE_BUCKET}.${LEASE_KEY}`, value, {
-      expect: { lastSubjectSequence: expected },
-      timeout: 2_000,
-    });
-    return ack.seq;
+    return writer.put(LEASE_KEY, value, expected, WRITE_WITHIN_MS);
   }
 
   async function look(): Promise<{ revision: number; holder: string | null; isOurs: boolean }> {
@@ -147,14 +144,8 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
       clearInterval(timer);
       await working;
       if (held === undefined || connection.isClosed()) return;
-      const mark = headers();
-      mark.set("KV-Operation", "DEL");
       try {
-        await js.publish(`$KV.${LEASE_BUCKET}.${LEASE_KEY}`, undefined, {
-          headers: mark,
-          expect: { lastSubjectSequence: held },
-          timeout: RELEASE_WITHIN_MS,
-        });
+        await writer.erase(LEASE_KEY, "DEL", held, RELEASE_WITHIN_MS);
       } catch (error) {
         // NATS is away, or somebody has the lease already. It runs out by itself.
         log.info({ id, reason: explain(error) }, "lease is not given back, it runs out in 4 s");

@@ -3,16 +3,16 @@
  * that decides writes into it what its configuration says; operators add to
  * the allowlist. Every coordinator follows it.
  */
+import { isDeepStrictEqual } from "node:util";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { followBucket } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
+import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
+import { bucketStream } from "../nats/follow-bucket.ts";
 import type { Address } from "../wire/address.ts";
-import { WireError } from "../wire/codec.ts";
 import {
-  decodeAllowed,
-  decodeBucketReady,
-  decodeJail,
+  decodeSetting,
   encodeAllowed,
   encodeBucketReady,
   encodeJail,
@@ -20,8 +20,16 @@ import {
   type Allowed,
   type Jail,
   type RefusedAgents,
+  type Setting,
 } from "../wire/settings.ts";
-import { allowKey, jailKey, READY_KEY, refusedKey, SETTINGS_BUCKET } from "../wire/subjects.ts";
+import {
+  addressOfAllowKey,
+  allowKey,
+  jailKey,
+  READY_KEY,
+  refusedKey,
+  SETTINGS_BUCKET,
+} from "../wire/subjects.ts";
 import { createAllowlist, type Allowlist } from "./allowlist.ts";
 
 export interface Settings {
@@ -43,126 +51,159 @@ export interface Settings {
   stop(): void;
 }
 
+/** Is what stands under a key what is to stand there? */
+type IsSame = (present: Setting) => boolean;
+
 export function openSettings(connection: NatsConnection, log: Log): Settings {
   const allowlist = createAllowlist();
-  /** Addresses by key: a deleted entry no longer says which it was for. */
-  const addresses = new Map<string, Address>();
-  const jails = new Set<string>();
-  /** What is written of refused agents, by key. */
-  const refusals = new Map<string, string>();
-  let readyFor: string | null = null;
+  /** What stands under each key, as it was last readable. */
+  const settings = new Map<string, Setting>();
+  /** Keys of what somebody who is no coordinator has written over. */
+  const unreadable = new Set<string>();
+  /** Entries of operators that NATS has lost, by key. */
+  const lost = new Map<string, Allowed>();
   let isSpoiled = false;
-  let settle: () => void = () => {};
-  const ready = new Promise<void>((resolve) => (settle = resolve));
-  let unseen = new Set<string>();
 
   function forget(key: string): void {
-    const address = addresses.get(key);
+    settings.delete(key);
+    unreadable.delete(key);
+    const address = addressOfAllowKey(key);
     if (address !== undefined) allowlist.delete(address);
-    addresses.delete(key);
-    jails.delete(key);
-    refusals.delete(key);
-    if (key === READY_KEY) readyFor = null;
   }
 
-  function learn(key: string, value: Uint8Array): void {
-    if (key === READY_KEY) readyFor = decodeBucketReady(value, key).bansCreated;
-    else if (key.startsWith("jail.")) {
-      jails.add(key);
-      decodeJail(value, key);
-    } else if (key.startsWith(refusedKey(""))) refusals.set(key, Buffer.from(value).toString());
-    else if (key.startsWith("allow.")) {
-      const entry = decodeAllowed(value, key);
-      addresses.set(key, entry.address);
-      allowlist.set(entry);
+  function learn(key: string, setting: Setting): void {
+    settings.set(key, setting);
+    unreadable.delete(key);
+    if (setting.type === "allowed") allowlist.set(setting.entry);
+  }
+
+  function onEvent(event: MirrorEvent<Setting>): void {
+    switch (event.type) {
+      case "loading":
+      case "live":
+        return;
+      case "put":
+        learn(event.key, event.value);
+        return;
+      case "deleted":
+        // What the configuration has is deleted by nobody but a coordinator of another one.
+        if (settings.get(event.key)?.type === "jail") isSpoiled = true;
+        forget(event.key);
+        return;
+      case "rolled-back":
+        if (event.previous.type === "allowed" && event.previous.entry.origin === "operator") {
+          lost.set(event.key, event.previous.entry);
+        }
+        isSpoiled = true;
+        forget(event.key);
+        return;
+      case "unreadable":
+        log.error(
+          { key: event.key, reason: event.reason },
+          "setting was spoiled by no coordinator",
+        );
+        isSpoiled = true;
+        unreadable.add(event.key);
+        return;
     }
   }
 
-  const following = followBucket(
-    { connection, bucket: SETTINGS_BUCKET, log },
-    {
-      begin() {
-        unseen = new Set([...addresses.keys(), ...jails, ...refusals.keys(), READY_KEY]);
-      },
-      entry({ key, value }) {
-        unseen.delete(key);
-        if (value === undefined) {
-          // What the configuration has is deleted by nobody but a coordinator of another one.
-          if (jails.has(key)) isSpoiled = true;
-          forget(key);
-          return;
-        }
-        try {
-          learn(key, value);
-        } catch (error) {
-          if (!(error instanceof WireError)) throw error;
-          log.error({ key, reason: error.message }, "setting was spoiled by no coordinator");
-          isSpoiled = true;
-        }
-      },
-      caughtUp(missing) {
-        if (missing === 0) for (const key of unseen) forget(key);
-        settle();
-      },
-    },
-  );
-
+  const mirror = mirrorBucket({
+    ...{ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log },
+  });
   const open = () => new Kvm(connection).open(SETTINGS_BUCKET);
+
+  /** Writes what stands under the key not yet, or not so. */
+  async function ensure(key: string, value: Uint8Array, isSame: IsSame): Promise<void> {
+    const present = settings.get(key);
+    if (present && isSame(present) && !unreadable.has(key)) return;
+    await (await open()).put(key, value);
+    learn(key, decodeSetting(value, key));
+  }
+
+  async function erase(key: string): Promise<void> {
+    await (await open()).delete(key);
+    forget(key);
+  }
+
+  /** Entries that an operator has made, and that somebody has written over, or NATS has lost. */
+  async function restoreOperators(): Promise<void> {
+    for (const key of unreadable) {
+      const setting = settings.get(key);
+      if (setting?.type !== "allowed" || setting.entry.origin !== "operator") continue;
+      await ensure(key, encodeAllowed(setting.entry), () => false);
+    }
+    for (const [key, entry] of lost) {
+      if (!settings.has(key)) await ensure(key, encodeAllowed(entry), () => false);
+      lost.delete(key);
+    }
+  }
+
+  /** The mirror may not have noticed yet that NATS has lost the bucket, and that it was made anew. */
+  async function isMirrorOfPresentBucket(): Promise<boolean> {
+    const manager = await jetstreamManager(connection, { checkAPI: false });
+    const { created } = await manager.streams.info(bucketStream(SETTINGS_BUCKET));
+    const state = mirror.state();
+    return state.phase === "live" && state.bucketId === created;
+  }
+
+  async function publishAllowlist(
+    wanted: ReadonlySet<Address>,
+    isKnown: (isSame: IsSame) => IsSame,
+  ): Promise<void> {
+    for (const entry of allowlist.list()) {
+      const isOver = entry.origin === "config" && !wanted.has(entry.address);
+      if (isOver) await erase(allowKey(entry.address));
+    }
+    const made = { v: 1, comment: "coordinator's configuration", by: "config" } as const;
+    for (const address of wanted) {
+      const entry: Allowed = { ...made, address, addedAt: Date.now(), origin: "config" };
+      const isSame = (present: Setting) =>
+        present.type === "allowed" && present.entry.origin === "config";
+      await ensure(allowKey(address), encodeAllowed(entry), isKnown(isSame));
+    }
+  }
 
   return {
     allowlist,
-    ready,
+    ready: mirror.ready,
 
-    async publish(wanted, allowed) {
-      const bucket = await open();
-      for (const jail of wanted) await bucket.put(jailKey(jail.name), encodeJail(jail));
-      const wantedKeys = new Set(wanted.map(({ name }) => jailKey(name)));
-      for (const key of jails) if (!wantedKeys.has(key)) await bucket.delete(key);
-      for (const [key, address] of addresses) {
-        const entry = allowlist.list().find((each) => each.address === address);
-        if (entry?.origin === "operator") await bucket.put(key, encodeAllowed(entry));
+    async publish(jails, allowed) {
+      const isTrusted = await isMirrorOfPresentBucket();
+      const isKnown = (isSame: IsSame): IsSame => (isTrusted ? isSame : () => false);
+      for (const jail of jails) {
+        const isSame = (present: Setting) =>
+          present.type === "jail" && isDeepStrictEqual(present.jail, jail);
+        await ensure(jailKey(jail.name), encodeJail(jail), isKnown(isSame));
       }
-      for (const entry of allowlist.list()) {
-        if (entry.origin === "config" && !allowed.includes(entry.address)) {
-          await bucket.delete(allowKey(entry.address));
-        }
+      const wanted = new Set(jails.map(({ name }) => jailKey(name)));
+      for (const [key, { type }] of settings) {
+        if (type === "jail" && !wanted.has(key)) await erase(key);
       }
-      for (const address of allowed) {
-        const addedAt = Date.now();
-        const comment = "coordinator's configuration";
-        const entry: Allowed = { v: 1, address, comment, addedAt, by: "config", origin: "config" };
-        await bucket.put(allowKey(address), encodeAllowed(entry));
-      }
+      await restoreOperators();
+      await publishAllowlist(new Set(allowed), isKnown);
     },
 
-    async allow(entry) {
-      await (await open()).put(allowKey(entry.address), encodeAllowed(entry));
-      addresses.set(allowKey(entry.address), entry.address);
-      allowlist.set(entry);
-    },
-
-    async disallow(address) {
-      await (await open()).delete(allowKey(address));
-      forget(allowKey(address));
-    },
+    allow: (entry) => ensure(allowKey(entry.address), encodeAllowed(entry), () => false),
+    disallow: (address) => erase(allowKey(address)),
 
     async refuse(refused) {
-      const wanted = new Map(
-        [...refused].map(([host, agents]) => [refusedKey(host), encodeRefusedAgents(agents)]),
-      );
-      for (const key of [...refusals.keys()]) {
-        if (!wanted.has(key)) await (await open()).delete(key);
+      const wanted = new Set([...refused.keys()].map(refusedKey));
+      for (const [key, { type }] of settings) {
+        if (type === "refused-agents" && !wanted.has(key)) await erase(key);
       }
-      for (const [key, value] of wanted) {
-        const text = Buffer.from(value).toString();
-        if (refusals.get(key) !== text) await (await open()).put(key, value);
-        refusals.set(key, text);
+      for (const [host, agents] of refused) {
+        const isSame = (present: Setting) =>
+          present.type === "refused-agents" && isDeepStrictEqual(present.refused, agents);
+        await ensure(refusedKey(host), encodeRefusedAgents(agents), isSame);
       }
     },
 
-    async declareReady(bansCreated) {
-      await (await open()).put(READY_KEY, encodeBucketReady({ v: 1, bansCreated }));
-      readyFor = bansCreated;
+    declareReady: (bansCreated) =>
+      ensure(READY_KEY, encodeBucketReady({ v: 1, bansCreated }), () => false),
+    readyFor() {
+      const present = settings.get(READY_KEY);
+      return present?.type === "ready" ? present.bansCreated : null;
     },
 
     takeSpoiled() {
@@ -171,7 +212,6 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
       return taken;
     },
 
-    readyFor: () => readyFor,
-    stop: () => following.stop(),
+    stop: mirror.stop,
   };
 }

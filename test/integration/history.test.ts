@@ -10,7 +10,7 @@ import { migrate } from "../../prisma/migrate.ts";
 import { openHistory, type History } from "../../services/coordinator/history/history.ts";
 import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
 import { insertBanChanges, insertFailures } from "../../services/coordinator/history/insert.ts";
-import { findActiveBans, findFailures } from "../../services/coordinator/history/queries.ts";
+import { findBansToRestore, findFailures } from "../../services/coordinator/history/queries.ts";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
@@ -178,7 +178,7 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
     return { ban: { ...each, reason, by: reason }, revision: index + 1 };
   });
   await database.ask((prisma) => insertBanChanges(prisma, changes));
-  const bans = await database.ask((prisma) => findActiveBans(prisma, T0));
+  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0));
   assert.deepEqual(bans.map(({ reason }) => reason).sort(), expected.sort());
 });
 

@@ -179,7 +179,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     ...{ bans, settings, isHolder: () => true, jails: [JAIL], allowlist: [], log },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     history: {
-      ...{ activeBans: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
+      ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
       ...{ recordedRevision: () => Promise.resolve(0), takeCut: () => false },
     },
     ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
@@ -230,4 +230,45 @@ test("a host does not say that a ban is in force because one was that NATS has l
   await put(banOf(B, 3_000));
   await eventually("it is in force again", () => kernelSync.state().revision === 2);
   assert.deepEqual((await firewall.list()).map(({ address }) => address).sort(), [A, B]);
+});
+
+test("an address that was unbanned stays immune when NATS loses all that it has stored", async () => {
+  await using centre = await start();
+  const { nats, connection } = centre;
+  const databaseUrl = await postgres.createDatabase();
+  await migrate(databaseUrl);
+  const history = openHistory({ databaseUrl, connection, isHolder: () => true, log });
+  centre.onRelease(() => history.close());
+  const before = openBanStore({ connection, log, onBan: () => {} });
+  await before.ready;
+  const immuneUntil = Date.now() + 3_600_000;
+  await before.change("dovecot", A, () => ({ ...banOf(A, 1_000), state: "lifted", immuneUntil }));
+  await before.change("dovecot", B, () => banOf(B, 1_000));
+  await eventually("both are on record", async () => (await history.recordedRevision()) === 2);
+  before.stop(); // a coordinator that remembers nothing
+  await nats.stop();
+  await nats.wipe();
+  await nats.start();
+  await eventually("the streams are made anew", async () => {
+    await ensureStreams(connection, {
+      ...{ longestFindtime: 1200, replicas: 1, failuresMaxBytes: 2 ** 26 },
+    });
+    return true;
+  });
+  const bans = openBanStore({ connection, log, onBan: () => {} });
+  centre.onRelease(bans.stop);
+  const settings = openSettings(connection, log);
+  centre.onRelease(settings.stop);
+  await bans.ready;
+  const duties = createDuties({
+    ...{ bans, settings, isHolder: () => true, jails: [JAIL], allowlist: [], log, history },
+    hosts: { list: () => [], refused: () => new Map<string, never>() },
+    ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
+  });
+  await eventually("both are there again", async () => {
+    await duties.round();
+    return bans.get("dovecot", B)?.state === "active" && bans.get("dovecot", A);
+  });
+  const { state, immuneUntil: restored } = bans.get("dovecot", A)!;
+  assert.deepEqual([state, restored], ["lifted", immuneUntil]);
 });

@@ -20,8 +20,7 @@ const ANSWER_WITHIN_MS = 5_000;
 
 export function allowEndpoints(context: ApiContext): AllowEndpoints {
   const { settings, now } = context;
-  const find = (address: string) =>
-    settings.allowlist.list().find((entry) => entry.address === address);
+  const find = settings.allowlist.get;
 
   return {
     "allow.list"({ limit, after = null }) {

@@ -13,7 +13,7 @@ import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
 import { openDatabase } from "./database.ts";
 import { insertBanChanges, insertFailures } from "./insert.ts";
 import {
-  findActiveBans,
+  findBansToRestore,
   findAllowed,
   findBans,
   findChanges,
@@ -38,7 +38,7 @@ export interface History {
   lag(): Promise<number | undefined>;
   /** Revision of the bans bucket up to which everything is recorded. */
   recordedRevision(): Promise<number>;
-  activeBans(now: number): Promise<Ban[]>;
+  bansToRestore(now: number): Promise<Ban[]>;
   allowlist(): Promise<Allowed[]>;
   bans(query: BanQuery): Promise<Marked<Ban>[]>;
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
@@ -111,7 +111,7 @@ export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryO
       return all?.reduce((sum, { waiting }) => sum + waiting, 0);
     },
     recordedRevision: async () => (await bans.progress()).sequence,
-    activeBans: (now) => database.ask((prisma) => findActiveBans(prisma, now)),
+    bansToRestore: (now) => database.ask((prisma) => findBansToRestore(prisma, now)),
     allowlist: () => database.ask(findAllowed),
     bans: (query) => database.ask((prisma) => findBans(prisma, query)),
     changes: (query) => database.ask((prisma) => findChanges(prisma, query)),

@@ -120,14 +120,15 @@ function banOf(row: BanRow): Ban {
   };
 }
 
-/** Bans that are to be in force at `now`: the last word on each says so. */
-export async function findActiveBans(prisma: PrismaClient, now: number): Promise<Ban[]> {
+/** Bans in force, and those that were lifted and whose addresses still are immune. */
+export async function findBansToRestore(prisma: PrismaClient, now: number): Promise<Ban[]> {
   const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
     SELECT ${BAN_COLUMNS} FROM (
       SELECT DISTINCT ON (jail, address) * FROM ban_change
       ORDER BY jail, address, changed_at DESC, revision DESC
     ) AS latest
-    WHERE state = 'active' AND (until IS NULL OR until > ${new Date(now)})`);
+    WHERE (state = 'active' AND (until IS NULL OR until > ${new Date(now)}))
+      OR (state = 'lifted' AND immune_until > ${new Date(now)})`);
   return rows.map(banOf);
 }
 

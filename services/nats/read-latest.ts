@@ -2,9 +2,9 @@
  * The last state of a key, as the leader of the bucket's stream has it. The client's own `get`
  * asks any server of a cluster, and one that lags behind answers with what was.
  */
-import { JetStreamApiError, JetStreamError, jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { bucketStream } from "../nats/follow-bucket.ts";
+import { bucketStream } from "./follow-bucket.ts";
 
 export interface Latest {
   /** undefined: the key was deleted or purged, or never was. */
@@ -16,15 +16,6 @@ export interface Latest {
 }
 
 const WITHIN_MS = 2_000;
-/** NATS: the key has another revision than expected. */
-const WRONG_LAST_SEQUENCE = 10071;
-
-/** A compare-and-set failed because somebody else was quicker. */
-export function isConflict(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return error.code === WRONG_LAST_SEQUENCE;
-  return error instanceof JetStreamError && /wrong last sequence/.test(error.message);
-}
-
 export async function readLatest(
   connection: NatsConnection,
   bucket: string,

@@ -1,0 +1,119 @@
+/**
+ * Changes one key of a bucket, and nobody else's change is lost: a write names the revision that it
+ * was made from, and NATS refuses it where the key has another one by now.
+ *
+ * A write that nobody has acknowledged may be stored or not, when the server that leads the bucket
+ * has died. What the key holds then tells.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { jetstream, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
+import { headers, RequestError, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
+
+/** A key's value, and the revision that it has; 0: the key never was. */
+export interface Versioned<T> {
+  value: T | undefined;
+  revision: number;
+}
+
+export interface KeyOptions<T> {
+  key: string;
+  /** What the key is believed to hold. */
+  present: Versioned<T>;
+  /** Makes the next value from the present one; undefined: leave it. */
+  step: (present: T | undefined) => T | undefined;
+  read: (key: string) => Promise<Versioned<T>>;
+  encode: (value: T) => Uint8Array;
+  /** Tells whether a value that is found is the one that we have tried to write. */
+  isSame: (found: T, ours: T) => boolean;
+}
+
+export interface BucketWriter {
+  /** Writes where `expected` is the key's revision (0: none); returns the new revision. */
+  put(key: string, value: Uint8Array, expected: number, timeout: number): Promise<number>;
+  /** Deletes the key where `expected` is its revision: "PURGE" with its history. */
+  erase(key: string, how: "DEL" | "PURGE", expected: number, timeout: number): Promise<void>;
+  /** Returns what was written; undefined: `step` has left it. */
+  change<T>(options: KeyOptions<T>): Promise<{ value: T; revision: number } | undefined>;
+}
+
+/** NATS: the key has another revision than expected. */
+const WRONG_LAST_SEQUENCE = 10071;
+const ATTEMPTS = 8;
+const WRITE_WITHIN_MS = 5_000;
+/** A cluster of NATS servers finds a new leader for the bucket in some 4 s. */
+const PATIENCE_MS = 8_000;
+const RETRY_MS = 200;
+
+export function createBucketWriter(connection: NatsConnection, bucket: string): BucketWriter {
+  const js = jetstream(connection);
+
+  async function put(key: string, value: Uint8Array, expected: number, timeout: number) {
+    const expect = { lastSubjectSequence: expected };
+    return (await js.publish(`$KV.${bucket}.${key}`, value, { expect, timeout })).seq;
+  }
+
+  return {
+    put,
+    async erase(key, how, expected, timeout) {
+      const mark = headers();
+      mark.set("KV-Operation", how);
+      if (how === "PURGE") mark.set("Nats-Rollup", "sub");
+      const expect = { lastSubjectSequence: expected };
+      await js.publish(`$KV.${bucket}.${key}`, undefined, { headers: mark, expect, timeout });
+    },
+    change: (options) =>
+      changeKey(options, (value, expected) =>
+        put(options.key, options.encode(value), expected, WRITE_WITHIN_MS),
+      ),
+  };
+}
+
+async function changeKey<T>(
+  { key, present, step, read, isSame }: KeyOptions<T>,
+  write: (value: T, expected: number) => Promise<number>,
+): Promise<{ value: T; revision: number } | undefined> {
+  const deadline = performance.now() + PATIENCE_MS;
+  /** Sent and not acknowledged: one of them may be stored. */
+  const inDoubt: T[] = [];
+  let from = present;
+  for (let conflicts = 0; ;) {
+    const next = step(from.value);
+    if (next === undefined) return undefined;
+    try {
+      return { value: next, revision: await write(next, from.revision) };
+    } catch (error) {
+      if (isConflict(error)) conflicts += 1;
+      else if (!isWithoutLeader(error) || performance.now() > deadline) throw explain(error);
+      if (conflicts === ATTEMPTS) throw error;
+      if (!isConflict(error)) {
+        inDoubt.push(next);
+        await sleep(RETRY_MS);
+      }
+    }
+    const found = await read(key).catch(() => undefined);
+    if (!found) continue;
+    from = found;
+    const { value, revision } = found;
+    if (value !== undefined && inDoubt.some((ours) => isSame(value, ours))) {
+      return { value, revision };
+    }
+  }
+}
+
+/** A compare-and-set failed because somebody else was quicker. */
+export function isConflict(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.code === WRONG_LAST_SEQUENCE;
+  return error instanceof JetStreamError && /wrong last sequence/.test(error.message);
+}
+
+/** In a cluster: the server that led the bucket has died, and no other does yet. */
+function isWithoutLeader(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return error instanceof TimeoutError || (cause instanceof RequestError && cause.isNoResponders());
+}
+
+/** NATS's own words for it, "jetstream is not enabled", mislead. */
+function explain(error: unknown): unknown {
+  if (!isWithoutLeader(error)) return error;
+  return new Error("NATS cannot store it now: no server leads the bans", { cause: error });
+}
