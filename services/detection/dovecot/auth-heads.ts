@@ -29,6 +29,8 @@ export interface AuthHead {
 
 export interface AuthHeads {
   heads: readonly AuthHead[];
+  /** Heads of another version, which must agree, but are not likely. */
+  unlikely: readonly AuthHead[];
   /** 2.4, where every passdb has a name of its own. */
   isNamed: boolean;
 }
@@ -48,22 +50,37 @@ export function isMechanism(name: string): boolean {
 const MAX_USER = 64;
 /** A syslog daemon that spells bytes as `M-c`, `\303` or `#303` makes a name longer. */
 const MAX_SPELLED_USER = 4 * MAX_USER;
-const SPELLED = /M[-^]|[\\#]\d{3}|\\x|\\u|\^[@-_]/;
+const SPELLED = /(?<!CRA)M[-^]|[\\#]\d{3}|\\x|\\u|\^[@-_]/;
 /** `,2001:db8::1,sasl:scram-sha-256-plus,master`, `,<SESSION>`. */
 const MAX_TAIL = 180;
 
 /** `auth: `, `auth-worker(304): Info: conn unix:auth-worker (pid=1,uid=97): auth-worker<7>: `, `auth(default): `. */
 const START_23 =
   /auth(?:-worker)?(?:\(\d{1,10}\)|\(default\))?: (?:(Debug|Info|Warning|Error|Fatal|Panic): )?(?:conn unix:[\w/.-]{1,100} \([\w=,]{1,60}\): )?(?:auth-worker<\d{1,12}>: )?(?:(Debug|Info|Warning|Error|Fatal|Panic): )?/y;
-/** `auth(USER,`, but not `auth(default): ` of 1.x nor `auth-worker(304): ` with a process id. */
-const START_24 = /auth(?:-worker)?\((?!(?:\d{1,10}|default)\): )/y;
+/** `auth(USER,`. Dovecot 1.x writes `auth(default): `, 2.2 and 2.3 write `auth-worker(304): `. */
+const START_24 = /auth(?:-worker)?\((\d{1,10}\): |default\): )?/y;
 
 /** Every head that the text may have; undefined when no auth process wrote it. */
 export function findHeads(text: string): AuthHeads | undefined {
   START_24.lastIndex = 0;
-  if (START_24.test(text)) {
-    return { heads: findHeads24(text, START_24.lastIndex), isNamed: true };
+  const newer = START_24.exec(text);
+  if (newer) {
+    const [whole, number = ""] = newer;
+    const heads = findHeads24(text, whole.length - number.length);
+    if (number === "") return { heads, unlikely: [], isNamed: true };
+    const older = findHeadsOfOld(text);
+    // A name may begin with `304): `. Both readings must agree; where they do, the old one holds.
+    if (older) {
+      const unlikely = heads.filter(({ address }) => address !== undefined);
+      if (older.heads.length === 0 && unlikely.length > 0) unlikely.push(SILENT);
+      return { ...older, unlikely };
+    }
   }
+  return findHeadsOfOld(text);
+}
+
+/** The heads of 1.0 to 2.3. */
+function findHeadsOfOld(text: string): AuthHeads | undefined {
   START_23.lastIndex = 0;
   const start = START_23.exec(text);
   if (!start) return undefined;
@@ -71,9 +88,19 @@ export function findHeads(text: string): AuthHeads | undefined {
   // The level stands before all client text: these lines are never attempts.
   const isSilent = level !== undefined && level !== "Info" && level !== "Error";
   const severity = level === "Error" ? "Error" : "Info";
-  const heads = isSilent ? [] : findHeads23(text, START_23.lastIndex, severity);
-  return { heads, isNamed: false };
+  const heads = isSilent ? [SILENT] : findHeads23(text, START_23.lastIndex, severity);
+  return { heads, unlikely: [], isNamed: false };
 }
+
+/** A line of another level: it is not an attempt. */
+const SILENT: AuthHead = {
+  user: "",
+  address: undefined,
+  session: undefined,
+  isMaster: false,
+  said: silent("").said,
+  refusedBy: "",
+};
 
 /** `passwd-file(`: what stands before the user. */
 const DRIVER = /([\w.-]{1,64})\(/y;
@@ -104,7 +131,7 @@ function readHead23(
   let session: string | undefined;
   if (text[end - 1] === ">") {
     const mark = text.lastIndexOf(",<", end);
-    if (mark >= open && end - mark <= 80) {
+    if (mark >= open && end - mark <= 80 && !/[()\s,]/.test(text.slice(mark + 2, end))) {
       session = text.slice(mark + 2, end - 1);
       end = mark;
     }
@@ -153,7 +180,8 @@ function readHead24(
       ? readAuthMessage(text, close + whole.length, mechanism, isInfo ? "Info" : "Error")
       : silent(mechanism);
   const isBare = mechanism === "" && (pid ?? session ?? level) === undefined;
-  if (named.address === undefined && isBare && !isKnown(by)) return undefined;
+  // Without any of these it is no attempt: another process has looked a user up.
+  if (named.address === undefined && isBare) return undefined;
   return makeHead({ ...named, isMaster: isMaster || named.isMaster }, session, by);
 }
 

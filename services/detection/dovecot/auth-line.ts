@@ -19,16 +19,18 @@ export { isMechanism } from "./auth-heads.ts";
 export function readAuthLine(text: string): Reading | undefined {
   const found = findHeads(text);
   if (found === undefined) return undefined;
-  const { heads, isNamed } = found;
-  const [first] = heads;
-  if (!first)
+  const { heads, unlikely, isNamed } = found;
+  const all = unlikely.length === 0 ? heads : [...heads, ...unlikely];
+  const [first] = all;
+  if (!first) {
     return ILLEGAL_PASSWORD.test(text) ? readIllegalPassword() : emptyReading("auth-other");
-  const agree = heads.every(({ address }) => address === first.address);
-  if (heads.every(isAttempt) && agree && first.address !== undefined) {
+  }
+  const agree = all.every(({ address }) => address === first.address);
+  if (all.every(isAttempt) && agree && first.address !== undefined) {
     // A rejected name is `?`, and is repeated in the message; other names stand before the head.
     return readHead(first.user === "?" ? first : (heads.at(-1) ?? first), isNamed, text);
   }
-  const isSuspect = heads.some((head) => isAttempt(head) || head.said.form === UNRECOGNIZED);
+  const isSuspect = all.some((head) => isAttempt(head) || head.said.form === UNRECOGNIZED);
   if (isSuspect) return unrecognizedReading(UNRECOGNIZED);
   return agree && first.said.form !== "auth-other"
     ? readHead(first, isNamed, text)

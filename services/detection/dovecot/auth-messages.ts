@@ -100,7 +100,7 @@ const MALFORMED =
 
 /** What is said of anything else: nobody was refused. */
 const NO_REFUSAL =
-  /^(?:Master user logging in|Policy check action|Falling back to expired|Cached NULL|User found from deny|Request timed out|anonymous login|login$|ntlm_auth reports broken|nopassword given|missing passwd file|Failed to |db-lua: |Authentication cache|pw_dir |returned |vget_assign|parse_email)/;
+  /^(?:Invalid network|Master user logging in|Policy check action|Falling back to expired|Cached NULL|User found from deny|Request timed out|anonymous login|login$|ntlm_auth reports broken|nopassword given|missing passwd file|Failed to |db-lua: |Authentication cache|pw_dir |returned |vget_assign|parse_email)/;
 
 /** Error: sql(bob,192.0.2.55): Password query failed: no such table: users */
 const OUTAGE =
@@ -137,6 +137,7 @@ export function readAuthMessage(
   level: "Info" | "Error",
 ): SaidBy {
   const direct = findMessage(text, from);
+  if (direct && isLookup(driver, direct)) return silent(driver);
   if (direct) return { said: leveled(direct, text, from, level), name: driver };
   NAME.lastIndex = from;
   const name = NAME.exec(text)?.[1];
@@ -144,8 +145,14 @@ export function readAuthMessage(
   const behind = NAME.lastIndex;
   const said = findMessage(text, behind);
   const by = name.startsWith("sasl(") ? name.slice(5, -1) : name;
+  if (name === "db-lua" || (said && isLookup(by, said))) return silent(by);
   if (said) return { said: leveled(said, text, behind, level), name: by };
   return { said: guess(text, behind, by, level), name: by };
+}
+
+/** `userdb: Empty username`: another process, such as lmtp, has looked a user up. */
+function isLookup(name: string, said: AuthMessage): boolean {
+  return said === REJECTED_NAME && (name === "userdb" || name === "passdb");
 }
 
 /** The messages by their first character, which rules out nearly all of them at once. */
@@ -191,8 +198,8 @@ function guess(text: string, from: number, name: string, level: "Info" | "Error"
   const message = text.slice(from, from + 300);
   // A policy server that cannot be reached keeps no passdb from refusing.
   if (level === "Error") return name !== "policy" && OUTAGE.test(message) ? TEMPORARY : OTHER;
+  if (NO_REFUSAL.test(message) || name === "db-lua") return HARMLESS;
   if (MALFORMED.test(message)) return INVALID_INPUT;
-  if (NO_REFUSAL.test(message)) return HARMLESS;
   // imap(bob,192.0.2.55): [UNAVAILABLE] Internal error: the words of the server behind.
   if (name === "imap") return message.startsWith("[") ? TEMPORARY : MISMATCH;
   return REFUSAL.test(message) ? UNRECOGNIZED : OTHER;

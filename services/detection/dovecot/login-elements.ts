@@ -1,18 +1,17 @@
 /**
  * The elements of a login line, `user=<bob>, method=PLAIN, rip=192.0.2.55, lip=203.0.113.25, TLS,
- * session=<ZrmCsAVgAcDAAAI3>`, in whatever order and place the administrator has put them.
+ * session=<ZrmCsAVgAcDAAAI3>`, in whatever order the administrator has put them.
  *
- * The user name is the client's text and may look like all the rest. What stands before it is
- * Dovecot's; what stands behind it begins with the last `rip=` that an address follows. So the
- * reason ends before the first element, and where the administrator has put the address before
- * the name it is taken from there.
+ * The user name is the client's text and may look like all the rest, and so may a few other
+ * elements (the server name in TLS's hello, the subject of a certificate). So a list of elements
+ * may be read in several ways. What every reading agrees on is true. If two readings name two
+ * addresses, nobody can tell which one is the client's.
  */
-import { parseAddress, type Address } from "../../wire/address.ts";
+import type { Address } from "../../wire/address.ts";
+import { addressAt, kindOf, type TokenKind } from "./element-tokens.ts";
 import { addressOfSession } from "./session-id.ts";
 
 export interface Elements {
-  /** What stands before them, or where the administrator wants it so, behind them. */
-  reason: string;
   address: Address;
   user: string | undefined;
   method: string | undefined;
@@ -21,159 +20,177 @@ export interface Elements {
   isSecured: boolean;
 }
 
-const ELEMENT = "(?:user=<|(?:method|rip|lip|mpid|service|lport|rport)=|session=<)";
-/** What may stand first behind the reason, and cannot stand in it. */
-const FIRST_ELEMENT = new RegExp(`: ${ELEMENT}`);
-/** The elements come first, perhaps in brackets: `login_log_format = [%s] %$`. */
-const OPENING = new RegExp(`^[[({]{0,2}${ELEMENT}`);
-/** They come last, in brackets: `%$ [%s]`. */
-const BRACKET = new RegExp(`[ :][[({](?=${ELEMENT})`);
-/** How a reason begins. */
-const HEAD =
-  /(?:Disconnected|Aborted login|Login aborted|Logged in|Login|proxy\(|Remote closed|Client has quit|Timeout while|Maximum number)/g;
-const LONGEST_REASON = 1_000;
-const SESSION = /(?:^|, )session=<([^<>]{1,64})>(?:, |$)/;
-/** The session behind the name: nothing but elements without `<` stands behind it. */
-const LAST_SESSION = /, session=<([^<>]{1,64})>(?:, [^<>]*)?$/;
-const METHOD = /(?:^|, )method=([^\s,]{1,64})(?:, |$)/;
-const SECURED = /(?:^|, )(?:TLS|TSL|secured)\b/;
+/** Dovecot cuts names in login lines to so many bytes (src/login-common/client-common.c). */
+const MAX_USER = 80;
+/** A syslog daemon that spells bytes as `M-c`, `\303` or `#303` makes a name longer. */
+const SPELLED = /(?<!CRA)M[-^]|[\\#]\d{3}|\\x|\\u|\^[@-_]/;
+/** A line with more elements is none of Dovecot's. */
+const MAX_TOKENS = 400;
 
-/** Takes apart what stands behind the service's name; undefined: there are no elements. */
-export function readElements(body: string): Elements | undefined {
-  const end = OPENING.test(body.slice(0, 40)) ? -1 : body.search(FIRST_ELEMENT);
-  if (end < 0) {
-    const usual = inUsualShape(body);
-    return usual === undefined ? undefined : readElements(usual);
-  }
-  const [from, reason] = [end + 2, body.slice(0, end)];
-  if (!body.startsWith("user=<", from)) {
-    const elements = readReordered(body, from, reason);
-    if (elements) return elements;
-  }
-  const found = findAddress(body, from);
-  if (!found) return undefined;
-  const { user, method } = readUser(body.slice(from, found.at));
-  return readBehind(body.slice(found.at), { reason, address: found.address, user, method });
+interface Token {
+  from: number;
+  to: number;
+  kind: TokenKind;
 }
 
-/** What stands behind the address: all of it is Dovecot's. */
-function readBehind(
-  behind: string,
-  before: Pick<Elements, "reason" | "address" | "user" | "method">,
-): Elements {
-  const { reason, address, user, method = METHOD.exec(behind)?.[1] } = before;
-  const open = behind.indexOf(", session=<");
-  const close = open < 0 ? -1 : behind.indexOf(">", open);
-  const session = close < 0 || close - open > 75 ? undefined : behind.slice(open + 11, close);
-  // Only asked where there is no mechanism.
-  const isSecured = method === undefined && SECURED.test(behind);
-  return { reason, address, user, method, session, isSecured };
-}
-
-/** In an order of the administrator's own: a mechanism holds no space, so nothing before the name is the client's. */
-function readReordered(body: string, from: number, reason: string): Elements | undefined {
-  const name = body.indexOf(", user=<", from);
-  const before = body.slice(from, name < 0 ? body.length : name);
-  const method = METHOD.exec(before)?.[1];
-  const session = SESSION.exec(before)?.[1];
-  const isSecured = SECURED.test(before);
-  const own = /(?:^|, )rip=([^\s,]{1,50})/.exec(before)?.[1];
-  const address = own === undefined ? undefined : parseAddress(own);
-  if (address !== undefined) {
-    const shown = { method, session, isSecured };
-    if (name < 0) return { reason, address, user: undefined, ...shown };
-    return { reason, address, ...readNameAndRest(body.slice(name + 2), shown) };
+/** Reads `text`, which holds elements and nothing else. undefined: it names no address. */
+export function readElements(text: string): Elements | "ambiguous" | undefined {
+  const tokens = tokensOf(text);
+  if (tokens === undefined) return undefined;
+  const name = tokens.findIndex(({ kind }) => kind === "user");
+  const opener = tokens.findIndex(({ kind }) => kind === "opener");
+  if (name < 0 || (opener >= 0 && opener < name)) return readWith(text, tokens, -1, -1);
+  const isBracketed = text[(tokens[name]?.from ?? 0) + 5] === "<";
+  let found: Elements | undefined;
+  for (let last = name; last < tokens.length; last += 1) {
+    if (!isWholeName(text, tokens, name, last)) continue;
+    const elements = readWith(text, tokens, name, last);
+    if (elements === "ambiguous") return elements;
+    if (elements === undefined) continue;
+    const reach = isBracketed ? (last === tokens.length - 1 ? "all" : "part") : "open";
+    const joined: Elements | "ambiguous" =
+      found === undefined ? elements : agree(found, elements, reach);
+    if (joined === "ambiguous") return joined;
+    found = joined;
   }
-  const found = name < 0 ? undefined : findAddress(body, name);
-  if (!found) return undefined;
-  const { user, method: later } = readUser(body.slice(name + 2, found.at));
-  const rest = { reason, address: found.address, user, method: method ?? later };
-  const elements = readBehind(body.slice(found.at), rest);
-  elements.session ??= session;
-  elements.isSecured ||= isSecured;
-  return elements;
+  return found;
 }
 
 /**
- * `user=<bob>, method=PLAIN, lip=203.0.113.25, TLS, session=<ZrmCsAVgAcDAAAI3>` behind an address.
- * `shown` are the elements that stand before the name. The name is the client's and reaches to the
- * last `>` that does not close Dovecot's session id.
+ * What two readings agree on. A client can end his name too early, so the longer name is Dovecot's,
+ * but for one that reaches over all that follows, and so over Dovecot's session id. An open name,
+ * `user=bob`, ends nowhere: the shortest one is likely.
  */
-function readNameAndRest(
+function agree(
+  shorter: Elements,
+  longer: Elements,
+  reach: "all" | "part" | "open",
+): Elements | "ambiguous" {
+  if (shorter.address !== longer.address) return "ambiguous";
+  if (reach === "open") return shorter;
+  const { session } = shorter;
+  if (session !== undefined && longer.session === undefined) {
+    if (reach === "all" || addressOfSession(session) === shorter.address) return shorter;
+  }
+  if ((shorter.method === undefined) !== (longer.method === undefined)) return "ambiguous";
+  if (session !== longer.session) longer.session = undefined;
+  return longer;
+}
+
+function tokensOf(text: string): Token[] | undefined {
+  const tokens: Token[] = [];
+  for (let from = 0; from <= text.length;) {
+    const comma = text.indexOf(", ", from);
+    const to = comma < 0 ? text.length : comma;
+    tokens.push({ from, to, kind: kindOf(text, from, to) });
+    if (tokens.length > MAX_TOKENS) return undefined;
+    from = to + 2;
+  }
+  return tokens;
+}
+
+/** May the name that begins with the token `name` end with the token `last`? */
+function isWholeName(text: string, tokens: readonly Token[], name: number, last: number): boolean {
+  const from = (tokens[name]?.from ?? 0) + 5;
+  const to = tokens[last]?.to ?? 0;
+  const isBracketed = text[from] === "<";
+  if (isBracketed && text[to - 1] !== ">") return false;
+  const length = to - from - (isBracketed ? 2 : 0);
+  return length <= MAX_USER || (length <= 4 * MAX_USER && SPELLED.test(text.slice(from, to)));
+}
+
+/**
+ * One reading: the name goes from the token `name` to the token `last` (-1: there is no name).
+ * Behind an opener, every element may be true or client text.
+ */
+function readWith(
   text: string,
-  shown: Pick<Elements, "method" | "session" | "isSecured">,
-): Pick<Elements, "user" | "method" | "session" | "isSecured"> {
-  const id = shown.session === undefined ? LAST_SESSION.exec(text) : null;
-  const close = id ? text.lastIndexOf(">", id.index) : text.lastIndexOf(">");
-  const rest = text.slice(close + 1);
+  tokens: readonly Token[],
+  name: number,
+  last: number,
+): Elements | "ambiguous" | undefined {
+  const sure: Shown = newShown();
+  let doubtful: Shown | undefined;
+  for (const [index, token] of tokens.entries()) {
+    if (index >= name && index <= last) continue;
+    if (token.kind === "opener") doubtful ??= newShown();
+    const isRead = show(text, token, doubtful ?? sure);
+    // No element stands twice, and nothing but elements stands outside of client text.
+    if (!isRead && doubtful === undefined) return undefined;
+    if (!isRead && token.kind === "rip" && sure.address === undefined) return "ambiguous";
+  }
+  const address = sure.address ?? doubtful?.address;
+  if (address === undefined) return undefined;
+  const isLast = tokens.at(-1)?.kind === "session";
+  const seen = isLast && last < tokens.length - 1 ? doubtful?.session : undefined;
+  const mine = seen !== undefined && addressOfSession(seen) === address ? seen : undefined;
   return {
-    user: close < 6 ? undefined : text.slice(6, close),
-    method: shown.method ?? METHOD.exec(rest)?.[1],
-    session: shown.session ?? id?.[1],
-    isSecured: shown.isSecured || SECURED.test(rest),
+    address,
+    user: nameOf(text, tokens, name, last),
+    method: sure.method ?? doubtful?.method,
+    session: sure.session ?? mine,
+    isSecured: sure.isSecured || doubtful?.isSecured === true,
   };
 }
 
-/**
- * The last `rip=` with an address after it, which stands behind the user name. A name that the
- * administrator lets stand behind it, such as that in TLS's hello, is the client's, too: then
- * the session at the line's end, which holds the peer's address, says which one is right.
- */
-function findAddress(body: string, from: number): { address: Address; at: number } | undefined {
-  let last: { address: Address; at: number } | undefined;
-  let peer: Address | undefined;
-  const first = body.indexOf(", rip=", from);
-  if (first < 0) return undefined;
-  // Nearly always there is but one.
-  const before = (at: number) => (at === first ? -1 : body.lastIndexOf(", rip=", at - 1));
-  for (let at = body.lastIndexOf(", rip="); at >= first; at = before(at)) {
-    if (last !== undefined && peer === undefined) {
-      const session = /, session=<([^<>]{16,32})>$/.exec(body.slice(-44))?.[1];
-      peer = session === undefined ? undefined : addressOfSession(session);
-      if (peer === undefined || peer === last.address) return last;
+/** What elements show, read one after another. */
+interface Shown {
+  address: Address | undefined;
+  local: Address | undefined;
+  method: string | undefined;
+  /** The last one. */
+  session: string | undefined;
+  isSecured: boolean;
+}
+
+const newShown = (): Shown => ({
+  address: undefined,
+  local: undefined,
+  method: undefined,
+  session: undefined,
+  isSecured: false,
+});
+
+/** Notes one element. False: it is none, or it is the second of its key and says something else. */
+function show(text: string, { from, to, kind }: Token, shown: Shown): boolean {
+  switch (kind) {
+    case "rip": {
+      const isFirst = shown.address === undefined;
+      const address = addressAt(text, from + 4, to);
+      shown.address ??= address;
+      return isFirst || shown.address === address;
     }
-    const start = at + 6;
-    const comma = body.indexOf(",", start);
-    const end = comma < 0 ? Math.min(body.length, start + 50) : Math.min(comma, start + 50);
-    const address = parseAddress(body.slice(start, end));
-    if (address === undefined) continue;
-    if (last === undefined) last = { address, at };
-    else if (address === peer) return { address, at };
+    case "lip": {
+      const isFirst = shown.local === undefined;
+      shown.local ??= addressAt(text, from + 4, to);
+      return isFirst;
+    }
+    case "method": {
+      const isFirst = shown.method === undefined;
+      shown.method ??= text.slice(from + 7, to);
+      return isFirst;
+    }
+    case "session": {
+      const isFirst = shown.session === undefined;
+      shown.session = text.slice(from + 9, to - 1);
+      return isFirst;
+    }
+    case "opener":
+      shown.isSecured ||= text.startsWith("TLS", from);
+      return true;
+    case "secured":
+      shown.isSecured = true;
+      return true;
+    case "fixed":
+      return true;
+    case "user":
+    case "other":
+      return false;
   }
-  return last;
 }
 
-/** `user=<bob>, method=PLAIN` without what follows. */
-function readUser(elements: string): { user: string | undefined; method: string | undefined } {
-  if (!elements.startsWith("user=<")) return { user: undefined, method: undefined };
-  // A mechanism holds no space and no comma, so the last one of that shape is Dovecot's.
-  const end = elements.lastIndexOf(">, method=");
-  const method = end < 0 ? "" : elements.slice(end + 10);
-  if (/^[^\s,]{1,64}$/.test(method)) return { user: elements.slice(6, end), method };
-  const close = elements.lastIndexOf(">");
-  return { user: close < 6 ? undefined : elements.slice(6, close), method: undefined };
-}
-
-/** `[user=<bob>, ...] Disconnected (..)` and `Disconnected (..) [user=<bob>, ...]` as `Disconnected (..): user=<bob>, ...`. */
-function inUsualShape(body: string): string | undefined {
-  const open = OPENING.exec(body.slice(0, 40))?.[0];
-  if (open === undefined) {
-    const at = BRACKET.exec(body)?.index;
-    if (at === undefined) return undefined;
-    return `${body.slice(0, at).replace(/:$/, "")}: ${body.slice(at + 2).replace(/[\])}]$/, "")}`;
-  }
-  // The name is the client's; what stands behind the address is Dovecot's, but for a name there.
-  const address = Math.max(body.lastIndexOf(", rip="), 0);
-  const behind = body.slice(-LONGEST_REASON);
-  const shift = body.length - behind.length;
-  const isNameLast = body.includes("user=<", address);
-  let reason = -1;
-  for (const { index } of behind.matchAll(HEAD)) {
-    if (shift + index < address) continue;
-    reason = shift + index;
-    if (!isNameLast) break;
-  }
-  if (reason < 0) return undefined;
-  const elements = body.slice(open.search(/[a-z]/), reason);
-  return `${body.slice(reason)}: ${elements.replace(/[\])}"': ,-]+$/, "")}`;
+function nameOf(text: string, tokens: readonly Token[], name: number, last: number) {
+  if (name < 0) return undefined;
+  const value = text.slice((tokens[name]?.from ?? 0) + 5, tokens[last]?.to);
+  return value.startsWith("<") ? value.slice(1, -1) : value;
 }

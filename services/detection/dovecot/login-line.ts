@@ -8,25 +8,68 @@
  * What the reason says counts; the elements say who it is about.
  */
 import { readElements, type Elements } from "./login-elements.ts";
-import { isRefusal, lastReplyOf, replyOf } from "./proxy-reply.ts";
-import { emptyReading, type Reading, type Verdict } from "./reading.ts";
+import { findLayouts, type Layout } from "./login-layout.ts";
+import { isRefusal, lastReplyOf, readProxy } from "./proxy-reply.ts";
+import { emptyReading, unrecognizedReading, type Reading, type Verdict } from "./reading.ts";
 
 /** `imap-login: `, `pop3-login: Info: `. Sticky patterns say where a match ends, and make no array of it. */
 const HEAD = /[a-z0-9]{1,16}-login: (?:Info: )?/y;
+/** The level stands before all client text. */
+const LEVEL = /(?:Debug|Warning|Error|Fatal|Panic): /y;
+/** Somebody was refused. */
+const REFUSAL =
+  /auth failed|authentication (?:attempts|failure)|Login failed|\d attempts|unsupported auth mechanism/;
 
 /** Reads a message; undefined when no login process wrote it. */
 export function readLoginLine(text: string): Reading | undefined {
   HEAD.lastIndex = 0;
   if (!HEAD.test(text)) return undefined;
+  LEVEL.lastIndex = HEAD.lastIndex;
+  if (LEVEL.test(text)) return emptyReading("login-other");
+  const service = text.slice(0, text.indexOf("-"));
   const body = text.slice(HEAD.lastIndex);
+  const reading = agreed(findLayouts(body), service);
+  if (reading && reading !== "ambiguous") return reading;
+  const isSuspect = reading !== undefined || (REFUSAL.test(body) && !body.startsWith("ID sent: "));
+  const other = isSuspect ? unrecognizedReading("login-unrecognized") : emptyReading("login-other");
+  other.service = service;
+  return other;
+}
+
+/** What all layouts that can be read agree on; undefined: there is none. */
+function agreed(layouts: readonly Layout[], service: string): Reading | "ambiguous" | undefined {
+  let found: Reading | undefined;
+  for (const layout of layouts) {
+    const elements = readElements(layout.elements);
+    if (elements === "ambiguous") return elements;
+    if (elements === undefined) continue;
+    const reading = readLayout(layout.reason, elements, service);
+    if (reading.isUnrecognized) return "ambiguous";
+    if (found !== undefined && !isSameOutcome(found, reading)) return "ambiguous";
+    if (found !== undefined && found.session !== reading.session) reading.session = undefined;
+    found = reading;
+  }
+  return found;
+}
+
+function isSameOutcome(a: Reading, b: Reading): boolean {
+  return (
+    a.address === b.address &&
+    a.form === b.form &&
+    a.verdict === b.verdict &&
+    a.stage === b.stage &&
+    a.attempts === b.attempts &&
+    a.hidden === b.hidden
+  );
+}
+
+function readLayout(reason: string, elements: Elements, service: string): Reading {
   const reading = emptyReading("login-other");
-  reading.service = text.slice(0, text.indexOf("-"));
-  const elements = readElements(body);
-  if (!elements) return reading;
+  reading.service = service;
   reading.address = elements.address;
   reading.user = elements.user;
   reading.session = elements.session;
-  judge(reading, elements.reason, elements);
+  judge(reading, reason, elements);
   return reading;
 }
 
@@ -49,7 +92,7 @@ function judge(reading: Reading, reason: string, elements: Elements): void {
 function isGivenUp(reason: string): boolean {
   // imap-login: Authenticate PLAIN failed: Aborted by client: user=<..>
   // imap-login: Login failed: Plaintext authentication disabled: user=<..>
-  return /^(?:Authenticate|Login|APOP)(?: [^ ]{1,64})? failed: /.test(reason);
+  return /^(?:Authenticate .{0,70}|Login|APOP) ?failed: /.test(reason);
 }
 
 function judgeGivenUp(reading: Reading): void {
@@ -79,12 +122,13 @@ function judgeSuccess(reading: Reading, form: string): void {
 
 function judgeProxy(reading: Reading, reason: string): void {
   reading.form = "login-proxy";
-  const reply = replyOf(reason);
+  const said = readProxy(reason);
   reading.isProxied = true;
-  if (reply === undefined) return;
+  reading.isUnrecognized = said === "unclear";
+  if (said === "other" || said === "unclear") return;
   reading.stage = "immediate";
   reading.refusedBy = "proxy";
-  if (isRefusal(reply)) {
+  if (said === "refused") {
     reading.form = "login-proxy-refused";
     reading.verdict = "failure";
     reading.attempts = 1;

@@ -57,10 +57,21 @@ function hasNoAddress(body: string): boolean {
 }
 
 /**
- * A syslog daemon may cut a line after 480 bytes (RFC 5424, section 6.1), right behind an address
- * that a long name holds. With its head, a line of so many bytes is shorter than that.
+ * Lengths of lines that a syslog daemon may have cut (after 480 bytes, RFC 5424 section 6.1; after
+ * 1, 2, 4 or 8 KiB), the header taken off: the cut may be right behind an address in a long name.
  */
-const MAX_WHOLE_BYTES = 400;
+const CUT_LENGTHS = [
+  [401, 480],
+  [864, 1_024],
+  [1_888, 2_048],
+  [3_936, 4_096],
+  [8_032, Number.MAX_SAFE_INTEGER],
+] as const;
+
+function mayBeCut(body: string): boolean {
+  const length = Buffer.byteLength(body);
+  return CUT_LENGTHS.some(([least, most]) => length >= least && length <= most);
+}
 
 interface Peer {
   user: string;
@@ -72,7 +83,7 @@ interface Peer {
 /** Who was refused; undefined: the line names nobody, or does not tell which of several. */
 function readPeer(body: string): Peer | undefined {
   const start = body.indexOf(" ruser=") + 7;
-  if (start < 7 || Buffer.byteLength(body) > MAX_WHOLE_BYTES) return undefined;
+  if (start < 7 || mayBeCut(body)) return undefined;
   let found: Peer | undefined;
   for (let at = body.indexOf(" rhost=", start); at >= 0; at = body.indexOf(" rhost=", at + 1)) {
     const peer = readEnd(body, at, body.slice(start, at));

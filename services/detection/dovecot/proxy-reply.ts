@@ -7,8 +7,6 @@
  * The reply's code tells a guess from everything else. Only SMTP servers give no code in brackets.
  */
 
-/** `Login failed: `, `Login failed as user x (master y): `, 2.2: `Login failed to h:143/x: `. */
-const FAILED = /: Login failed(?: (?:to|from|as user) [^\s,]{1,300}| \(master [^)]{0,80}\)){0,4}: /;
 /** The codes of a refused password: RFC 5530 for IMAP, RFC 3206 for POP3. */
 const REFUSED = /^\[(?:AUTHENTICATIONFAILED|AUTH)\]/i;
 /** `454 4.7.0 Temporary authentication failure`, with or without its codes; a disabled account. */
@@ -20,10 +18,54 @@ export function isRefusal(reply: string): boolean {
   return REFUSED.test(reply) || (!reply.startsWith("[") && !NO_REFUSAL.test(reply));
 }
 
-/** The server's reply in `proxy(..): Login failed: REPLY`; undefined: this is another line. */
-export function replyOf(reason: string): string | undefined {
-  const found = FAILED.exec(reason.slice(0, 1_000));
-  return found ? reason.slice(found.index + found[0].length) : undefined;
+/** unclear: the user name, or what the server says, can be read in several ways that do not agree. */
+export type ProxyLine = "refused" | "unavailable" | "other" | "unclear";
+
+/** What a proxy says besides `Login failed`. */
+const OTHER =
+  /^(?:Started proxying|Disconnected|disconnecting|Aborting|Connect|connect\(|Redirect)/;
+/** A reply that begins with its code. */
+const CODED = /^(?:\[|\d{3}[ -]|[245]\.\d{1,3}\.\d{1,3} )/;
+const MAX_PLACES = 64;
+
+/**
+ * `proxy(USER,192.0.2.9:143): Login failed: REPLY`. The name is as the client gave it, and the
+ * reply may repeat it, so every `): ` may end the head.
+ */
+export function readProxy(reason: string): ProxyLine {
+  const found = new Set<ProxyLine>();
+  let places = 0;
+  for (let at = reason.indexOf("): "); at >= 0; at = reason.indexOf("): ", at + 1)) {
+    places += 1;
+    if (places > MAX_PLACES) return "unclear";
+    const said = reason.slice(at + 3);
+    if (said.startsWith("Login failed")) found.add(readFailed(said.slice(12)));
+    else if (OTHER.test(said)) found.add("other");
+  }
+  const [only = "other"] = found;
+  return found.size > 1 ? "unclear" : only;
+}
+
+/** `: REPLY`, ` as user x (master y): REPLY`, 2.2: ` to 192.0.2.9:143/x: REPLY`. */
+function readFailed(text: string): ProxyLine {
+  if (text.startsWith(": ")) return outcomeOf(text.slice(2));
+  const found = new Set<ProxyLine>();
+  let first: string | undefined;
+  let places = 0;
+  for (let at = text.indexOf(": "); at >= 0; at = text.indexOf(": ", at + 1)) {
+    places += 1;
+    if (places > MAX_PLACES) return "unclear";
+    const reply = text.slice(at + 2);
+    first ??= reply;
+    if (CODED.test(reply)) found.add(outcomeOf(reply));
+  }
+  if (first === undefined) return "unclear";
+  const [only = outcomeOf(first)] = found;
+  return found.size > 1 ? "unclear" : only;
+}
+
+function outcomeOf(reply: string): ProxyLine {
+  return isRefusal(reply) ? "refused" : "unavailable";
 }
 
 /**

@@ -52,25 +52,25 @@ const hostileName = fc
   )
   .map((parts) => parts.join("").replaceAll("\n", "").slice(0, 200));
 
-/** As the auth process cuts names, to 64 bytes. */
-function cut(name: string): string {
-  if (Buffer.byteLength(name) <= 64) return name;
+/** As Dovecot cuts names: the auth process to 64 bytes, the login processes to 80. */
+function cut(name: string, limit = 64): string {
+  if (Buffer.byteLength(name) <= limit) return name;
   let end = name.length;
-  while (Buffer.byteLength(name.slice(0, end)) > 61) end -= 1;
+  while (Buffer.byteLength(name.slice(0, end)) > limit - 3) end -= 1;
   return `${name.slice(0, end)}...`;
 }
 
 const FORMS: Readonly<Record<string, (name: string) => string>> = {
   login: (name) =>
-    `${STAMP} dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, TLS, session=<dhXQXP1gB8nGM2QH>`,
+    `${STAMP} dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<${cut(name, 80)}>, method=PLAIN, rip=${A}, lip=192.0.2.25, TLS, session=<dhXQXP1gB8nGM2QH>`,
   "login 2.4": (name) =>
-    `${STAMP} dovecot: imap-login: Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed): user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>`,
+    `${STAMP} dovecot: imap-login: Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed): user=<${cut(name, 80)}>, method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>`,
   "login, elements first": (name) =>
-    `${STAMP} dovecot: imap-login: [user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>] Disconnected: Inactivity (auth failed, 1 attempts in 2 secs)`,
+    `${STAMP} dovecot: imap-login: [user=<${cut(name, 80)}>, method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>] Disconnected: Inactivity (auth failed, 1 attempts in 2 secs)`,
   "login, name last": (name) =>
-    `${STAMP} dovecot: imap-login: method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>, user=<${name}>: Disconnected: Inactivity (auth failed, 1 attempts in 2 secs)`,
+    `${STAMP} dovecot: imap-login: method=PLAIN, rip=${A}, lip=192.0.2.25, session=<dhXQXP1gB8nGM2QH>, user=<${cut(name, 80)}>: Disconnected: Inactivity (auth failed, 1 attempts in 2 secs)`,
   success: (name) =>
-    `${STAMP} dovecot: imap-login: Login: user=<${name}>, method=PLAIN, rip=${A}, lip=192.0.2.25, mpid=7, session=<dhXQXP1gB8nGM2QH>`,
+    `${STAMP} dovecot: imap-login: Login: user=<${cut(name, 80)}>, method=PLAIN, rip=${A}, lip=192.0.2.25, mpid=7, session=<dhXQXP1gB8nGM2QH>`,
   auth: (name) =>
     `${STAMP} dovecot: auth: passwd-file(${cut(name)},${A},<dhXQXP1gB8nGM2QH>): Password mismatch`,
   "auth with its password": (name) =>
@@ -135,12 +135,13 @@ test("auth lines of level Debug are never attempts", () => {
   );
 });
 
-test("login lines: no name hides its own attempt", () => {
+test("login lines: no name hides its own attempt without a report", () => {
   fc.assert(
     fc.property(hostileName, (name) => {
       for (const form of ["login", "login 2.4"]) {
-        const { verdict, attempts, address } = readLine(FORMS[form]!(name), NOW);
-        assert.deepEqual([verdict, attempts, address], ["failure", 1, A]);
+        const reading = readLine(FORMS[form]!(name), NOW);
+        const { verdict, attempts, address, isUnrecognized } = reading;
+        if (!isUnrecognized) assert.deepEqual([verdict, attempts, address], ["failure", 1, A]);
       }
     }),
     { numRuns: 2_000 },
