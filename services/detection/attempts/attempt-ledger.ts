@@ -18,16 +18,14 @@ import { MAX_ATTEMPTS } from "./failure.ts";
 import { createHold, READ_LATE_MS, withdraw, type Hold } from "./hold.ts";
 import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-behavior.ts";
 import type { Reading } from "../dovecot/reading.ts";
-import { endConnection, hasReports, mostOf } from "./connection-end.ts";
+import { closeConnection, mostOf, statedBy } from "./connection-end.ts";
 import {
   ACCEPTED_WITHIN_MS,
   heldFor,
   isCheckedAfterAll,
   learnLength,
   learnMethod,
-  learnVerbosity,
   noteUnread,
-  takeUnread,
   newChain,
   reportsAll,
   type PassdbChain,
@@ -248,7 +246,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** The end of a session's connection. */
   function countEnd(reading: Reading, name: string, source: string, from: number, at: number) {
     const { address } = reading;
-    const stated = statedBy(reading, chainOf(source));
+    const stated = statedBy(reading, chainOf(source), mode);
     const known = sessions.find(name);
     if (address === undefined || (stated === 0 && !known)) return 0;
     const session = sessionOf(name, at);
@@ -258,7 +256,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       return addUpTo(session, target, address, name, from, at);
     }
     const lines = linesOf(session, source);
-    const target = closeConnection(lines, reading, source, at);
+    const target = closeConnection(lines, reading, chainOf(source), mode, at);
     const added = addUpTo(session, target, address, name, from, at);
     // Lines may have reported more than the end allows: a passdb did not know who was then let in.
     let isTakenBack = true;
@@ -298,54 +296,11 @@ export function createLedger(options: LedgerOptions): Ledger {
     return highest;
   }
 
-  /** Attempts that an end speaks of. */
-  function statedBy(
-    { verdict, attempts, hidden, accepted, isBrokenOff }: Reading,
-    { isProxy }: PassdbChain,
-  ): number {
-    const isCounted = verdict === "failure" || (mode === "aggressive" && verdict !== "success");
-    const stated = isCounted ? Math.max(attempts, verdict === "scan" ? 1 : 0) : 0;
-    // The client is still here, so the server behind the proxy has refused what the proxy accepted.
-    const refusedBehind = isProxy && isBrokenOff ? accepted : 0;
-    return Math.max(stated, hidden + refusedBehind);
-  }
-
-  /** Learns from the connection that has ended, and closes it; the session's attempts so far. */
-  function closeConnection(
-    lines: SessionAttempts,
-    reading: Reading,
-    source: string,
-    at: number,
-  ): number {
-    const { verdict, begun, accepted, isBrokenOff, isProxied, seconds, user } = reading;
-    const chain = chainOf(source);
-    const isFailure = verdict === "failure";
-    const stated = statedBy(reading, chainOf(source));
-    const isWhole =
-      seconds !== undefined && chain.since !== undefined && at - seconds * 1000 >= chain.since;
-    if (isFailure) {
-      const attempts = stated - lines.spared;
-      const { lines: count, pam, isMixed } = lines;
-      if (!isMixed) learnLength(chain, { lines: count, pam, attempts, isWhole });
-      if (hasReports(lines)) learnVerbosity(chain, lines.attempts >= attempts ? "all" : "some");
-      else if (isWhole && user !== "" && takeUnread(chain, attempts, at) === 0) {
-        learnVerbosity(chain, "none");
-      }
-    }
-    const isRefusedBehind = isProxied || (chain.isProxy && isBrokenOff);
-    const ceiling = begun === undefined ? undefined : begun - (isRefusedBehind ? 0 : accepted);
-    const isComplete = mode === "normal" && reportsAll(chain);
-    const isNameless = user === "";
-    const end = { at, stated, ceiling, accepted, isFailure, isProxied, isNameless, isComplete };
-    endConnection(lines, end, chain);
-    return totalOf(lines) + lines.owed;
-  }
-
   /** The end of a connection that does not say of which session it is. */
   function countNameless(reading: Reading, source: string, from: number, at: number): number {
     const { address, user = "", verdict } = reading;
     if (address === undefined) return 0;
-    const stated = statedBy(reading, chainOf(source));
+    const stated = statedBy(reading, chainOf(source), mode);
     const merged = verdict === "failure" ? learnFromAny(address, from, at, stated) : 0;
     let attempts = stated;
     if (mode === "normal" && reportsAll(chainOf(source))) {

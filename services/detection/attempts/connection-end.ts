@@ -8,11 +8,21 @@
  * - No more attempts have failed than the end allows, whatever passdbs said before another one
  *   accepted the password.
  */
-import { takeUnread, type PassdbChain } from "./passdb-chain.ts";
+import type { Reading } from "../dovecot/reading.ts";
+import {
+  learnLength,
+  learnVerbosity,
+  reportsAll,
+  takeUnread,
+  type PassdbChain,
+} from "./passdb-chain.ts";
 import { dropOpen, totalOf, type SessionAttempts } from "./session-attempts.ts";
 
+/** What counts: passwords that were refused, or (aggressive) everything that was. */
+export type Mode = "normal" | "aggressive";
+
 /** What the end of a connection says about its attempts. */
-export interface ConnectionEnd {
+interface ConnectionEnd {
   at: number;
   /** Attempts that the end speaks of; 0 where it names none. */
   stated: number;
@@ -29,12 +39,73 @@ export interface ConnectionEnd {
   isComplete: boolean;
 }
 
-/** Closes the connection. What counts of the session is then what lines reported, and `owed`. */
-export function endConnection(
-  session: SessionAttempts,
-  end: ConnectionEnd,
+/** Attempts that an end speaks of; 0 where it names none. */
+export function statedBy(
+  { verdict, attempts, hidden, accepted, isBrokenOff }: Reading,
+  { isProxy }: PassdbChain,
+  mode: Mode,
+): number {
+  const isCounted = verdict === "failure" || (mode === "aggressive" && verdict !== "success");
+  const stated = isCounted ? Math.max(attempts, verdict === "scan" ? 1 : 0) : 0;
+  // The client is still here, so the server behind the proxy has refused what the proxy accepted.
+  const refusedBehind = isProxy && isBrokenOff ? accepted : 0;
+  return Math.max(stated, hidden + refusedBehind);
+}
+
+/** Learns from the connection that has ended, and closes it. Returns the session's attempts so far. */
+export function closeConnection(
+  lines: SessionAttempts,
+  reading: Reading,
+  chain: PassdbChain,
+  mode: Mode,
+  at: number,
+): number {
+  const end = readEnd(reading, chain, mode, at);
+  learnFrom(lines, reading, end, chain);
+  endConnection(lines, { ...end, isComplete: mode === "normal" && reportsAll(chain) }, chain);
+  return totalOf(lines) + lines.owed;
+}
+
+function readEnd(
+  reading: Reading,
+  chain: PassdbChain,
+  mode: Mode,
+  at: number,
+): Omit<ConnectionEnd, "isComplete"> {
+  const { verdict, begun, accepted, isBrokenOff, isProxied, user } = reading;
+  const isRefusedBehind = isProxied || (chain.isProxy && isBrokenOff);
+  return {
+    at,
+    stated: statedBy(reading, chain, mode),
+    ceiling: begun === undefined ? undefined : begun - (isRefusedBehind ? 0 : accepted),
+    accepted,
+    isFailure: verdict === "failure",
+    isProxied,
+    isNameless: user === "",
+  };
+}
+
+/** What a failed connection shows about the passdbs, and about auth_verbose. */
+function learnFrom(
+  lines: SessionAttempts,
+  { seconds }: Reading,
+  { at, stated, isFailure, isNameless }: Omit<ConnectionEnd, "isComplete">,
   chain: PassdbChain,
 ): void {
+  if (!isFailure) return;
+  const isWhole =
+    seconds !== undefined && chain.since !== undefined && at - seconds * 1000 >= chain.since;
+  const attempts = stated - lines.spared;
+  const { lines: count, pam, isMixed } = lines;
+  if (!isMixed) learnLength(chain, { lines: count, pam, attempts, isWhole });
+  if (hasReports(lines)) learnVerbosity(chain, lines.attempts >= attempts ? "all" : "some");
+  else if (isWhole && !isNameless && takeUnread(chain, attempts, at) === 0) {
+    learnVerbosity(chain, "none");
+  }
+}
+
+/** Closes the connection. What counts of the session is then what lines reported, and `owed`. */
+function endConnection(session: SessionAttempts, end: ConnectionEnd, chain: PassdbChain): void {
   session.before += session.owed;
   // A proxy's end comes after those of all connections to the server behind it.
   const others = end.isProxied ? 0 : session.before;
@@ -57,7 +128,7 @@ export function endConnection(
 }
 
 /** Has any line reported what happened in this connection? */
-export function hasReports({ reports, unsure, spared, proxied }: SessionAttempts): boolean {
+function hasReports({ reports, unsure, spared, proxied }: SessionAttempts): boolean {
   return reports + unsure + spared + proxied > 0;
 }
 
