@@ -36,9 +36,9 @@ export interface SessionAttempts {
   unsure: number;
   /** Attempts that were no guesses, though the end counts them. */
   spared: number;
-  /** The last of them: whose it was, and when. */
-  sparedUser: string;
-  sparedAt: number;
+  /** The last attempt about which a passdb could not be asked: whose it was, and when. */
+  outageUser: string;
+  outageAt: number;
   /** Lines of passdbs. */
   lines: number;
   /** While nobody knew the chain, lines were taken for one attempt that may be of several. */
@@ -74,6 +74,13 @@ const FORMS_WITHOUT_PASSDB: ReadonlySet<string> = new Set([
   "auth-master-refused",
 ]);
 
+/** What is said when a passdb could not be asked; PAM's where its service file is missing. */
+const OUTAGES: ReadonlySet<string> = new Set([
+  "auth-temporary-failure",
+  "auth-pam-missing",
+  "auth-pam-failed",
+]);
+
 const NO_NAMES: readonly string[] = [];
 
 export const noAttempts = (): SessionAttempts => ({
@@ -86,8 +93,8 @@ export const noAttempts = (): SessionAttempts => ({
   reports: 0,
   unsure: 0,
   spared: 0,
-  sparedUser: "",
-  sparedAt: 0,
+  outageUser: "",
+  outageAt: 0,
   lines: 0,
   isGuessed: false,
   isMixed: false,
@@ -120,7 +127,7 @@ export function noteRefusal(
   settle(session, at);
   session.reports += 1;
   // Another passdb could not be asked: Dovecot calls the attempt a temporary failure.
-  if (isOfSpared(session, user, at)) return;
+  if (isOfOutage(session, user, at)) return;
   // A session has one attempt at a time: when somebody else comes, the one before was refused.
   const isSame = session.open > 0 && isSameUser(session.user, user);
   const isSoon = at - session.at < SAME_ATTEMPT_MS;
@@ -178,8 +185,8 @@ export function noteProxied(session: SessionAttempts, user: string, at: number):
 }
 
 /**
- * Notes an attempt that was no guess. What earlier passdbs have said of it is void. Returns whether
- * that has been counted.
+ * Notes an attempt that was no guess. An outage makes void what earlier passdbs have said of the
+ * attempt. Returns whether that has been counted.
  */
 export function noteSpared(
   session: SessionAttempts,
@@ -187,10 +194,14 @@ export function noteSpared(
   at: number,
 ): boolean {
   settle(session, at);
-  // An outage may leave several lines; a client that gives up leaves one.
-  const isAgain = form !== "login-given-up" && isOfSpared(session, user, at);
-  session.sparedUser = user;
-  session.sparedAt = at;
+  if (form === null || !OUTAGES.has(form)) {
+    session.spared += 1;
+    return false;
+  }
+  // An outage may leave several lines.
+  const isAgain = isOfOutage(session, user, at);
+  session.outageUser = user;
+  session.outageAt = at;
   if (isAgain) return false;
   session.spared += 1;
   const isOpen = session.open > 0 && isSameUser(session.user, user);
@@ -202,8 +213,8 @@ export function noteSpared(
   return isCounted;
 }
 
-function isOfSpared({ spared, sparedUser, sparedAt }: SessionAttempts, user: string, at: number) {
-  return spared > 0 && at - sparedAt < SAME_ATTEMPT_MS && isSameUser(sparedUser, user);
+function isOfOutage({ outageAt, outageUser }: SessionAttempts, user: string, at: number): boolean {
+  return outageAt > 0 && at - outageAt < SAME_ATTEMPT_MS && isSameUser(outageUser, user);
 }
 
 /** The attempt is over. */
