@@ -118,6 +118,13 @@ install -m 640 -g adm /dev/null /var/log/mail.log`);
     await attack(ATTACKER);
   });
 
+  test("the host's time zone is not mounted under the name of another one", async () => {
+    const image =
+      "docker run --rm --entrypoint sh -v /usr/share/zoneinfo/America/New_York:/etc/localtime:ro";
+    const command = `${image} fleetban-agent -c 'stat -c %F /etc/localtime; date -d @1767225600 +%Z'`;
+    assert.equal(await asRoot(command), "regular file\nEST\n");
+  });
+
   test("a NATS server is stopped, the fleet goes on", async () => {
     await asAdmin("docker compose stop n2");
     await attack("198.51.100.8");
