@@ -92,9 +92,11 @@ function namedZone(name: string): Zone {
     return isOfAfter ? after : before;
   }
 
-  // Lines of one log are of one time: the offset is asked for once in a quarter of an hour.
+  // Lines of one log are of one time: ICU is asked once in a quarter of an hour, not for every line.
   let quarter: number | undefined;
   let offset = 0;
+  let askedQuarter: number | undefined;
+  let isRepeatedThere = false;
 
   return {
     instantOf(year, month, day, hours, minutes, seconds) {
@@ -106,7 +108,14 @@ function namedZone(name: string): Zone {
       }
       return wall - offset;
     },
-    isRepeated: (at) => offsetAt(at) - offsetAt(at + HOUR_MS) === HOUR_MS,
+    isRepeated(at) {
+      const current = Math.floor(at / QUARTER_MS);
+      if (current !== askedQuarter) {
+        askedQuarter = current;
+        isRepeatedThere = offsetAt(at) - offsetAt(at + HOUR_MS) === HOUR_MS;
+      }
+      return isRepeatedThere;
+    },
   };
 }
 

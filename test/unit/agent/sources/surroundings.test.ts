@@ -5,6 +5,9 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { agentConfig } from "../../../../services/agent/config.ts";
+import { createSurroundings } from "../../../../services/agent/sources/surroundings.ts";
+import { JAIL } from "../../../harness/jail.ts";
 import { journalTrouble } from "../../../../services/agent/sources/journal-access.ts";
 import { findListeningPort } from "../../../../services/agent/sources/listening-port.ts";
 import { aliasesOf, hasUnit } from "../../../../services/daemon/unit-files.ts";
@@ -62,4 +65,32 @@ test("a journal that is not there, or that may not be read, says what to do", ()
   } finally {
     process.seteuid?.(0);
   }
+});
+
+test("an hour without a line is told only while a server listens on a port of the jail", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const { sources } = agentConfig.parse({ host: "mx1", nats: {} });
+  const [config] = sources;
+  assert.ok(config);
+  const state = { now: 0, quietSince: 0, ports: [port] };
+  const { look, quietPort } = createSurroundings({
+    config,
+    jail: () => ({ ...JAIL, ports: state.ports }),
+    quietSince: () => state.quietSince,
+    now: () => state.now,
+  });
+  const portAt = (now: number) => {
+    state.now = now;
+    look();
+    return quietPort();
+  };
+  assert.equal(portAt(3_599_000), undefined);
+  assert.equal(portAt(3_640_000), port);
+  state.quietSince = 3_650_000;
+  assert.equal(portAt(3_680_000), undefined);
+  state.ports = [1];
+  assert.equal(portAt(9_000_000), undefined);
+  server.close();
 });

@@ -57,6 +57,19 @@ test("where summer time begins and ends, a named zone reads the clock as Date do
   }
 });
 
+test("in a named zone the hour that comes twice is the one that it is now", () => {
+  const log = { zone: zoneOf("Europe/Berlin"), writers: "dovecot" } as const;
+  for (const [stamp, receivedAt, expected] of [
+    ["Oct 25 02:30:00", "2026-10-25T00:30:01Z", "2026-10-25T00:30:00.000Z"],
+    ["Oct 25 02:30:00", "2026-10-25T01:30:01Z", "2026-10-25T01:30:00.000Z"],
+    ["Oct 25 02:45:00", "2026-10-25T01:45:01Z", "2026-10-25T01:45:00.000Z"],
+    ["Oct 25 03:00:00", "2026-10-25T02:00:01Z", "2026-10-25T02:00:00.000Z"],
+  ] as const) {
+    const { at } = readLine(`${stamp} imap-login: Info: Login: x`, Date.parse(receivedAt), log);
+    assert.equal(iso(at), expected, receivedAt);
+  }
+});
+
 test("a shifted zone's clock is set by as much", () => {
   const zone = shiftedZone(zoneOf("UTC"), 5 * 3_600_000);
   assert.equal(at(zone, "2026-03-03T04:05:06"), "2026-03-03T09:05:06.000Z");
