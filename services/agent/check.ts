@@ -1,12 +1,13 @@
 /** `fleetban-agent check`: would this agent do its work here? */
 import { execFileSync } from "node:child_process";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { checkNats, createCheckReport } from "../daemon/check.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { describeSelection, journalArguments } from "../daemon/journal.ts";
 import { attemptsOf } from "../detection/attempts/failure.ts";
 import { createLedger } from "../detection/attempts/attempt-ledger.ts";
-import { zoneOrLocal } from "../detection/lines/zone.ts";
+import { openEnvelope } from "../detection/lines/envelope.ts";
+import { zoneOrLocal, type Zone } from "../detection/lines/zone.ts";
 import type { AgentConfig, SourceConfig } from "./config.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 import { openUserNames } from "./user-names.ts";
@@ -18,6 +19,7 @@ import { permissionRemedy } from "./sources/read-permission.ts";
 import { createSourceDetector, writersOf, type SourceDetector } from "./source-detector.ts";
 import { ensureStateDir } from "./state-file.ts";
 import { storageTrouble } from "./state-health.ts";
+import { zoneTrouble } from "./zone-trouble.ts";
 
 const LINES = 1_000;
 const TAIL_BYTES = 1_000_000;
@@ -61,6 +63,8 @@ export async function checkAgent(
     for (const each of filesOf(source)) {
       const { ok, text } = checkSource(each, detector, now);
       const where = each.path ?? describeSelection(each);
+      const shifted = each.path === undefined ? undefined : shiftOf(each.path, log.zone);
+      if (shifted !== undefined) report.note(`time zone of ${name}`, shifted);
       if (ok) report.ok(`source ${name}`, `${where}: ${text}`);
       else report.failed(`source ${name}`, `${where}: ${text}`, EXIT.noInput);
     }
@@ -105,6 +109,17 @@ function checkSource(
   const addresses = new Set(failures.map(({ address }) => address)).size;
   const counted = `${attempts} failed attempts of ${addresses} addresses`;
   return { ok: true, text: `the last ${lines.length} lines would have counted ${counted}` };
+}
+
+/** What the last line of a file says of its time zone; undefined: nothing is wrong. */
+function shiftOf(path: string, zone: Zone): string | undefined {
+  try {
+    const last = readTail(path).toString("latin1").trimEnd().split("\n").at(-1) ?? "";
+    const changedAt = statSync(path).mtimeMs;
+    return zoneTrouble(openEnvelope(last, { receivedAt: changedAt, zone }).written, changedAt);
+  } catch {
+    return undefined; // that the file cannot be read is said of the source itself
+  }
 }
 
 /** Throws when journalctl cannot be run, or may not read. */

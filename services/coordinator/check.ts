@@ -4,6 +4,7 @@ import { checkNats, createCheckReport, type CheckReport } from "../daemon/check.
 import { EXIT, type ExitCode } from "../daemon/exit.ts";
 import { natsOptions } from "../daemon/nats.ts";
 import type { CoordinatorConfig } from "./config.ts";
+import { checkNatsRights } from "./nats-rights-check.ts";
 
 /** Writes a line for every part; returns the code of the first that failed. Changes nothing. */
 export async function checkCoordinator(
@@ -14,6 +15,7 @@ export async function checkCoordinator(
   report.ok("configuration", "can be used");
   const { nats, database } = config;
   await checkNats(nats, () => natsOptions(nats, "fleetban-coordinator check"), report);
+  if (report.code() === EXIT.ok) await checkNatsRights(nats, report);
   await checkPostgres(database.url, report);
   return report.code();
 }

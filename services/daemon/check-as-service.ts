@@ -22,11 +22,12 @@ export async function checkAsService(check: ServiceCheck): Promise<ExitCode> {
       ? await runAsUnit(unit, commandLine(file))
       : { kind: "impossible", why: hidden };
   if (tried.kind === "impossible") {
+    const code = await here();
+    const instead = `not as the user of ${unit} in its sandbox: ${tried.why}`;
     write(
-      `note  sandbox: tried as root, not as the user of ${unit} in its sandbox: ${tried.why}; `,
+      `note  sandbox: tried as root, ${instead}; what only root may read looks readable here\n`,
     );
-    write("what only root may read looks readable here\n");
-    return here();
+    return code;
   }
   write(`note  sandbox: tried as the user of ${unit} in its sandbox\n`);
   write(tried.stdout);
