@@ -114,7 +114,7 @@ export function mutateFile(name: string, source: string, firstId: number): Mutat
     if (ts.isPrefixUnaryExpression(node) && own.startsWith("!")) {
       replacements.push(to(node.operand.getText()));
     }
-    if (ts.isNumericLiteral(node)) {
+    if (ts.isNumericLiteral(node) && isValue(node)) {
       const value = Number(own.replaceAll("_", ""));
       replacements.push(to(String(value + 1)), to(String(value - 1)));
     }
@@ -162,8 +162,9 @@ function isCondition(node: ts.Node): boolean {
 }
 
 /** No key, no module's name. */
-function isValue(node: ts.StringLiteral): boolean {
+function isValue(node: ts.StringLiteral | ts.NumericLiteral): boolean {
   const { parent } = node;
+  if (ts.isBindingElement(parent)) return parent.propertyName !== node;
   if (ts.isPropertyAssignment(parent)) return parent.name !== node;
   return !ts.isImportDeclaration(parent) && !ts.isExportDeclaration(parent);
 }

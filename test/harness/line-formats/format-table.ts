@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 
 export type Version = "2.3" | "2.4" | "pam" | "pam-tagged";
 export type Level = "debug" | "info" | "notice" | "warning" | "error";
-export type Truth = "attempt" | "none" | "open";
+export type Truth = "attempt" | "none" | "open" | "forged";
 
 export interface Format {
   /** File and line of the table, `auth-2.3.txt:104`. */
@@ -29,7 +29,7 @@ export interface Envelope {
 const FOLDER = resolve(import.meta.dirname, "../../corpus/formats");
 const FILES = ["auth-2.3.txt", "auth-2.4.txt", "login.txt", "pam.txt"];
 const GROUP =
-  /^## (2\.3|2\.4|pam|pam-tagged) (debug|info|notice|warning|error) (attempt|none|open)/;
+  /^## (2\.3|2\.4|pam|pam-tagged) (debug|info|notice|warning|error) (attempt|none|open|forged)/;
 
 export const FORMATS: readonly Format[] = FILES.flatMap(readFormats);
 export const ENVELOPES: readonly Envelope[] = readEnvelopes();

@@ -10,6 +10,7 @@
  */
 import { readLine } from "../../../services/detection/dovecot/read-line.ts";
 import type { Reading } from "../../../services/detection/dovecot/reading.ts";
+import type { Truth } from "./format-table.ts";
 import { spell, spellPlain, type HostileLine } from "./hostile-line.ts";
 
 /** When the lines are read: soon after their stamp. */
@@ -29,14 +30,15 @@ export function findFault(line: HostileLine): Fault | undefined {
   const { truth } = skeleton.format;
   const text = spell(line);
   const reading = readLine(text, READ_AT);
+  const counted = countOf(reading);
+  if (counted > 0 && isOfNobody(truth)) return "counted, though nobody was refused";
+  if (truth === "forged") return undefined;
   if (isUsed(reading)) {
     const isOfClient = skeleton.hasAddress && reading.address === facts.rip;
     if (reading.address !== undefined && !isOfClient) return "another address";
     if (reading.session !== undefined && reading.session !== facts.session)
       return "another session";
   }
-  const counted = countOf(reading);
-  if (truth === "none" && counted > 0) return "counted, though nobody was refused";
   // What a syslog daemon has cut off cannot be asked for.
   if (reading.isUnrecognized || text.length === line.cutAt) return undefined;
   if (truth === "attempt" && counted === 0) return "lost without a report";
@@ -54,6 +56,8 @@ export function attemptsOf({ skeleton, facts }: HostileLine): number {
   return skeleton.parts.includes("attempts") ? Number(facts.attempts) : 1;
 }
 
+const isOfNobody = (truth: Truth): boolean => truth === "none" || truth === "forged";
+
 /** The ledger passes over all other readings. */
 const isUsed = ({ stage }: Reading): boolean => stage !== undefined;
 
@@ -65,7 +69,9 @@ export function countOf({ stage, address, verdict, attempts }: Reading): number 
 
 /** All that detection goes by, but the client's own text and the session, which is judged before. */
 function outcomeOf(reading: Reading): string {
-  return JSON.stringify({ ...reading, user: undefined, session: undefined });
+  const { form, verdict, stage, address, attempts, hidden, repeat, seconds, at } = reading;
+  const read = [form, verdict, stage, address, attempts, hidden, repeat, seconds, at];
+  return JSON.stringify([...read, reading.isRight, reading.isMaster, reading.refusedBy]);
 }
 
 /** What differs between two readings, in words. */
