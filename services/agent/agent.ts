@@ -4,7 +4,7 @@ import { jetstream } from "@nats-io/jetstream";
 import type { Life } from "../daemon/daemon.ts";
 import type { Log } from "../daemon/log.ts";
 import { mirrorBucket } from "../nats/bucket-mirror.ts";
-import type { NatsSession } from "../daemon/nats-session.ts";
+import type { NatsSession } from "../nats/session.ts";
 import { BANS_BUCKET } from "../wire/subjects.ts";
 import { decodeHostBan } from "./ban-filter.ts";
 import type { AgentConfig } from "./config.ts";

@@ -1,6 +1,6 @@
 /** The part of `fleetban-agent check` that only root can do, and that needs no sandbox. */
 import { execFile } from "node:child_process";
-import { createCheckReport } from "../daemon/check.ts";
+import { createCheckReport } from "../nats/check.ts";
 import type { ExitCode } from "../daemon/exit.ts";
 import { checkSavedRules } from "./firewall/check-report.ts";
 

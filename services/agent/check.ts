@@ -1,7 +1,7 @@
 /** `fleetban-agent check`: would this agent do its work here? */
 import { execFileSync } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { checkNats, createCheckReport } from "../daemon/check.ts";
+import { checkNats, createCheckReport } from "../nats/check.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { describeSelection, journalArguments } from "../daemon/journal.ts";
 import { attemptsOf } from "../detection/attempts/failure.ts";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
 import { parseZone } from "../detection/lines/zone.ts";
-import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
+import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
 import { sparedSetting } from "../daemon/spared-setting.ts";
 import { FIREWALL_KINDS, type FirewallKind } from "./firewall/firewall.ts";
 import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";

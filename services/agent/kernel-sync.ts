@@ -110,7 +110,9 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   let applied = 0;
   let repairs = 0;
   let ineffective: readonly string[] = [];
-  let jailsOpen: readonly Jail[] = options.jails;
+  let jailsWanted: readonly Jail[] = options.jails;
+  /** Jails whose sets the kernel has. */
+  let jailsOpen = new Set(options.jails.map(({ name }) => name));
   let settingsChanges = 0;
   /** Whether the bans are looked through, because the settings have changed. */
   let reconsidering: "no" | "under way" | "once more" = "no";
@@ -251,10 +253,14 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   }
 
   async function openJails(): Promise<void> {
-    await firewall.open(jailsOpen);
-    // A jail's new set is empty.
-    if (sync.phase === "in-sync") sync = { ...sync, phase: "adding", isWhole: true };
-    bringAllIn();
+    const before = jailsOpen;
+    const jails = jailsWanted;
+    await firewall.open(jails);
+    jailsOpen = new Set(jails.map(({ name }) => name));
+    // Sets that the kernel had keep their bans; a jail's new set is empty.
+    await inSlices(bans(), ([key, ban]) => {
+      if (jailsOpen.has(ban.jail) && !before.has(ban.jail)) change(key, ban, false);
+    });
   }
 
   async function repair(): Promise<void> {
@@ -353,8 +359,8 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
     settingsChanged() {
       const jails = settings()?.jails() ?? [];
-      if (jails.length > 0 && JSON.stringify(jails) !== JSON.stringify(jailsOpen)) {
-        jailsOpen = jails;
+      if (jails.length > 0 && JSON.stringify(jails) !== JSON.stringify(jailsWanted)) {
+        jailsWanted = jails;
         queue.ask("open");
       }
       settingsChanges += 1;

@@ -1,7 +1,7 @@
 /** How an agent connects: as its host, with the host's own credentials and inbox. */
 import type { ConnectionOptions } from "@nats-io/nats-core";
 import { EXIT, PlainError } from "../daemon/exit.ts";
-import { credentialsOf, natsOptions } from "../daemon/nats.ts";
+import { credentialsOf, natsOptions } from "../nats/connect.ts";
 import { agentInbox } from "../wire/rights.ts";
 import type { AgentConfig } from "./config.ts";
 

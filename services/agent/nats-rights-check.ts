@@ -1,7 +1,7 @@
 /** Whether NATS lets this host do what an agent does, tried without storing anything. */
 import { jetstream, JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import { connect, PermissionViolationError } from "@nats-io/transport-node";
-import type { CheckReport } from "../daemon/check.ts";
+import type { CheckReport } from "../nats/check.ts";
 import { EXIT } from "../daemon/exit.ts";
 import { BANS_BUCKET, failureSubject, SETTINGS_BUCKET } from "../wire/subjects.ts";
 import type { AgentConfig } from "./config.ts";

@@ -5,7 +5,7 @@ import { loadConfig, type Environment } from "../daemon/config.ts";
 import { runDaemon, type Life } from "../daemon/daemon.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { createLog } from "../daemon/log.ts";
-import { openNatsSession } from "../daemon/nats-session.ts";
+import { openNatsSession } from "../nats/session.ts";
 import { createProgram } from "../daemon/program.ts";
 import { startAgent } from "./agent.ts";
 import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./config.ts";

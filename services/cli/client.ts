@@ -9,9 +9,9 @@ import {
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { z } from "zod";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
-import { explainTrouble } from "../daemon/nats-trouble.ts";
-import { credentialsOf, natsOptions } from "../daemon/nats.ts";
-import { withoutLogin } from "../daemon/nats-url.ts";
+import { explainTrouble } from "../nats/connect-error.ts";
+import { credentialsOf, natsOptions } from "../nats/connect.ts";
+import { withoutLogin } from "../nats/url.ts";
 import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../wire/api.ts";
 import type { Endpoint, Reply, Request } from "../wire/api.ts";
 import { decode, encode, WireError } from "../wire/codec.ts";

@@ -8,8 +8,8 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { loadConfig, type Environment } from "../daemon/config.ts";
 import { EXIT, PlainError } from "../daemon/exit.ts";
-import { NATS_VARIABLES, natsConfig, type NatsConfig } from "../daemon/nats.ts";
-import { parseNatsUrls, withoutLogin } from "../daemon/nats-url.ts";
+import { NATS_VARIABLES, natsConfig, type NatsConfig } from "../nats/nats-config.ts";
+import { parseNatsUrls, withoutLogin } from "../nats/url.ts";
 import { quote } from "./visible.ts";
 
 /** client.yaml. */

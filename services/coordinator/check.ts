@@ -1,8 +1,8 @@
 /** `fleetban-coordinator check`: would this coordinator do its work here? */
 import pg from "pg";
-import { checkNats, createCheckReport, type CheckReport } from "../daemon/check.ts";
+import { checkNats, createCheckReport, type CheckReport } from "../nats/check.ts";
 import { EXIT, type ExitCode } from "../daemon/exit.ts";
-import { natsOptions } from "../daemon/nats.ts";
+import { natsOptions } from "../nats/connect.ts";
 import type { CoordinatorConfig } from "./config.ts";
 import { checkNatsRights } from "./nats-rights-check.ts";
 

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { z } from "zod";
 import { durationOrForever, duration } from "../daemon/duration.ts";
 import { LOG_LEVELS } from "../daemon/log.ts";
-import { NATS_VARIABLES, natsConfig } from "../daemon/nats.ts";
+import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
 import { sparedSetting } from "../daemon/spared-setting.ts";
 import {
   compileFilter,

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Life } from "../daemon/daemon.ts";
 import type { Log } from "../daemon/log.ts";
-import type { NatsSession } from "../daemon/nats-session.ts";
+import type { NatsSession } from "../nats/session.ts";
 import { createWarningLog } from "../daemon/warning-log.ts";
 import { readVersion } from "../daemon/version.ts";
 import { allowEndpoints } from "./api/allow.ts";

@@ -1,9 +1,10 @@
 /** Whether NATS lets these credentials do what a coordinator does, tried without changing anything. */
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, PermissionViolationError } from "@nats-io/transport-node";
-import type { CheckReport } from "../daemon/check.ts";
+import type { CheckReport } from "../nats/check.ts";
 import { EXIT } from "../daemon/exit.ts";
-import { natsOptions, type NatsConfig } from "../daemon/nats.ts";
+import type { NatsConfig } from "../nats/nats-config.ts";
+import { natsOptions } from "../nats/connect.ts";
 import { BANS_BUCKET, FAILURES_STREAM, LEASE_BUCKET, SETTINGS_BUCKET } from "../wire/subjects.ts";
 
 const WITHIN_MS = 3_000;

@@ -6,8 +6,8 @@ import { runDaemon, type Life } from "../daemon/daemon.ts";
 import { parseDuration } from "../daemon/duration.ts";
 import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
 import { createLog } from "../daemon/log.ts";
-import { natsOptions } from "../daemon/nats.ts";
-import { openNatsSession } from "../daemon/nats-session.ts";
+import { natsOptions } from "../nats/connect.ts";
+import { openNatsSession } from "../nats/session.ts";
 import { createProgram } from "../daemon/program.ts";
 import {
   COORDINATOR_VARIABLES,

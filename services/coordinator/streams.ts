@@ -18,7 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../nats/follow-bucket.ts";
 import type { Log } from "../daemon/log.ts";
-import { onReconnect } from "../daemon/reconnects.ts";
+import { onReconnect } from "../nats/reconnects.ts";
 import { boundStream } from "./failures-bound.ts";
 import {
   BANS_BUCKET,

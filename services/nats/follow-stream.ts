@@ -20,7 +20,7 @@ import {
 } from "@nats-io/jetstream";
 import { createInbox, nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../daemon/log.ts";
-import { onReconnect } from "../daemon/reconnects.ts";
+import { onReconnect } from "./reconnects.ts";
 import { subscribeToDeliveries, type Delivery, type StoredMessage } from "./delivery.ts";
 import { createEndProof } from "./end-proof.ts";
 

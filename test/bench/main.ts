@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   decide: () => import("./decide.ts"),
   record: () => import("./record.ts"),
   restart: () => import("./restart.ts"),
+  "long-work": () => import("./long-work.ts"),
   rest: () => import("./rest.ts"),
   "rooted-host": () => import("./rooted-host.ts"),
 };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { freePort, startChild, untilReady, type Child } from "../../services/standalone/child.ts";
-import { natsOptions } from "../../services/daemon/nats.ts";
+import { natsOptions } from "../../services/nats/connect.ts";
 import { runBuiltFleetban, type Answer } from "./fleetban.ts";
 
 export interface SecuredFleet extends AsyncDisposable {

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { natsOptions } from "../../services/daemon/nats.ts";
+import { natsOptions } from "../../services/nats/connect.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { failureSubject, FAILURES_STREAM, statusSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";

@@ -6,7 +6,7 @@ import { checkNatsRights as checkAgentRights } from "../../services/agent/nats-r
 import { agentConfig } from "../../services/agent/config.ts";
 import { checkNatsRights as checkCoordinatorRights } from "../../services/coordinator/nats-rights-check.ts";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { createCheckReport } from "../../services/daemon/check.ts";
+import { createCheckReport } from "../../services/nats/check.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 
 let fleet: SecuredFleet;

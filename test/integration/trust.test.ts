@@ -17,7 +17,7 @@ import { connect } from "@nats-io/transport-node";
 import { createAuthority, issueCertificate } from "../../services/cli/key/authority.ts";
 import { createSeen } from "../../services/coordinator/seen.ts";
 import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { natsOptions } from "../../services/daemon/nats.ts";
+import { natsOptions } from "../../services/nats/connect.ts";
 import { followStream } from "../../services/nats/follow-stream.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { decodeFailureBatch } from "../../services/wire/failure.ts";

@@ -1,5 +1,5 @@
 /** The part of `fleetban-agent check` that is about the firewall. */
-import type { CheckReport } from "../../daemon/check.ts";
+import type { CheckReport } from "../../nats/check.ts";
 import { EXIT, PlainError } from "../../daemon/exit.ts";
 import { chooseBackEnd } from "./choice.ts";
 import { run } from "./command.ts";

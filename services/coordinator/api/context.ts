@@ -2,7 +2,7 @@
 import type { Address } from "../../wire/address.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Log } from "../../daemon/log.ts";
-import type { Expiry } from "../../daemon/expiry.ts";
+import type { Expiry } from "../../nats/credential-expiry.ts";
 import type { BanStore } from "../ban-store.ts";
 import type { FleetStatus } from "../fleet-status.ts";
 import type { Clock } from "../clock.ts";

@@ -16,7 +16,7 @@ import {
 } from "../../wire/api.ts";
 import { encode, MAX_MESSAGE_BYTES, WireError } from "../../wire/codec.ts";
 import { decodeRequest } from "../../wire/request.ts";
-import type { NatsConfig } from "../../daemon/nats.ts";
+import type { NatsConfig } from "../../nats/nats-config.ts";
 import { askerInbox } from "../../wire/rights.ts";
 import { API_QUEUE, API_SUBJECTS, WHO } from "../../wire/subjects.ts";
 

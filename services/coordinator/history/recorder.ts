@@ -22,7 +22,7 @@ import {
 } from "@nats-io/jetstream";
 import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../daemon/log.ts";
-import { onReconnect } from "../../daemon/reconnects.ts";
+import { onReconnect } from "../../nats/reconnects.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
 import { storedAtOf } from "../host-clock.ts";
 import { createDecoder } from "./decoder.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { locateNats, type Surroundings } from "../../../services/cli/location.ts";
-import { withoutLogin } from "../../../services/daemon/nats-url.ts";
+import { withoutLogin } from "../../../services/nats/url.ts";
 
 /** A machine of its own: a home, a package, a folder two levels down in which the operator is. */
 async function openMachine() {

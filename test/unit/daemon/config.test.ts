@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { z } from "zod";
 import { ConfigError, loadConfig } from "../../../services/daemon/config.ts";
 import { duration, durationOrForever } from "../../../services/daemon/duration.ts";
-import { NATS_VARIABLES, natsConfig } from "../../../services/daemon/nats.ts";
+import { NATS_VARIABLES, natsConfig } from "../../../services/nats/nats-config.ts";
 
 const schema = z.strictObject({
   nats: natsConfig,

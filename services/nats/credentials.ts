@@ -4,9 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { EXIT, PlainError } from "./exit.ts";
-import { explainFileError } from "./file-error.ts";
-import { whyDenied, whyExposed } from "./private-file.ts";
+import { EXIT, PlainError } from "../daemon/exit.ts";
+import { explainFileError } from "../daemon/file-error.ts";
+import { whyDenied, whyExposed } from "../daemon/private-file.ts";
 
 export interface Credentials {
   /** The whole file. */

@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
-import type { Log } from "./log.ts";
-import type { NatsConfig } from "./nats.ts";
-import { explainTrouble, type Trouble } from "./nats-trouble.ts";
+import type { Log } from "../daemon/log.ts";
+import type { NatsConfig } from "./nats-config.ts";
+import { explainTrouble, type Trouble } from "./connect-error.ts";
 
 export interface Link {
   isUp(): boolean;

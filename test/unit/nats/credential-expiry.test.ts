@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { watchExpiry } from "../../../services/daemon/expiry.ts";
+import { watchExpiry } from "../../../services/nats/credential-expiry.ts";
 
 const START = Date.UTC(2026, 10, 24);
 const DAY = 86_400_000;

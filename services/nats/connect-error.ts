@@ -1,8 +1,8 @@
 /** Why a connection to NATS does not come about, and what to do about it, in one line. */
 import { AuthorizationError, UserAuthenticationExpiredError } from "@nats-io/nats-core";
 import { readCredentials, type Credentials } from "./credentials.ts";
-import { PlainError } from "./exit.ts";
-import type { NatsConfig } from "./nats.ts";
+import { PlainError } from "../daemon/exit.ts";
+import type { NatsConfig } from "./nats-config.ts";
 
 /**
  * refused: the server does not take these credentials. untrusted: its certificate is not to be

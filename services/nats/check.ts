@@ -1,8 +1,8 @@
 /** What `check` of a daemon prints, a line for every part, and what both daemons check. */
 import type { ConnectionOptions } from "@nats-io/nats-core";
-import { EXIT, PlainError, type ExitCode } from "./exit.ts";
-import type { NatsConfig } from "./nats.ts";
-import { tryNats } from "./nats-link.ts";
+import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
+import type { NatsConfig } from "./nats-config.ts";
+import { tryNats } from "./link.ts";
 
 export interface CheckReport {
   ok(part: string, text: string): void;

@@ -7,37 +7,13 @@ import {
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
-import { z } from "zod";
 import { readCredentials, type Credentials } from "./credentials.ts";
-import { PlainError } from "./exit.ts";
-import type { Log } from "./log.ts";
-import { natsTls } from "./nats-tls.ts";
-import { explainTrouble } from "./nats-trouble.ts";
-import { natsUrlSetting, withoutLogin } from "./nats-url.ts";
-
-/** `nats:` in agent.yaml, coordinator.yaml and client.yaml. */
-export const natsConfig = z
-  .strictObject({
-    /** One URL or several with commas. */
-    url: natsUrlSetting.default("nats://127.0.0.1:4222"),
-    /** File of a NATS user's JWT and seed. */
-    creds: z.string().min(1).optional(),
-    user: z.string().min(1).optional(),
-    password: z.string().min(1).optional(),
-    /** PEM file of the authority that signed the server's certificate; sets TLS. */
-    ca: z.string().min(1).optional(),
-  })
-  .prefault({});
-export type NatsConfig = z.infer<typeof natsConfig>;
-
-/** Environment variables that stand for `nats:` settings. */
-export const NATS_VARIABLES = {
-  NATS_URL: "nats.url",
-  FLEETBAN_NATS_CREDS: "nats.creds",
-  FLEETBAN_NATS_USER: "nats.user",
-  FLEETBAN_NATS_PASSWORD: "nats.password",
-  FLEETBAN_NATS_CA: "nats.ca",
-} as const;
+import { PlainError } from "../daemon/exit.ts";
+import type { Log } from "../daemon/log.ts";
+import { natsTls } from "./tls.ts";
+import { explainTrouble } from "./connect-error.ts";
+import type { NatsConfig } from "./nats-config.ts";
+import { withoutLogin } from "./url.ts";
 
 /** The credentials that it names. Throws a PlainError when they cannot be used. */
 export function credentialsOf({ creds }: NatsConfig): Credentials | undefined {

@@ -1,0 +1,35 @@
+/** Writes what the bench asks for into NATS, from inside the host's namespace. */
+import { createInterface } from "node:readline";
+import { jetstream } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { connect } from "@nats-io/transport-node";
+import { parseNetwork } from "../../services/wire/address.ts";
+import { encodeAllowed, encodeJail } from "../../services/wire/settings.ts";
+import { allowKey, jailKey, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
+import { writeBans } from "../harness/agent-host.ts";
+import { JAIL } from "../harness/jail.ts";
+
+const connection = await connect({ servers: "127.0.0.1:4222" });
+const js = jetstream(connection);
+
+async function allow(texts: readonly string[]): Promise<void> {
+  const entries = texts.flatMap((text) => parseNetwork(text) ?? []);
+  for (const address of entries) {
+    const entry = { v: 1 as const, address, comment: "", addedAt: Date.now(), by: "bench" };
+    const bytes = encodeAllowed({ ...entry, origin: "operator" });
+    await js.publish(`$KV.${SETTINGS_BUCKET}.${allowKey(address)}`, bytes);
+  }
+}
+
+process.stdout.write("ready\n");
+for await (const line of createInterface(process.stdin)) {
+  const [verb, ...args] = line.split(" ");
+  if (verb === "ban") await writeBans(connection, args);
+  if (verb === "allow") await allow(args);
+  if (verb === "ports") {
+    const settings = await new Kvm(connection).open(SETTINGS_BUCKET);
+    await settings.put(jailKey("dovecot"), encodeJail({ ...JAIL, ports: args.map(Number) }));
+  }
+  process.stdout.write(`${verb ?? ""}\n`);
+}
+await connection.close();
