@@ -72,7 +72,7 @@ const MESSAGES: readonly (readonly [text: string, message: AuthMessage])[] = [
   ["[AUTHENTICATIONFAILED]", message("auth-imap-refused", "failure")],
   ["[AUTHORIZATIONFAILED]", message("auth-imap-refused", "aggressive")],
   // gssapi(bob@REALM,192.0.2.55): User not authorized to log in as alice@REALM
-  ["User not authorized to log in as ", message("auth-not-authorized", "aggressive")],
+  ["User not authorized to log in as ", message("auth-not-authorized", "failure")],
   ["Username character disallowed by auth_username_chars", REJECTED_NAME],
   ["Username contains disallowed character", REJECTED_NAME],
   ["login user: Username character disallowed", REJECTED_NAME],

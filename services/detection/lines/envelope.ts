@@ -43,13 +43,16 @@ export function openEnvelope(
 
 /** `mailserver  | Mar  3 ...`: docker compose, in colors where it wrote to a terminal. */
 function stripContainer(text: string): string {
-  const bar = text.slice(0, 90).indexOf("|");
+  // [pod/dovecot-0/dovecot] Mar 03 ...: kubectl logs --prefix
+  const pod = text.startsWith("[pod/") && /^\[pod\/[\w./-]{1,300}\] /.exec(text.slice(0, 310));
+  if (pod) return text.slice(pod[0].length);
+  const bar = text.slice(0, 160).indexOf("|");
   if (bar < 1) return text;
 
   const before = text.slice(0, bar).replace(/^\x1b\[[\d;]{1,12}m/, "");
 
   const after = /^\|(?:\x1b\[0?m)? /.exec(text.slice(bar, bar + 8));
-  return after && /^[\w.-]{1,64} *$/.test(before) ? text.slice(bar + after[0].length) : text;
+  return after && /^[\w.@-]{1,150} *$/.test(before) ? text.slice(bar + after[0].length) : text;
 }
 
 function openText(line: string, clock: StampClock): Message {
@@ -63,7 +66,8 @@ function openText(line: string, clock: StampClock): Message {
   }
   // `dovecot: Mar 03 04:05:06 Info: auth(default): ...`: Dovecot 1's own log.
   if (text.startsWith("dovecot: ")) {
-    const stamp = readMonthStamp(text.slice(9), clock);
+    const own = text.slice(9);
+    const stamp = readMonthStamp(own, clock) ?? readIsoStamp(own, clock);
     if (stamp) return ownLog(text.slice(9 + stamp.end + 1), stamp);
   }
   const stamp = readStamp(text, clock);
@@ -77,8 +81,22 @@ function readStamp(text: string, clock: StampClock) {
     readMonthStamp(text, clock) ??
     readIsoStamp(text, clock) ??
     readTaiStamp(text) ??
-    readJournalStamp(text, clock)
+    readJournalStamp(text, clock) ??
+    readCtimeStamp(text, clock)
   );
+}
+
+/** "Tue Mar  3 04:05:06 2026": logread of OpenWrt. */
+function readCtimeStamp(text: string, clock: StampClock) {
+  if (text[3] !== " " || text[7] !== " ") return undefined;
+  const year = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} (\d{4}) /.exec(
+    text.slice(0, 26),
+  )?.[1];
+  if (year === undefined) return undefined;
+  // The stamp of a day of this year lies nearest before the year's end.
+  const endOfYear = { ...clock, receivedAt: Date.UTC(Number(year), 11, 31, 12) };
+  const stamp = readMonthStamp(text.slice(4), endOfYear);
+  return stamp && { ...stamp, end: 24 };
 }
 
 /** What Dovecot writes into its own log: no host, no tag, the level after the process's name. */
@@ -97,6 +115,9 @@ function ownLog(text: string, written: WrittenAt | undefined): Message {
  */
 function afterStamp(text: string, written: WrittenAt | undefined, clock: StampClock): Message {
   if (isOwnText(text)) return { written, program: undefined, text, repeat: 1 };
+  // Mar 03 04:05:06 Info: auth(default): ...: Dovecot 1's own log
+  const level = OWN_LEVEL.exec(text.slice(0, 12))?.[0];
+  if (level !== undefined && isOwnText(text.slice(level.length))) return ownLog(text, written);
   USUAL.lastIndex = 0;
   if (USUAL.test(text)) return openTagged("dovecot", text.slice(USUAL.lastIndex), written, clock);
   // `<mail.info> mail dovecot[241]: `: BSD's syslogd with facility and level.
@@ -106,6 +127,11 @@ function afterStamp(text: string, written: WrittenAt | undefined, clock: StampCl
       text.slice(0, 400),
     );
   const program = header?.[1] ?? "";
+  const isOther = !header || !isDovecotProgram(program);
+  const other = isOther ? OTHER_HEAD.exec(text.slice(0, 400)) : undefined;
+  if (other && isDovecotProgram(other[1] ?? other[2] ?? "")) {
+    return openTagged("dovecot", text.slice(other[0].length), written, clock);
+  }
   if (!header || !isDovecotProgram(program)) {
     return unheaded(text, written, clock) ?? strange(text, written, header);
   }
@@ -117,6 +143,11 @@ function afterStamp(text: string, written: WrittenAt | undefined, clock: StampCl
   }
   return openTagged(program, rest, written, clock);
 }
+
+const OWN_LEVEL = /^(?:Info|Warning|Error): /;
+/** `mx1 mail.info dovecot: ` (BusyBox), `mail.info dovecot: ` (OpenWrt), `[dovecot] ` (metalog). */
+const OTHER_HEAD =
+  /^(?:(?:\S{1,255} )?(?:mail|auth|authpriv|daemon|local[0-7])\.[a-z]{3,7} ([^\s:[\]]{1,64})(?:\[\d{1,10}\])?: |\[([^\s[\]]{1,64})\] )/;
 
 /** `mx1 dovecot[26236]: `, as nearly every line has it. */
 const USUAL = /[\w.-]{1,255} dovecot(?:\[\d{1,10}\])?: /y;
@@ -220,31 +251,61 @@ function unpackRepeat(message: Message): Message {
 
 /** journalctl -o json, docker's json-file log, and what carries a line in "message" or "msg". */
 function openJson(
-  line: string,
+  json: string,
   clock: StampClock,
   writers: LogFacts["writers"],
 ): Message | undefined {
-  const fields = readFields(line);
+  const fields = readFields(json);
   if (!fields) return undefined;
   const { MESSAGE, SYSLOG_IDENTIFIER, CONTAINER_NAME } = fields;
   if (MESSAGE !== undefined && MESSAGE !== null) {
     const [written, text] = [journalTime(fields), journalText(MESSAGE)];
-    const program = typeof SYSLOG_IDENTIFIER === "string" ? SYSLOG_IDENTIFIER : undefined;
+    const program = typeof SYSLOG_IDENTIFIER === "string" ? SYSLOG_IDENTIFIER : programOf(fields);
     const isDovecots = program !== undefined && isDovecotProgram(program);
     // What was chosen by other fields is a line of any kind, whatever its writer calls itself.
     if (writers === "chosen" && (CONTAINER_NAME !== undefined || !isDovecots)) {
       return { ...openText(text, clock), written };
     }
     // What a container wrote is a line of any kind, and the name is the container's.
-    if (CONTAINER_NAME !== undefined) return { ...openText(text, clock), written };
+    if (CONTAINER_NAME !== undefined) {
+      const name = typeof CONTAINER_NAME === "string" ? CONTAINER_NAME : "?";
+      const isMail = MAIL_CONTAINER.test(`${name} ${tagOf(fields)}`);
+      if (!isMail) return { written, program: name, text, repeat: 1 };
+      return { ...openText(text, clock), written };
+    }
     return unpackRepeat(openInner(program, text, written, clock));
   }
   const log = fields["log"] ?? fields["message"] ?? fields["msg"];
   if (typeof log !== "string") return undefined;
-  const message = openText(log.replace(/\r?\n$/, ""), clock);
+  const program = programOf(fields);
+  // %msg% of rsyslog begins with the space that stands before a message.
+  const line = log.replace(/\r?\n$/, "").replace(/^ /, "");
+  const isForeign = program !== undefined && !isDovecotProgram(program);
+  const message = isForeign
+    ? { written: undefined, program, text: line, repeat: 1 }
+    : openText(line, clock);
   const time = readTime(fields["time"] ?? fields["timestamp"] ?? fields["@timestamp"], clock);
   // A collector may have read the line late: when Dovecot wrote it, its own stamp says best.
   return { ...message, written: writtenAtOf(message.written, time) };
+}
+
+/** A container of another name is another program's. */
+const MAIL_CONTAINER = /dovecot|mail|imap|pop3/i;
+
+function tagOf(fields: Fields): string {
+  const tag = fields["CONTAINER_TAG"];
+  return typeof tag === "string" ? tag : "";
+}
+
+/** How syslog-ng, rsyslog, mailcow and others name the program that wrote a line. */
+const PROGRAM_FIELDS = ["program", "PROGRAM", "programname", "SYSLOG_IDENTIFIER", "appname"];
+
+function programOf(fields: Fields): string | undefined {
+  for (const name of PROGRAM_FIELDS) {
+    const program = fields[name];
+    if (typeof program === "string" && program !== "") return program;
+  }
+  return undefined;
 }
 
 /** "2026-03-03T04:05:06Z", 1772507106, "1772507106.123", or milliseconds and smaller parts. */
@@ -294,4 +355,4 @@ export function isDovecotProgram(program: string): boolean {
 }
 
 const PROGRAM =
-  /^(?:[\w.@/-]{0,64}dovecot[\w.@/-]{0,64}(?:\(pam_[a-z0-9_]{1,24}\))?|auth|auth-worker|PAM-warn)$/;
+  /^(?:director|[\w.@/-]{0,64}dovecot[\w.@/-]{0,64}(?:\(pam_[a-z0-9_]{1,24}\))?|auth|auth-worker|PAM-warn)$/;

@@ -52,8 +52,9 @@ const TAI_OFFSET = 10;
  * that a stamp of 31 December read in January is of last year.
  */
 export function readMonthStamp(text: string, clock: StampClock): Stamp | undefined {
-  if (text[3] !== " " || text[6] !== " ") return undefined;
-  const match = /^([A-Z][a-z]{2}) ([ 0-3]\d) (\d\d):(\d\d):(\d\d)(\.\d{1,9})?/.exec(
+  // "Nov 7 11:37:53": pages and programs take one of two spaces away.
+  if (text[3] !== " " || (text[6] !== " " && text[5] !== " ")) return undefined;
+  const match = /^([A-Z][a-z]{2}) ([ 0-3]\d|\d) (\d\d):(\d\d):(\d\d)(\.\d{1,9})?/.exec(
     text.slice(0, 26),
   );
   if (!match) return undefined;
