@@ -146,7 +146,10 @@ describe("the documents' commands on fresh machines", { skip: needsGuests }, () 
 
     await section(MIGRATION, "Step 4: enforce");
     await eventually("the bans are in force on mx1, too", async () => !(await connects(mx1, seen)));
-    const status = await section(MIGRATION, "Step 5: stop fail2ban's jails");
+    await mx1.run("fail2ban-client", ["set", "dovecot", "banip", "203.0.113.9"]);
+    const carried = await section(MIGRATION, "Step 5: carry fail2ban's bans over");
+    assert.match(carried, /203\.0\.113\.9/);
+    const status = await section(MIGRATION, "Step 6: stop fail2ban's jails");
     assert.match(status, /Jail list:\s*$/m);
     for (const from of [both, seen]) assert.equal(await connects(mx1, from), false);
     await attack();
