@@ -2,6 +2,7 @@
 import { PassThrough } from "node:stream";
 import type { Command } from "commander";
 import { agentProgram } from "../../services/agent/program.ts";
+import { loadCommands } from "../../services/cli/commands.ts";
 import { fleetbanProgram } from "../../services/cli/program.ts";
 import { coordinatorProgram } from "../../services/coordinator/program.ts";
 
@@ -24,6 +25,7 @@ export interface Program {
   requires: readonly string[];
 }
 
+const COMMANDS = await loadCommands();
 const nothing = () => {};
 const options = { environment: {}, write: nothing, exit: nothing };
 
@@ -60,7 +62,7 @@ export const PROGRAMS: readonly Program[] = [
     command: () => {
       const io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
       const surroundings = { folder: "/", packageRoot: "/", home: "/", uid: 0 };
-      return fleetbanProgram({ io, environment: {}, surroundings, who: "" }).program;
+      return fleetbanProgram({ io, environment: {}, surroundings, who: "" }, COMMANDS).program;
     },
     depends: [],
     suggests: ["bash-completion"],

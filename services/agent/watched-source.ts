@@ -3,6 +3,7 @@
  * of it. It is read from when on its jail is known.
  */
 import type { Ledger } from "../detection/attempts/attempt-ledger.ts";
+import type { Failure } from "../detection/attempts/failure.ts";
 import type { LogFacts } from "../detection/lines/log-facts.ts";
 import { zoneOrLocal } from "../detection/lines/zone.ts";
 import type { Log } from "../daemon/log.ts";
@@ -13,6 +14,7 @@ import type { Warning } from "../wire/warnings.ts";
 import type { Bookmark, CheckpointFile } from "./checkpoint.ts";
 import type { SourceConfig } from "./config.ts";
 import type { Publisher } from "./publisher.ts";
+import { createPacer } from "./pacer.ts";
 import { createSourceDetector, writersOf } from "./source-detector.ts";
 import { openFileSource } from "./sources/file-source.ts";
 import { openJournalSource } from "./sources/journal-source.ts";
@@ -71,6 +73,8 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
   let knownJails: readonly Jail[] = [];
   let gap: Gap | undefined;
   let isStarted = false;
+  let isStopped = false;
+  const pacer = createPacer();
   let comparedAt = -Infinity;
 
   const zoneName = timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -105,9 +109,21 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
   }
 
   function onLines(lane: string, chunk: Chunk): Promise<void> | undefined {
-    const { lines, from, to, epoch } = chunk;
     compareTime(chunk);
-    const failures = detector.current()?.feed(lines, from, now()) ?? [];
+    const { lines, from } = chunk;
+    const steps = detector.current()?.feedInSteps?.(lines, from, now());
+    if (!steps) return publish(lane, chunk, detector.current()?.feed(lines, from, now()) ?? []);
+    return pacer.run(steps).then((failures) => publish(lane, chunk, failures));
+  }
+
+  /** Returns a promise where reading must wait. */
+  function publish(
+    lane: string,
+    chunk: Chunk,
+    failures: readonly Failure[],
+  ): Promise<void> | undefined {
+    if (isStopped) return undefined; // nobody has been told of its place: it is read again
+    const { lines, from, to, epoch } = chunk;
     for (const failure of failures) failure.user = nameOf(failure.user);
     counters.lines += countLines(lines);
     counters.failures += failures.length;
@@ -161,8 +177,12 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
         ...{ config, gap, time: clock.time, jails: knownJails, surroundings },
         unrecognized: unrecognized.recent(),
         ...{ state: reader.state(), trouble: reader.trouble(), lag: reader.lag() },
+        shortened: detector.current()?.shortened ?? 0,
       }),
-    stop: () => reader.stop(),
+    stop() {
+      isStopped = true;
+      reader.stop();
+    },
   };
 }
 

@@ -3,18 +3,10 @@ import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
 import type { Environment } from "../daemon/config.ts";
 import { createProgram } from "../daemon/program.ts";
-import { allowCommand } from "./allow.ts";
-import { banCommand } from "./ban.ts";
 import { createClient, type Client } from "./client.ts";
-import { explainCommand } from "./explain/explain.ts";
-import { failureCommand } from "./failure.ts";
-import { hostCommand } from "./host.ts";
-import { importCommand } from "./import/import.ts";
-import { keyCommand } from "./key/key.ts";
+import type { CommandContext, MakeCommand } from "./commands.ts";
 import { locateNats, type Surroundings } from "./location.ts";
 import { createOutput } from "./output.ts";
-import { simulateCommand } from "./simulate/simulate.ts";
-import { statusCommand } from "./status.ts";
 
 export interface Io {
   stdin: Readable & { isTTY?: boolean };
@@ -30,7 +22,11 @@ export interface ProgramOptions {
   who: string;
 }
 
-export function fleetbanProgram(options: ProgramOptions): { program: Command; client: Client } {
+/** `commands` are those that it has; see commands.ts. */
+export function fleetbanProgram(
+  options: ProgramOptions,
+  commands: readonly MakeCommand[],
+): { program: Command; client: Client } {
   const { io, environment, who } = options;
   const output = createOutput({ ...io, environment });
   const program = createProgram("fleetban", "Asks and commands a fleet of mail hosts.")
@@ -48,20 +44,9 @@ export function fleetbanProgram(options: ProgramOptions): { program: Command; cl
   /** For what must not take the address of another fleet from a client.yaml. */
   const natsUrl = () =>
     program.opts<{ nats?: string }>().nats ?? (environment["NATS_URL"] || undefined);
-  const context = { ask: client.ask, output, now: Date.now };
-  for (const command of [
-    statusCommand(context),
-    hostCommand(context),
-    banCommand(context),
-    allowCommand(context),
-    failureCommand(context),
-    explainCommand({ stdin: io.stdin, output, now: Date.now }),
-    simulateCommand({ output, now: Date.now }),
-    importCommand(context),
-    keyCommand({ output, now: Date.now, natsUrl }),
-  ]) {
-    program.addCommand(command);
-  }
+  const { stdin } = io;
+  const context: CommandContext = { ask: client.ask, output, now: Date.now, stdin, natsUrl };
+  for (const make of commands) program.addCommand(make(context));
   inheritSettings(program, io);
   return { program, client };
 }

@@ -4,7 +4,6 @@
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { parseDocument } from "yaml";
 import { z } from "zod";
 import { EXIT, PlainError } from "./exit.ts";
 import { explainFileError } from "./file-error.ts";
@@ -109,6 +108,8 @@ async function readYaml(path: string): Promise<Record<string, unknown>> {
     const reason = isDenied ? whyDenied(path) : explainFileError(cause);
     throw new ConfigError([`${path}: cannot be read: ${reason}`], { cause });
   }
+  // A program that reads no file starts without it.
+  const { parseDocument } = await import("yaml");
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
     throw new ConfigError(

@@ -7,6 +7,7 @@ import { countLine } from "./attempts/count-line.ts";
 import type { Failure } from "./attempts/failure.ts";
 import type { Ledger } from "./attempts/attempt-ledger.ts";
 import { openEnvelope } from "./lines/envelope.ts";
+import type { Steps } from "./filter/steps.ts";
 import type { WrittenAt } from "./lines/timestamp.ts";
 import { LOCAL_LOG, type LogFacts } from "./lines/log-facts.ts";
 import { MAX_LINE_BYTES, readLine } from "./dovecot/read-line.ts";
@@ -18,10 +19,14 @@ export interface Detector {
    * lines without a stamp, and tells the year of others.
    */
   feed(chunk: Buffer, position: number, receivedAt: number): Failure[];
+  /** The same in steps, for filters take their time; undefined: `feed` is quick. */
+  readonly feedInSteps?: (chunk: Buffer, position: number, receivedAt: number) => Steps<Failure[]>;
   /** When a line was written, by its own stamp. */
   writtenAt(line: string, receivedAt: number): WrittenAt | undefined;
   /** Lines that were too long to be looked at. */
   readonly overlong: number;
+  /** Lines of which a filter has looked at the beginning and the end alone. */
+  readonly shortened?: number;
 }
 
 export interface DetectorOptions {

@@ -153,6 +153,13 @@ export const WARNINGS = {
     title: "a source is far behind",
     text: ({ source, megabytes }) => `source ${source} is ${megabytes} MB behind`,
   }),
+  "lines-shortened": declare<{ source: string; lines: number }>({
+    severity: "low",
+    title: "a filter has not looked at all of a long line",
+    text: ({ source, lines }) =>
+      `source ${source} had ${lines} ${lines === 1 ? "line" : "lines"} of over 4096 characters: the ` +
+      "jail's filter looked at the first 3072 and the last 1024 of each; see who writes them",
+  }),
   "unknown-jail": declare<{ source: string; jail: string }>({
     severity: "high",
     title: "a source belongs to a jail that the coordinator does not have",

@@ -20,6 +20,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   restart: () => import("./restart.ts"),
   "long-work": () => import("./long-work.ts"),
   rest: () => import("./rest.ts"),
+  "cli-start": () => import("./cli-start.ts"),
+  "filter-flood": () => import("./filter-flood.ts"),
   "rooted-host": () => import("./rooted-host.ts"),
 };
 

@@ -19,6 +19,8 @@ export interface CentreOptions {
   /** More of their configuration. */
   coordinatorYaml?: string;
   agentYaml?: string;
+  /** More sources of the agent, each behind a comma. */
+  sourcesYaml?: string;
   /** Where all of it runs; NATS must be reached from there. */
   namespace?: Namespace;
   /** Before the agent's command line. */
@@ -70,7 +72,7 @@ export async function startCentre(options: CentreOptions): Promise<Centre> {
     "coordinator",
     `id: c1\n${http}\n${options.coordinatorYaml ?? ""}\n`,
   );
-  const source = `sources: [{ name: mail-log, startAt: beginning, path: ${mailLog} }]`;
+  const source = `sources: [{ name: mail-log, startAt: beginning, path: ${mailLog} }${options.sourcesYaml ?? ""}]`;
   const agent = await start(
     "agent",
     `host: mx1\n${source}\n${options.agentYaml ?? "firewall: { backend: dry-run }"}\n`,

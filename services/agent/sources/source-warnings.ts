@@ -21,6 +21,8 @@ export interface SourceConditions {
   trouble: string | undefined;
   /** Bytes that are written and not yet read. */
   lag: number;
+  /** Lines of which the jail's filter has looked at the beginning and the end alone. */
+  shortened: number;
   gap: Gap | undefined;
   time: LogTime;
   /** Lines of the last hour that look like attempts and are not understood, if more than a few. */
@@ -66,6 +68,9 @@ export function warningsOfSource(conditions: SourceConditions): Warning[] {
   }
   if (lag > MUCH_LAG_BYTES) {
     warnings.push(warn("source-lag", { source, megabytes: Math.round(lag / 1e6) }, source));
+  }
+  if (conditions.shortened > 0) {
+    warnings.push(warn("lines-shortened", { source, lines: conditions.shortened }, source));
   }
   if (jails.length > 0 && !jails.some(({ name }) => name === jail)) {
     warnings.push(warn("unknown-jail", { source, jail }, source));

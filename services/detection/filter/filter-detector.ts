@@ -8,8 +8,10 @@ import { MAX_LINE_BYTES } from "../dovecot/read-line.ts";
 import { emptyReading, type Reading } from "../dovecot/reading.ts";
 import { LOCAL_LOG, type LogFacts } from "../lines/log-facts.ts";
 import { LOCAL_ZONE, type Zone } from "../lines/zone.ts";
-import type { Filter } from "./filter.ts";
-import { openLine } from "./open-line.ts";
+import type { Filter, Match } from "./filter.ts";
+import { isLookedAtWhole } from "./looked-at.ts";
+import { openLine, type OpenedLine } from "./open-line.ts";
+import { runThrough, type Steps } from "./steps.ts";
 
 const NEWLINE = 10;
 /** Two characters at most, such as a bracket, stand before a date at the beginning of a line. */
@@ -17,23 +19,31 @@ const MOST_BEFORE_DATE = 2;
 
 export function createFilterDetector(filter: Filter, log: LogFacts = LOCAL_LOG): Detector {
   let overlong = 0;
-  return {
-    feed(chunk, position, receivedAt) {
-      const failures: Failure[] = [];
-      for (let start = 0; start < chunk.length;) {
-        const newline = chunk.indexOf(NEWLINE, start);
-        const end = newline < 0 ? chunk.length : newline;
-        if (end - start > MAX_LINE_BYTES) overlong += 1;
-        else {
-          const line = chunk.toString("utf8", start, end);
-          const reading = readFiltered(line, filter, receivedAt, log.zone);
-          const failure = countFiltered(reading, receivedAt, position + end + 1);
-          if (failure) failures.push(failure);
-        }
-        start = end + 1;
+  let shortened = 0;
+
+  function* feedInSteps(chunk: Buffer, position: number, receivedAt: number): Steps<Failure[]> {
+    const failures: Failure[] = [];
+    for (let start = 0; start < chunk.length;) {
+      const newline = chunk.indexOf(NEWLINE, start);
+      const end = newline < 0 ? chunk.length : newline;
+      if (end - start > MAX_LINE_BYTES) overlong += 1;
+      else {
+        yield;
+        const line = chunk.toString("utf8", start, end);
+        const opened = openLine(line, { receivedAt, zone: log.zone }, filter.findDate);
+        if (!isLookedAtWhole(opened.text)) shortened += 1;
+        const reading = readingOf(opened, yield* filter.matching(opened.text));
+        const failure = countFiltered(reading, receivedAt, position + end + 1);
+        if (failure) failures.push(failure);
       }
-      return failures;
-    },
+      start = end + 1;
+    }
+    return failures;
+  }
+
+  return {
+    feed: (chunk, position, receivedAt) => runThrough(feedInSteps(chunk, position, receivedAt)),
+    feedInSteps,
     writtenAt(line, receivedAt) {
       const clock = { receivedAt, zone: log.zone };
       if (line.startsWith("{")) return openLine(line, clock, filter.findDate).written;
@@ -43,6 +53,9 @@ export function createFilterDetector(filter: Filter, log: LogFacts = LOCAL_LOG):
     },
     get overlong() {
       return overlong;
+    },
+    get shortened() {
+      return shortened;
     },
   };
 }
@@ -54,8 +67,11 @@ export function readFiltered(
   receivedAt: number,
   zone: Zone = LOCAL_ZONE,
 ): Reading {
-  const { text, written, repeat } = openLine(line, { receivedAt, zone }, filter.findDate);
-  const match = filter.match(text);
+  const opened = openLine(line, { receivedAt, zone }, filter.findDate);
+  return readingOf(opened, filter.match(opened.text));
+}
+
+function readingOf({ written, repeat }: OpenedLine, match: Match | undefined): Reading {
   const reading = emptyReading(match ? `failregex-${match.rule}` : null);
   reading.at = written?.at;
   reading.hasZone = written?.hasZone ?? false;

@@ -3,7 +3,9 @@ import { RE2JS } from "re2js";
 import { parseAddress, type Address } from "../../wire/address.ts";
 import { findDate, type FindDate } from "../lines/find-date.ts";
 import { compileDatePattern } from "./date-pattern.ts";
+import { lookedAt, MOST_LOOKED_AT } from "./looked-at.ts";
 import { RegexFault, translateRegex } from "./python-regex.ts";
+import { runThrough, type Steps } from "./steps.ts";
 
 /** fail2ban's options of a filter, each expression for itself. */
 export interface FilterRules {
@@ -27,6 +29,8 @@ export interface Filter {
   findDate: FindDate;
   /** What a line without its time stamp says; undefined: no failure of an address. */
   match(line: string): Match | undefined;
+  /** The same in steps, one for each expression. */
+  matching(line: string): Steps<Match | undefined>;
 }
 
 /** An expression that cannot be used. */
@@ -105,28 +109,35 @@ export function compileFilter(rules: FilterRules): Filter {
   if (faults.length > 0 || !find) throw new FilterError(faults);
   const gates = prefix ? gatesOf(rules.failregex) : undefined;
 
+  function* matching(withoutEnd: string): Steps<Match | undefined> {
+    const line = `${lookedAt(withoutEnd)}\n`; // as fail2ban has it: a \s at the end finds that
+    let text = line;
+    let before: Groups = {};
+    if (prefix) {
+      if (gates && !gates.some((gate) => gate.test(line))) return undefined;
+      yield;
+      if (!prefix.test(line)) return undefined;
+      before = groupsOf(prefix, line);
+      if (before["content"]) text = `${before["content"]}\n`;
+    }
+    // test() notes no groups and is many times as fast.
+    for (const [index, each] of fail.entries()) {
+      yield;
+      if (!each.test(text)) continue;
+      yield;
+      if (ignore.some((other) => other.test(text))) return undefined;
+      const groups = { ...before, ...groupsOf(each, text) };
+      const address = addressIn(groups);
+      return address && { address, user: userIn(groups), rule: index + 1 };
+    }
+    return undefined;
+  }
+
   return {
-    findDate: find,
-    match(withoutEnd) {
-      const line = `${withoutEnd}\n`; // as fail2ban has it: a \s at the end finds that
-      let text = line;
-      let before: Groups = {};
-      if (prefix) {
-        if (gates && !gates.some((gate) => gate.test(line))) return undefined;
-        if (!prefix.test(line)) return undefined;
-        before = groupsOf(prefix, line);
-        if (before["content"]) text = `${before["content"]}\n`;
-      }
-      // test() notes no groups and is many times as fast.
-      for (const [index, each] of fail.entries()) {
-        if (!each.test(text)) continue;
-        if (ignore.some((other) => other.test(text))) return undefined;
-        const groups = { ...before, ...groupsOf(each, text) };
-        const address = addressIn(groups);
-        return address && { address, user: userIn(groups), rule: index + 1 };
-      }
-      return undefined;
-    },
+    // A date stands near the beginning of a line.
+    findDate: (line, clock) => find(line.slice(0, MOST_LOOKED_AT), clock),
+    match: (line) => runThrough(matching(line)),
+    matching,
   };
 }
 

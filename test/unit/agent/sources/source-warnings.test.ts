@@ -33,7 +33,7 @@ const JAIL: Jail = {
 };
 const fine: SourceConditions = {
   config: sourceOf({ path: "/var/log/mail.log" }),
-  ...{ state: "reading", trouble: undefined, lag: 0, gap: undefined },
+  ...{ state: "reading", trouble: undefined, lag: 0, gap: undefined, shortened: 0 },
   ...{ time: { state: "right" }, unrecognized: undefined, jails: [JAIL], surroundings },
 };
 

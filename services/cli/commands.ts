@@ -1,0 +1,29 @@
+/** Every command of fleetban, each in modules that are loaded only when it is called. */
+import type { Command } from "commander";
+import type { Context } from "./context.ts";
+import type { ExplainOptions } from "./explain/explain.ts";
+import type { KeyContext } from "./key/key.ts";
+
+/** What the commands need, each some of it. */
+export type CommandContext = Context & ExplainOptions & KeyContext;
+export type MakeCommand = (context: CommandContext) => Command;
+
+/** In the order in which `--help` lists them. */
+const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+  status: async () => (await import("./status.ts")).statusCommand,
+  host: async () => (await import("./host.ts")).hostCommand,
+  ban: async () => (await import("./ban.ts")).banCommand,
+  allow: async () => (await import("./allow.ts")).allowCommand,
+  failure: async () => (await import("./failure.ts")).failureCommand,
+  explain: async () => (await import("./explain/explain.ts")).explainCommand,
+  simulate: async () => (await import("./simulate/simulate.ts")).simulateCommand,
+  import: async () => (await import("./import/import.ts")).importCommand,
+  key: async () => (await import("./key/key.ts")).keyCommand,
+};
+
+/** The command that the first argument names; all of them where it names none. */
+export function loadCommands(first?: string): Promise<MakeCommand[]> {
+  const named = first !== undefined && Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  const wanted = named ? [named] : Object.values(COMMANDS);
+  return Promise.all(wanted.map((load) => load()));
+}

@@ -1,0 +1,45 @@
+/** Runs the command line with what this process has: its streams, environment and user. */
+import { homedir, hostname, userInfo } from "node:os";
+import { EXIT } from "../daemon/exit.ts";
+import { runProgram } from "../daemon/program.ts";
+import { packageRootOf } from "./location.ts";
+import { loadCommands } from "./commands.ts";
+import { fleetbanProgram } from "./program.ts";
+
+/** "root@mx1", as one token of a subject; a container's user may have no name. */
+function whoAsks(): string {
+  const token = (text: string) => text.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 63);
+  const host = token(hostname());
+  try {
+    return `${token(userInfo().username)}@${host}`;
+  } catch {
+    return `uid-${process.getuid?.()}@${host}`;
+  }
+}
+
+export async function run(): Promise<void> {
+  // "fleetban ban list | head" ends head first: no fault of ours.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.bug);
+  });
+  process.stderr.on("error", () => {}); // nobody reads it; the exit code remains
+  const { program, client } = fleetbanProgram(
+    {
+      io: process,
+      environment: process.env,
+      surroundings: {
+        folder: process.cwd(),
+        packageRoot: packageRootOf(import.meta.dirname),
+        home: homedir(),
+        uid: process.getuid?.(),
+      },
+      who: whoAsks(),
+    },
+    await loadCommands(process.argv[2]),
+  );
+  const code = await runProgram(program, process.argv);
+  process.exitCode = code;
+  // A server that was connected to and says nothing would keep us here.
+  if (code !== EXIT.ok) setTimeout(() => process.exit(), 1_000).unref();
+  await client.close();
+}
