@@ -5,7 +5,7 @@ import type { Allowed } from "../wire/settings.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
-import { formatInstant } from "./time.ts";
+import { formatInstant, zoneOf } from "./time.ts";
 
 export function allowCommand(context: Context): Command {
   const command = new Command("allow").description("addresses and networks that are never banned");
@@ -15,7 +15,7 @@ export function allowCommand(context: Context): Command {
   return command;
 }
 
-function listCommand({ ask, output }: Context): Command {
+function listCommand({ ask, output, now }: Context): Command {
   return new Command("list")
     .description("every entry of the allowlist")
     .option(...JSON_OPTION)
@@ -28,7 +28,7 @@ function listCommand({ ask, output }: Context): Command {
       });
       if (json) output.json("allow.list", { allowed: rows, total, next });
       else if (rows.length === 0) output.line("the allowlist is empty");
-      else output.table([HEAD, ...rows.map(describeAllowed)]);
+      else output.table([headOf(now()), ...rows.map(describeAllowed)]);
     });
 }
 
@@ -77,7 +77,7 @@ function removeCommand({ ask, output }: Context): Command {
     });
 }
 
-const HEAD = ["ADDRESS", "FROM", "ADDED", "BY", "COMMENT"];
+const headOf = (now: number) => ["ADDRESS", "FROM", `ADDED (${zoneOf(now)})`, "BY", "COMMENT"];
 
 function describeAllowed({ address, origin, addedAt, by, comment }: Allowed): string[] {
   return [address, origin, formatInstant(addedAt), by, comment];

@@ -6,10 +6,10 @@ import { isInForce, type Ban } from "../wire/ban.ts";
 import { checksOf } from "./arguments.ts";
 import { formatEvidence, formatState } from "./ban-words.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
-import { describeFailure, FAILURE_HEAD } from "./failure.ts";
+import { describeFailure, failureHead } from "./failure.ts";
 import { nameFirst } from "./reach.ts";
 import type { Cell } from "./table.ts";
-import { formatBoth, formatInstant } from "./time.ts";
+import { formatBoth, formatInstant, zoneOf } from "./time.ts";
 
 export function showCommand(context: Context): Command {
   const { ask, output, now } = context;
@@ -42,12 +42,12 @@ export function showCommand(context: Context): Command {
       if (reply.changes.length > 0) {
         output.line("");
         output.line("history");
-        output.table([CHANGE_HEAD, ...reply.changes.map(describeChange)]);
+        output.table([changeHead(now()), ...reply.changes.map(describeChange)]);
       }
       if (reply.failures.length > 0) {
         output.line("");
         output.line("last failures");
-        output.table([FAILURE_HEAD, ...reply.failures.map(describeFailure)]);
+        output.table([failureHead(now()), ...reply.failures.map(describeFailure)]);
       }
     });
 }
@@ -86,7 +86,15 @@ function formatWhere({ address }: Ban, standing: Standing): string {
   ].join("; ");
 }
 
-const CHANGE_HEAD = ["TIME", "ADDRESS", "JAIL", "CHANGE", "UNTIL", "BY", "REASON"];
+const changeHead = (now: number) => [
+  `TIME (${zoneOf(now)})`,
+  "ADDRESS",
+  "JAIL",
+  "CHANGE",
+  "UNTIL",
+  "BY",
+  "REASON",
+];
 
 function describeChange(ban: Ban): Cell[] {
   const { changedAt, address, jail, state, until, by, reason } = ban;

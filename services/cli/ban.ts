@@ -4,7 +4,7 @@ import type { Address } from "../wire/address.ts";
 import type { Reply } from "../wire/api.ts";
 import type { Ban } from "../wire/ban.ts";
 import { checksOf } from "./arguments.ts";
-import { describeBan, BAN_HEAD, formatState } from "./ban-words.ts";
+import { describeBan, banHead, formatState } from "./ban-words.ts";
 import { showCommand } from "./ban-show.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
@@ -52,7 +52,7 @@ function listCommand(context: Context): Command {
         return;
       }
       if (rows.length === 0) output.line(all ? "no bans on record" : "nobody is banned");
-      else output.table([BAN_HEAD, ...rows.map((ban) => describeBan(ban, now()))]);
+      else output.table([banHead(now()), ...rows.map((ban) => describeBan(ban, now()))]);
       if (next !== null) output.note(`there are more than these ${rows.length}: see --limit`);
     });
 }

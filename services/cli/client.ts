@@ -77,7 +77,7 @@ export function createClient(who: string, locate: () => Promise<Location>): Clie
         const timeout = patience + ANSWER_WITHIN_MS;
         message = await connection.request(apiSubject(noun, verb, name), question, { timeout });
       } catch (error) {
-        throw explainSilence(error, where);
+        throw explainSilence(error, where, `${name} may not ask for ${noun} ${verb}`);
       }
       return readReply(message, shapes.reply, endpoint);
     },
@@ -126,10 +126,11 @@ async function openLink({ nats, origin }: Location, who: string): Promise<Link> 
 }
 
 /** Why nobody answered the request. */
-function explainSilence(error: unknown, where: string): unknown {
+function explainSilence(error: unknown, where: string, forbidden: string): unknown {
   const cause = error instanceof RequestError ? (error.cause ?? error) : error;
   if (cause instanceof PermissionViolationError) {
-    const text = `NATS at ${where}: this login may not ask the coordinator: ${cause.message}`;
+    const reason = "a viewer only looks; fleetban key operator makes credentials that may do more";
+    const text = `NATS at ${where}: ${forbidden}: ${reason}`;
     return new PlainError(visible(text), EXIT.permission, { cause });
   }
   const isNobody =

@@ -7,7 +7,7 @@ import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
 import type { Cell } from "./table.ts";
-import { formatInstant } from "./time.ts";
+import { formatInstant, zoneOf } from "./time.ts";
 import { shorten } from "./visible.ts";
 
 interface ListOptions extends JsonOption {
@@ -21,7 +21,7 @@ interface ListOptions extends JsonOption {
 }
 
 export function failureCommand(context: Context): Command {
-  const { ask, output } = context;
+  const { ask, output, now } = context;
   const check = checksOf("failure list", output.note);
   const command = new Command("failure").description("failed authentication attempts");
 
@@ -52,14 +52,22 @@ export function failureCommand(context: Context): Command {
         return;
       }
       if (rows.length === 0) output.line("no failures on record");
-      else output.table([FAILURE_HEAD, ...rows.map(describeFailure)]);
+      else output.table([failureHead(now()), ...rows.map(describeFailure)]);
       if (next !== null) output.note(`there are more than these ${limit}: --limit shows more`);
     });
 
   return command;
 }
 
-export const FAILURE_HEAD = ["TIME", "HOST", "JAIL", "ADDRESS", "ATTEMPTS", "SERVICE", "USER"];
+export const failureHead = (now: number) => [
+  `TIME (${zoneOf(now)})`,
+  "HOST",
+  "JAIL",
+  "ADDRESS",
+  "ATTEMPTS",
+  "SERVICE",
+  "USER",
+];
 
 export function describeFailure(row: FailureRow): Cell[] {
   const { at, host, jail, address, attempts, service, user } = row;

@@ -8,7 +8,7 @@ import { readVersion } from "../daemon/version.ts";
 
 // Node 22.8 and later keep what they have compiled.
 const enableCompileCache: unknown = Reflect.get(nodeModule, "enableCompileCache");
-if (typeof enableCompileCache === "function") enableCompileCache();
+if (typeof enableCompileCache === "function") Reflect.apply(enableCompileCache, undefined, []);
 
 const [, , first, ...more] = process.argv;
 if ((first === "--version" || first === "-V") && more.length === 0) {

@@ -27,7 +27,7 @@ export interface Output {
 }
 
 export interface OutputOptions {
-  stdout: Writable & { isTTY?: boolean };
+  stdout: Writable & { isTTY?: boolean; columns?: number };
   stderr: Writable & { isTTY?: boolean };
   environment: Readonly<Record<string, string | undefined>>;
 }
@@ -37,6 +37,8 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
     stdout.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
   const paint: Paint = (color, text) =>
     isColored ? styleText(color, text, { validateStream: false }) : text;
+  /** A pipe or file takes lines of any length, for scripts to read. */
+  const room = () => (stdout.isTTY === true ? stdout.columns : undefined);
   let hasTransient = false;
   const erase = () => {
     if (hasTransient) stderr.write("\r\u001b[K");
@@ -49,12 +51,12 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
 
   return {
     line: (text) => write([visible(text)]),
-    facts: (rows) => write(formatTable(rows, paint)),
+    facts: (rows) => write(formatTable(rows, paint, room())),
     table([head = [], ...rows]) {
       const bold = head.map((cell) =>
         typeof cell === "string" ? { text: cell, color: "bold" as const } : cell,
       );
-      write(formatTable([bold, ...rows], paint));
+      write(formatTable([bold, ...rows], paint, room()));
     },
     json(endpoint, reply) {
       const schema: z.ZodType = api[endpoint].reply;

@@ -1,5 +1,6 @@
 /** Runs the command line with what this process has: its streams, environment and user. */
 import { homedir, hostname, userInfo } from "node:os";
+import { z } from "zod";
 import { EXIT } from "../daemon/exit.ts";
 import { runProgram } from "../daemon/program.ts";
 import { packageRootOf } from "./location.ts";
@@ -18,6 +19,8 @@ function whoAsks(): string {
 }
 
 export async function run(): Promise<void> {
+  // Compiling a schema takes longer than reading the few replies of one call without it.
+  z.config({ jitless: true });
   // "fleetban ban list | head" ends head first: no fault of ours.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.bug);

@@ -1,6 +1,7 @@
 /** `fleetban status`: is the fleet protected, and if not, what is there to do? */
 import { Command } from "commander";
 import { formatDuration } from "../daemon/duration.ts";
+import { EXIT, PlainError, SilentExit, type ExitCode } from "../daemon/exit.ts";
 import type { Reply } from "../wire/api.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Warning } from "../wire/warnings.ts";
@@ -14,21 +15,48 @@ export function statusCommand(context: Context): Command {
   const { ask, output, now } = context;
   return new Command("status")
     .description("say how the fleet is: hosts, bans, coordinator, warnings")
+    .option("--exit-code", "exit 0 if all is well, 1 on warnings, 2 if something does not work")
     .option(...JSON_OPTION)
-    .action(async ({ json }: JsonOption) => {
-      const status = await ask("status.show", {});
-      if (json) {
-        output.json("status.show", status);
-        return;
-      }
-      output.facts(describeStatus(status, now()));
-      if (status.warnings.length === 0) return;
-      output.line("");
-      output.facts(status.warnings.map(describeWarning));
-      const { high, medium, low } = status.warningCounts;
-      const rest = high + medium + low - status.warnings.length;
-      if (rest > 0) output.note(`and ${rest} more warnings: fleetban host list`);
+    .action(async ({ json, exitCode }: StatusOptions) => {
+      const status = await (exitCode ? askOrFail(context) : ask("status.show", {}));
+      printStatus(status, json);
+      const code = exitCodeOf(status.warningCounts);
+      if (exitCode && code !== EXIT.ok) throw new SilentExit(code);
     });
+
+  function printStatus(status: Status, json: true | undefined): void {
+    if (json) {
+      output.json("status.show", status);
+      return;
+    }
+    output.facts(describeStatus(status, now()));
+    if (status.warnings.length === 0) return;
+    output.line("");
+    output.facts(status.warnings.map(describeWarning));
+    const { high, medium, low } = status.warningCounts;
+    const rest = high + medium + low - status.warnings.length;
+    if (rest > 0) output.note(`and ${rest} more warnings: fleetban host list`);
+  }
+}
+
+interface StatusOptions extends JsonOption {
+  exitCode?: true;
+}
+
+/** As monitoring systems have it: 1 is a warning, 2 is critical. */
+function exitCodeOf({ high, medium, low }: Status["warningCounts"]): ExitCode {
+  if (high > 0) return EXIT.critical;
+  return medium + low > 0 ? EXIT.refused : EXIT.ok;
+}
+
+/** For --exit-code, a coordinator that does not answer is something that does not work. */
+async function askOrFail({ ask }: Context): Promise<Status> {
+  try {
+    return await ask("status.show", {});
+  } catch (cause) {
+    if (!(cause instanceof PlainError)) throw cause;
+    throw new PlainError(cause.message, EXIT.critical, { cause });
+  }
 }
 
 function describeStatus(status: Status, now: number): Cell[][] {

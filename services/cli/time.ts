@@ -1,6 +1,12 @@
 /** Instants as people read them: local time, and how far away. */
 import { formatDuration } from "../daemon/duration.ts";
 
+/** The zone of all times that are shown, such as "CET" or "UTC+5:30". */
+export function zoneOf(at: number): string {
+  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "local time";
+}
+
 /** "2026-11-24 12:14:03", local time. */
 export function formatInstant(at: number): string {
   const date = new Date(at);

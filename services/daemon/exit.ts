@@ -3,6 +3,8 @@ export const EXIT = {
   ok: 0,
   /** The CLI's "no": there is no such thing, or it may not be done. */
   refused: 1,
+  /** `status --exit-code`: something does not work. */
+  critical: 2,
   usage: 64,
   noInput: 66,
   unavailable: 69,
@@ -25,8 +27,19 @@ export class PlainError extends Error {
   }
 }
 
+/** Ends with this code; everything there is to say has been printed. */
+export class SilentExit extends Error {
+  override name = "SilentExit";
+  readonly exitCode: ExitCode;
+  constructor(exitCode: ExitCode) {
+    super(`exit ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
 /** Says on stderr why `program` ends, and returns its exit code. */
 export function explainExit(program: string, error: unknown): ExitCode {
+  if (error instanceof SilentExit) return error.exitCode;
   if (error instanceof PlainError) {
     process.stderr.write(`${program}: ${error.message}\n`);
     return error.exitCode;

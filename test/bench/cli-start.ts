@@ -27,7 +27,8 @@ export async function run(): Promise<Figure[]> {
     const timeOf = (args: readonly string[]): number => {
       const began = performance.now();
       const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, env });
-      if (status !== 0) throw new Error(`node ${args.join(" ")}: exit ${status}: ${String(stderr)}`);
+      if (status !== 0)
+        throw new Error(`node ${args.join(" ")}: exit ${status}: ${String(stderr)}`);
       return performance.now() - began;
     };
     const times: Record<"bare" | "version" | "status", number[]> = {

@@ -152,7 +152,10 @@ test("a ban, shown, listed, lengthened, and lifted", async (t) => {
   assert.match(network.stdout, /^203\.0\.113\.0\/24 is banned .*\nin force on 3\/3 hosts/);
 
   const list = await ask("ban", "list", "--address", "198.51.100.0/24");
-  assert.match(list.stdout, /^ADDRESS +JAIL +STATE +BANNED +BY +REASON\n198\.51\.100\.7 +dovecot/);
+  assert.match(
+    list.stdout,
+    /^ADDRESS +JAIL +STATE \(UTC\) +BANNED +BY +REASON\n198\.51\.100\.7 +dovecot/,
+  );
   assert.equal(list.stdout.trimEnd().split("\n").length, 2);
 
   const show = await eventually("the history has both", async () => {
@@ -274,7 +277,7 @@ test("failures are found by address, user, host and time; hostile users stay tex
   assert.equal((await rows("--jail", "dovecot", "--limit", "2")).length, 2);
 
   const list = await ask("failure", "list", "--limit", "2");
-  assert.match(list.stdout, /^TIME +HOST +JAIL +ADDRESS +ATTEMPTS +SERVICE +USER\n/);
+  assert.match(list.stdout, /^TIME \(UTC\) +HOST +JAIL +ADDRESS +ATTEMPTS +SERVICE +USER\n/);
   assert.match(list.stdout, / imap +x\\x1b\]0;owned\\x07\\u202ey\n/);
   assert.match(list.stderr, /there are more than these 2/);
   const json = await ask("failure", "list", "--json");

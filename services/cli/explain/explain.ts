@@ -52,7 +52,7 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
     .option("--unrecognized", "only lines that look like an attempt and are not understood")
     .option("--json", "one JSON object per counted failure, with --lines per line")
     .addOption(
-      new Option("--mode <mode>", "as the jail's mode")
+      new Option("--mode <mode>", "count as an agent of this mode does")
         .choices(["normal", "aggressive"])
         .default("normal"),
     )

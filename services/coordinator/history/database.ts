@@ -139,5 +139,8 @@ function reasonOf(error: unknown): string {
   const said = answerOf(error)?.message;
   if (said !== undefined) return said;
   const text = error instanceof Error ? error.message : String(error);
+  if (/^SASL: .*client password must be a/m.test(text)) {
+    return "PostgreSQL asks for a password, and database.url has none";
+  }
   return text.trim().split("\n").at(-1) ?? text;
 }
