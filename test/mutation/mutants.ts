@@ -82,10 +82,11 @@ export function mutateFile(name: string, source: string, firstId: number): Mutat
 
   function guard(node: ts.Node, text: string): string {
     if (isRemovable(node)) {
-      return `if (MUTANT !== ${note(node, `without: ${brief(node)}`)}) { ${text} }`;
+      return `{ if (MUTANT !== ${note(node, `without: ${brief(node)}`)}) { ${text} } }`;
     }
     if (ts.isReturnStatement(node) || ts.isBreakOrContinueStatement(node)) {
-      return `if (MUTANT !== ${note(node, `without: ${brief(node)}`)}) ${text}`;
+      // In braces, an `else` that follows stays with its own `if`.
+      return `{ if (MUTANT !== ${note(node, `without: ${brief(node)}`)}) ${text} }`;
     }
     let guarded = text;
     for (const [replacement, change] of replacementsOf(node)) {
