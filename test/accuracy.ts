@@ -2,16 +2,14 @@
  * npm run accuracy
  *
  * Holds fleetban to captures of real Dovecot runs, where it is known what had happened
- * (those of `../shared`, where they are, and those of `test/corpus/captures`): attempts counted per action and address, beside fail2ban's where that is installed.
+ * (those of `../shared`, where they are, and those of `test/corpus/captures`): attempts counted
+ * per action and address, beside fail2ban's where that is installed.
  */
-import { CAPTURES, measureAccuracy, type Accuracy } from "./harness/captures.ts";
+import { CAPTURE_SETS, captureFolder, measureAccuracy, type Accuracy } from "./harness/captures.ts";
 import { measureOwnCaptures } from "./harness/own-captures.ts";
 
-if (!CAPTURES) {
-  process.stdout.write("accuracy: only our own captures, those of ../shared are not here\n");
-}
 const rows = [
-  ...(CAPTURES ? measureAccuracy(CAPTURES, { withPeer: true }) : []),
+  ...CAPTURE_SETS.flatMap(measureSet),
   ...measureOwnCaptures("in time", { withPeer: true }),
 ];
 const line = (cells: (string | number)[]) =>
@@ -30,3 +28,10 @@ const isExact = rows.every((row) => row.exact === row.actions && row.strangers =
 const share = (100 * sum(({ exact }) => exact)) / sum(({ actions }) => actions);
 process.stdout.write(`exact: ${share.toFixed(2)} % of ${sum(({ actions }) => actions)} actions\n`);
 process.exitCode = isExact ? 0 : 1;
+
+function measureSet(set: (typeof CAPTURE_SETS)[number]): Accuracy[] {
+  const folder = captureFolder(set);
+  if (folder !== undefined) return measureAccuracy(folder, { withPeer: true });
+  process.stdout.write(`accuracy: without ../shared/${set}, which is not here\n`);
+  return [];
+}

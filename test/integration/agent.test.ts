@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, renameSync, truncateSync } from "node:fs";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
-import { CAPTURES } from "../harness/captures.ts";
+import { captureFolder } from "../harness/captures.ts";
 import { startTestAgent, type TestAgent } from "../harness/agent-process.ts";
 import { eventually } from "../harness/eventually.ts";
 import { failedLogin } from "../harness/failed-login.ts";
@@ -180,13 +180,14 @@ test("at its first start an agent begins at the end of the log", async () => {
   await everyOneOnce(running, 2);
 });
 
+const realDovecot = captureFolder("real-dovecot");
 test(
   "captured lines with hostile names count for nobody but their sender",
-  { skip: CAPTURES === undefined && "needs the captures of real Dovecot runs" },
+  { skip: realDovecot === undefined && "needs ../shared/real-dovecot" },
   async () => {
     await using running = await startTestAgent();
     const { mailLog, failures } = running;
-    const folder = CAPTURES!;
+    const folder = realDovecot!;
     const expected = (await readFile(`${folder}/expected.jsonl`, "utf8"))
       .split("\n")
       .filter(Boolean)
