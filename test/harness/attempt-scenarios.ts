@@ -44,9 +44,12 @@ function readScenario(file: string): Scenario {
 export function playScenario({ steps }: Scenario): string[][] {
   const detector = createDetector({ source: "mail", ledger: createLedger({ mode: "normal" }) });
   const provisional: { failure: Failure; withdrawn: number }[] = [];
+  let position = 0;
   return steps.map(({ line }) => {
     const changes: string[] = [];
-    const failures = detector.feed(Buffer.from(`${line}\n`), 0, Date.UTC(2026, 2, 4));
+    const bytes = Buffer.from(`${line}\n`);
+    const failures = detector.feed(bytes, position, Date.UTC(2026, 2, 4));
+    position += bytes.length;
     for (const entry of provisional) {
       const withdrawn = entry.failure.hold?.withdrawn ?? 0;
       const now = withdrawn - entry.withdrawn;

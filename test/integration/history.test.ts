@@ -14,13 +14,14 @@ import { findBansToRestore, findFailures } from "../../services/coordinator/hist
 import { ensureStreams } from "../../services/coordinator/streams.ts";
 import { createLog } from "../../services/daemon/log.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
-import type { Ban } from "../../services/wire/ban.ts";
+import { decodeBan, encodeBan, type Ban } from "../../services/wire/ban.ts";
 import {
+  decodeFailureBatch,
   encodeFailureBatch,
   type Failure,
   type FailureBatch,
 } from "../../services/wire/failure.ts";
-import { failureSubject } from "../../services/wire/subjects.ts";
+import { banKey, failureSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
@@ -167,7 +168,10 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
   const failures = given.map((user) => {
     return { user, service: user.slice(0, 32), session: user.slice(0, 64) };
   });
-  await database.ask((prisma) => insertFailures(prisma, [batchOf("mx1", 0, ...failures)]));
+  // What cannot be stored is replaced where it enters, which is in decoding.
+  const sent = encodeFailureBatch(batchOf("mx1", 0, ...failures));
+  const received = decodeFailureBatch(sent, failureSubject("dovecot", "mx1"));
+  await database.ask((prisma) => insertFailures(prisma, [received]));
   const found = await database.ask((prisma) => findFailures(prisma, ALL));
   const rows = found.map(({ row }) => row);
   const expected = Object.entries(texts).map(([text, stored]) => stored ?? text);
@@ -175,7 +179,8 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
 
   const changes = given.map((reason, index) => {
     const each = { ...ban, change: randomUUID(), address: parseNetwork(`192.0.2.${index}`)! };
-    return { ban: { ...each, reason, by: reason }, revision: index + 1 };
+    const sent = encodeBan({ ...each, reason, by: reason });
+    return { ban: decodeBan(sent, banKey(each.jail, each.address)), revision: index + 1 };
   });
   await database.ask((prisma) => insertBanChanges(prisma, changes));
   const bans = await database.ask((prisma) => findBansToRestore(prisma, T0));

@@ -367,8 +367,9 @@ export function createLedger(options: LedgerOptions): Ledger {
       chainOf(source).since ??= at;
       sweep(readAt);
       let attempts = 0;
-      for (let each = 0; each < Math.min(reading.repeat, MAX_ATTEMPTS); each += 1) {
-        attempts += countOnce(reading, source, at, readAt);
+      const repeat = Math.min(reading.repeat, MAX_ATTEMPTS);
+      for (let before = repeat - 1; before >= 0; before -= 1) {
+        attempts += countOnce(reading, source, at - before * REPEATED_APART_MS, readAt);
       }
       return attempts;
     },
@@ -392,6 +393,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
   };
 }
+
+/** A line that syslog only counts stands for attempts of their own: so far apart, none is another passdb. */
+const REPEATED_APART_MS = 500;
 
 const asFailure = (reading: Reading): Reading => ({ ...reading, verdict: "failure" });
 

@@ -35,7 +35,7 @@ interface ConnectionEnd {
   isProxied: boolean;
   /** The end shows an empty name: no attempt has named anybody. */
   isNameless: boolean;
-  /** Lines report every attempt of this source, so that only they count. */
+  /** Lines reported every attempt of this connection, so that only they count. */
   isComplete: boolean;
 }
 
@@ -62,7 +62,9 @@ export function closeConnection(
 ): number {
   const end = readEnd(reading, chain, mode, at);
   learnFrom(lines, reading, end, chain);
-  endConnection(lines, { ...end, isComplete: mode === "normal" && reportsAll(chain) }, chain);
+  const isComplete =
+    mode === "normal" && reportsAll(chain) && !hasUnseenBeginning(reading, at, chain);
+  endConnection(lines, { ...end, isComplete }, chain);
   return totalOf(lines) + lines.owed;
 }
 
@@ -83,6 +85,15 @@ function readEnd(
     isProxied,
     isNameless: user === "",
   };
+}
+
+/** Dovecot answers a refused attempt after so long (auth_failure_delay): a connection's first line. */
+const FIRST_LINE_WITHIN_MS = 2_000;
+
+/** The connection began before the first line that was read, so that its first lines are missing. */
+function hasUnseenBeginning({ seconds }: Reading, at: number, { since }: PassdbChain): boolean {
+  if (seconds === undefined || since === undefined) return false;
+  return at - seconds * 1000 < since - FIRST_LINE_WITHIN_MS;
 }
 
 /** What a failed connection shows about the passdbs, and about auth_verbose. */

@@ -7,7 +7,7 @@
  * may be read in several ways. What every reading agrees on is true. If two readings name two
  * addresses, nobody can tell which one is the client's.
  */
-import type { Address } from "../../wire/address.ts";
+import { parseAddress, type Address } from "../../wire/address.ts";
 import { addressAt, kindOf, type TokenKind } from "./element-tokens.ts";
 import { addressOfSession } from "./session-id.ts";
 
@@ -35,6 +35,39 @@ interface Token {
 
 /** Reads `text`, which holds elements and nothing else. undefined: it names no address. */
 export function readElements(text: string): Elements | "ambiguous" | undefined {
+  return readUsual(text) ?? readAnyElements(text);
+}
+
+/**
+ * user=<bob>, method=PLAIN, rip=192.0.2.55, lip=203.0.113.25, mpid=304, TLS, session=<ZrmCsAVgAcDAAAI3>
+ *
+ * Nearly every line has these elements, and a name without a comma or an angle bracket, which can
+ * be read in one way only. `readAnyElements` reads the same out of it; a property test holds that.
+ */
+const USUAL =
+  /^user=<([^<>,]{0,80})>, method=([A-Za-z0-9_-]{1,64}), rip=([0-9a-fA-F.:]{2,45}), lip=([0-9a-fA-F.:]{2,45})(?:, mpid=\d{1,10})?(, TLS|, secured)?(?:, session=<([^<>\s,]{1,80})>)?$/;
+
+function readUsual(text: string): Elements | undefined {
+  const found = USUAL.exec(text);
+  if (found === null) return undefined;
+  const [, user, method, peer = "", local = "", secured, session] = found;
+  const address = parseAddress(peer);
+  if (address === undefined || !isLocalAddress(local)) return undefined;
+  return { address, user, method, session, isSecured: secured !== undefined };
+}
+
+/** A host has few addresses of its own, so the last one that was an address is remembered. */
+let lastLocal = "";
+
+function isLocalAddress(text: string): boolean {
+  if (text === lastLocal) return true;
+  if (parseAddress(text) === undefined) return false;
+  lastLocal = text.slice();
+  return true;
+}
+
+/** Reads elements in any order, with any name. */
+export function readAnyElements(text: string): Elements | "ambiguous" | undefined {
   const tokens = tokensOf(text);
   if (tokens === undefined) return undefined;
   const name = tokens.findIndex(({ kind }) => kind === "user");

@@ -25,7 +25,7 @@ async function openMachine() {
     async write(file: string, text: string): Promise<string> {
       const path = join(root, file);
       await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, text);
+      await writeFile(path, text, { mode: 0o600 });
       return path;
     },
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),

@@ -13,7 +13,7 @@ import { statusEndpoints } from "../../../services/coordinator/api/status.ts";
 import { createFleetStatus } from "../../../services/coordinator/fleet-status.ts";
 import type { Host } from "../../../services/coordinator/hosts.ts";
 import { createLog } from "../../../services/daemon/log.ts";
-import { parseNetwork } from "../../../services/wire/address.ts";
+import { type Address, parseNetwork } from "../../../services/wire/address.ts";
 import { api, type Endpoint, type Request } from "../../../services/wire/api.ts";
 import { ban as banSchema, isInForce, type Ban } from "../../../services/wire/ban.ts";
 import { MAX_MESSAGE_BYTES } from "../../../services/wire/codec.ts";
@@ -125,7 +125,11 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
       created: () => null,
     },
     settings: {
-      allowlist: { list: () => allowlist, find: () => undefined },
+      allowlist: {
+        list: () => allowlist,
+        find: () => undefined,
+        get: (address: Address) => allowlist.find((entry) => entry.address === address),
+      },
       allow: () => Promise.resolve(),
       disallow: () => Promise.resolve(),
       readyFor: () => "another",

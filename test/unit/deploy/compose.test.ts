@@ -166,7 +166,7 @@ test("the configurations that come of it are right", async () => {
   try {
     await mkdir(join(folder, "secrets"));
     const path = join(folder, "secrets/coordinator.yaml");
-    await writeFile(path, await read("coordinator.example.yaml"));
+    await writeFile(path, await read("coordinator.example.yaml"), { mode: 0o600 });
     const { environment } = serviceOf("coordinator");
     const config = await loadConfig(coordinatorConfig, path, environment, COORDINATOR_VARIABLES);
     assert.equal(config.replicas, 3);

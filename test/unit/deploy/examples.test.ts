@@ -35,7 +35,7 @@ for (const [name, schema] of [
     const folder = await mkdtemp(join(tmpdir(), "fleetban-examples-"));
     try {
       const all = join(folder, name);
-      await writeFile(all, await withoutDefaults(path));
+      await writeFile(all, await withoutDefaults(path), { mode: 0o600 });
       await loadConfig(schema, all, {}, {});
     } finally {
       await rm(folder, { recursive: true, force: true });
