@@ -79,14 +79,87 @@ export function readAnyElements(text: string): Elements | "ambiguous" | undefine
     if (!isWholeName(text, tokens, name, last)) continue;
     const elements = readWith(text, tokens, name, last);
     if (elements === "ambiguous") return elements;
-    if (elements === undefined) continue;
+    if (elements === undefined) {
+      if (found && contradictsCutShort(found, text, tokens, name, last)) return "ambiguous";
+      continue;
+    }
     const reach = isBracketed ? (last === tokens.length - 1 ? "all" : "part") : "open";
     const joined: Elements | "ambiguous" =
       found === undefined ? elements : agree(found, elements, reach);
     if (joined === "ambiguous") return joined;
     found = joined;
   }
+  // Cut behind an element, a line may end before Dovecot's own address.
+  return found !== undefined && text.endsWith(",") ? "ambiguous" : found;
+}
+
+/**
+ * A syslog daemon may have cut the line within its last element. Does the name that ends with the
+ * token `last` then leave another address than `found` has, or none?
+ */
+function contradictsCutShort(
+  found: Elements,
+  text: string,
+  tokens: readonly Token[],
+  name: number,
+  last: number,
+): boolean {
+  if (tokens.at(-1)?.kind !== "other" || last >= tokens.length - 1) return false;
+  // A part of client text behind the name shows that the name does not end here.
+  const behind = tokens.slice(last + 1, -1);
+  const doubt = behind.findIndex(({ kind }) => kind === "opener");
+  const sure = doubt < 0 ? behind : behind.slice(0, doubt);
+  if (sure.some(({ kind }) => kind === "other" || kind === "user")) return false;
+  const elements = readWith(text, tokens.slice(0, -1), name, last);
+  return elements === "ambiguous" || elements?.address !== found.address;
+}
+
+/**
+ * Every address that `text`, which begins with an element, may name as the client's, whatever else
+ * it holds; and whether some reading holds nothing but elements.
+ */
+export function addressesIn(text: string): { addresses: Set<Address>; isClean: boolean } {
+  const found = { addresses: new Set<Address>(), isClean: false };
+  const tokens = tokensOf(text) ?? [];
+  const name = tokens.findIndex(({ kind }) => kind === "user");
+  // The line may end within the name: then what stands before it is all there is.
+  const cut = name < 0 ? -1 : tokens.length;
+  noteAddresses(text, tokens, name, cut, found.addresses);
+  found.isClean = name < 0 && tokens.every(({ kind }) => kind !== "other");
+  for (let last = name; name >= 0 && last < tokens.length; last += 1) {
+    if (!isWholeName(text, tokens, name, last)) continue;
+    noteAddresses(text, tokens, name, last, found.addresses);
+    found.isClean ||= tokens.every(
+      ({ kind }, at) => (at >= name && at <= last) || (kind !== "other" && kind !== "user"),
+    );
+  }
   return found;
+}
+
+/** Adds the addresses outside the name, which goes from the token `name` to the token `last`. */
+function noteAddresses(
+  text: string,
+  tokens: readonly Token[],
+  name: number,
+  last: number,
+  addresses: Set<Address>,
+): void {
+  for (const [index, { from, to }] of tokens.entries()) {
+    if ((index >= name && index <= last) || !text.startsWith("rip=", from)) continue;
+    const address = addressBefore(text, from + 4, to);
+    if (address !== undefined) addresses.add(address);
+  }
+}
+
+/** The address of an element that may be the last one in brackets, `rip=192.0.2.55]`. */
+function addressBefore(text: string, from: number, to: number): Address | undefined {
+  return addressAt(text, from, to) ?? addressAt(text, from, from + valueLength(text, from, to));
+}
+
+/** How long the value is up to a bracket that closes. */
+function valueLength(text: string, from: number, to: number): number {
+  const length = text.slice(from, to).search(/[\])}]/);
+  return length < 0 ? to - from : length;
 }
 
 /**

@@ -8,6 +8,7 @@
  * What the reason says counts; the elements say who it is about.
  */
 import { readElements, type Elements } from "./login-elements.ts";
+import { isOnlyAddress, quotesSomebody } from "./login-doubt.ts";
 import { findLayouts, type Layout } from "./login-layout.ts";
 import { isRefusal, lastReplyOf, readProxy } from "./proxy-reply.ts";
 import { emptyReading, unrecognizedReading, type Reading, type Verdict } from "./reading.ts";
@@ -28,12 +29,22 @@ export function readLoginLine(text: string): Reading | undefined {
   if (LEVEL.test(text)) return emptyReading("login-other");
   const service = text.slice(0, text.indexOf("-"));
   const body = text.slice(HEAD.lastIndex);
-  const reading = agreed(findLayouts(body), service);
+  const reading = believed(body, agreed(findLayouts(body), service));
   if (reading && reading !== "ambiguous") return reading;
   const isSuspect = reading !== undefined || (REFUSAL.test(body) && !body.startsWith("ID sent: "));
   const other = isSuspect ? unrecognizedReading("login-unrecognized") : emptyReading("login-other");
   other.service = service;
   return other;
+}
+
+/** The reading, unless its reason quotes somebody and another address may be the client's. */
+function believed(body: string, reading: Reading | "ambiguous" | undefined) {
+  if (reading === undefined || reading === "ambiguous" || reading.verdict === "success") {
+    return reading;
+  }
+  const { address } = reading;
+  if (address === undefined || !quotesSomebody(body)) return reading;
+  return isOnlyAddress(body, address) ? reading : "ambiguous";
 }
 
 /** What all layouts that can be read agree on; undefined: there is none. */
