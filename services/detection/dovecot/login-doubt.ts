@@ -13,6 +13,8 @@ import { addressesIn } from "./login-elements.ts";
 
 /** Every place where elements may begin, whatever login_log_format puts before them. */
 const START = new RegExp(`(?<!,)[ [({](?=${ELEMENT_KEY})`, "g");
+/** Elements that come first are true up to the reason, which `findLayouts` looks for. */
+const ELEMENTS_FIRST = new RegExp(`^[[({]{0,2}${ELEMENT_KEY}`);
 const MAX_STARTS = 32;
 /** A syslog daemon may have cut a longer line, which then ends within a quotation: RFC 3164, 1024 bytes. */
 const MAX_LENGTH = 900;
@@ -20,6 +22,7 @@ const MAX_LENGTH = 900;
 /** Does the reason, which begins the line, quote somebody? */
 export function quotesSomebody(body: string): boolean {
   if (body.startsWith("proxy(")) return true;
+  if (ELEMENTS_FIRST.test(body)) return false;
   const first = body.search(START);
   const head = first < 0 ? body : body.slice(0, first);
   return head.includes("SSL") || head.includes("last failure: ");
