@@ -109,7 +109,7 @@ async function readYaml(path: string): Promise<Record<string, unknown>> {
     throw new ConfigError([`${path}: cannot be read: ${reason}`], { cause });
   }
   // A program that reads no file starts without it.
-  const { parseDocument } = await import("yaml");
+  const { parseDocument } = await import("./yaml-document.ts");
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
     throw new ConfigError(
