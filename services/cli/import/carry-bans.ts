@@ -1,5 +1,6 @@
 /** Puts the bans that fail2ban has into force in the fleet, each for the time that is left of it. */
 import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { sideBySide } from "../../daemon/side-by-side.ts";
 import type { Context } from "../context.ts";
 import { count } from "../status.ts";
 import type { Fail2banBan } from "./fail2ban-bans.ts";
@@ -28,22 +29,18 @@ export async function carryBans(
   });
 
   let done = 0;
-  const waiting = wanted.values();
-  const work = async (): Promise<void> => {
-    for (const { address, jail, seconds } of waiting) {
-      const length = seconds === undefined ? {} : { seconds };
-      const request = { address, jail, reason: "banned by fail2ban", replace: false, wait: null };
-      try {
-        await ask("ban.add", { ...request, ...length });
-        done += 1;
-      } catch (error) {
-        const isRefusal = error instanceof PlainError && error.exitCode === EXIT.refused;
-        if (!isRefusal) throw error;
-        refusals.push(`${address}: ${error.message}`);
-      }
+  await sideBySide(wanted, AT_ONCE, async ({ address, jail, seconds }) => {
+    const length = seconds === undefined ? {} : { seconds };
+    const request = { address, jail, reason: "banned by fail2ban", replace: false, wait: null };
+    try {
+      await ask("ban.add", { ...request, ...length });
+      done += 1;
+    } catch (error) {
+      const isRefusal = error instanceof PlainError && error.exitCode === EXIT.refused;
+      if (!isRefusal) throw error;
+      refusals.push(`${address}: ${error.message}`);
     }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  });
 
   for (const refusal of refusals.slice(0, SHOWN_REFUSALS)) output.note(`not banned: ${refusal}`);
   const more = refusals.length - SHOWN_REFUSALS;

@@ -2,8 +2,7 @@
  * What a jail's bans close, as fleetban says it: ports, protocol and chains. Never more than the
  * actions of fail2ban close: what cannot be told, or cannot be said here, closes nothing.
  */
-import type { BanAction } from "./fail2ban-actions.ts";
-import { parseActions, readBanAction } from "./fail2ban-actions.ts";
+import { parseActions, readBanAction, type BanAction } from "./fail2ban-actions.ts";
 import type { Options } from "./jail-options.ts";
 import { portsOf } from "./ports.ts";
 import type { Protocol } from "../../wire/settings.ts";
@@ -15,7 +14,7 @@ export interface Closed {
   chains: string[];
 }
 
-/** Parameters of a banning action that mean nothing here, because fleetban has no such thing. */
+/** Parameters of a banning action that need no note: they are carried over, or only name its parts. */
 const SILENT = new Set(["port", "protocol", "chain", "type", "actname", "actiontype"]);
 const FAMILY = /\?family=/;
 
