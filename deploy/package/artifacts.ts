@@ -33,7 +33,7 @@ export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
   await mkdir(folder, { recursive: true });
   const npmSbom = readNpmSbom();
   const frozen = {
-    "services/daemon/version.ts": { readVersion: release.version },
+    "services/process/version.ts": { readVersion: release.version },
     "prisma/prisma-files.ts": { readPrismaFiles: readPrismaFiles() },
   };
   for (const program of programs) {

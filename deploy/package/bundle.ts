@@ -11,7 +11,7 @@ export interface BundleOptions {
   outfile: string;
   /**
    * Modules that read files of the checkout, and what their functions return in the bundle:
-   * { "services/daemon/version.ts": { readVersion: "0.1.0" } }.
+   * { "services/process/version.ts": { readVersion: "0.1.0" } }.
    */
   frozen: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }

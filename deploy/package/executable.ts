@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { EXIT, PlainError } from "../../services/daemon/exit.ts";
+import { EXIT, PlainError } from "../../services/process/exit.ts";
 
 /** What postject switches on in Node's program, so that it looks for a script in itself. */
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";

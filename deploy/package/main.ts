@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { EXIT, explainExit, PlainError } from "../../services/daemon/exit.ts";
+import { EXIT, explainExit, PlainError } from "../../services/process/exit.ts";
 import { CHECKSUMS, makeArtifacts } from "./artifacts.ts";
 import { hashInputs } from "./inputs.ts";
 import { readRelease, type Release } from "./release.ts";

@@ -1,10 +1,10 @@
 /** The three programs of a release. */
 import { PassThrough } from "node:stream";
 import type { Command } from "commander";
-import { agentProgram } from "../../services/agent/program.ts";
+import { agentProgram } from "../../services/agent/agent-program.ts";
 import { loadCommands } from "../../services/cli/commands.ts";
 import { fleetbanProgram } from "../../services/cli/program.ts";
-import { coordinatorProgram } from "../../services/coordinator/program.ts";
+import { coordinatorProgram } from "../../services/coordinator/coordinator-program.ts";
 
 export interface Program {
   /** Of the executable and of its Debian package. */

@@ -1,8 +1,8 @@
 /** Which release is built: its version, and the one instant that everything in it is dated by. */
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
-import { PlainError, EXIT } from "../../services/daemon/exit.ts";
-import { readVersion } from "../../services/daemon/version.ts";
+import { PlainError, EXIT } from "../../services/process/exit.ts";
+import { readVersion } from "../../services/process/version.ts";
 
 export interface Release {
   /** package.json's where that is tagged; before it "0.1.0~git202611250012.a551ef6". */

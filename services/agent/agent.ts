@@ -1,29 +1,29 @@
 /** The agent's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
 import { randomUUID } from "node:crypto";
 import { jetstream } from "@nats-io/jetstream";
-import type { Life } from "../daemon/daemon.ts";
-import type { Log } from "../daemon/log.ts";
+import type { Life } from "../process/daemon.ts";
+import type { Log } from "../process/log.ts";
 import { mirrorBucket } from "../nats/bucket-mirror.ts";
 import type { NatsSession } from "../nats/session.ts";
 import { BANS_BUCKET } from "../wire/subjects.ts";
-import { decodeHostBan } from "./ban-filter.ts";
-import type { AgentConfig } from "./config.ts";
-import { createKernelSync } from "./kernel-sync.ts";
-import type { Choice } from "./firewall/choice.ts";
-import { createLeftBehind } from "./firewall/left-behind.ts";
-import { openFirewall } from "./firewall/opening.ts";
-import { createRemains } from "./firewall/remains.ts";
+import { decodeHostBan } from "./enforce/ban-filter.ts";
+import type { AgentConfig } from "./agent-config.ts";
+import { createKernelSync } from "./enforce/kernel-sync.ts";
+import type { Choice } from "./enforce/firewall/choice.ts";
+import { createLeftBehind } from "./enforce/firewall/left-behind.ts";
+import { openFirewall } from "./enforce/firewall/opening.ts";
+import { createRemains } from "./enforce/firewall/remains.ts";
 import { followFleetSettings, lastKnownJails, type FleetSettings } from "./fleet-settings.ts";
-import { createLastBans, readLastBans } from "./last-bans.ts";
-import { createNeverBan } from "./never-ban.ts";
-import { explainSecondAgent } from "./second-agent.ts";
-import { createPublishHealth } from "./publish-health.ts";
-import { createPublisher } from "./publisher.ts";
-import { ensureStateDir } from "./state-file.ts";
-import { createStateHealth } from "./state-health.ts";
-import { startReport } from "./report.ts";
-import type { StatusReporter } from "./status.ts";
-import { startWatcher, type Watcher } from "./watcher.ts";
+import { createLastBans, readLastBans } from "./enforce/saved-bans.ts";
+import { createNeverBan } from "./enforce/never-ban.ts";
+import { explainSecondAgent } from "./duplicate-agent.ts";
+import { createPublishHealth } from "./report/publish-health.ts";
+import { createPublisher } from "./report/failure-publisher.ts";
+import { ensureStateDir } from "./state/state-file.ts";
+import { createStateHealth } from "./state/state-health.ts";
+import { startReport } from "./status/host-status.ts";
+import type { StatusReporter } from "./status/status-sender.ts";
+import { startWatcher, type Watcher } from "./report/log-watcher.ts";
 
 const PUBLISH_WITHIN_MS = 5_000;
 

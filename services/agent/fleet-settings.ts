@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
-import type { Log } from "../daemon/log.ts";
+import type { Log } from "../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
 import type { Address } from "../wire/address.ts";
 import { createAddressTrie } from "../wire/address-trie.ts";
@@ -19,7 +19,7 @@ import {
   type Setting,
 } from "../wire/settings.ts";
 import { addressOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
-import { readState, writeState } from "./state-file.ts";
+import { readState, writeState } from "./state/state-file.ts";
 
 export interface FleetSettings {
   jails(): Jail[];

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { EXIT, type ExitCode } from "../daemon/exit.ts";
-import { runProgram } from "../daemon/program.ts";
-import { agentProgram } from "./program.ts";
+import { EXIT, type ExitCode } from "../process/exit.ts";
+import { runProgram } from "../process/program.ts";
+import { agentProgram } from "./agent-program.ts";
 
 // Debian keeps the firewall's tools where an ordinary user's PATH does not look.
 process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;

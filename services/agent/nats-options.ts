@@ -1,9 +1,9 @@
 /** How an agent connects: as its host, with the host's own credentials and inbox. */
 import type { ConnectionOptions } from "@nats-io/nats-core";
-import { EXIT, PlainError } from "../daemon/exit.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
 import { credentialsOf, natsOptions } from "../nats/connect.ts";
 import { agentInbox } from "../wire/rights.ts";
-import type { AgentConfig } from "./config.ts";
+import type { AgentConfig } from "./agent-config.ts";
 
 /** Throws a PlainError when the credentials cannot be used, or are another host's. */
 export async function agentNatsOptions(

@@ -1,7 +1,7 @@
 /** What is given on the command line, checked before anything is asked. */
 import type { z } from "zod";
-import { EXIT, PlainError } from "../daemon/exit.ts";
-import { parseDuration } from "../daemon/duration.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
+import { parseDuration } from "../config/duration.ts";
 import { isNetwork, parseAddress, parseNetwork, type Address } from "../wire/address.ts";
 import { spellInstant } from "../wire/codec.ts";
 import {

@@ -8,7 +8,7 @@ import {
 } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { z } from "zod";
-import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
+import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
 import { explainTrouble } from "../nats/connect-error.ts";
 import { credentialsOf, natsOptions } from "../nats/connect.ts";
 import { withoutLogin } from "../nats/url.ts";

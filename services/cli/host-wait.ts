@@ -1,8 +1,8 @@
 /** `fleetban host wait`: until the fleet sees a host well, as after an installation or an upgrade. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
-import { formatDuration } from "../daemon/duration.ts";
-import { EXIT, PlainError } from "../daemon/exit.ts";
+import { formatDuration } from "../config/duration.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
 import type { HostRow } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";

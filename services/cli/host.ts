@@ -1,6 +1,6 @@
 /** `fleetban host list`: every agent, and how far it has come; `host remove`: those that are no more. */
 import { Command } from "commander";
-import { formatDuration } from "../daemon/duration.ts";
+import { formatDuration } from "../config/duration.ts";
 import type { HostRow } from "../wire/api.ts";
 import { isEffective } from "../wire/status.ts";
 import type { WarningCode } from "../wire/warnings.ts";

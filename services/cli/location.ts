@@ -6,8 +6,9 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { loadConfig, type Environment } from "../daemon/config.ts";
-import { EXIT, PlainError } from "../daemon/exit.ts";
+import { loadConfig } from "../config/load-config.ts";
+import type { Environment } from "../process/environment.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
 import { NATS_VARIABLES, natsConfig, type NatsConfig } from "../nats/nats-config.ts";
 import { parseNatsUrls, withoutLogin } from "../nats/url.ts";
 import { quote } from "./visible.ts";

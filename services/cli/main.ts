@@ -4,7 +4,7 @@
  * often: a version is printed without loading anything else.
  */
 import * as nodeModule from "node:module";
-import { readVersion } from "../daemon/version.ts";
+import { readVersion } from "../process/version.ts";
 
 // Node 22.8 and later keep what they have compiled.
 const enableCompileCache: unknown = Reflect.get(nodeModule, "enableCompileCache");

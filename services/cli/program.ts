@@ -1,8 +1,8 @@
 /** The command line of fleetban. */
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
-import type { Environment } from "../daemon/config.ts";
-import { createProgram } from "../daemon/program.ts";
+import type { Environment } from "../process/environment.ts";
+import { createProgram } from "../process/program.ts";
 import { createClient, type Client } from "./client.ts";
 import type { CommandContext, MakeCommand } from "./commands.ts";
 import { locateNats, type Surroundings } from "./location.ts";

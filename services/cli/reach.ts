@@ -2,7 +2,7 @@
  * How far a change has come, in words. "In force" is said only of hosts that
  * reported it from their kernel: not of one that refused, nor of a dry run.
  */
-import { EXIT, PlainError } from "../daemon/exit.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
 import type { Reach, Standing } from "../wire/reach.ts";
 import type { Context } from "./context.ts";
 import { visible } from "./visible.ts";

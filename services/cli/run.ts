@@ -1,8 +1,8 @@
 /** Runs the command line with what this process has: its streams, environment and user. */
 import { homedir, hostname, userInfo } from "node:os";
 import { z } from "zod";
-import { EXIT } from "../daemon/exit.ts";
-import { runProgram } from "../daemon/program.ts";
+import { EXIT } from "../process/exit.ts";
+import { runProgram } from "../process/program.ts";
 import { packageRootOf } from "./location.ts";
 import { loadCommands } from "./commands.ts";
 import { fleetbanProgram } from "./program.ts";

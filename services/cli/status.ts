@@ -1,7 +1,7 @@
 /** `fleetban status`: is the fleet protected, and if not, what is there to do? */
 import { Command } from "commander";
-import { formatDuration } from "../daemon/duration.ts";
-import { EXIT, PlainError, SilentExit, type ExitCode } from "../daemon/exit.ts";
+import { formatDuration } from "../config/duration.ts";
+import { EXIT, PlainError, SilentExit, type ExitCode } from "../process/exit.ts";
 import type { Reply } from "../wire/api.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Warning } from "../wire/warnings.ts";

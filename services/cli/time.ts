@@ -1,5 +1,5 @@
 /** Instants as people read them: local time, and how far away. */
-import { formatDuration } from "../daemon/duration.ts";
+import { formatDuration } from "../config/duration.ts";
 
 /** The zone of all times that are shown, such as "CET" or "UTC+5:30". */
 export function zoneOf(at: number): string {

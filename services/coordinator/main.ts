@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { EXIT, type ExitCode } from "../daemon/exit.ts";
-import { runProgram } from "../daemon/program.ts";
-import { coordinatorProgram } from "./program.ts";
+import { EXIT, type ExitCode } from "../process/exit.ts";
+import { runProgram } from "../process/program.ts";
+import { coordinatorProgram } from "./coordinator-program.ts";
 
 let ended: ExitCode = EXIT.ok;
 const program = coordinatorProgram({

@@ -9,7 +9,7 @@
  * - Every difference between two states of the copy is reported by one event, and in order.
  */
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Log } from "../daemon/log.ts";
+import type { Log } from "../process/log.ts";
 import { WireError } from "../wire/codec.ts";
 import { followBucket, type BucketEntry } from "./follow-bucket.ts";
 

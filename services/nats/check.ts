@@ -1,6 +1,6 @@
 /** What `check` of a daemon prints, a line for every part, and what both daemons check. */
 import type { ConnectionOptions } from "@nats-io/nats-core";
-import { EXIT, PlainError, type ExitCode } from "../daemon/exit.ts";
+import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
 import type { NatsConfig } from "./nats-config.ts";
 import { tryNats } from "./link.ts";
 

@@ -1,7 +1,7 @@
 /** Why a connection to NATS does not come about, and what to do about it, in one line. */
 import { AuthorizationError, UserAuthenticationExpiredError } from "@nats-io/nats-core";
 import { readCredentials, type Credentials } from "./credentials.ts";
-import { PlainError } from "../daemon/exit.ts";
+import { PlainError } from "../process/exit.ts";
 import type { NatsConfig } from "./nats-config.ts";
 
 /**

@@ -8,8 +8,8 @@ import {
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { readCredentials, type Credentials } from "./credentials.ts";
-import { PlainError } from "../daemon/exit.ts";
-import type { Log } from "../daemon/log.ts";
+import { PlainError } from "../process/exit.ts";
+import type { Log } from "../process/log.ts";
 import { natsTls } from "./tls.ts";
 import { explainTrouble } from "./connect-error.ts";
 import type { NatsConfig } from "./nats-config.ts";

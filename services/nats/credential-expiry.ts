@@ -4,7 +4,7 @@
  */
 import { warn, type Warning } from "../wire/warnings.ts";
 import type { Credentials } from "./credentials.ts";
-import { PlainError } from "../daemon/exit.ts";
+import { PlainError } from "../process/exit.ts";
 
 export interface Expiry {
   warnings(): Warning[];

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { EXIT, PlainError } from "../daemon/exit.ts";
-import { explainFileError } from "../daemon/file-error.ts";
-import { whyDenied, whyExposed } from "../daemon/private-file.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
+import { explainFileError } from "../process/file-error.ts";
+import { whyDenied, whyExposed } from "../process/private-file.ts";
 
 export interface Credentials {
   /** The whole file. */

@@ -19,7 +19,7 @@ import {
   type ConsumerConfig,
 } from "@nats-io/jetstream";
 import { createInbox, nuid, type NatsConnection } from "@nats-io/nats-core";
-import type { Log } from "../daemon/log.ts";
+import type { Log } from "../process/log.ts";
 import { onReconnect } from "./reconnects.ts";
 import { subscribeToDeliveries, type Delivery, type StoredMessage } from "./delivery.ts";
 import { createEndProof } from "./end-proof.ts";

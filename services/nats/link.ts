@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
-import type { Log } from "../daemon/log.ts";
+import type { Log } from "../process/log.ts";
 import type { NatsConfig } from "./nats-config.ts";
 import { explainTrouble, type Trouble } from "./connect-error.ts";
 

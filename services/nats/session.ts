@@ -1,8 +1,8 @@
 /** A daemon's connection to NATS, for its whole life, with what watches over it. */
 import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
-import type { Life } from "../daemon/daemon.ts";
+import type { Life } from "../process/daemon.ts";
 import { watchExpiry, type Expiry } from "./credential-expiry.ts";
-import type { Log } from "../daemon/log.ts";
+import type { Log } from "../process/log.ts";
 import { connectPatiently, credentialsOf } from "./connect.ts";
 import type { NatsConfig } from "./nats-config.ts";
 import { tryNats, watchLink, type Link } from "./link.ts";

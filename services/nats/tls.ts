@@ -2,8 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
-import { EXIT, PlainError } from "../daemon/exit.ts";
-import { explainFileError } from "../daemon/file-error.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
+import { explainFileError } from "../process/file-error.ts";
 
 export interface NatsTls {
   caFile?: string;

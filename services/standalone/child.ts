@@ -6,7 +6,7 @@ import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process"
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { EXIT, PlainError } from "../daemon/exit.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
 
 export interface Child {
   readonly pid: number;

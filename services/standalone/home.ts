@@ -7,9 +7,9 @@ import { readFileSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { EXIT, PlainError } from "../daemon/exit.ts";
-import { explainFileError } from "../daemon/file-error.ts";
-import { makeFolder } from "../daemon/make-folder.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
+import { explainFileError } from "../process/file-error.ts";
+import { makeFolder } from "../process/make-folder.ts";
 
 export interface Home {
   readonly folder: string;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { dirname, resolve } from "node:path";
-import { runDaemon } from "../daemon/daemon.ts";
+import { runDaemon } from "../process/daemon.ts";
 import { openHome } from "./home.ts";
 import { startStandalone } from "./standalone.ts";
 

@@ -11,7 +11,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { z } from "zod";
-import { EXIT, PlainError } from "../daemon/exit.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
 import { endingWithParent, startChild, untilReady, type Child, type Spawn } from "./child.ts";
 
 export const POSTGRES_USER = "fleetban";

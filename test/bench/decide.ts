@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { connect } from "@nats-io/transport-node";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { freePort, startChild } from "../../services/standalone/child.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats } from "../harness/servers.ts";

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { AckPolicy, DeliverPolicy, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 import type { Figure } from "./figure.ts";
 

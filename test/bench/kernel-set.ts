@@ -5,7 +5,7 @@
  * Between two questions it sleeps for some 0.3 ms, which takes nothing from those who are
  * measured. Timers of Node would not come before 1 ms.
  */
-import { createIpsetSession } from "../../services/agent/firewall/ipset-session.ts";
+import { createIpsetSession } from "../../services/agent/enforce/firewall/ipset/ipset-session.ts";
 import type { Namespace } from "../harness/netns.ts";
 
 export interface KernelSet {

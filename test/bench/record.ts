@@ -2,8 +2,8 @@
 import { connect } from "@nats-io/transport-node";
 import pg from "pg";
 import { openHistory } from "../../services/coordinator/history/history.ts";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { createLog } from "../../services/daemon/log.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
+import { createLog } from "../../services/process/log.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import { storeFailures } from "./failures.ts";

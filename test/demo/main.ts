@@ -6,7 +6,7 @@
  * when it was interrupted; in both cases nothing is left behind.
  */
 import { formatEnd } from "../../services/cli/time.ts";
-import { onEndSignals } from "../../services/daemon/end-signals.ts";
+import { onEndSignals } from "../../services/process/end-signals.ts";
 import { createFleet, type Fleet } from "../harness/fleet.ts";
 import { eventually } from "../harness/eventually.ts";
 import { isRoot, type Namespace } from "../harness/netns.ts";

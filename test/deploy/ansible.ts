@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { run } from "../../services/agent/firewall/command.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
 import type { Guests } from "../harness/guests.ts";
 import type { Namespace } from "../harness/netns.ts";
 import { runProgram, type Finished } from "./program.ts";

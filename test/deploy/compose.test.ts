@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
-import { starting } from "../../services/daemon/release.ts";
+import { starting } from "../../services/process/release.ts";
 import { ensureArtifacts } from "../harness/artifacts.ts";
 import { needsDocker, startDockerEngine, type DockerEngine } from "../harness/docker-engine.ts";
 import { eventually } from "../harness/eventually.ts";

@@ -3,7 +3,7 @@
  * packages and Ansible, an attacker, and a client that does nothing wrong.
  */
 import { join } from "node:path";
-import { starting } from "../../services/daemon/release.ts";
+import { starting } from "../../services/process/release.ts";
 import type { Suite } from "../harness/debian-image.ts";
 import { createGuests, type Guest, type Guests } from "../harness/guests.ts";
 import { startMailClient, type MailClient } from "../harness/mail-client.ts";

@@ -5,8 +5,8 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { run } from "../../services/agent/firewall/command.ts";
-import { starting } from "../../services/daemon/release.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
+import { starting } from "../../services/process/release.ts";
 import { ensureArtifacts } from "../harness/artifacts.ts";
 import type { Suite } from "../harness/debian-image.ts";
 import { createGuests, type Guest, type Guests } from "../harness/guests.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { run } from "../../services/agent/firewall/command.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
 import { createGuests, needsGuests, type Guests } from "../harness/guests.ts";
 
 describe("guests, the machines that deployment is tried on", { skip: needsGuests }, () => {

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "../../services/agent/firewall/command.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
 
 export const CACHE = process.env["FLEETBAN_TEST_CACHE"] ?? "/var/cache/fleetban-test";
 

@@ -4,8 +4,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { run, type Run } from "../../services/agent/firewall/command.ts";
-import { starting } from "../../services/daemon/release.ts";
+import { run, type Run } from "../../services/agent/enforce/firewall/command.ts";
+import { starting } from "../../services/process/release.ts";
 import { startChild } from "../../services/standalone/child.ts";
 import { ensureContainerImages, ensureEngineImage } from "./docker-images.ts";
 import { eventually } from "./eventually.ts";

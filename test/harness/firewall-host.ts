@@ -4,9 +4,9 @@ import type {
   Firewall,
   FirewallJail,
   FirewallKind,
-} from "../../services/agent/firewall/firewall.ts";
-import { openFirewall } from "../../services/agent/firewall/opening.ts";
-import { createRemains, removeEverything } from "../../services/agent/firewall/remains.ts";
+} from "../../services/agent/enforce/firewall/firewall.ts";
+import { openFirewall } from "../../services/agent/enforce/firewall/opening.ts";
+import { createRemains, removeEverything } from "../../services/agent/enforce/firewall/remains.ts";
 import { JAIL } from "./firewall-suite.ts";
 import { startMailClient, type MailClient } from "./mail-client.ts";
 import { createNetwork, type Namespace, type Network } from "./netns.ts";

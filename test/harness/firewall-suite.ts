@@ -1,6 +1,6 @@
 /** How every firewall back end behaves; run against each of them. */
 import assert from "node:assert/strict";
-import type { Firewall, TimedBan } from "../../services/agent/firewall/firewall.ts";
+import type { Firewall, TimedBan } from "../../services/agent/enforce/firewall/firewall.ts";
 import { parseNetwork, type Address } from "../../services/wire/address.ts";
 
 export const network = (text: string): Address => parseNetwork(text) ?? assert.fail(text);

@@ -8,7 +8,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startChild } from "../../services/standalone/child.ts";
-import { starting } from "../../services/daemon/release.ts";
+import { starting } from "../../services/process/release.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
 import { postgresUrl, startPostgres } from "../../services/standalone/postgres.ts";
 import type { Ban } from "../../services/wire/ban.ts";

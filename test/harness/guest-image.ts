@@ -1,7 +1,7 @@
 /** Images of Debian for guests: with systemd, sshd and Dovecot, and an administrator who may become root. */
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "../../services/agent/firewall/command.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
 import { ensureDebianImage, type Suite } from "./debian-image.ts";
 
 const INSTALLED = [

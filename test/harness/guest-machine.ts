@@ -6,7 +6,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { run, type Run } from "../../services/agent/firewall/command.ts";
+import { run, type Run } from "../../services/agent/enforce/firewall/command.ts";
 import { startChild, type Child } from "../../services/standalone/child.ts";
 import { eventually } from "./eventually.ts";
 import type { Namespace } from "./netns.ts";

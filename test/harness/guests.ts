@@ -17,8 +17,8 @@ import {
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { run } from "../../services/agent/firewall/command.ts";
-import { starting } from "../../services/daemon/release.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
+import { starting } from "../../services/process/release.ts";
 import type { Suite } from "./debian-image.ts";
 import { ensureImage } from "./guest-image.ts";
 import { createGuestMachine, hasControlGroups, type GuestMachine } from "./guest-machine.ts";

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { run, type Run } from "../../services/agent/firewall/command.ts";
+import { run, type Run } from "../../services/agent/enforce/firewall/command.ts";
 import type { Spawn } from "../../services/standalone/child.ts";
 
 export const isRoot = process.getuid?.() === 0;

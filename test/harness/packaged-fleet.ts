@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { starting } from "../../services/daemon/release.ts";
+import { starting } from "../../services/process/release.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
 import { postgresUrl, startPostgres } from "../../services/standalone/postgres.ts";
 import { ensureArtifacts } from "./artifacts.ts";

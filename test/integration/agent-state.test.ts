@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { appendFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { run } from "../../services/agent/firewall/command.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
 import { decodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import { startTestAgent, type TestAgent } from "../harness/agent-process.ts";
 import { eventually } from "../harness/eventually.ts";

@@ -11,7 +11,7 @@ import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { z } from "zod";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
-import { createLog } from "../../services/daemon/log.ts";
+import { createLog } from "../../services/process/log.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
 import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../../services/wire/api.ts";

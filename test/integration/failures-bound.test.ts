@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { freePort } from "../../services/standalone/child.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
 import { BANS_BUCKET, failureSubject, FAILURES_STREAM } from "../../services/wire/subjects.ts";

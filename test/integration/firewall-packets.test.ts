@@ -1,7 +1,7 @@
 /** Every back end on real packets. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Firewall } from "../../services/agent/firewall/firewall.ts";
+import type { Firewall } from "../../services/agent/enforce/firewall/firewall.ts";
 import { eventually } from "../harness/eventually.ts";
 import {
   BACK_ENDS,

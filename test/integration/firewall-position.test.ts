@@ -4,10 +4,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { whyUnusable } from "../../services/agent/firewall/check.ts";
-import { inspectRules } from "../../services/agent/firewall/inspection.ts";
-import { findNeighbours } from "../../services/agent/firewall/neighbours.ts";
-import { makeSavedSets, readSavedRules } from "../../services/agent/firewall/saved-rules.ts";
+import { whyUnusable } from "../../services/agent/enforce/firewall/firewall-check.ts";
+import { inspectRules } from "../../services/agent/enforce/firewall/inspection.ts";
+import { findNeighbours } from "../../services/agent/enforce/firewall/neighbours.ts";
+import {
+  makeSavedSets,
+  readSavedRules,
+} from "../../services/agent/enforce/firewall/saved-rules.ts";
 import { everReached, startVisitedHost, type VisitedHost } from "../harness/firewall-host.ts";
 import { ban, JAIL } from "../harness/firewall-suite.ts";
 import { needsRoot } from "../harness/netns.ts";

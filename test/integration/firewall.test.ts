@@ -1,10 +1,10 @@
 /** Every back end on the kernel, in a network namespace of its own. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Firewall } from "../../services/agent/firewall/firewall.ts";
-import { createIpsetFirewall } from "../../services/agent/firewall/ipset.ts";
-import { createIptablesFirewall } from "../../services/agent/firewall/iptables.ts";
-import { createNftablesFirewall } from "../../services/agent/firewall/nftables.ts";
+import type { Firewall } from "../../services/agent/enforce/firewall/firewall.ts";
+import { createIpsetFirewall } from "../../services/agent/enforce/firewall/ipset/ipset.ts";
+import { createIptablesFirewall } from "../../services/agent/enforce/firewall/iptables/iptables.ts";
+import { createNftablesFirewall } from "../../services/agent/enforce/firewall/nftables/nftables.ts";
 import { BACK_ENDS } from "../harness/firewall-host.ts";
 import { ban, FIREWALL_SUITE, JAIL } from "../harness/firewall-suite.ts";
 import { createNetwork, needsRoot, type Namespace } from "../harness/netns.ts";

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { connect } from "@nats-io/transport-node";
-import { createLog } from "../../services/daemon/log.ts";
+import { createLog } from "../../services/process/log.ts";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
 import { followStream, LAST_PER_SUBJECT } from "../../services/nats/follow-stream.ts";
 import { eventually } from "../harness/eventually.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { run } from "../../services/agent/firewall/command.ts";
+import { run } from "../../services/agent/enforce/firewall/command.ts";
 import type { Reply } from "../../services/wire/api.ts";
 import { eventually } from "../harness/eventually.ts";
 import { createFleet, type Fleet } from "../harness/fleet.ts";

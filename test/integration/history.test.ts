@@ -11,8 +11,8 @@ import { openHistory, type History } from "../../services/coordinator/history/hi
 import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
 import { insertBanChanges, insertFailures } from "../../services/coordinator/history/insert.ts";
 import { findBansToRestore, findFailures } from "../../services/coordinator/history/queries.ts";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { createLog } from "../../services/daemon/log.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
+import { createLog } from "../../services/process/log.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
 import { decodeBan, encodeBan, type Ban } from "../../services/wire/ban.ts";
 import {

@@ -1,10 +1,10 @@
 /** iptables-legacy and iptables-nft, and what happens when the administrator changes from one to the other. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Run } from "../../services/agent/firewall/command.ts";
-import type { Firewall } from "../../services/agent/firewall/firewall.ts";
-import { createIpsetFirewall } from "../../services/agent/firewall/ipset.ts";
-import { createIptablesFirewall } from "../../services/agent/firewall/iptables.ts";
+import type { Run } from "../../services/agent/enforce/firewall/command.ts";
+import type { Firewall } from "../../services/agent/enforce/firewall/firewall.ts";
+import { createIpsetFirewall } from "../../services/agent/enforce/firewall/ipset/ipset.ts";
+import { createIptablesFirewall } from "../../services/agent/enforce/firewall/iptables/iptables.ts";
 import {
   firewallHost,
   startVisitor,

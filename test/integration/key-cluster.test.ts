@@ -8,7 +8,7 @@ import { connect as connectTls } from "node:tls";
 import { test } from "node:test";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { natsOptions } from "../../services/nats/connect.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { failureSubject, FAILURES_STREAM, statusSubject } from "../../services/wire/subjects.ts";

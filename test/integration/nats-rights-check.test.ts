@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { checkNatsRights as checkAgentRights } from "../../services/agent/nats-rights-check.ts";
-import { agentConfig } from "../../services/agent/config.ts";
-import { checkNatsRights as checkCoordinatorRights } from "../../services/coordinator/nats-rights-check.ts";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
+import { checkNatsRights as checkAgentRights } from "../../services/agent/check/agent-rights-check.ts";
+import { agentConfig } from "../../services/agent/agent-config.ts";
+import { checkNatsRights as checkCoordinatorRights } from "../../services/coordinator/check/coordinator-rights-check.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { createCheckReport } from "../../services/nats/check.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 

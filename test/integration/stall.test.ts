@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "@nats-io/transport-node";
-import { openBanStore } from "../../services/coordinator/ban-store.ts";
-import { ensureStreams } from "../../services/coordinator/streams.ts";
-import { createLog } from "../../services/daemon/log.ts";
+import { openBanStore } from "../../services/coordinator/buckets/ban-store.ts";
+import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
+import { createLog } from "../../services/process/log.ts";
 import { bucketStream } from "../../services/nats/follow-bucket.ts";
 import { parseAddress } from "../../services/wire/address.ts";
 import { BANS_BUCKET } from "../../services/wire/subjects.ts";

@@ -9,15 +9,43 @@ import { test } from "node:test";
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
-  daemon: ["wire"],
-  nats: ["wire", "daemon"],
+  process: ["wire"],
+  config: ["wire", "process"],
+  nats: ["wire", "process"],
   detection: ["wire"],
-  agent: ["wire", "daemon", "nats", "detection"],
-  counting: ["wire", "daemon"],
-  coordinator: ["wire", "daemon", "nats", "counting", "detection", "../prisma"],
-  cli: ["wire", "daemon", "nats", "detection", "counting"],
-  standalone: ["daemon", "nats"],
+  policy: ["wire", "config"],
+  agent: ["wire", "process", "config", "nats", "detection"],
+  coordinator: ["wire", "process", "config", "nats", "policy", "detection", "../prisma"],
+  cli: ["wire", "process", "config", "nats", "detection", "policy"],
+  standalone: ["process", "nats"],
 };
+
+/**
+ * What each lane of a program may import of the same program. A file that lies beside the lanes
+ * (`agent.ts`, `coordinator.ts`) may import every lane: the wiring is there.
+ */
+const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  agent: {
+    state: [],
+    report: ["state"],
+    enforce: ["state"],
+    status: ["report", "enforce"],
+    check: ["state", "report", "enforce"],
+  },
+  coordinator: {
+    buckets: [],
+    decide: ["buckets", "hosts"],
+    history: ["buckets", "decide"],
+    hosts: ["buckets", "decide", "history", "upkeep"],
+    upkeep: ["buckets", "history", "hosts"],
+    api: ["buckets", "decide", "hosts", "upkeep", "history"],
+    http: ["buckets", "decide", "hosts", "history"],
+    check: [],
+  },
+};
+/** What the lanes share lies beside them: the configuration, and what the whole fleet has set. */
+const BESIDE_LANES =
+  /^(?:agent\/(?:agent-config|fleet-settings|nats-options)|coordinator\/coordinator-config)\.ts$/;
 const SERVICES = resolve(import.meta.dirname, "../../services");
 
 const sourceFiles = (folder: string): string[] =>
@@ -25,22 +53,47 @@ const sourceFiles = (folder: string): string[] =>
     .filter((entry) => entry.name.endsWith(".ts"))
     .map((entry) => join(entry.parentPath, entry.name));
 
+/** Every import of a file of ours, both as paths below `services`. */
+const importsOf = (folder: string): { file: string; imported: string }[] =>
+  sourceFiles(folder).flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)].map(
+      ([, target = ""]) => ({
+        file: relative(SERVICES, file),
+        imported: relative(SERVICES, resolve(dirname(file), target)),
+      }),
+    ),
+  );
+
 for (const part of readdirSync(SERVICES)) {
   test(`services/${part} imports only what it may`, () => {
     const allowed = [part, ...(MAY_IMPORT[part] ?? assert.fail(`${part} is not in MAY_IMPORT`))];
-    for (const file of sourceFiles(join(SERVICES, part))) {
-      const text = readFileSync(file, "utf8");
-      for (const [, target = ""] of text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)) {
-        const imported = relative(SERVICES, resolve(dirname(file), target));
-        const ok = allowed.some((name) => imported.startsWith(`${name}/`));
-        assert.ok(ok, `${relative(SERVICES, file)} imports ${imported}`);
+    for (const { file, imported } of importsOf(join(SERVICES, part))) {
+      const ok = allowed.some((name) => imported.startsWith(`${name}/`));
+      assert.ok(ok, `${file} imports ${imported}`);
+    }
+  });
+}
+
+for (const [program, lanes] of Object.entries(LANES)) {
+  test(`services/${program} imports along its lanes`, () => {
+    for (const entry of readdirSync(join(SERVICES, program), { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      const lane = entry.name;
+      const others = lanes[lane] ?? assert.fail(`${program}/${lane} is not in LANES`);
+      const allowed = [lane, ...others].map((name) => `${program}/${name}/`);
+      for (const { file, imported } of importsOf(join(SERVICES, program, lane))) {
+        const ok =
+          !imported.startsWith(`${program}/`) ||
+          BESIDE_LANES.test(imported) ||
+          allowed.some((name) => imported.startsWith(name));
+        assert.ok(ok, `${file} imports ${imported}`);
       }
     }
   });
 }
 
-test("only programs and services/daemon touch the process and the console", () => {
-  const mayTouch = /^(?:daemon|standalone|cli)\/|(?:^|\/)main\.ts$/;
+test("only programs and services/process touch the process and the console", () => {
+  const mayTouch = /^(?:process|standalone|cli)\/|(?:^|\/)main\.ts$/;
   for (const file of sourceFiles(SERVICES)) {
     const name = relative(SERVICES, file);
     if (mayTouch.test(name)) continue;

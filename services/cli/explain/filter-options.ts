@@ -1,6 +1,6 @@
 /** `--failregex` and `--ignoreregex`: a filter to try in place of Dovecot's own lines. */
 import type { Command } from "commander";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
 import { countLine } from "../../detection/attempts/count-line.ts";
 import type { Failure } from "../../detection/attempts/failure.ts";
 import { compileFilter, FilterError } from "../../detection/filter/filter.ts";

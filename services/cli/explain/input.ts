@@ -8,9 +8,9 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { journalArguments } from "../../daemon/journal.ts";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
-import { explainFileError } from "../../daemon/file-error.ts";
+import { journalArguments } from "../../process/journal.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import { explainFileError } from "../../process/file-error.ts";
 import { readLine } from "../../detection/dovecot/read-line.ts";
 import type { Reading } from "../../detection/dovecot/reading.ts";
 

@@ -1,6 +1,6 @@
 /** Puts the bans that fail2ban has into force in the fleet, each for the time that is left of it. */
-import { EXIT, PlainError } from "../../daemon/exit.ts";
-import { sideBySide } from "../../daemon/side-by-side.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import { sideBySide } from "../../process/side-by-side.ts";
 import type { Context } from "../context.ts";
 import { count } from "../status.ts";
 import type { Fail2banBan } from "./fail2ban-bans.ts";

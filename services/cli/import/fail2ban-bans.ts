@@ -5,8 +5,8 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { z } from "zod";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
-import { explainFileError } from "../../daemon/file-error.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import { explainFileError } from "../../process/file-error.ts";
 import { parseNetwork, type Address } from "../../wire/address.ts";
 import { quote } from "../visible.ts";
 

@@ -1,7 +1,7 @@
 /** The enabled jails of a fail2ban configuration as fleetban's jails and sources. */
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { formatDuration, parseDuration } from "../../daemon/duration.ts";
+import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { parseNetwork, overlaps, type Address } from "../../wire/address.ts";
 import type { Protocol } from "../../wire/settings.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";

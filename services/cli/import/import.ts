@@ -1,7 +1,7 @@
 /** `fleetban import fail2ban`: the configuration that somebody has, as fleetban's own, and the bans there. */
 import { Command } from "commander";
 import { Document, isCollection } from "yaml";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
 import type { Context } from "../context.ts";
 import { quote } from "../visible.ts";
 import { carryBans } from "./carry-bans.ts";

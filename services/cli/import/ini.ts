@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { explainFileError } from "../../daemon/file-error.ts";
+import { explainFileError } from "../../process/file-error.ts";
 import { quote } from "../visible.ts";
 
 /** Options by their names, in lower case. */

@@ -1,6 +1,6 @@
 /** `fleetban key init`: a new fleet's keys. */
 import { Command, Option } from "commander";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
 import { JSON_OPTION, type JsonOption } from "../context.ts";
 import { createIdentities } from "./identity.ts";
 import type { KeyContext } from "./key.ts";

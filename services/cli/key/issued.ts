@@ -3,7 +3,7 @@
  * other machines and are lost, but whoever has them must be revocable.
  */
 import { z } from "zod";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
 import { ROLES } from "../../wire/rights.ts";
 import type { KeyFolder } from "./key-folder.ts";
 

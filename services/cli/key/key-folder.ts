@@ -21,8 +21,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
-import { explainFileError } from "../../daemon/file-error.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import { explainFileError } from "../../process/file-error.ts";
 
 export const DEFAULT_FOLDER = "fleetban-keys";
 

@@ -1,6 +1,6 @@
 /** What the commands of `fleetban key` have in common. */
 import { Option } from "commander";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
 import type { JsonOption } from "../context.ts";
 import { DEFAULT_FOLDER } from "./key-folder.ts";
 

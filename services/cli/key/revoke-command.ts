@@ -1,6 +1,6 @@
 /** `fleetban key revoke|push`: takes credentials their force, at once, on live connections too. */
 import { Command, Option } from "commander";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
 import { ROLES, type Role } from "../../wire/rights.ts";
 import { checksOf, UsageError } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";

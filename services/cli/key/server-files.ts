@@ -2,8 +2,8 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { EXIT, PlainError } from "../../daemon/exit.ts";
-import { explainFileError } from "../../daemon/file-error.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import { explainFileError } from "../../process/file-error.ts";
 import type { Validity } from "./authority.ts";
 import type { KeyFolder } from "./key-folder.ts";
 import { renderServerConfig, serverOptions, type ServerOptions } from "./server-config.ts";

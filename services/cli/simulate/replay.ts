@@ -1,5 +1,5 @@
 /** What a policy would have done to the failures of a log: who is banned when, and what that prevents. */
-import { createWindows, type Windows } from "../../counting/window.ts";
+import { createWindows, type Windows } from "../../policy/sliding-window.ts";
 import type { Address } from "../../wire/address.ts";
 
 export interface SimulatedPolicy {

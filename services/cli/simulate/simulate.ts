@@ -1,6 +1,6 @@
 /** `fleetban simulate`: who would have been banned, had this policy been in force; asks no server. */
 import { Command, Option } from "commander";
-import { formatDuration, parseDuration } from "../../daemon/duration.ts";
+import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
 import type { Address } from "../../wire/address.ts";
 import { hostToken } from "../../wire/subjects.ts";

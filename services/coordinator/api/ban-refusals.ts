@@ -2,9 +2,9 @@
 import { overlaps, type Address } from "../../wire/address.ts";
 import { isInForce } from "../../wire/ban.ts";
 import { whyNeverRemote } from "../../wire/never-remote.ts";
-import { nameBan, type ApiContext } from "./context.ts";
+import { nameBan, type ApiContext } from "./api-context.ts";
 import { firstAfter } from "./page.ts";
-import { ApiError } from "./server.ts";
+import { ApiError } from "./api-server.ts";
 
 /** Throws an ApiError for what must never be banned, with the reason. */
 export function checkBannable(

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
-import { inSlices } from "../../daemon/slices.ts";
+import { inSlices } from "../../process/slices.ts";
 import type { Marked } from "../history/queries.ts";
 
 export interface Page<T> {

@@ -2,8 +2,8 @@
 import { overlaps, type Address } from "../../wire/address.ts";
 import { FIRST, type Reach, type Standing } from "../../wire/reach.ts";
 import { isEffective } from "../../wire/status.ts";
-import type { BanStore, Written } from "../ban-store.ts";
-import type { Host, Hosts } from "../hosts.ts";
+import type { BanStore, Written } from "../buckets/ban-store.ts";
+import type { Host, Hosts } from "../hosts/hosts.ts";
 
 /** What has changed: a ban on this address, or the end of one. */
 export type Change = { banned: Address } | { lifted: Address };

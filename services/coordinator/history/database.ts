@@ -6,7 +6,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import { migrate } from "../../../prisma/migrate.ts";
 import { z } from "zod";
 import { Prisma, PrismaClient } from "../../../prisma/client/client.ts";
-import type { Log } from "../../daemon/log.ts";
+import type { Log } from "../../process/log.ts";
 
 /** PostgreSQL cannot be asked now; the message says why. */
 export class HistoryUnavailable extends Error {

@@ -1,7 +1,7 @@
 /** What cannot be decoded is not recorded; said once per sender and minute, for a sender may lie. */
 import type { JsMsg } from "@nats-io/jetstream";
-import type { Log } from "../../daemon/log.ts";
-import { createSeldom } from "../../daemon/seldom.ts";
+import type { Log } from "../../process/log.ts";
+import { createSeldom } from "../../process/rate-limit.ts";
 import { WireError } from "../../wire/codec.ts";
 
 const COMPLAIN_EVERY_MS = 60_000;

@@ -1,14 +1,14 @@
 /** The record of the fleet: written by recorders that follow the streams, asked by the API. */
 import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../../nats/follow-bucket.ts";
-import type { Log } from "../../daemon/log.ts";
+import type { Log } from "../../process/log.ts";
 import { decodeBan, type Ban } from "../../wire/ban.ts";
 import type { FailureRow } from "../../wire/api.ts";
 import { decodeFailureBatch } from "../../wire/failure.ts";
 import type { Allowed } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
 import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjects.ts";
-import { byServersClock, storedAtOf } from "../host-clock.ts";
+import { byServersClock, storedAtOf } from "../decide/clock-correction.ts";
 import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
 import { openDatabase } from "./database.ts";
 import { insertBanChanges, insertFailures } from "./insert.ts";

@@ -21,10 +21,10 @@ import {
   type JsMsg,
 } from "@nats-io/jetstream";
 import { nuid, type NatsConnection } from "@nats-io/nats-core";
-import type { Log } from "../../daemon/log.ts";
+import type { Log } from "../../process/log.ts";
 import { onReconnect } from "../../nats/reconnects.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
-import { storedAtOf } from "../host-clock.ts";
+import { storedAtOf } from "../decide/clock-correction.ts";
 import { createDecoder } from "./decoder.ts";
 import type { Place, Places } from "./place.ts";
 

@@ -8,9 +8,9 @@ import { parseFilterOption } from "../../../services/cli/import/fail2ban-filter.
 import { importFail2ban } from "../../../services/cli/import/fail2ban-jails.ts";
 import { parseIni } from "../../../services/cli/import/ini.ts";
 import { portsOf } from "../../../services/cli/import/ports.ts";
-import { agentConfig } from "../../../services/agent/config.ts";
+import { agentConfig } from "../../../services/agent/agent-config.ts";
 import { compileFilter } from "../../../services/detection/filter/filter.ts";
-import { coordinatorConfig } from "../../../services/coordinator/config.ts";
+import { coordinatorConfig } from "../../../services/coordinator/coordinator-config.ts";
 import { runFleetban } from "../../harness/fleetban.ts";
 
 /** A folder with these files. */

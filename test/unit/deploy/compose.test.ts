@@ -9,15 +9,15 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { commandsOf } from "../../../deploy/package/command-tree.ts";
 import { PROGRAMS } from "../../../deploy/package/programs.ts";
-import { AGENT_VARIABLES, agentConfig } from "../../../services/agent/config.ts";
+import { AGENT_VARIABLES, agentConfig } from "../../../services/agent/agent-config.ts";
 import {
   COORDINATOR_VARIABLES,
   coordinatorConfig,
   parseListen,
-} from "../../../services/coordinator/config.ts";
-import { createHealth } from "../../../services/coordinator/health.ts";
-import { serveHttp } from "../../../services/coordinator/http.ts";
-import { loadConfig } from "../../../services/daemon/config.ts";
+} from "../../../services/coordinator/coordinator-config.ts";
+import { createHealth } from "../../../services/coordinator/http/health.ts";
+import { serveHttp } from "../../../services/coordinator/http/http-server.ts";
+import { loadConfig } from "../../../services/config/load-config.ts";
 import { freePort } from "../../../services/standalone/child.ts";
 import { runFleetban } from "../../harness/fleetban.ts";
 

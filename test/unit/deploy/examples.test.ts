@@ -5,9 +5,9 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { z } from "zod";
-import { agentConfig } from "../../../services/agent/config.ts";
-import { coordinatorConfig } from "../../../services/coordinator/config.ts";
-import { loadConfig } from "../../../services/daemon/config.ts";
+import { agentConfig } from "../../../services/agent/agent-config.ts";
+import { coordinatorConfig } from "../../../services/coordinator/coordinator-config.ts";
+import { loadConfig } from "../../../services/config/load-config.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../../deploy/examples");
 

@@ -1,0 +1,118 @@
+/** The command line of fleetban-agent. */
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { loadConfig } from "../config/load-config.ts";
+import type { Environment } from "../process/environment.ts";
+import { runDaemon, type Life } from "../process/daemon.ts";
+import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
+import { createLog } from "../process/log.ts";
+import { openNatsSession } from "../nats/session.ts";
+import { createProgram } from "../process/program.ts";
+import { startAgent } from "./agent.ts";
+import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./agent-config.ts";
+import { whyForbidden } from "./enforce/firewall/firewall-check.ts";
+import { chooseBackEnd } from "./enforce/firewall/choice.ts";
+import { createRemains, removeEverything } from "./enforce/firewall/remains.ts";
+import { agentNatsOptions } from "./nats-options.ts";
+
+const NAME = "fleetban-agent";
+const DEFAULT_FILE = "/etc/fleetban/agent.yaml";
+
+export interface ProgramOptions {
+  environment: Environment;
+  write: (text: string) => void;
+  exit: (code: ExitCode) => void;
+}
+
+export function agentProgram({ environment, write, exit }: ProgramOptions): Command {
+  const program = createProgram(
+    NAME,
+    "Reports Dovecot's authentication failures of this host, and applies the fleet's bans to its firewall.",
+  ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
+
+  const load = () => {
+    const { config } = program.opts<{ config?: string }>();
+    const file = config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+    return loadConfig(agentConfig, file, environment, AGENT_VARIABLES);
+  };
+
+  program
+    .command("run")
+    .description("watch and enforce until SIGTERM; bans stay in force after it")
+    .action(async () => {
+      const config = await load();
+      exit(await runDaemon(NAME, (life) => run(config, life)));
+    });
+
+  program
+    .command("check")
+    .description("say whether configuration, sources, firewall and NATS can be used")
+    .option("--config-only", "look at the configuration alone")
+    .option("--as-is", "as this user, not as the service's user in the service's sandbox")
+    .action(async ({ configOnly, asIs }: { configOnly?: true; asIs?: true }) => {
+      if (configOnly) {
+        await load();
+        write("configuration: ok\n");
+        return;
+      }
+      const { checkAgent } = await import("./check/agent-check.ts");
+      const here = async () => checkAgent(await load(), Date.now(), write);
+      if (asIs || process.getuid?.() !== 0) {
+        exit(await here());
+        return;
+      }
+      const { checkAsService } = await import("../process/check-as-service.ts");
+      const { config } = program.opts<{ config?: string }>();
+      const code = await checkAsService({ unit: `${NAME}.service`, config, write, here });
+      const { checkHost } = await import("./check/check-host.ts");
+      const hostCode = await checkHost(write);
+      exit(code === EXIT.ok ? hostCode : code);
+    });
+
+  program
+    .command("sets")
+    .description("make the sets that saved rules of iptables name, before a boot loads them")
+    .action(async () => {
+      const { makeSavedSets, readSavedRules } = await import("./enforce/firewall/saved-rules.ts");
+      const saved = await readSavedRules();
+      const made = saved.length === 0 ? [] : await makeSavedSets(saved);
+      for (const set of made) write(`made ${set}\n`);
+    });
+
+  program
+    .command("uninstall")
+    .description("remove fleetban's rules and sets, and with them every ban on this host")
+    .action(async () => {
+      await load();
+      await uninstall(write);
+    });
+
+  return program;
+}
+
+async function uninstall(write: (text: string) => void): Promise<void> {
+  const forbidden = await whyForbidden();
+  if (forbidden !== undefined) throw new PlainError(`firewall: ${forbidden}`, EXIT.permission);
+  const unread = await removeEverything(createRemains(Date.now));
+  for (const why of unread) write(`not looked at: ${why}\n`);
+  write("removed: rules, chains, sets and tables of fleetban\n");
+}
+
+async function run(config: AgentConfig, life: Life): Promise<void> {
+  const log = createLog(NAME, config.log.level);
+  const { backend, chains } = config.firewall;
+  const choice = await chooseBackEnd(backend, chains);
+  if (choice.kind === "dry-run") log.warn("dry-run: nobody is banned on this host");
+  for (const reason of choice.passedOver) {
+    log.warn({ reason, inUse: choice.kind }, "firewall back end cannot be used, the next one is");
+  }
+  const session = await openNatsSession(
+    {
+      ...{ config: config.nats, log },
+      options: (onCertificate) => agentNatsOptions(config, onCertificate),
+    },
+    life,
+  );
+  // NATS may be away for long: the start goes on beside the signals that end it.
+  startAgent(config, choice, session.opened, log, life).catch(life.fail);
+}

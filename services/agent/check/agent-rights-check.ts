@@ -1,0 +1,54 @@
+/** Whether NATS lets this host do what an agent does, tried without storing anything. */
+import { jetstream, JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
+import { connect, PermissionViolationError } from "@nats-io/transport-node";
+import type { CheckReport } from "../../nats/check.ts";
+import { EXIT } from "../../process/exit.ts";
+import { BANS_BUCKET, failureSubject, SETTINGS_BUCKET } from "../../wire/subjects.ts";
+import type { AgentConfig } from "../agent-config.ts";
+import { agentNatsOptions } from "../nats-options.ts";
+
+const WITHIN_MS = 3_000;
+/** NATS's code for a message that names another stream than the one that would store it. */
+const WRONG_STREAM = 10_060;
+
+export async function checkNatsRights(config: AgentConfig, report: CheckReport): Promise<void> {
+  const connection = await connect({ ...(await agentNatsOptions(config)), timeout: WITHIN_MS });
+  try {
+    const jails = [...new Set(config.sources.map(({ jail }) => jail))];
+    for (const jail of jails) {
+      const subject = failureSubject(jail, config.host);
+      const reason = await whyNot(async () => {
+        // The stream refuses it for its name, after NATS has looked at the rights: nothing is stored.
+        const expect = { streamName: "fleetban-check" };
+        const js = jetstream(connection, { timeout: WITHIN_MS });
+        await js.publish(subject, new Uint8Array(), { expect, retries: 1 });
+      });
+      if (reason === undefined) report.ok("NATS rights", `may publish failures of jail ${jail}`);
+      else report.failed("NATS rights", `${subject}: ${reason}`, EXIT.permission);
+    }
+    const manager = await jetstreamManager(connection, { timeout: WITHIN_MS, checkAPI: false });
+    for (const bucket of [BANS_BUCKET, SETTINGS_BUCKET]) {
+      const reason = await whyNot(() => manager.streams.info(`KV_${bucket}`));
+      if (reason === undefined) report.ok("NATS rights", `may read ${bucket}`);
+      else report.failed("NATS rights", `${bucket}: ${reason}`, EXIT.permission);
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+/** undefined: it may be done. */
+async function whyNot(attempt: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await attempt();
+    return undefined;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === WRONG_STREAM) return undefined;
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    if (cause instanceof PermissionViolationError) {
+      return "NATS refuses it to these credentials: they must be those of an agent of this name";
+    }
+    const text = error instanceof Error ? error.message : String(error);
+    return `${text}; streams are made by the coordinator's first start`;
+  }
+}

@@ -1,0 +1,52 @@
+/** Which bans of the fleet apply on this host, and for how long still. */
+import { decodeBan, isInForce, type Ban } from "../../wire/ban.ts";
+import type { TimedBan } from "./firewall/firewall.ts";
+import type { FleetSettings } from "../fleet-settings.ts";
+import type { NeverBan } from "./never-ban.ts";
+
+/** What of a ban matters to the host that applies it. */
+export type HostBan = Pick<Ban, "jail" | "address" | "state" | "until" | "by">;
+
+/** Throws a WireError for what no coordinator has written. */
+export function decodeHostBan(bytes: Uint8Array, key: string): HostBan {
+  const { jail, address, state, until, by } = decodeBan(bytes, key);
+  return { jail, address, state, until, by };
+}
+
+export interface BanFilterOptions {
+  settings: () => Pick<FleetSettings, "allowed"> | undefined;
+  neverBan: Pick<NeverBan, "reason">;
+}
+
+/** What becomes of a ban on this host. */
+export type Verdict =
+  | { type: "applies"; ban: TimedBan }
+  | { type: "over" }
+  /** The ban is in force in the fleet, and this host does not apply it. */
+  | { type: "skipped"; reason: string };
+
+export interface BanFilter {
+  /** `serverNow` is the time of the server's clock. */
+  judge(ban: HostBan, serverNow: number): Verdict;
+}
+
+export function createBanFilter({ settings, neverBan }: BanFilterOptions): BanFilter {
+  /** Why this ban is not applied here; undefined: it is. */
+  function reasonAgainst(ban: HostBan): string | undefined {
+    const own = neverBan.reason(ban.address);
+    if (own !== undefined || ban.by !== "decider") return own;
+    const allowed = settings()?.allowed(ban.address);
+    return allowed && `is allowlisted (${allowed.address})`;
+  }
+
+  return {
+    judge(ban, serverNow) {
+      if (!isInForce(ban, serverNow)) return { type: "over" };
+      const reason = reasonAgainst(ban);
+      if (reason !== undefined) return { type: "skipped", reason };
+      const { jail, address, until } = ban;
+      const seconds = until === null ? undefined : (until - serverNow) / 1000;
+      return { type: "applies", ban: { jail, address, seconds } };
+    },
+  };
+}

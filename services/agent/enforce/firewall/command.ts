@@ -1,0 +1,46 @@
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { text } from "node:stream/consumers";
+import { EXIT, PlainError } from "../../../process/exit.ts";
+
+/** A firewall command could not be started, or it failed: the firewall cannot be used, 69. */
+export class FirewallError extends PlainError {
+  override name = "FirewallError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, EXIT.unavailable, options);
+  }
+}
+
+/** Runs one command of the firewall tools to its end, never through a shell; returns its stdout. */
+export type Run = (command: string, args: readonly string[], stdin?: string) => Promise<string>;
+
+/** Starts a command that stays. */
+export type Start = (
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions,
+) => ChildProcess;
+
+export const start: Start = (command, args, options) => spawn(command, args, options);
+
+export const run: Run = async (command, args, stdin = "") => {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.on("error", () => {}); // EPIPE: the exit status below tells why
+  child.stdin.end(stdin);
+  const exit = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve(code ?? signal));
+  });
+  const commandLine = [command, ...args].join(" ");
+  try {
+    const [stdout, stderr, status] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      exit,
+    ]);
+    if (status !== 0) throw new FirewallError(`${commandLine}: exit ${status}: ${stderr.trim()}`);
+    return stdout;
+  } catch (error) {
+    if (error instanceof FirewallError) throw error;
+    throw new FirewallError(`${commandLine}: cannot start`, { cause: error });
+  }
+};

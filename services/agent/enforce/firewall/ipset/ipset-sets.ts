@@ -1,0 +1,137 @@
+/**
+ * The kernel's sets of a jail, one per family: `fleetban-dovecot-4`. The type is hash:net: it
+ * holds single addresses and networks, each with a timeout of its own.
+ */
+import { familyOf, parseNetwork, type Address } from "../../../../wire/address.ts";
+import { JAIL_NAME } from "../../../../wire/subjects.ts";
+import { FirewallError, type Run } from "../command.ts";
+import type { Refused, TimedBan } from "../firewall.ts";
+import { chainName, checked, FAMILIES, type Family } from "../names.ts";
+import { addRefusing } from "../refusing.ts";
+
+/** ipset keeps a timeout in milliseconds in 32 bits; 0 means for ever. */
+const MAX_SECONDS = 2_147_483;
+/** Bans in force per jail and family. */
+const MAX_MEMBERS = 1_048_576;
+
+/** At most 27 of the 31 characters that ipset allows, with the mark of a spare set 28. */
+export function setName(jail: string, family: 4 | 6): string {
+  return `${chainName(jail)}-${family}`;
+}
+
+export function setOf({ jail, address }: { jail: string; address: Address }): string {
+  return setName(jail, familyOf(address));
+}
+
+/** The set that is filled before it is swapped in. */
+function spareName(set: string): string {
+  return `${set}~`;
+}
+
+/** The jail whose set this is, or undefined when it is none of ours. */
+function jailOfSet(set: string): string | undefined {
+  const jail = /^fleetban-(.+)-[46]~?$/.exec(set)?.[1];
+  return jail !== undefined && JAIL_NAME.test(jail) ? jail : undefined;
+}
+
+export function createSetLine(
+  set: string,
+  { inet }: Family,
+  hashsize = 4096,
+  maxMembers = MAX_MEMBERS,
+): string {
+  return `create ${set} hash:net family ${inet} hashsize ${hashsize} maxelem ${maxMembers} timeout 0`;
+}
+
+export function addLine({ address, seconds, ...ban }: TimedBan, set?: string): string {
+  const timeout =
+    seconds === undefined ? 0 : Math.min(Math.max(Math.ceil(seconds), 1), MAX_SECONDS);
+  return `add ${set ?? setOf({ ...ban, address })} ${checked(address)} timeout ${timeout} -exist`;
+}
+
+export interface Sets {
+  restore(lines: readonly string[]): Promise<unknown>;
+  /** Makes those of these jails that are missing; returns their names. */
+  ensure(jails: readonly string[]): Promise<string[]>;
+  /** Exactly these members, swapped in at once; returns those that the kernel would not take. */
+  fill(jail: string, family: Family, bans: readonly TimedBan[]): Promise<Refused[]>;
+  /** Number of members. */
+  count(set: string): Promise<number>;
+  /** The bans in all sets of ours, whoever made them. */
+  bans(): Promise<TimedBan[]>;
+  /** Sets of jails other than these, and spare ones that a crash has left. */
+  destroyOthers(jails: readonly string[]): Promise<void>;
+}
+
+export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
+  const restore = (lines: readonly string[]) =>
+    run("ipset", ["restore", "-exist"], `${lines.join("\n")}\n`);
+
+  const names = async () => (await run("ipset", ["list", "-name"])).split("\n").filter(Boolean);
+
+  return {
+    restore,
+
+    async ensure(jails) {
+      const present = new Set(await names());
+      const missing = jails
+        .flatMap((jail) =>
+          FAMILIES.map((family) => ({ family, set: setName(jail, family.family) })),
+        )
+        .filter(({ set }) => !present.has(set));
+      if (missing.length > 0) {
+        await restore(
+          missing.map(({ set, family }) => createSetLine(set, family, undefined, maxMembers)),
+        );
+      }
+      return missing.map(({ set }) => set);
+    },
+
+    async fill(jail, family, bans) {
+      const set = setName(jail, family.family);
+      const spare = spareName(set);
+      const hashsize = 2 ** Math.ceil(Math.log2(Math.max(bans.length, 4096)));
+      const make = [createSetLine(spare, family, hashsize, maxMembers), `flush ${spare}`];
+      const swap = [`swap ${spare} ${set}`, `destroy ${spare}`];
+      const add = (some: readonly TimedBan[]) => some.map((ban) => addLine(ban, spare));
+      try {
+        await restore([...make, ...add(bans), ...swap]);
+        return [];
+      } catch (error) {
+        if (!(error instanceof FirewallError)) throw error;
+        await restore(make); // what is not about single bans fails again here
+        const refused = await addRefusing(bans, (some) => restore(add(some)));
+        await restore(swap);
+        return refused;
+      }
+    },
+
+    async count(set) {
+      const text = await run("ipset", ["list", "-terse", set]);
+      return Number(/^Number of entries: (\d+)/m.exec(text)?.[1] ?? 0);
+    },
+
+    async bans() {
+      const bans: TimedBan[] = [];
+      for (const set of await names()) {
+        const jail = jailOfSet(set);
+        if (jail === undefined || set.endsWith("~")) continue;
+        const text = await run("ipset", ["save", set]);
+        for (const [, spelled = "", seconds] of text.matchAll(/^add \S+ (\S+) timeout (\d+)/gm)) {
+          const address = parseNetwork(spelled);
+          if (address === undefined) continue;
+          bans.push({ jail, address, seconds: Number(seconds) || undefined });
+        }
+      }
+      return bans;
+    },
+
+    async destroyOthers(jails) {
+      for (const set of await names()) {
+        const jail = jailOfSet(set);
+        if (jail === undefined) continue;
+        if (set.endsWith("~") || !jails.includes(jail)) await run("ipset", ["destroy", set]);
+      }
+    },
+  };
+}

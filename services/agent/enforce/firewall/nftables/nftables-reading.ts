@@ -1,0 +1,76 @@
+/** What the kernel has of fleetban's table, as `nft -j` tells it (libnftables-json(5)). */
+import { z } from "zod";
+import { parseNetwork, type Address } from "../../../../wire/address.ts";
+import type { Run } from "../command.ts";
+import type { TimedBan } from "../firewall.ts";
+import { partsOfSet, TABLE } from "./nftables-table.ts";
+
+const object = z.object({ family: z.string(), name: z.string() });
+const element = z.union([
+  z.string(),
+  z.object({ elem: z.object({ val: z.string(), expires: z.number().optional() }) }),
+]);
+const listing = z.object({
+  nftables: z.array(
+    z.object({
+      table: object.extend({ flags: z.unknown().optional() }).optional(),
+      set: object.extend({ table: z.string(), elem: z.array(element).optional() }).optional(),
+      chain: object.extend({ table: z.string() }).catchall(z.unknown()).optional(),
+      rule: z
+        .object({ family: z.string(), table: z.string(), chain: z.string(), expr: z.unknown() })
+        .optional(),
+    }),
+  ),
+});
+
+export interface Present {
+  chains: string[];
+  sets: string[];
+  /** Somebody has switched off the hooks of the table. */
+  isDormant: boolean;
+  /** The rules of a chain and its hook, in a spelling that can be compared. */
+  spelled: ReadonlyMap<string, string>;
+}
+
+const isOurs = ({ family, table }: { family: string; table: string }) =>
+  `${family} ${table}` === TABLE;
+
+/**
+ * undefined: there is no such table. Without members: nft reads these, too, when it is asked
+ * for one table, but not when it is asked tersely for all of them.
+ */
+export async function readTable(run: Run): Promise<Present | undefined> {
+  const { nftables } = listing.parse(JSON.parse(await run("nft", ["-j", "-t", "list", "ruleset"])));
+  const found = nftables.find(
+    ({ table }) => table && isOurs({ family: table.family, table: table.name }),
+  )?.table;
+  if (!found) return undefined;
+  const chains = nftables.flatMap(({ chain }) => (chain && isOurs(chain) ? [chain] : []));
+  const rules = nftables.flatMap(({ rule }) => (rule && isOurs(rule) ? [rule] : []));
+  const sets = nftables.flatMap(({ set }) => (set && isOurs(set) ? [set.name] : []));
+  const spelled = chains.map((chain): [string, string] => {
+    const own = rules.filter((rule) => rule.chain === chain.name).map(({ expr }) => expr);
+    return [chain.name, JSON.stringify([chain["hook"], chain["prio"], chain["policy"], own])];
+  });
+  // nft 1.0.6 spells the flag wrongly; fleetban's table has none.
+  const isDormant = found.flags !== undefined;
+  return { chains: chains.map(({ name }) => name), sets, isDormant, spelled: new Map(spelled) };
+}
+
+/** The members of these sets. */
+export async function readBans(run: Run, sets: readonly string[]): Promise<TimedBan[]> {
+  const bans: TimedBan[] = [];
+  for (const set of sets) {
+    const parts = partsOfSet(set);
+    if (!parts) continue;
+    const args = ["-j", "list", "set", ...TABLE.split(" "), set];
+    const { nftables } = listing.parse(JSON.parse(await run("nft", args)));
+    for (const each of nftables.flatMap((entry) => entry.set?.elem ?? [])) {
+      const [value, seconds] =
+        typeof each === "string" ? [each, undefined] : [each.elem.val, each.elem.expires];
+      const address: Address | undefined = parseNetwork(`${value}/${parts.prefix}`);
+      if (address !== undefined) bans.push({ jail: parts.jail, address, seconds });
+    }
+  }
+  return bans;
+}

@@ -1,0 +1,155 @@
+/**
+ * The bans that this host has given to its kernel, and the one way to change them.
+ *
+ * Invariant: `inKernel` holds the key of every ban that was handed to the kernel, and that the
+ * kernel neither has refused nor was told to let go. `inForce` counts what the kernel has confirmed.
+ */
+import { inSlices } from "../../process/slices.ts";
+import type { Log } from "../../process/log.ts";
+import type { Address } from "../../wire/address.ts";
+import { banKey } from "../../wire/subjects.ts";
+import type { BanFilter, HostBan } from "./ban-filter.ts";
+import { FirewallError } from "./firewall/command.ts";
+import type { Firewall, Refused, TimedBan } from "./firewall/firewall.ts";
+import { createSkippedBans, type SkippedBan } from "./skipped-bans.ts";
+
+/** A ban, and whether the fleet still has it; a ban that is gone must leave the kernel. */
+export interface BanChange {
+  ban: HostBan;
+  isGone: boolean;
+}
+
+export interface KernelBans {
+  has(key: string): boolean;
+  /** How many are in force. */
+  count(): number;
+  /** Brings some bans into the kernel, or takes them out. */
+  apply(changes: ReadonlyMap<string, BanChange>): Promise<void>;
+  /**
+   * Exactly these bans and no others, with no moment in between. `isStillRight` is asked right
+   * before the kernel is changed; false: nothing is changed, and false is returned.
+   */
+  replace(bans: Iterable<[string, HostBan]>, isStillRight: () => boolean): Promise<boolean>;
+  /** The kernel holds some bans already; which of these is not known. */
+  adopt(keys: Iterable<string>): void;
+  /** Somebody has emptied the kernel's sets. */
+  forgetAll(): void;
+  /** Counts them in the kernel. */
+  recount(): Promise<void>;
+  /** The kernel's reasons, of the bans that it has refused. */
+  rejected(): { count: number; reason: string } | undefined;
+  wasRejected(key: string): boolean;
+  /** Those that the kernel has refused: it may have room again. */
+  rejectedKeys(): string[];
+  /** The last bans that this host does not apply, for its status. */
+  skipped(): SkippedBan[];
+}
+
+export interface KernelBansOptions {
+  firewall: Firewall;
+  filter: BanFilter;
+  /** The time of the server's clock. */
+  serverNow: () => number;
+  log: Log;
+}
+
+export function createKernelBans(options: KernelBansOptions): KernelBans {
+  const { firewall, filter, serverNow, log } = options;
+  let inKernel = new Set<string>();
+  let inForce = 0;
+  const kernelRejected = new Map<string, string>();
+  const skipped = createSkippedBans(log);
+
+  /** The ban as the kernel is to have it; undefined: not at all. */
+  function judge(ban: HostBan): TimedBan | undefined {
+    const verdict = filter.judge(ban, serverNow());
+    if (verdict.type === "skipped") skipped.note(ban.address, verdict.reason);
+    else if (verdict.type === "applies") skipped.forget(ban.address);
+    return verdict.type === "applies" ? verdict.ban : undefined;
+  }
+
+  /** What the kernel refuses is not in force, and not to be kept for the next boot. */
+  function reject({ jail, address, reason }: Refused): void {
+    const key = banKey(jail, address);
+    if (inKernel.delete(key)) inForce -= 1;
+    kernelRejected.set(key, reason);
+    skipped.note(address, reason);
+  }
+
+  /** A firewall that takes none of these bans keeps those that it has. The repair tries them again. */
+  async function banOrExplain(bans: readonly TimedBan[]): Promise<Refused[]> {
+    try {
+      return await firewall.ban(bans);
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      return bans.map(({ jail, address }) => ({ jail, address, reason: error.message }));
+    }
+  }
+
+  return {
+    has: (key) => inKernel.has(key),
+    count: () => inForce,
+
+    async apply(changes) {
+      const adding = new Map<string, TimedBan>();
+      const removing: { jail: string; address: Address }[] = [];
+      for (const [key, { ban, isGone }] of changes) {
+        const wanted = isGone ? undefined : judge(ban);
+        kernelRejected.delete(key);
+        if (wanted) adding.set(key, wanted);
+        else {
+          removing.push(ban);
+          if (inKernel.delete(key)) inForce -= 1;
+        }
+      }
+      if (removing.length > 0) await firewall.unban(removing);
+      if (adding.size === 0) return;
+      const before = inKernel.size;
+      for (const key of adding.keys()) inKernel.add(key);
+      const added = inKernel.size - before;
+      const rejected = await banOrExplain([...adding.values()]);
+      inForce += added;
+      for (const ban of rejected) reject(ban);
+    },
+
+    async replace(bans, isStillRight) {
+      const wanted: TimedBan[] = [];
+      const keys = new Set<string>();
+      await inSlices(bans, ([key, ban]) => {
+        const timed = judge(ban);
+        if (!timed) return;
+        wanted.push(timed);
+        keys.add(key);
+      });
+      if (!isStillRight()) return false;
+      const rejected = await firewall.replace(wanted);
+      kernelRejected.clear();
+      inKernel = keys;
+      inForce = keys.size;
+      for (const ban of rejected) reject(ban);
+      return true;
+    },
+
+    adopt(keys) {
+      inKernel = new Set(keys);
+    },
+    forgetAll() {
+      inKernel = new Set();
+      inForce = 0;
+    },
+
+    async recount() {
+      const before = inForce;
+      const counted = await firewall.count();
+      if (inForce === before) inForce = counted;
+    },
+
+    rejected() {
+      const reason = [...kernelRejected.values()].at(-1);
+      return reason === undefined ? undefined : { count: kernelRejected.size, reason };
+    },
+    wasRejected: (key) => kernelRejected.has(key),
+    rejectedKeys: () => [...kernelRejected.keys()],
+    skipped: skipped.list,
+  };
+}

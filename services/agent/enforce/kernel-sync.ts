@@ -1,0 +1,393 @@
+/**
+ * Brings the bans bucket into the kernel, and keeps it there.
+ *
+ * Invariants:
+ * - Only a bucket that is read as a whole, and that a coordinator has declared complete, replaces
+ *   what the kernel holds: NATS may have lost its storage, and then what the kernel holds is better
+ *   than nothing. Until then bans are added, and taken out one by one as the bucket says so.
+ *   Kernel timeouts end bans by themselves.
+ * - All changes of the kernel run in one queue. Changed bans come first, at most `AT_ONCE` at a
+ *   time, so no ban waits for long work; what takes long is done in slices beside the queue.
+ */
+import { inSlices } from "../../process/slices.ts";
+import type { Log } from "../../process/log.ts";
+import type { BucketMirror, MirrorEvent } from "../../nats/bucket-mirror.ts";
+import { isInForce } from "../../wire/ban.ts";
+import type { Jail } from "../../wire/settings.ts";
+import type { HostStatus } from "../../wire/status.ts";
+import { banKey } from "../../wire/subjects.ts";
+import { createBanFilter, type HostBan } from "./ban-filter.ts";
+import { FirewallError } from "./firewall/command.ts";
+import type { Firewall, Repair } from "./firewall/firewall.ts";
+import type { FleetSettings } from "../fleet-settings.ts";
+import { createKernelBans, type BanChange } from "./kernel-bans.ts";
+import type { NeverBan } from "./never-ban.ts";
+import { createWorkQueue } from "./work-queue.ts";
+
+export type KernelSyncState = Pick<
+  HostStatus,
+  "revision" | "bansCreated" | "bansInForce" | "repairs" | "refused"
+>;
+
+/** What keeps bans of this host from dropping packets. */
+export interface FirewallTrouble {
+  /** Why packets of banned addresses may get through, with remedies. */
+  ineffective: readonly string[];
+  /** Bans that the kernel, or this host for want of their jail, has refused, and why the last was. */
+  kernelRejected: { count: number; reason: string } | undefined;
+}
+
+export interface KernelSync {
+  /** As the last repair has found it. */
+  trouble(): FirewallTrouble;
+  /** The settings have changed: rules, allowlist, completeness. */
+  settingsChanged(): void;
+  /** Follows the bans bucket from here on. */
+  follow(openMirror: OpenMirror): void;
+  /** These were in force when this host was last told; where the kernel has none, they are again. */
+  restore(last: readonly HostBan[]): Promise<void>;
+  /** What is to be in force on this host; undefined while that is not known for certain. */
+  held(): Iterable<HostBan> | undefined;
+  /** Counts what is in force, in the kernel. */
+  recount(): Promise<void>;
+  /** Resolves when everything that was to be done by now is done. */
+  settled(): Promise<void>;
+  state(): KernelSyncState;
+  stop(): Promise<void>;
+}
+
+export type OpenMirror = (
+  onEvent: (event: MirrorEvent<HostBan>) => void,
+) => Pick<BucketMirror<HostBan>, "entries" | "state" | "revision" | "stop">;
+
+export interface KernelSyncOptions {
+  firewall: Firewall;
+  jails: readonly Jail[];
+  settings: () => Pick<FleetSettings, "jails" | "allowed" | "readyFor"> | undefined;
+  neverBan: Pick<NeverBan, "reason">;
+  repairEveryMs: number;
+  now: () => number;
+  log: Log;
+  /** Something was applied, and the kernel has said so. */
+  onApplied: () => void;
+  onFailed: (error: unknown) => void;
+}
+
+type Sync =
+  /** Bans saved on disk are in force; the bucket has not been read yet. */
+  | { phase: "restored" }
+  /** The agent is reading the bucket's present entries. */
+  | { phase: "loading"; bucketId: string }
+  /** The entries are read. They are not proved to be all, not declared complete, or not swapped in. */
+  | { phase: "adding"; bucketId: string; isWhole: boolean }
+  /** The kernel holds exactly the bucket's bans. */
+  | { phase: "in-sync"; bucketId: string };
+
+type Work = "restore" | "open" | "apply" | "replace" | "repair" | "renew";
+
+/** The kernel cannot hold longer timeouts than 24 days: they are renewed long before. */
+const RENEW_EVERY_MS = 86_400_000;
+/** A smaller difference to the server's clock is the network's delay. */
+const CLOCK_SLACK_MS = 1_000;
+/** At most so many bans are changed in the kernel in one go, which takes some 10 ms. */
+const AT_ONCE = 1_000;
+
+export function createKernelSync(options: KernelSyncOptions): KernelSync {
+  const { firewall, settings, now, log, onApplied } = options;
+  let sync: Sync = { phase: "restored" };
+  let mirror: ReturnType<OpenMirror> | undefined;
+  /** In force here although the bucket does not show them: saved on disk, or lost by NATS. */
+  const kept = new Map<string, HostBan>();
+  /** Bans whose entries somebody has made unreadable. A coordinator writes them again. */
+  const unreadable = new Map<string, HostBan>();
+  let clockAhead = 0;
+  const serverNow = () => now() + clockAhead;
+  const filter = createBanFilter(options);
+  const kernel = createKernelBans({ firewall, filter, serverNow, log });
+  /** To be brought into the kernel, or to be taken out. */
+  const changed = new Map<string, BanChange>();
+  /** The newest revision that the kernel has. */
+  let applied = 0;
+  let repairs = 0;
+  let ineffective: readonly string[] = [];
+  let jailsWanted: readonly Jail[] = options.jails;
+  /** Jails whose sets the kernel has. */
+  let jailsOpen = new Set(options.jails.map(({ name }) => name));
+  let settingsChanges = 0;
+  /** Whether the bans are looked through, because the settings have changed. */
+  let reconsidering: "no" | "under way" | "once more" = "no";
+
+  const queue = createWorkQueue<Work>(
+    new Map([
+      ["restore", restoreSaved],
+      ["open", openJails],
+      ["apply", applyChanges],
+      ["replace", replaceAll],
+      ["repair", repair],
+      ["renew", renew],
+    ]),
+    options.onFailed,
+  );
+
+  function* bansOfBucket(): Iterable<[string, HostBan]> {
+    for (const [key, { value }] of mirror?.entries ?? []) yield [key, value];
+    yield* unreadable;
+  }
+
+  function* bans(): Iterable<[string, HostBan]> {
+    yield* bansOfBucket();
+    yield* kept;
+  }
+
+  function forget(key: string): void {
+    kept.delete(key);
+    unreadable.delete(key);
+  }
+
+  function change(key: string, ban: HostBan, isGone: boolean): void {
+    changed.set(key, { ban, isGone });
+    queue.ask("apply");
+  }
+
+  function changeAll(): void {
+    for (const [key, ban] of bans()) changed.set(key, { ban, isGone: false });
+    queue.ask("apply");
+  }
+
+  const isDeclaredComplete = ({ bucketId }: { bucketId: string }) =>
+    settings()?.readyFor() === bucketId;
+
+  /** Everything that is known is brought into the kernel, and nothing else is left where that is sure. */
+  function bringAllIn(): void {
+    if (sync.phase !== "adding") return;
+    if (sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
+    else changeAll();
+  }
+
+  function onEvent(event: MirrorEvent<HostBan>): void {
+    switch (event.type) {
+      case "loading":
+        // A bucket whose end NATS has lost begins to count again from there.
+        applied = isOfBucket(event.bucketId) ? Math.min(applied, event.last) : 0;
+        sync = { phase: "loading", bucketId: event.bucketId };
+        return;
+      case "put":
+        forget(event.key);
+        if (sync.phase === "loading") return;
+        noteClock(event.writtenAt);
+        change(event.key, event.value, false);
+        return;
+      case "deleted":
+        // Its last state was a final one, unless somebody has deleted it by hand.
+        forget(event.key);
+        if (event.previous && kernel.has(event.key)) change(event.key, event.previous, true);
+        return;
+      case "rolled-back":
+        kept.set(event.key, event.previous);
+        return;
+      case "unreadable":
+        log.error({ key: event.key, reason: event.reason }, "ban cannot be decoded");
+        if (event.previous) unreadable.set(event.key, event.previous);
+        return;
+      case "live":
+        sync = { phase: "adding", bucketId: event.bucketId, isWhole: event.isWhole };
+        bringAllIn();
+        return;
+    }
+  }
+
+  const isOfBucket = (bucketId: string) => sync.phase !== "restored" && sync.bucketId === bucketId;
+
+  function noteClock(writtenAt: number | undefined): void {
+    if (writtenAt === undefined) return;
+    const ahead = writtenAt - now();
+    clockAhead = Math.abs(ahead) > CLOCK_SLACK_MS ? ahead : 0;
+  }
+
+  async function applyChanges(): Promise<void> {
+    const revision = revisionRead();
+    const some = new Map<string, BanChange>();
+    for (const [key, each] of changed) {
+      if (some.size === AT_ONCE) break;
+      some.set(key, each);
+      changed.delete(key);
+    }
+    const isAll = changed.size === 0;
+    if (!isAll) queue.ask("apply");
+    await kernel.apply(some);
+    if (isAll) noteApplied(revision);
+  }
+
+  const revisionRead = () => (mirror?.state().phase === "live" ? mirror.revision() : undefined);
+
+  /** `revision`: what had been read when the bans were given to the kernel. */
+  function noteApplied(revision: number | undefined): void {
+    if (revision === undefined || sync.phase === "restored" || sync.phase === "loading") return;
+    if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) return; // to be replaced
+    applied = revision;
+    onApplied();
+  }
+
+  async function replaceAll(): Promise<void> {
+    const before = sync;
+    const revision = revisionRead();
+    // A run that begins anew meanwhile has proved nothing yet.
+    const isStillRight = () =>
+      sync === before && sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync);
+    if (before.phase !== "adding" || !isStillRight()) return;
+    const changesBefore = settingsChanges;
+    if (!(await kernel.replace(bansOfBucket(), isStillRight))) return;
+    kept.clear(); // a bucket that is proved complete does not have them
+    if (sync === before) sync = { phase: "in-sync", bucketId: before.bucketId };
+    if (settingsChanges !== changesBefore) look();
+    sayReplaced(revision);
+    noteApplied(revision);
+  }
+
+  function sayReplaced(revision: number | undefined): void {
+    const facts = { bans: kernel.count(), revision };
+    const rejected = kernel.rejected();
+    if (firewall.kind === "dry-run") log.info(facts, "dry-run: all bans would be in force");
+    else if (!rejected) log.info(facts, "all bans are in force");
+    else log.error({ ...facts, rejected: rejected.count }, "the kernel has refused bans");
+  }
+
+  async function openJails(): Promise<void> {
+    const before = jailsOpen;
+    const jails = jailsWanted;
+    await firewall.open(jails);
+    jailsOpen = new Set(jails.map(({ name }) => name));
+    // Sets that the kernel had keep their bans; a jail's new set is empty.
+    await inSlices(bans(), ([key, ban]) => {
+      if (jailsOpen.has(ban.jail) && !before.has(ban.jail)) change(key, ban, false);
+    });
+  }
+
+  async function repair(): Promise<void> {
+    const { repaired, bansLost, ineffective: found } = await repairOrExplain();
+    if (bansLost) bringAllBack();
+    else retryRejected();
+    const isOther = found.join() !== ineffective.join();
+    ineffective = found;
+    if (repaired.length > 0) {
+      repairs += 1;
+      log.warn({ repaired, bansLost }, "firewall was changed from outside, and is repaired");
+    }
+    if (isOther || repaired.length > 0) onApplied();
+  }
+
+  /** The kernel may have room for them by now. */
+  function retryRejected(): void {
+    const keys = new Set(kernel.rejectedKeys().slice(0, AT_ONCE));
+    if (keys.size === 0) return;
+    for (const [key, ban] of bans()) if (keys.has(key)) change(key, ban, false);
+  }
+
+  function bringAllBack(): void {
+    kernel.forgetAll();
+    if (sync.phase === "in-sync") sync = { ...sync, phase: "adding", isWhole: true };
+    if (sync.phase === "adding") bringAllIn();
+    else changeAll();
+  }
+
+  /** A firewall that cannot be read or repaired keeps the bans that it has: it is tried again. */
+  async function repairOrExplain(): Promise<Repair> {
+    try {
+      return await firewall.repair();
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      const reason = `the firewall cannot be checked or repaired: ${error.message}`;
+      return { repaired: [], bansLost: false, ineffective: [reason] };
+    }
+  }
+
+  async function renew(): Promise<void> {
+    await inSlices(bans(), ([key, ban]) => {
+      if ((ban.until ?? 0) - now() > RENEW_EVERY_MS * 20) change(key, ban, false);
+    });
+  }
+
+  async function restoreSaved(): Promise<void> {
+    kernel.adopt(kept.keys());
+    await repair();
+    if ((await firewall.count()) > 0) return; // what was lifted since is not to come back
+    kernel.forgetAll();
+    await kernel.apply(new Map([...kept].map(([key, ban]) => [key, { ban, isGone: false }])));
+    const inForce = kernel.count();
+    if (inForce > 0) log.info({ bans: inForce }, "bans of before are in force again");
+  }
+
+  /** An address that is allowed now comes out; one that no longer is goes in again. */
+  const look = () => void reconsider().catch(options.onFailed);
+
+  async function reconsider(): Promise<void> {
+    if (reconsidering !== "no") {
+      reconsidering = "once more";
+      return;
+    }
+    do {
+      reconsidering = "under way";
+      await inSlices(bans(), ([key, ban]) => {
+        if (ban.by !== "decider" || kernel.wasRejected(key)) return;
+        const applies = filter.judge(ban, serverNow()).type === "applies";
+        if (applies !== kernel.has(key)) change(key, ban, false);
+      });
+    } while (isOnceMore());
+    reconsidering = "no";
+  }
+
+  const isOnceMore = () => reconsidering === "once more";
+
+  const timers = [
+    setInterval(() => queue.ask("repair"), options.repairEveryMs),
+    setInterval(() => queue.ask("renew"), RENEW_EVERY_MS),
+  ];
+
+  function* heldBans(): Iterable<HostBan> {
+    for (const [key, ban] of bans()) if (kernel.has(key) && isInForce(ban, now())) yield ban;
+  }
+
+  return {
+    restore(last) {
+      for (const ban of last) kept.set(banKey(ban.jail, ban.address), ban);
+      queue.ask("restore");
+      return queue.settled();
+    },
+    trouble: () => ({ ineffective, kernelRejected: kernel.rejected() }),
+    held: () => (sync.phase === "in-sync" ? heldBans() : undefined),
+    settled: queue.settled,
+
+    settingsChanged() {
+      const jails = settings()?.jails() ?? [];
+      if (jails.length > 0 && JSON.stringify(jails) !== JSON.stringify(jailsWanted)) {
+        jailsWanted = jails;
+        queue.ask("open");
+      }
+      settingsChanges += 1;
+      if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
+      // While the bucket is read nothing is decided: every ban is judged when it has been read.
+      if (sync.phase !== "loading") look();
+    },
+
+    follow(openMirror) {
+      mirror = openMirror(onEvent);
+    },
+
+    // Beside the queue: it may take long, and bans do not wait for it.
+    recount: () => kernel.recount().catch(options.onFailed),
+    state: () => ({
+      revision: applied,
+      bansCreated: sync.phase === "restored" ? null : sync.bucketId,
+      bansInForce: kernel.count(),
+      repairs,
+      refused: kernel.skipped(),
+    }),
+
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      mirror?.stop();
+      await queue.stop();
+      await firewall.close();
+    },
+  };
+}

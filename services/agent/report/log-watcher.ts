@@ -1,0 +1,95 @@
+/**
+ * From log lines to published failures: every source, one ledger for all of them,
+ * the publisher and the checkpoint.
+ */
+import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
+import type { Log } from "../../process/log.ts";
+import type { Jail } from "../../wire/settings.ts";
+import type { HostStatus } from "../../wire/status.ts";
+import type { Warning } from "../../wire/warnings.ts";
+import { createCheckpoint, readCheckpoint } from "./checkpoint.ts";
+import type { AgentConfig, SourceConfig } from "../agent-config.ts";
+import type { Publisher } from "./failure-publisher.ts";
+import { openUserNames } from "./user-names.ts";
+import type { StateHealth } from "../state/state-health.ts";
+import { isPattern } from "./sources/path-pattern.ts";
+import { watchSource, type WatchedSource } from "./watched-source.ts";
+
+export interface Watcher {
+  /** Looks at what costs to look at, now and then. */
+  look(): void;
+  describe(): HostStatus["sources"];
+  warnings(): Warning[];
+  /** A source is read from when on its jail is known. */
+  jailsChanged(jails: readonly Jail[]): void;
+  /** Something was acknowledged. */
+  progress(): void;
+  stop(): Promise<void>;
+}
+
+export interface WatcherOptions {
+  config: Pick<AgentConfig, "sources" | "stateDir" | "mode" | "users" | "usersKey">;
+  publisher: Publisher;
+  state: StateHealth;
+  /** The last known ones. */
+  jails: readonly Jail[];
+  now: () => number;
+  log: Log;
+  onFailed: (error: unknown) => void;
+}
+
+export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
+  const { config, publisher, now, log, onFailed } = options;
+  const restored = await readCheckpoint(config.stateDir);
+  const ledger = createLedger({ mode: config.mode, snapshot: restored?.ledger });
+  const nameOf = await openUserNames(config);
+  const watched: WatchedSource[] = [];
+
+  const checkpoint = createCheckpoint({
+    folder: config.stateDir,
+    bookmarks: () =>
+      Object.fromEntries(watched.flatMap((source) => Object.entries(source.bookmarks()))),
+    patterns: () => Object.fromEntries(config.sources.flatMap(patternOf)),
+    shifts: () => Object.fromEntries(watched.map((source) => [source.name, source.shift()])),
+    ledger: ledger.snapshot,
+    acknowledged: publisher.acknowledged,
+    health: options.state.of("checkpoint"),
+    onError: onFailed,
+  });
+
+  function jailsChanged(jails: readonly Jail[]): void {
+    for (const source of watched) source.learn(jails);
+  }
+
+  for (const source of config.sources) {
+    watched.push(
+      watchSource({
+        ...{ config: source, ledger, publisher, nameOf, now, log },
+        restored,
+        onRead: checkpoint.touch,
+      }),
+    );
+  }
+  // The epochs must outlive this process before anything is published under them.
+  await checkpoint.write();
+  jailsChanged(options.jails);
+
+  return {
+    look() {
+      for (const source of watched) source.look();
+    },
+    describe: () => watched.map((source) => source.describe()),
+    warnings: () => watched.flatMap((source) => source.warnings()),
+    jailsChanged,
+    progress: checkpoint.touch,
+    async stop() {
+      // The bookmarks are those of open files.
+      await checkpoint.close();
+      for (const source of watched) source.stop();
+    },
+  };
+}
+
+function patternOf({ name, path }: SourceConfig): [string, string][] {
+  return path !== undefined && isPattern(path) ? [[name, path]] : [];
+}

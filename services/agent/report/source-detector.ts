@@ -1,0 +1,70 @@
+/**
+ * How the lines of a source are to be understood: as Dovecot's own, or by the filter that
+ * the source's jail has.
+ */
+import { createDetector, type Detector } from "../../detection/dovecot-detector.ts";
+import type { Ledger } from "../../detection/attempts/attempt-ledger.ts";
+import { compileFilter, FilterError } from "../../detection/filter/filter.ts";
+import { createFilterDetector } from "../../detection/filter/filter-detector.ts";
+import type { LogFacts } from "../../detection/lines/log-facts.ts";
+import type { SourceConfig } from "../agent-config.ts";
+import type { Jail } from "../../wire/settings.ts";
+
+/** The detector of a source; undefined while nobody can tell how its jail counts. */
+export interface SourceDetector {
+  current(): Detector | undefined;
+  /** Takes the jails as they are now; a jail that is gone is kept as it was. */
+  learn(jails: readonly Jail[]): void;
+}
+
+export interface SourceDetectorOptions {
+  source: string;
+  jail: string;
+  ledger: Ledger;
+  log: LogFacts;
+  onUnrecognized?: ((line: string) => void) | undefined;
+  /** The jail's filter cannot be used, because of this. */
+  onUnusable: (reason: string) => void;
+}
+
+/** Does the source say by itself whose entries of the journal it wants? */
+export function writersOf({ container, match }: SourceConfig): LogFacts["writers"] {
+  return container === undefined && match === undefined ? "dovecot" : "chosen";
+}
+
+export function createSourceDetector(options: SourceDetectorOptions): SourceDetector {
+  const { source, ledger, log, onUnrecognized, onUnusable } = options;
+  let detector: Detector | undefined;
+  let rules: string | undefined;
+
+  function detectorFor({
+    failregex,
+    prefregex,
+    ignoreregex,
+    datepattern,
+  }: Jail): Detector | undefined {
+    if (failregex === undefined) return createDetector({ source, ledger, log, onUnrecognized });
+    try {
+      const filter = compileFilter({ failregex, prefregex, ignoreregex, datepattern });
+      return createFilterDetector(filter, log);
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      // The coordinator has refused what cannot be compiled: it is of another version.
+      onUnusable(error.message);
+      return undefined;
+    }
+  }
+
+  return {
+    current: () => detector,
+    learn(jails) {
+      const jail = jails.find(({ name }) => name === options.jail);
+      if (!jail) return;
+      const { failregex, prefregex, ignoreregex, datepattern } = jail;
+      const wanted = JSON.stringify([failregex, prefregex, ignoreregex, datepattern]);
+      if (wanted === rules) return;
+      rules = wanted;
+      detector = detectorFor(jail) ?? detector;
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** Conditions of this host that its operator should know, but those of its sources. */
+import { warn, type Warning } from "../../wire/warnings.ts";
+import type { FirewallTrouble } from "../enforce/kernel-sync.ts";
+
+export interface Conditions extends FirewallTrouble {
+  /** Why the state cannot be written. */
+  state: string | undefined;
+  /** Why NATS does not store failures. */
+  publishing: string | undefined;
+  /** What is still in force of a back end that is no longer in use. */
+  leftBehind: readonly string[];
+  /** Why back ends that come first in the configuration are not used. */
+  passedOver: readonly string[];
+}
+
+export function warningsOf(conditions: Conditions): Warning[] {
+  const { passedOver, state, publishing, leftBehind } = conditions;
+  const { ineffective, kernelRejected } = conditions;
+  const warnings: Warning[] = [];
+  for (const reason of ineffective) warnings.push(warn("firewall-not-effective", { reason }));
+  if (kernelRejected) warnings.push(warn("bans-rejected", kernelRejected));
+  if (state !== undefined) warnings.push(warn("state-not-written", { reason: state }));
+  if (publishing !== undefined) warnings.push(warn("failures-not-stored", { reason: publishing }));
+  for (const text of leftBehind) warnings.push(warn("firewall-left-behind", { text }));
+  for (const reason of passedOver) warnings.push(warn("firewall-passed-over", { reason }));
+  return warnings;
+}

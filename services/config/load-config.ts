@@ -1,0 +1,175 @@
+/**
+ * Configuration: one YAML file, some settings from the environment above it,
+ * checked as a whole. Every fault is reported at once.
+ */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import type { Environment } from "../process/environment.ts";
+import { EXIT, PlainError } from "../process/exit.ts";
+import { explainFileError } from "../process/file-error.ts";
+import { whyDenied, whyExposed } from "../process/private-file.ts";
+
+/** The configuration cannot be used; the message has a line for every fault. */
+export class ConfigError extends PlainError {
+  override name = "ConfigError";
+  constructor(faults: readonly string[], options?: ErrorOptions) {
+    super(faults.join("\n"), EXIT.config, options);
+  }
+}
+
+/**
+ * Reads `path` (undefined: no file, everything default) and checks it against
+ * `schema`. `variables` says which environment variable stands for which setting,
+ * as a path: { FLEETBAN_NATS_URL: "nats.url" }. Throws a ConfigError.
+ */
+export async function loadConfig<S extends z.ZodType>(
+  schema: S,
+  path: string | undefined,
+  environment: Environment,
+  variables: Readonly<Record<string, string>>,
+): Promise<z.output<S>> {
+  const where = path ?? "configuration";
+  const value = path === undefined ? {} : await readYaml(path);
+  const secret = secretIn(value);
+  if (path !== undefined) resolveFiles(dirname(resolve(path)), value);
+  const origin = new Map<string, string>();
+  for (const [variable, setting] of Object.entries(variables)) {
+    const text = environment[variable];
+    if (text === undefined || text === "") continue;
+    setAt(value, setting.split("."), text);
+    origin.set(setting, variable);
+  }
+  const result = schema.safeParse(value, { error: describeIssue });
+  if (result.success) {
+    if (path !== undefined && secret !== undefined) refuseExposed(path, secret);
+    return result.data;
+  }
+  throw new ConfigError(
+    result.error.issues.flatMap((issue) => {
+      const setting = issue.path.join(".");
+      const source = origin.has(setting) ? `environment: ${origin.get(setting)}` : where;
+      if (issue.code === "unrecognized_keys") {
+        return issue.keys.map(
+          (key) => `${source}: ${[...issue.path, key].join(".")}: there is no such option`,
+        );
+      }
+      return [
+        `${source}: ${origin.has(setting) || setting === "" ? "" : `${setting}: `}${issue.message}`,
+      ];
+    }),
+    { cause: result.error },
+  );
+}
+
+/** Settings that name files: relative to the configuration, wherever one stands. */
+const FILES = [
+  ["nats", "creds"],
+  ["nats", "ca"],
+] as const;
+
+function resolveFiles(folder: string, value: Record<string, unknown>): void {
+  for (const [section, name] of FILES) {
+    const inner = value[section];
+    if (!isRecord(inner)) continue;
+    const file = inner[name];
+    if (typeof file === "string" && file !== "") inner[name] = resolve(folder, file);
+  }
+}
+
+/** The setting of the file that holds a password, by itself or in a URL. */
+function secretIn(value: Record<string, unknown>): string | undefined {
+  return ["nats", "database"].flatMap((section) => {
+    const inner = value[section];
+    if (!isRecord(inner)) return [];
+    const names = ["password", "url"].filter((name) => holdsPassword(name, inner[name]));
+    return names.map((name) => `${section}.${name}`);
+  })[0];
+}
+
+function refuseExposed(path: string, secret: string): void {
+  const exposed = whyExposed(path);
+  if (exposed !== undefined)
+    throw new ConfigError([`${path}: ${secret} is a password: ${exposed}`]);
+}
+
+function holdsPassword(name: string, value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  return name === "password" || /:\/\/[^/@\s]*:[^/@\s]+@/.test(value);
+}
+
+async function readYaml(path: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
+    const reason = isDenied ? whyDenied(path) : explainFileError(cause);
+    throw new ConfigError([`${path}: cannot be read: ${reason}`], { cause });
+  }
+  // A program that reads no file starts without it.
+  const { parseDocument } = await import("./yaml-document.ts");
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      document.errors.map((error) => {
+        const at = error.linePos?.[0];
+        // Its first line ends in the place, which stands before it here.
+        const reason = (error.message.split("\n")[0] ?? "").replace(
+          / at line \d+, column \d+:$/,
+          "",
+        );
+        return at ? `${path}:${at.line}:${at.col}: ${reason}` : `${path}: ${reason}`;
+      }),
+    );
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  if (isRecord(value)) return value;
+  throw new ConfigError([`${path}: expected options by name, got ${describeGiven(value)}`]);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function setAt(target: Record<string, unknown>, path: readonly string[], value: string): void {
+  const [key = "", ...rest] = path;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const inner = target[key];
+  const next = isRecord(inner) ? inner : {};
+  target[key] = next;
+  setAt(next, rest, value);
+}
+
+/** What an administrator calls zod's types. */
+const YAML_WORDS: Readonly<Record<string, string>> = {
+  object: "options by name",
+  record: "options by name",
+  array: "a list",
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+};
+
+/** In YAML `key:` with nothing behind it is null. */
+function describeGiven(value: unknown): string {
+  return value === undefined || value === null ? "nothing" : JSON.stringify(value).slice(0, 100);
+}
+
+/** Words what was given and what was expected; undefined leaves zod's own words. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  const given = describeGiven(issue.input);
+  if (issue.code === "invalid_type") {
+    return `expected ${YAML_WORDS[issue.expected] ?? issue.expected}, got ${given}`;
+  }
+  if (issue.code === "too_small") return `expected at least ${issue.minimum}, got ${given}`;
+  if (issue.code === "too_big") return `expected at most ${issue.maximum}, got ${given}`;
+  if (issue.code === "invalid_value") {
+    return `expected one of ${issue.values.map(String).join(", ")}, got ${given}`;
+  }
+  return undefined;
+}

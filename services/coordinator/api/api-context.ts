@@ -1,0 +1,48 @@
+/** What the answers are made from; see coordinator.ts for where it comes from. */
+import type { Address } from "../../wire/address.ts";
+import type { Jail } from "../../wire/settings.ts";
+import type { Log } from "../../process/log.ts";
+import type { Expiry } from "../../nats/credential-expiry.ts";
+import type { BanStore } from "../buckets/ban-store.ts";
+import type { FleetStatus } from "../hosts/fleet-status.ts";
+import type { Clock } from "../hosts/clock-check.ts";
+import type { History } from "../history/history.ts";
+import type { Hosts } from "../hosts/hosts.ts";
+import type { Lease } from "../buckets/lease.ts";
+import type { MissedOffences } from "../decide/missed-offences.ts";
+import type { Settings } from "../buckets/settings-store.ts";
+import type { Streams } from "../upkeep/ensure-streams.ts";
+import { ApiError } from "./api-server.ts";
+
+export interface ApiContext {
+  id: string;
+  version: string;
+  startedAt: number;
+  jails: readonly Jail[];
+  bans: BanStore;
+  settings: Settings;
+  hosts: Hosts;
+  history: History;
+  streams: Streams;
+  lease: Pick<Lease, "holder" | "trouble">;
+  clock: Clock;
+  expiry: Pick<Expiry, "warnings">;
+  missed: MissedOffences;
+  fleet: FleetStatus;
+  counters: { readonly failures: number; readonly undecodable: number };
+  now: () => number;
+  newId: () => string;
+  log: Log;
+}
+
+export function jailNamed({ jails }: Pick<ApiContext, "jails">, name: string): Jail {
+  const jail = jails.find((candidate) => candidate.name === name);
+  if (jail) return jail;
+  const known = jails.map((candidate) => candidate.name).join(", ");
+  throw new ApiError(404, `jail "${name}": there is no such jail, expected ${known}`);
+}
+
+/** "198.51.100.7 in jail dovecot". */
+export function nameBan(address: Address, jail: string | undefined): string {
+  return jail === undefined ? address : `${address} in jail ${jail}`;
+}

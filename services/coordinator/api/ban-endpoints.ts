@@ -1,0 +1,144 @@
+/** `fleetban ban list|show|add|remove`. */
+import { overlaps } from "../../wire/address.ts";
+import { ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
+import { failureRow, type Request } from "../../wire/api.ts";
+import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
+import type { Written } from "../buckets/ban-store.ts";
+import { checkBannable, describeMissing } from "./ban-refusals.ts";
+import { fromHistory, staleRecord } from "../history/stale-answers.ts";
+import { jailNamed, nameBan, type ApiContext } from "./api-context.ts";
+import { firstAfter, firstRows, pageOf, ROWS_BYTES, type Page } from "./page.ts";
+import { createReaches } from "./reach.ts";
+import { ApiError, type Endpoints } from "./api-server.ts";
+
+type BanEndpoints = Pick<Endpoints, "ban.list" | "ban.show" | "ban.add" | "ban.remove">;
+
+/** As many changes and failures of an address are shown at most. */
+const CHANGES_SHOWN = 100;
+const FAILURES_SHOWN = 20;
+
+export function banEndpoints(context: ApiContext): BanEndpoints {
+  const { bans, settings, history, now, newId } = context;
+  const reaches = createReaches(context);
+
+  /** A page of the bans in force. */
+  async function current(query: Request<"ban.list">): Promise<Page<Ban> & { total: number }> {
+    const { jail, address, limit, after } = query;
+    const { first, total } = await firstAfter(bans.entries(), {
+      isWanted: ({ ban }) =>
+        isInForce(ban, now()) &&
+        (jail === undefined || ban.jail === jail) &&
+        (address === undefined || overlaps(ban.address, address)),
+      nameOf,
+      after,
+      count: limit + 1,
+    });
+    const found = first.map(({ row, mark }) => ({ row: row.ban, mark }));
+    return { ...pageOf(found, banSchema, limit), total };
+  }
+
+  /** A page of the record; of the bans in force, where a list began without PostgreSQL. */
+  async function recorded(query: Request<"ban.list">) {
+    const { limit, after } = query;
+    const isOfRecord = after !== null && /^\d+$/.test(after);
+    if (after !== null && !isOfRecord) {
+      return { ...(await current(query)), stale: "PostgreSQL could not be asked before" };
+    }
+    const { value, stale } = await fromHistory(
+      async () => pageOf(await history.bans({ ...query, limit: limit + 1 }), banSchema, limit),
+      undefined,
+    );
+    if (value) {
+      return { ...value, total: value.rows.length, stale: stale ?? staleRecord(context) };
+    }
+    if (isOfRecord) throw new ApiError(503, stale ?? "PostgreSQL cannot be asked");
+    return { ...(await current(query)), stale };
+  }
+
+  return {
+    async "ban.list"(query) {
+      if (query.jail !== undefined) jailNamed(context, query.jail);
+      const { rows, total, next, stale } = query.all
+        ? await recorded(query)
+        : { ...(await current(query)), stale: null };
+      return { bans: rows, total, next, stale };
+    },
+
+    async "ban.show"({ jail, address }) {
+      const { first, total } = await firstAfter(bans.entries(), {
+        isWanted: ({ ban }) =>
+          overlaps(ban.address, address) && (jail === undefined || ban.jail === jail),
+        nameOf,
+        after: null,
+        count: CHANGES_SHOWN,
+      });
+      const present = first.map(({ row }) => row.ban);
+      const { value, stale } = await fromHistory(
+        async () => ({
+          changes: await history.changes({ jail, address, limit: CHANGES_SHOWN }),
+          failures: await history.failures({ jail, address, limit: FAILURES_SHOWN, after: null }),
+        }),
+        { changes: [], failures: [] },
+      );
+      const allowed = settings.allowlist.find(address) ?? null;
+      if (total + value.changes.length + value.failures.length === 0 && allowed === null) {
+        throw new ApiError(404, `${nameBan(address, jail)}: there is no ban and no failure of it`);
+      }
+      const third = { bytes: ROWS_BYTES / 3 };
+      const newestFirst = value.changes.toReversed();
+      return {
+        bans: firstRows(present, banSchema, third),
+        total,
+        standing: present.some((ban) => isInForce(ban, now())) ? reaches.standing(address) : null,
+        changes: firstRows(newestFirst, banSchema, third).reverse(),
+        failures: firstRows(
+          value.failures.map(({ row }) => row),
+          failureRow,
+          third,
+        ),
+        allowed,
+        stale: stale ?? staleRecord(context),
+      };
+    },
+
+    async "ban.add"({ address, jail: jailName, seconds, reason, replace, wait }, by) {
+      const jail = jailNamed(context, jailName);
+      checkBannable(context, address);
+      const since = performance.now();
+      const order = { jail, address, seconds, reason, by, replace };
+      const written = await bans.change(jail.name, address, (present) =>
+        banByOperator(present, order, { now: now(), id: newId() }),
+      );
+      const ban = written?.ban ?? bans.get(jail.name, address);
+      if (!ban) {
+        throw new ApiError(503, `${address}: the ban was lifted by somebody else meanwhile`);
+      }
+      const changes = written ? [written] : [];
+      const reach = await reaches.untilApplied({ banned: address }, changes, since, wait);
+      return { ban, changed: written !== undefined, reach };
+    },
+
+    async "ban.remove"({ address, jail, reason, immunity, wait }, by) {
+      if (jail !== undefined) jailNamed(context, jail);
+      const since = performance.now();
+      const written: Written[] = [];
+      for (const { name, findtime } of context.jails) {
+        if (jail !== undefined && name !== jail) continue;
+        const order = { by, reason, immunity: immunity ?? findtime };
+        const change = await bans.change(name, address, (present) =>
+          present && isInForce(present, now())
+            ? liftBan(present, order, { now: now(), id: newId() })
+            : undefined,
+        );
+        if (change) written.push(change);
+      }
+      if (written.length === 0)
+        throw new ApiError(404, await describeMissing(context, address, jail));
+      const reach = await reaches.untilApplied({ lifted: address }, written, since, wait);
+      const lifted = written.map(({ ban }) => ban);
+      return { bans: firstRows(lifted, banSchema), total: lifted.length, reach };
+    },
+  };
+}
+
+const nameOf = ({ key }: { key: string }): string => key;

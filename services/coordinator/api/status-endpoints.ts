@@ -1,0 +1,96 @@
+/** `fleetban status`, `fleetban host list|remove`, `fleetban failure list`. */
+import { failureRow, hostRow } from "../../wire/api.ts";
+import { FIRST } from "../../wire/reach.ts";
+import type { Jail } from "../../wire/settings.ts";
+import type { Warning } from "../../wire/warnings.ts";
+import { staleRecord } from "../history/stale-answers.ts";
+import { jailNamed, type ApiContext } from "./api-context.ts";
+import { behind, pageOf } from "./page.ts";
+import { ApiError, type Endpoints } from "./api-server.ts";
+import { HistoryUnavailable } from "../history/history.ts";
+
+type StatusEndpoints = Pick<
+  Endpoints,
+  "status.show" | "host.list" | "host.remove" | "failure.list"
+>;
+
+export function statusEndpoints(context: ApiContext): StatusEndpoints {
+  const { bans, settings, hosts, history, fleet, lease, now } = context;
+
+  const withoutFilter = ({ v, name, ports, protocol, ...jail }: Jail): Jail => {
+    const { maxretry, findtime, bantime } = jail;
+    return { v, name, ports, protocol, maxretry, findtime, bantime };
+  };
+
+  return {
+    async "status.show"() {
+      const { rows } = await fleet.hostRows();
+      const lag = await history.lag();
+      const up = rows.filter(({ state }) => state === "up");
+      const warnings = fleet.warnings(rows, lag);
+      return {
+        version: context.version,
+        coordinator: context.id,
+        decider: lease.trouble() === undefined ? lease.holder() : null,
+        startedAt: context.startedAt,
+        hosts: {
+          up: up.length,
+          down: rows.length - up.length,
+          current: up.filter(({ current }) => current).length,
+        },
+        bans: bans.countInForce(now()),
+        allowed: settings.allowlist.list().length,
+        jails: context.jails.slice(0, FIRST).map(withoutFilter),
+        jailCount: context.jails.length,
+        failures: context.counters.failures,
+        undecodable: context.counters.undecodable,
+        missedOffences: context.missed.total(),
+        postgres: { reachable: history.reachable(), lag: lag ?? null },
+        warnings: gravestFirst(warnings).slice(0, FIRST),
+        warningCounts: countBySeverity(warnings),
+      };
+    },
+
+    async "host.list"({ limit, after = null }) {
+      const { rows, stale } = await fleet.hostRows();
+      const marked = rows
+        .map((row) => ({ row, mark: row.host }))
+        .sort((a, b) => (a.mark < b.mark ? -1 : 1));
+      const { rows: hosts, next } = pageOf(behind(marked, after), hostRow, limit);
+      return { hosts, total: rows.length, next, stale: stale ?? staleRecord(context) };
+    },
+
+    async "host.remove"({ host }) {
+      const known = hosts.list().find(({ status }) => status.host === host);
+      const wasRecorded = await history.forgetHost(host);
+      if (!known && !wasRecorded) throw new ApiError(404, `${host}: is no host that is listed`);
+      hosts.forget(host);
+      return { host, wasUp: known !== undefined && hosts.isUp(known) };
+    },
+
+    async "failure.list"(query) {
+      if (query.jail !== undefined) jailNamed(context, query.jail);
+      try {
+        const { limit } = query;
+        const found = await history.failures({ ...query, limit: limit + 1 });
+        const { rows, next } = pageOf(found, failureRow, limit);
+        return { failures: rows, next, stale: staleRecord(context) };
+      } catch (error) {
+        if (!(error instanceof HistoryUnavailable)) throw error;
+        throw new ApiError(503, error.message, { cause: error });
+      }
+    },
+  };
+}
+
+const SEVERITIES = ["high", "medium", "low"] as const;
+
+function gravestFirst(warnings: readonly Warning[]): Warning[] {
+  return SEVERITIES.flatMap((severity) => warnings.filter((each) => each.severity === severity));
+}
+
+function countBySeverity(warnings: readonly Warning[]) {
+  const counts = { high: 0, medium: 0, low: 0 };
+  for (const { severity } of warnings) counts[severity] += 1;
+  return counts;
+}

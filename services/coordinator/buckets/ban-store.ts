@@ -1,0 +1,175 @@
+/**
+ * The bans bucket, as this coordinator sees it: a mirror of all its entries and
+ * the one way to change them.
+ *
+ * A change is a compare-and-set on one key: made from the mirror's entry, and when
+ * somebody else was quicker, made anew from what is there then. A write that nobody has
+ * acknowledged may be there or not: what is there then tells that, too.
+ */
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Log } from "../../process/log.ts";
+import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
+import { createBucketWriter, isConflict, type Versioned } from "../../nats/compare-and-set.ts";
+import { readLatest } from "../../nats/read-latest.ts";
+import type { Address } from "../../wire/address.ts";
+import { decodeBan, encodeBan, isInForce, type Ban } from "../../wire/ban.ts";
+import { WireError } from "../../wire/codec.ts";
+import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
+
+/** Makes the next state of an entry from its present one; undefined: leave it. */
+export type Step = (present: Ban | undefined) => Ban | undefined;
+
+export interface Written {
+  ban: Ban;
+  revision: number;
+}
+
+export interface BanStore {
+  get(jail: string, address: Address): Ban | undefined;
+  /** All entries, in the order of their keys' first appearance. */
+  entries(): IterableIterator<{ key: string; ban: Ban; revision: number }>;
+  /** Applies `step` to the entry; returns what was written, undefined when nothing was. */
+  change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
+  /** Deletes an entry with its history, if its revision is still this one. */
+  purge(key: string, revision: number): Promise<void>;
+  /**
+   * What is to be there again: bans in force that somebody who is no coordinator has deleted or written
+   * over since the last call, for coordinators delete only what is over; and what NATS has lost.
+   */
+  takeSpoiled(): Ban[];
+  /** Bans in force at `now`. */
+  countInForce(now: number): number;
+  /** Resolves when every entry has been read once. */
+  readonly ready: Promise<void>;
+  isReady(): boolean;
+  /** The highest revision seen. */
+  revision(): number;
+  /** The bucket that revisions count in. */
+  created(): string | null;
+  stop(): void;
+}
+
+export interface BanStoreOptions {
+  connection: NatsConnection;
+  log: Log;
+  /** Called for every entry that is read or changes. */
+  onBan: (ban: Ban) => void;
+}
+
+const PURGE_WITHIN_MS = 5_000;
+
+export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanStore {
+  const spoiled = new Map<string, Ban>();
+  const writer = createBucketWriter(connection, BANS_BUCKET);
+  const mirror = mirrorBucket({
+    ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
+  });
+
+  function onEvent(event: MirrorEvent<Ban>): void {
+    switch (event.type) {
+      case "loading":
+      case "live":
+        return;
+      case "put":
+        noteWritten(event.key, event.value);
+        return;
+      case "deleted":
+        if (event.previous && isInForce(event.previous, Date.now())) {
+          spoil(event.key, event.previous, "deleted");
+        }
+        return;
+      case "unreadable":
+        spoil(event.key, event.previous, event.reason);
+        return;
+      case "rolled-back":
+        // NATS loses what it has just stored when its machine loses power, or all that it has.
+        if (event.isSameBucket || doesMatter(event.previous))
+          spoiled.set(event.key, event.previous);
+        return;
+    }
+  }
+
+  function noteWritten(key: string, ban: Ban): void {
+    const missing = spoiled.get(key);
+    if (missing && missing.changedAt <= ban.changedAt) spoiled.delete(key);
+    onBan(ban);
+  }
+
+  function spoil(key: string, previous: Ban | undefined, reason: string): void {
+    log.error({ key, reason }, "ban was spoiled by somebody who is no coordinator");
+    if (previous) spoiled.set(key, previous);
+  }
+
+  async function read(key: string): Promise<Versioned<Ban>> {
+    const { value, revision } = await readLatest(connection, BANS_BUCKET, key);
+    try {
+      return { value: value && decodeBan(value, key), revision };
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      return { value: undefined, revision }; // spoiled: written over
+    }
+  }
+
+  const bucketId = () => {
+    const state = mirror.state();
+    return state.phase === "unread" ? null : state.bucketId;
+  };
+
+  /** Entries of a bucket that is no more are still in the mirror, until the new one is read. */
+  const present = (key: string): Versioned<Ban> => {
+    const entry = mirror.entries.get(key);
+    const isOfBucket = entry?.bucketId === bucketId();
+    return isOfBucket ? entry : { value: undefined, revision: 0 };
+  };
+
+  return {
+    ready: mirror.ready,
+    isReady: () => mirror.state().phase === "live",
+    revision: mirror.revision,
+    created: bucketId,
+    get: (jail, address) => mirror.entries.get(banKey(jail, address))?.value,
+
+    *entries() {
+      for (const [key, { value, revision }] of mirror.entries) yield { key, ban: value, revision };
+    },
+
+    async change(jail, address, step) {
+      const key = banKey(jail, address);
+      const written = await writer.change({
+        ...{ key, present: present(key), step, read, encode: encodeBan },
+        isSame: (found, ours) => found.change === ours.change,
+      });
+      if (!written) return undefined;
+      mirror.wrote(key, written.value, written.revision);
+      return { ban: written.value, revision: written.revision };
+    },
+
+    async purge(key, expected) {
+      try {
+        await writer.erase(key, "PURGE", expected, PURGE_WITHIN_MS);
+      } catch (error) {
+        if (!isConflict(error)) throw error; // somebody has changed it: it stays
+      }
+    },
+
+    takeSpoiled() {
+      const taken = [...spoiled.values()];
+      spoiled.clear();
+      return taken;
+    },
+
+    countInForce(now) {
+      let count = 0;
+      for (const { value } of mirror.entries.values()) if (isInForce(value, now)) count += 1;
+      return count;
+    },
+
+    stop: mirror.stop,
+  };
+}
+
+/** Of bans that are over, PostgreSQL knows what is to be known. */
+function doesMatter(ban: Ban): boolean {
+  const now = Date.now();
+  return isInForce(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
+}

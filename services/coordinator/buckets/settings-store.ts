@@ -1,0 +1,217 @@
+/**
+ * The settings bucket: what agents must know besides the bans. The coordinator
+ * that decides writes into it what its configuration says; operators add to
+ * the allowlist. Every coordinator follows it.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Log } from "../../process/log.ts";
+import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
+import { bucketStream } from "../../nats/follow-bucket.ts";
+import type { Address } from "../../wire/address.ts";
+import {
+  decodeSetting,
+  encodeAllowed,
+  encodeBucketReady,
+  encodeJail,
+  encodeRefusedAgents,
+  type Allowed,
+  type Jail,
+  type RefusedAgents,
+  type Setting,
+} from "../../wire/settings.ts";
+import {
+  addressOfAllowKey,
+  allowKey,
+  jailKey,
+  READY_KEY,
+  refusedKey,
+  SETTINGS_BUCKET,
+} from "../../wire/subjects.ts";
+import { createAllowlist, type Allowlist } from "./allowlist.ts";
+
+export interface Settings {
+  readonly allowlist: Allowlist;
+  /** Writes what the configuration says, and removes what it no longer says. */
+  publish(jails: readonly Jail[], allowed: readonly Address[]): Promise<void>;
+  allow(entry: Allowed): Promise<void>;
+  disallow(address: Address): Promise<void>;
+  /** Tells agents which of them are refused, by host, and takes back what no longer holds. */
+  refuse(refused: ReadonlyMap<string, RefusedAgents>): Promise<void>;
+  /** Tells agents that the bans bucket created then is complete. */
+  declareReady(bansCreated: string): Promise<void>;
+  /** Which bans bucket was declared complete; null: none. */
+  readyFor(): string | null;
+  /** Has something been spoiled since the last call, that is to be published again? */
+  takeSpoiled(): boolean;
+  /** Resolves when everything has been read once. */
+  readonly ready: Promise<void>;
+  stop(): void;
+}
+
+/** Is what stands under a key what is to stand there? */
+type IsSame = (present: Setting) => boolean;
+
+export function openSettings(connection: NatsConnection, log: Log): Settings {
+  const allowlist = createAllowlist();
+  /** What stands under each key, as it was last readable. */
+  const settings = new Map<string, Setting>();
+  /** Keys of what somebody who is no coordinator has written over. */
+  const unreadable = new Set<string>();
+  /** Entries of operators that NATS has lost, by key. */
+  const lost = new Map<string, Allowed>();
+  let isSpoiled = false;
+
+  function forget(key: string): void {
+    settings.delete(key);
+    unreadable.delete(key);
+    const address = addressOfAllowKey(key);
+    if (address !== undefined) allowlist.delete(address);
+  }
+
+  function learn(key: string, setting: Setting): void {
+    settings.set(key, setting);
+    unreadable.delete(key);
+    if (setting.type === "allowed") allowlist.set(setting.entry);
+  }
+
+  function onEvent(event: MirrorEvent<Setting>): void {
+    switch (event.type) {
+      case "loading":
+      case "live":
+        return;
+      case "put":
+        learn(event.key, event.value);
+        return;
+      case "deleted":
+        // What the configuration has is deleted by nobody but a coordinator of another one.
+        if (settings.get(event.key)?.type === "jail") isSpoiled = true;
+        forget(event.key);
+        return;
+      case "rolled-back":
+        if (event.previous.type === "allowed" && event.previous.entry.origin === "operator") {
+          lost.set(event.key, event.previous.entry);
+        }
+        isSpoiled = true;
+        forget(event.key);
+        return;
+      case "unreadable":
+        log.error(
+          { key: event.key, reason: event.reason },
+          "setting was spoiled by no coordinator",
+        );
+        isSpoiled = true;
+        unreadable.add(event.key);
+        return;
+    }
+  }
+
+  const mirror = mirrorBucket({
+    ...{ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log },
+  });
+  const open = () => new Kvm(connection).open(SETTINGS_BUCKET);
+
+  /** Writes what stands under the key not yet, or not so. */
+  async function ensure(key: string, value: Uint8Array, isSame: IsSame): Promise<void> {
+    const present = settings.get(key);
+    if (present && isSame(present) && !unreadable.has(key)) return;
+    await (await open()).put(key, value);
+    learn(key, decodeSetting(value, key));
+  }
+
+  async function erase(key: string): Promise<void> {
+    await (await open()).delete(key);
+    forget(key);
+  }
+
+  /** Entries that an operator has made, and that somebody has written over, or NATS has lost. */
+  async function restoreOperators(): Promise<void> {
+    for (const key of unreadable) {
+      const setting = settings.get(key);
+      if (setting?.type !== "allowed" || setting.entry.origin !== "operator") continue;
+      await ensure(key, encodeAllowed(setting.entry), () => false);
+    }
+    for (const [key, entry] of lost) {
+      if (!settings.has(key)) await ensure(key, encodeAllowed(entry), () => false);
+      lost.delete(key);
+    }
+  }
+
+  /** The mirror may not have noticed yet that NATS has lost the bucket, and that it was made anew. */
+  async function isMirrorOfPresentBucket(): Promise<boolean> {
+    const manager = await jetstreamManager(connection, { checkAPI: false });
+    const { created } = await manager.streams.info(bucketStream(SETTINGS_BUCKET));
+    const state = mirror.state();
+    return state.phase === "live" && state.bucketId === created;
+  }
+
+  async function publishAllowlist(
+    wanted: ReadonlySet<Address>,
+    isKnown: (isSame: IsSame) => IsSame,
+  ): Promise<void> {
+    for (const entry of allowlist.list()) {
+      const isOver = entry.origin === "config" && !wanted.has(entry.address);
+      if (isOver) await erase(allowKey(entry.address));
+    }
+    const made = { v: 1, comment: "coordinator's configuration", by: "config" } as const;
+    for (const address of wanted) {
+      const entry: Allowed = { ...made, address, addedAt: Date.now(), origin: "config" };
+      const isSame = (present: Setting) =>
+        present.type === "allowed" && present.entry.origin === "config";
+      await ensure(allowKey(address), encodeAllowed(entry), isKnown(isSame));
+    }
+  }
+
+  return {
+    allowlist,
+    ready: mirror.ready,
+
+    async publish(jails, allowed) {
+      const isTrusted = await isMirrorOfPresentBucket();
+      const isKnown = (isSame: IsSame): IsSame => (isTrusted ? isSame : () => false);
+      for (const jail of jails) {
+        const isSame = (present: Setting) =>
+          present.type === "jail" && isDeepStrictEqual(present.jail, jail);
+        await ensure(jailKey(jail.name), encodeJail(jail), isKnown(isSame));
+      }
+      const wanted = new Set(jails.map(({ name }) => jailKey(name)));
+      for (const [key, { type }] of settings) {
+        if (type === "jail" && !wanted.has(key)) await erase(key);
+      }
+      await restoreOperators();
+      await publishAllowlist(new Set(allowed), isKnown);
+    },
+
+    allow: (entry) => ensure(allowKey(entry.address), encodeAllowed(entry), () => false),
+    disallow: (address) => erase(allowKey(address)),
+
+    async refuse(refused) {
+      const wanted = new Set([...refused.keys()].map(refusedKey));
+      for (const [key, { type }] of settings) {
+        if (type === "refused-agents" && !wanted.has(key)) await erase(key);
+      }
+      for (const [host, agents] of refused) {
+        const isSame = (present: Setting) =>
+          present.type === "refused-agents" && isDeepStrictEqual(present.refused, agents);
+        await ensure(refusedKey(host), encodeRefusedAgents(agents), isSame);
+      }
+    },
+
+    declareReady: (bansCreated) =>
+      ensure(READY_KEY, encodeBucketReady({ v: 1, bansCreated }), () => false),
+    readyFor() {
+      const present = settings.get(READY_KEY);
+      return present?.type === "ready" ? present.bansCreated : null;
+    },
+
+    takeSpoiled() {
+      const taken = isSpoiled;
+      isSpoiled = false;
+      return taken;
+    },
+
+    stop: mirror.stop,
+  };
+}

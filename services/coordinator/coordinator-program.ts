@@ -1,0 +1,168 @@
+/** The command line of fleetban-coordinator. */
+import { existsSync } from "node:fs";
+import { Command } from "commander";
+import { loadConfig } from "../config/load-config.ts";
+import type { Environment } from "../process/environment.ts";
+import { runDaemon, type Life } from "../process/daemon.ts";
+import { parseDuration } from "../config/duration.ts";
+import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
+import { createLog } from "../process/log.ts";
+import { natsOptions } from "../nats/connect.ts";
+import { openNatsSession } from "../nats/session.ts";
+import { createProgram } from "../process/program.ts";
+import {
+  COORDINATOR_VARIABLES,
+  coordinatorConfig,
+  coordinatorId,
+  jailsOf,
+  parseListen,
+  type CoordinatorConfig,
+} from "./coordinator-config.ts";
+import { startCoordinator } from "./coordinator.ts";
+import { createHealth } from "./http/health.ts";
+import { serveHttp } from "./http/http-server.ts";
+
+const NAME = "fleetban-coordinator";
+const DEFAULT_FILE = "/etc/fleetban/coordinator.yaml";
+
+export interface ProgramOptions {
+  environment: Environment;
+  pid: number;
+  write: (text: string) => void;
+  exit: (code: ExitCode) => void;
+}
+
+export function coordinatorProgram(options: ProgramOptions): Command {
+  const { environment, write, exit } = options;
+  const program = createProgram(
+    NAME,
+    "Counts authentication failures over all hosts and decides on bans.",
+  ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
+
+  const load = () => {
+    const { config } = program.opts<{ config?: string }>();
+    const file = config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+    return loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES);
+  };
+
+  program
+    .command("run")
+    .description("decide, record and answer until SIGTERM")
+    .action(async () => {
+      const config = await load();
+      exit(await runDaemon(NAME, (life) => run(config, options.pid, life)));
+    });
+
+  program
+    .command("check")
+    .description(
+      "say what the configuration amounts to, and whether NATS and PostgreSQL can be used",
+    )
+    .option("--config-only", "look at the configuration alone")
+    .option("--as-is", "as this user, not as the service's user in the service's sandbox")
+    .action(async ({ configOnly, asIs }: { configOnly?: true; asIs?: true }) => {
+      const here = () => check(configOnly);
+      if (configOnly || asIs || process.getuid?.() !== 0) {
+        exit(await here());
+        return;
+      }
+      const { checkAsService } = await import("../process/check-as-service.ts");
+      const { config } = program.opts<{ config?: string }>();
+      exit(await checkAsService({ unit: `${NAME}.service`, config, write, here }));
+    });
+
+  async function check(configOnly: true | undefined): Promise<ExitCode> {
+    const config = await load();
+    for (const { name, maxretry, findtime, bantime } of jailsOf(config)) {
+      const ban = bantime === null ? "for ever" : `for ${bantime} s`;
+      write(`jail ${name}: ${maxretry} failures within ${findtime} s are banned ${ban}\n`);
+    }
+    if (configOnly) {
+      write("configuration: ok\n");
+      return EXIT.ok;
+    }
+    const { checkCoordinator } = await import("./check/coordinator-check.ts");
+    return checkCoordinator(config, write);
+  }
+
+  program
+    .command("ready")
+    .description("say whether the coordinator that runs here does all of its work; else exit 69")
+    .option("--for <duration>", "wait until it does, at most so long (default: do not wait)")
+    .action(async ({ for: patience = "0s" }: { for?: string }) => {
+      const seconds = patience === "0s" ? 0 : parseDuration(patience);
+      if (typeof seconds !== "number") {
+        const expected = 'expected a duration such as "60s"';
+        throw new PlainError(`ready: "${patience}": ${expected}`, EXIT.usage);
+      }
+      const { http } = await load();
+      const { untilReady } = await import("./http/readiness.ts");
+      await untilReady(http.listen, seconds * 1000);
+      write("ready\n");
+    });
+
+  program
+    .command("migrate")
+    .description("bring the database's tables up to date (run does it, too)")
+    .action(async () => {
+      const { database } = await load();
+      const { migrate } = await import("../../prisma/migrate.ts");
+      const applied = await migrate(database.url).catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message.trim().split("\n")[0] : String(cause);
+        const where = new URL(database.url).host;
+        throw new PlainError(`PostgreSQL at ${where}: ${reason}`, EXIT.unavailable, { cause });
+      });
+      for (const name of applied) write(`applied ${name}\n`);
+      write("database: up to date\n");
+    });
+
+  return program;
+}
+
+/** What is away may be away for long: systemd then waits no longer, and /readyz says so. */
+const READY_AFTER_MS = 5_000;
+
+/**
+ * systemd is told that the start has succeeded when the coordinator is at work, or when it can only
+ * wait for others. So a coordinator that cannot start fails its `systemctl start`.
+ */
+function readyOnce(life: Pick<Life, "ready" | "onRelease">): () => void {
+  let isSaid = false;
+  const ready = () => {
+    if (!isSaid) life.ready();
+    isSaid = true;
+  };
+  const timer = setTimeout(ready, READY_AFTER_MS);
+  life.onRelease(() => {
+    clearTimeout(timer);
+    isSaid = true;
+    return Promise.resolve();
+  });
+  return ready;
+}
+
+async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<void> {
+  const log = createLog(NAME, config.log.level);
+  const id = coordinatorId(config, pid);
+  const health = createHealth();
+  const http = await serveHttp({ ...parseListen(config.http.listen), health });
+  life.onRelease(() => http.close());
+  const ready = readyOnce(life);
+  const onTrouble = (reason: string) => {
+    health.unreached(reason);
+    ready();
+  };
+  const session = await openNatsSession(
+    {
+      ...{ config: config.nats, log, onTrouble },
+      options: (onCertificate) => natsOptions(config.nats, `${NAME} ${id}`, onCertificate),
+    },
+    life,
+  );
+  // NATS may be away for long: the start goes on beside the signals that end it.
+  const started = session.opened.then(async (opened) => {
+    if (opened) await startCoordinator({ id, config, session: opened, health, log }, life);
+    ready();
+  });
+  started.catch(life.fail);
+}

@@ -1,0 +1,141 @@
+/**
+ * Decides on bans: a fold over the stream of failures, from the longest findtime
+ * ago into the present. Nothing is acknowledged, so nothing can be lost: who starts
+ * again folds again, and what is decided twice is written once (see policy.ts).
+ *
+ * Every coordinator folds; the one with the lease writes. What is due and not yet
+ * to be seen in the bans bucket is kept, so a coordinator that takes over writes
+ * what the last one did not.
+ */
+import type { Log } from "../../process/log.ts";
+import { createSeldom } from "../../process/rate-limit.ts";
+import type { Address } from "../../wire/address.ts";
+import { spentUntil, type Ban } from "../../wire/ban.ts";
+import { WireError } from "../../wire/codec.ts";
+import { decodeFailureBatch, type FailureBatch } from "../../wire/failure.ts";
+import type { Jail } from "../../wire/settings.ts";
+import type { Allowlist } from "../buckets/allowlist.ts";
+import type { Step, Written } from "../buckets/ban-store.ts";
+import { byServersClock } from "./clock-correction.ts";
+import { createDueBans, type DueBan } from "./ban-queue.ts";
+import type { MissedOffences } from "./missed-offences.ts";
+import { createSeen } from "./duplicate-filter.ts";
+import { createWindows, type Windows } from "../../policy/sliding-window.ts";
+import type { StoredMessage } from "../../nats/delivery.ts";
+
+export interface DeciderOptions {
+  jails: readonly Jail[];
+  bans: {
+    get(jail: string, address: Address): Ban | undefined;
+    change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
+  };
+  allowlist: Pick<Allowlist, "find">;
+  isHolder: () => boolean;
+  now: () => number;
+  newId: () => string;
+  log: Log;
+  /** Offences that no ban answers, because they were over. */
+  missed: Pick<MissedOffences, "note">;
+  /** A ban was written; `storedAt` is the stream's time of the failure that brought it. */
+  onBanned?: (written: Written, storedAt: number) => void;
+}
+
+export interface Decider {
+  /** Folds one message of the stream in. */
+  take(message: Pick<StoredMessage, "subject" | "data" | "storedAt">): void;
+  /** A ban was seen in the bucket. */
+  observe(ban: Ban): void;
+  /** Writes what is due: the lease was taken, or a write has failed. */
+  submitDue(): void;
+  /** Lets go of what is too old to matter. */
+  sweep(): void;
+  readonly counters: { failures: number; undecodable: number; tracked(): number; due(): number };
+}
+
+const COMPLAIN_EVERY_MS = 60_000;
+
+export function createDecider(options: DeciderOptions): Decider {
+  const { bans, allowlist, isHolder, now, newId, log } = options;
+  const jails = new Map<string, { jail: Jail; windows: Windows }>(
+    options.jails.map((jail) => {
+      const { name, maxretry, findtime } = jail;
+      const paidFor = (address: Address) => {
+        const present = bans.get(name, address);
+        return present ? spentUntil(present) : -Infinity;
+      };
+      const options = { maxretry, findtime: findtime * 1000, spentUntil: paidFor };
+      return [name, { jail, windows: createWindows(options) }];
+    }),
+  );
+  const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
+  const seen = createSeen(now);
+  const due = createDueBans({
+    ...{ bans, isHolder, now, newId, log, onBanned: options.onBanned },
+    onMissed: options.missed.note,
+  });
+  const mayComplain = createSeldom(COMPLAIN_EVERY_MS, now);
+  let failures = 0;
+  let undecodable = 0;
+
+  function decodeOrComplain(
+    message: Pick<StoredMessage, "subject" | "data">,
+  ): FailureBatch | undefined {
+    try {
+      return decodeFailureBatch(message.data, message.subject);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      undecodable += 1;
+      // Credentials let a host name any jail, but no other host.
+      const sender = message.subject.split(".").at(-1) ?? "";
+      if (mayComplain(sender)) {
+        log.warn({ subject: message.subject, reason: error.message }, "failures cannot be decoded");
+      }
+      return undefined;
+    }
+  }
+
+  function take(message: Pick<StoredMessage, "subject" | "data" | "storedAt">): void {
+    const batch = decodeOrComplain(message);
+    const counted = batch && jails.get(batch.jail);
+    if (!counted) return;
+    const { storedAt } = message;
+    const { jail, windows } = counted;
+    for (const { address, at, attempts } of seen.take(byServersClock(batch, storedAt))) {
+      failures += attempts;
+      for (const offence of windows.add(address, batch.host, at, attempts)) {
+        decide({ jail, offence, host: batch.host, storedAt });
+      }
+    }
+  }
+
+  function decide(task: DueBan): void {
+    const { address } = task.offence;
+    const allowed = allowlist.find(address);
+    if (allowed) log.info({ address, allowed: allowed.address }, "allowlisted, not banned");
+    else due.add(task);
+  }
+
+  return {
+    take,
+    observe(ban) {
+      const until = spentUntil(ban);
+      jails.get(ban.jail)?.windows.spend(ban.address, until);
+      due.covered(ban.jail, ban.address, until);
+    },
+    submitDue: () => due.submit(),
+    sweep() {
+      for (const { windows } of jails.values()) windows.sweep(now());
+      seen.sweep(now() - 4 * longestFindtimeMs);
+    },
+    counters: {
+      get failures() {
+        return failures;
+      },
+      get undecodable() {
+        return undecodable;
+      },
+      tracked: () => [...jails.values()].reduce((sum, { windows }) => sum + windows.size, 0),
+      due: () => due.size,
+    },
+  };
+}

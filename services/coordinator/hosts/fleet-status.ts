@@ -1,0 +1,119 @@
+/**
+ * What is to be said of the fleet at this moment: every host with its warnings, and the warnings
+ * of NATS, PostgreSQL and this coordinator. `status`, `host list`, the log and the metrics use it.
+ */
+import type { HostRow } from "../../wire/api.ts";
+import { warn, type Warning } from "../../wire/warnings.ts";
+import type { Expiry } from "../../nats/credential-expiry.ts";
+import type { BanStore } from "../buckets/ban-store.ts";
+import type { Lease } from "../buckets/lease.ts";
+import type { Settings } from "../buckets/settings-store.ts";
+import type { MissedOffences } from "../decide/missed-offences.ts";
+import type { History } from "../history/history.ts";
+import { fromHistory } from "../history/stale-answers.ts";
+import type { Streams } from "../upkeep/ensure-streams.ts";
+import type { Clock } from "./clock-check.ts";
+import type { Rival } from "./duplicate-agents.ts";
+import type { Host, Hosts } from "./hosts.ts";
+
+export interface FleetStatus {
+  /**
+   * Hosts that have reported since the start, and those that only the history knows.
+   * `stale` says why the history could not be asked; null: it could.
+   */
+  hostRows(): Promise<{ rows: HostRow[]; stale: string | null }>;
+  /** Every warning of the fleet; `lag`: messages that PostgreSQL does not have yet. */
+  warnings(rows: readonly HostRow[], lag: number | undefined): Warning[];
+}
+
+export interface FleetParts {
+  bans: BanStore;
+  settings: Settings;
+  hosts: Hosts;
+  history: History;
+  missed: MissedOffences;
+  streams: Streams;
+  lease: Pick<Lease, "holder" | "trouble">;
+  clock: Clock;
+  expiry: Pick<Expiry, "warnings">;
+}
+
+export function createFleetStatus(parts: FleetParts): FleetStatus {
+  const { bans, hosts, history } = parts;
+
+  const describeHost = (host: Host, rivals: readonly Rival[]): HostRow => ({
+    host: host.status.host,
+    state: hosts.isUp(host) ? "up" : "down",
+    lastSeenAt: host.seenAt,
+    current: host.status.revision >= bans.revision() && host.status.bansCreated === bans.created(),
+    clockSkew: host.status.sentAt - host.seenAt,
+    missedOffences: parts.missed.byHost().get(host.status.host) ?? 0,
+    status: {
+      ...host.status,
+      warnings: [
+        ...rivals.map((rival) => secondAgent(host.status.host, rival)),
+        ...(hosts.isUp(host) ? parts.clock.hostWarnings(host) : []),
+        ...parts.missed.hostWarnings(host.status.host),
+        ...host.status.warnings,
+      ].slice(0, 20),
+    },
+  });
+
+  return {
+    async hostRows() {
+      const { value: recorded, stale } = await fromHistory(() => history.hosts(), []);
+      const recordedNames = new Set(recorded.map(({ host }) => host));
+      const refused = hosts.refused();
+      const heard = new Map<string, HostRow>();
+      for (const host of hosts.list()) {
+        const name = host.status.host;
+        // A silent host that the history does not know was removed through another coordinator.
+        const isRemoved = stale === null && !hosts.isUp(host) && !recordedNames.has(name);
+        if (!isRemoved) heard.set(name, describeHost(host, refused.get(name) ?? []));
+      }
+      const silent = recorded
+        .filter(({ host }) => !heard.has(host))
+        .map(({ host, lastSeenAt }): HostRow => {
+          return { host, state: "down", lastSeenAt, current: false, clockSkew: 0, status: null };
+        });
+      return { rows: [...heard.values(), ...silent], stale };
+    },
+
+    warnings: (rows, lag) => [...centreWarnings(parts, lag), ...rows.flatMap(hostWarnings)],
+  };
+}
+
+function secondAgent(host: string, { status: { addresses } }: Rival): Warning {
+  const where = addresses.length > 0 ? addresses.slice(0, 8).join(", ") : "an unknown address";
+  return warn("second-agent", { host, where });
+}
+
+/** What is wrong with NATS, PostgreSQL and the coordinators. */
+function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
+  const { bans, settings, history, missed, streams, lease, clock, expiry } = parts;
+  const warnings: Warning[] = [];
+  const waiting = `${lag ?? "an unknown number of"} messages wait to be recorded`;
+  const full = lease.trouble();
+  if (full !== undefined) warnings.push(warn("nats-stores-nothing", { reason: full }));
+  else if (lease.holder() === null) warnings.push(warn("no-decider"));
+  if (!history.reachable()) warnings.push(warn("postgres-away", { waiting }));
+  const stalled = history.stalled();
+  if (stalled !== undefined) warnings.push(warn("postgres-stalled", { reason: stalled, waiting }));
+  if (settings.readyFor() !== bans.created()) warnings.push(warn("not-restored"));
+  warnings.push(...missed.warnings(), ...clock.warnings(), ...expiry.warnings());
+  return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
+}
+
+/** What is wrong with one host, in words that name the host. */
+function hostWarnings({ host, state, status }: HostRow): Warning[] {
+  const own = [
+    ...(state === "down" ? [warn("host-down")] : []),
+    ...(state === "up" && status?.firewall === "dry-run" ? [warn("dry-run")] : []),
+    ...(status?.warnings ?? []),
+  ];
+  return own.map((warning) => {
+    const subject = warning.subject === undefined ? host : `${host}/${warning.subject}`;
+    const text = `host ${host}: ${warning.text}`.slice(0, 500);
+    return { ...warning, subject: subject.slice(0, 64), text };
+  });
+}

@@ -1,0 +1,171 @@
+/**
+ * The stream and the buckets of a fleet: made where they are missing, changed where they are not as
+ * configured. What is missing keeps the coordinator from its work; what cannot be changed does not,
+ * for streams with one copy too few are better than no bans.
+ */
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamManager,
+  type StreamConfig,
+  type StreamInfo,
+} from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { bucketStream } from "../../nats/follow-bucket.ts";
+import type { Log } from "../../process/log.ts";
+import { onReconnect } from "../../nats/reconnects.ts";
+import { boundStream } from "./stream-size-limit.ts";
+import {
+  BANS_BUCKET,
+  FAILURES_STREAM,
+  FAILURES_SUBJECTS,
+  LEASE_BUCKET,
+  SETTINGS_BUCKET,
+} from "../../wire/subjects.ts";
+
+export interface StreamOptions {
+  /** Seconds: the longest findtime of all jails. */
+  longestFindtime: number;
+  replicas: number;
+  /** So much of the failures is kept, at most; the oldest go first. */
+  failuresMaxBytes: number;
+}
+
+/** Buckets, and how many states of an entry each keeps. */
+const BUCKETS = [
+  [BANS_BUCKET, 16],
+  [SETTINGS_BUCKET, 1],
+  [LEASE_BUCKET, 1],
+] as const;
+const RETRY_MS = 500;
+const CHANGE_EVERY_MS = 10_000;
+const DAY_SECONDS = 86_400;
+const SECOND_NS = 1_000_000_000;
+/** NATS: the stream does not exist. */
+const STREAM_NOT_FOUND = 10059;
+
+/** Makes what is missing, or throws; returns what is not as it should be, in words. May be repeated. */
+export async function ensureStreams(
+  connection: NatsConnection,
+  { longestFindtime, replicas, failuresMaxBytes }: StreamOptions,
+): Promise<string[]> {
+  const manager = await jetstreamManager(connection);
+  const failures: Partial<StreamConfig> & { name: string } = {
+    name: FAILURES_STREAM,
+    subjects: [FAILURES_SUBJECTS],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    // A day at least: so long may PostgreSQL be away and nothing is missing from the history.
+    max_age: Math.max(2 * longestFindtime, DAY_SECONDS) * SECOND_NS,
+    duplicate_window: 120 * SECOND_NS,
+    num_replicas: replicas,
+    allow_direct: true,
+  };
+  const faults: string[] = [];
+  const present = await find(manager, FAILURES_STREAM);
+  if (present) faults.push(...(await change(manager, present, failures)));
+  else await manager.streams.add(failures);
+  faults.push(...(await bound(manager, failuresMaxBytes)));
+
+  const buckets = new Kvm(connection);
+  for (const [bucket, history] of BUCKETS) {
+    const stream = await find(manager, bucketStream(bucket));
+    if (!stream) await buckets.create(bucket, { history, replicas });
+    else faults.push(...(await change(manager, stream, { num_replicas: replicas })));
+  }
+  return faults;
+}
+
+/** Changes what differs from `wanted`, if NATS can do that now. */
+async function change(
+  manager: JetStreamManager,
+  { config }: StreamInfo,
+  wanted: Partial<StreamConfig>,
+): Promise<string[]> {
+  const present = new Map<string, unknown>(Object.entries(config));
+  const differs = ([option, value]: [string, unknown]) =>
+    JSON.stringify(present.get(option)) !== JSON.stringify(value);
+  const different = Object.entries(wanted).filter(differs);
+  if (different.length === 0) return [];
+  try {
+    await manager.streams.update(config.name, wanted);
+    return [];
+  } catch (error) {
+    const reason = reasonOf(error);
+    const options = different.map(([option, value]) => `${option} ${JSON.stringify(value)}`);
+    return [`stream ${config.name} cannot be given ${options.join(", ")} now: ${reason}`];
+  }
+}
+
+/** Whatever is the matter with it, the stream itself can be used. */
+async function bound(manager: JetStreamManager, bytes: number): Promise<string[]> {
+  try {
+    return await boundStream(manager, FAILURES_STREAM, bytes);
+  } catch (error) {
+    return [`stream ${FAILURES_STREAM} cannot be given max_bytes ${bytes} now: ${reasonOf(error)}`];
+  }
+}
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+export interface Streams {
+  /** What is not as it should be, in words, as far as is known. */
+  faults(): readonly string[];
+}
+
+/**
+ * Makes what is missing now and after every reconnect, for NATS may have lost its
+ * storage meanwhile; resolves when everything was there once. `onWaiting` hears why it is not.
+ */
+export async function keepStreams(
+  connection: NatsConnection,
+  options: StreamOptions,
+  log: Log,
+  onWaiting: (reason: string) => void,
+): Promise<Streams> {
+  let said = "";
+  let faults: readonly string[] = [];
+  const warnOnce = (reason: string, text: string) => {
+    if (reason !== said && reason !== "") log.warn({ reason }, text);
+    said = reason;
+  };
+  const ensure = async () => {
+    while (!connection.isClosed()) {
+      try {
+        faults = await ensureStreams(connection, options);
+        warnOnce(faults.join("; "), "streams are not as configured, keeps trying");
+        return;
+      } catch (error) {
+        const reason = reasonOf(error);
+        warnOnce(reason, "streams cannot be made yet, keeps trying");
+        onWaiting(`NATS cannot keep the streams yet: ${reason}`);
+        await sleep(RETRY_MS);
+      }
+    }
+  };
+  let working: Promise<void> | undefined;
+  const ensureAgain = () => (working ??= ensure().finally(() => (working = undefined)));
+  await ensureAgain();
+  void onReconnect(connection, ensureAgain);
+  const timer = setInterval(() => {
+    if (connection.isClosed()) clearInterval(timer);
+    else if (faults.length > 0) void ensureAgain();
+  }, CHANGE_EVERY_MS);
+  return { faults: () => faults };
+}
+
+/** undefined: there is no such stream. */
+async function find(manager: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(stream);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What the coordinator that decides does besides deciding: it publishes the
+ * settings, brings back what a wiped NATS has lost, refuses second agents of one name, and
+ * lets bans run out.
+ */
+import type { Log } from "../../process/log.ts";
+import type { Address } from "../../wire/address.ts";
+import type { Jail, RefusedAgents } from "../../wire/settings.ts";
+import type { BanStore } from "../buckets/ban-store.ts";
+import { expireBans } from "./expire-bans.ts";
+import type { History } from "../history/history.ts";
+import type { Hosts } from "../hosts/hosts.ts";
+import type { Settings } from "../buckets/settings-store.ts";
+
+export interface DutiesOptions {
+  bans: BanStore;
+  settings: Settings;
+  hosts: Pick<Hosts, "list" | "refused">;
+  history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeCut">;
+  isHolder: () => boolean;
+  jails: readonly Jail[];
+  allowlist: readonly Address[];
+  longestFindtime: number;
+  now: () => number;
+  newId: () => string;
+  log: Log;
+}
+
+export interface Duties {
+  /** One round, or what is left of the one that is under way; may be called at any time. */
+  round(): Promise<void>;
+}
+
+export function createDuties(options: DutiesOptions): Duties {
+  const { bans, settings, hosts, history, isHolder, jails, allowlist, now, newId, log } = options;
+  /** The bans bucket that settings were published for. */
+  let published: string | null = null;
+  let said = "";
+
+  /** Agents take bans away only once they know that the bucket has them all. */
+  async function restore(created: string): Promise<void> {
+    // Whatever the mirror has: it may not know yet that the bucket was made anew.
+    for (const entry of await history.allowlist()) await settings.allow(entry);
+    const recorded = await history.bansToRestore(now());
+    let restored = 0;
+    for (const ban of recorded) {
+      const written = await bans.change(ban.jail, ban.address, (present) =>
+        present ? undefined : ban,
+      );
+      if (written) restored += 1;
+    }
+    await settings.declareReady(created);
+    log.info({ restored, recorded: recorded.length }, "bans bucket is complete");
+  }
+
+  async function round(): Promise<void> {
+    const created = bans.created();
+    if (!isHolder() || !bans.isReady() || created === null) return;
+    await settings.ready;
+    if (settings.takeSpoiled() || published !== created) {
+      await settings.publish(jails, allowlist);
+      published = created;
+    }
+    await settings.refuse(refusedAgents(hosts));
+    for (const ban of bans.takeSpoiled()) {
+      const { jail, address, state } = ban;
+      const written = await bans.change(jail, address, (present) =>
+        present && present.changedAt >= ban.changedAt ? undefined : { ...ban, change: newId() },
+      );
+      if (written) log.warn({ jail, address, state }, "what was lost of a ban is written again");
+    }
+    if (settings.readyFor() !== created || history.takeCut()) await restore(created);
+    await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
+  }
+
+  async function roundOrComplain(): Promise<void> {
+    try {
+      await round();
+      said = "";
+    } catch (error) {
+      // NATS or PostgreSQL is away; the next round tries again.
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== said) log.warn({ reason }, "a duty could not be done, tries again");
+      said = reason;
+    }
+  }
+
+  let running: Promise<void> | undefined;
+  return {
+    round: () => (running ??= roundOrComplain().finally(() => (running = undefined))),
+  };
+}
+
+/** As agents are told of it, by host. */
+function refusedAgents(hosts: Pick<Hosts, "list" | "refused">): Map<string, RefusedAgents> {
+  const told = new Map<string, RefusedAgents>();
+  for (const [host, rivals] of hosts.refused()) {
+    const holder = hosts.list().find(({ status }) => status.host === host);
+    if (!holder) continue;
+    const { addresses, startedAt } = holder.status;
+    const instances = rivals.map(({ status }) => status.instance).slice(0, 16);
+    told.set(host, { v: 1, instances, holder: { addresses, startedAt } });
+  }
+  return told;
+}

@@ -1,0 +1,164 @@
+/** The kernel sync with a fake mirror and the firewall of dry-run, which passes the firewalls' suite. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
+import { createDryRunFirewall } from "../../../../services/agent/enforce/firewall/dry-run.ts";
+import { createKernelSync } from "../../../../services/agent/enforce/kernel-sync.ts";
+import { createLog } from "../../../../services/process/log.ts";
+import type { MirrorEntry, MirrorEvent } from "../../../../services/nats/bucket-mirror.ts";
+import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
+import { createAddressTrie } from "../../../../services/wire/address-trie.ts";
+import type { Allowed } from "../../../../services/wire/settings.ts";
+import { banKey } from "../../../../services/wire/subjects.ts";
+import { eventually } from "../../../harness/eventually.ts";
+import { JAIL } from "../../../harness/jail.ts";
+
+const BUCKET = "2026-01-01T00:00:00Z";
+const addressAt = (n: number) => parseNetwork(`198.51.100.${n}`)!;
+
+function banOn(address: Address, state: HostBan["state"] = "active"): HostBan {
+  return { jail: "dovecot", address, state, until: null, by: "decider" };
+}
+
+async function setUp() {
+  const entries = new Map<string, MirrorEntry<HostBan>>();
+  const allowed = createAddressTrie<Allowed>();
+  const told = { readyFor: null as string | null, applied: 0 };
+  let revision = 0;
+  let phase: "loading" | "live" = "loading";
+  let onEvent: (event: MirrorEvent<HostBan>) => void = () => {};
+  const firewall = createDryRunFirewall({ now: Date.now, say: () => {} });
+  await firewall.open([JAIL]);
+  const sync = createKernelSync({
+    ...{ firewall, jails: [JAIL], repairEveryMs: 60_000, now: Date.now },
+    settings: () => ({ jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor }),
+    ...{ neverBan: { reason: () => undefined }, log: createLog("test", "silent") },
+    onApplied: () => (told.applied += 1),
+    onFailed: assert.ifError,
+  });
+  sync.follow((listener) => {
+    onEvent = listener;
+    const state = () => ({ phase, bucketId: BUCKET });
+    return { entries, state, revision: () => revision, stop() {} };
+  });
+  const put = (ban: HostBan) => {
+    const key = banKey(ban.jail, ban.address);
+    revision += 1;
+    const writtenAt = Date.now();
+    entries.set(key, { value: ban, revision, bucketId: BUCKET, writtenAt });
+    onEvent({ type: "put", key, value: ban, previous: undefined, writtenAt });
+  };
+  const begin = () => {
+    phase = "loading";
+    onEvent({ type: "loading", bucketId: BUCKET, last: revision });
+  };
+  const finish = (isWhole = true) => {
+    phase = "live";
+    onEvent({ type: "live", bucketId: BUCKET, isWhole });
+  };
+  const allow = (text: string) => {
+    const address = parseNetwork(text)!;
+    allowed.set(address, {
+      ...{ v: 1, address, comment: "", addedAt: 0, by: "alice", origin: "operator" },
+    });
+    sync.settingsChanged();
+  };
+  const disallow = (text: string) => {
+    allowed.delete(parseNetwork(text)!);
+    sync.settingsChanged();
+  };
+  const inKernel = async () => (await firewall.list()).map(({ address }) => address).sort();
+  const lose = (ban: HostBan) => {
+    const key = banKey(ban.jail, ban.address);
+    entries.delete(key);
+    onEvent({ type: "rolled-back", key, previous: ban, isSameBucket: true });
+  };
+  return {
+    ...{ sync, firewall, told, put, begin, finish, allow, disallow, inKernel, lose },
+    async [Symbol.asyncDispose]() {
+      await sync.stop();
+    },
+  };
+}
+
+test("a set in the kernel is replaced only by a bucket that is read as a whole and declared complete", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel } = host;
+  await sync.restore([banOn(addressAt(9))]);
+  begin();
+  put(banOn(addressAt(1)));
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(9)], "while it is read nothing is changed");
+  finish();
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(9)], "it is not declared complete");
+  told.readyFor = BUCKET;
+  begin();
+  finish(false);
+  sync.settingsChanged();
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(9)], "entries are missing");
+  assert.equal(sync.held(), undefined);
+  begin();
+  finish();
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1)]);
+  assert.deepEqual(
+    [...(sync.held() ?? [])].map(({ address }) => address),
+    [addressAt(1)],
+  );
+});
+
+test("a bucket that is read anew while the set is made ready replaces nothing", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel, firewall, lose } = host;
+  told.readyFor = BUCKET;
+  begin();
+  put(banOn(addressAt(1)));
+  put(banOn(addressAt(2)));
+  finish();
+  await sync.settled();
+  begin();
+  lose(banOn(addressAt(2)));
+  finish();
+  begin(); // before the queue has had its turn
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(2)]);
+  assert.equal(await firewall.count(), 2);
+  finish();
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1)]);
+});
+
+test("every ban that an entry of the allowlist kept out is in force again without the entry, however many", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, allow, disallow, firewall } = host;
+  told.readyFor = BUCKET;
+  allow("198.51.100.0/24");
+  begin();
+  for (let n = 0; n < 200; n += 1) put(banOn(addressAt(n)));
+  put(banOn(parseNetwork("192.0.2.1")!));
+  finish();
+  await sync.settled();
+  assert.equal(await firewall.count(), 1);
+  assert.equal(sync.state().refused.length, 20, "as many as a status shows");
+  disallow("198.51.100.0/24");
+  await eventually("all are in force", async () => (await firewall.count()) === 201);
+  allow("198.51.100.0/25");
+  await eventually("half of them are spared", async () => (await firewall.count()) === 201 - 128);
+});
+
+test("a ban that was lifted leaves the kernel", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel } = host;
+  told.readyFor = BUCKET;
+  begin();
+  put(banOn(addressAt(1)));
+  put(banOn(addressAt(2)));
+  finish();
+  await sync.settled();
+  put(banOn(addressAt(1), "lifted"));
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(2)]);
+  assert.deepEqual([sync.state().revision, sync.state().bansInForce], [3, 1]);
+});

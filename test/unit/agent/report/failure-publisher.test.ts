@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import fc from "fast-check";
+import {
+  createPublisher,
+  type ReadLines,
+} from "../../../../services/agent/report/failure-publisher.ts";
+import { createHold, withdraw, type Hold } from "../../../../services/detection/attempts/hold.ts";
+import { createSeen } from "../../../../services/coordinator/decide/duplicate-filter.ts";
+import { parseAddress } from "../../../../services/wire/address.ts";
+import { decodeFailureBatch, type FailureBatch } from "../../../../services/wire/failure.ts";
+import { eventually } from "../../../harness/eventually.ts";
+
+const address = parseAddress("198.51.100.7")!;
+const none = { user: undefined, service: undefined, session: undefined, hold: undefined };
+
+/** Lines of which each is 100 bytes long and a failure. */
+function lines(first: number, count: number, epoch = "e1"): ReadLines {
+  const failures = Array.from({ length: count }, (_, index) => {
+    const position = (first + index + 1) * 100;
+    return { ...none, position, address, at: 0, attempts: 1, form: "test" };
+  });
+  const [from, to] = [first * 100, (first + count) * 100];
+  return { lane: "mail", source: "mail", jail: "dovecot", epoch, from, to, failures };
+}
+
+const NOW: number = 1_790_000_000_000;
+let closeLast = () => {};
+afterEach(() => {
+  closeLast(); // one that is never answered tries for ever
+});
+
+/** A server that answers when it is told to. */
+function setUp({ now = () => NOW } = {}) {
+  const arrived: FailureBatch[] = [];
+  const answers: ((error?: Error) => void)[] = [];
+  const publisher = createPublisher({
+    host: "mx1",
+    now,
+    publish: (subject, bytes) =>
+      new Promise((resolve, reject) => {
+        arrived.push(decodeFailureBatch(bytes, subject));
+        answers.push((error) => (error ? reject(error) : resolve(undefined)));
+      }),
+    onProgress: () => {},
+    onStored: () => {},
+    onTrouble: () => {},
+  });
+  closeLast = publisher.close;
+  const answer = async (error?: Error) => {
+    await eventually("something was sent", () => answers.length > 0);
+    answers.shift()?.(error);
+    await new Promise(setImmediate);
+  };
+  const sizes = () => arrived.map(({ failures }) => failures.length);
+  return { publisher, arrived, answers, answer, sizes };
+}
+
+test("a failure goes out at once, and what comes meanwhile is the next batch", async () => {
+  const { publisher, answer, sizes, arrived } = setUp();
+  void publisher.add(lines(0, 1));
+  assert.deepEqual(sizes(), [1]);
+  void publisher.add(lines(1, 1));
+  void publisher.add(lines(2, 5));
+  assert.deepEqual(sizes(), [1]);
+  await answer();
+  assert.deepEqual(sizes(), [1, 6]);
+  assert.equal(publisher.acknowledged("mail", "e1"), 100);
+  await answer();
+  assert.equal(publisher.acknowledged("mail", "e1"), 700);
+  assert.deepEqual(
+    arrived.map(({ from, to }) => [from, to]),
+    [
+      [0, 100],
+      [100, 700],
+    ],
+  );
+});
+
+test("a batch without an answer is sent again until there is one, before anything else", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(lines(0, 2));
+  void publisher.add(lines(2, 1));
+  await answer(new Error("timeout"));
+  await answer(new Error("timeout"));
+  assert.equal(publisher.acknowledged("mail", "e1"), 0);
+  await answer();
+  await answer();
+  assert.deepEqual(
+    arrived.map(({ to }) => to),
+    [200, 200, 200, 300],
+  );
+  const seen = createSeen(() => 0);
+  assert.equal(arrived.flatMap((batch) => seen.take(batch)).length, 3);
+});
+
+test("lines without a failure need no message, and are as good as acknowledged", () => {
+  const { publisher, arrived } = setUp();
+  void publisher.add({ ...lines(0, 0), to: 5_000 });
+  assert.equal(arrived.length, 0);
+  assert.equal(publisher.acknowledged("mail", "e1"), 5_000);
+});
+
+test("a reader waits while too much is not acknowledged", async () => {
+  const { publisher, answer, sizes } = setUp();
+  assert.equal(publisher.add(lines(0, 9_999)), undefined);
+  const wait = publisher.add(lines(9_999, 2_000));
+  assert.ok(wait);
+  let isOver = false;
+  void wait.then(() => (isOver = true));
+  while (publisher.backlog() >= 5_000) {
+    assert.equal(isOver, false);
+    await answer();
+  }
+  await eventually("the reader goes on", () => isOver);
+  assert.ok(sizes().every((size) => size <= 1_000));
+});
+
+/** The same lines, of which one may have to be taken back for so long. */
+function held(given: ReadLines, index: number, hold: Hold): ReadLines {
+  const failures = given.failures.map((each, at) => (at === index ? { ...each, hold } : each));
+  return { ...given, failures };
+}
+
+test("a failure that may have to be taken back waits, with what stands behind it", async () => {
+  let now = NOW;
+  const { publisher, answer, arrived } = setUp({ now: () => now });
+  const hold = createHold(NOW + 20);
+  void publisher.add(held(lines(0, 3), 1, hold));
+  await answer();
+  void publisher.add(lines(3, 1));
+  assert.deepEqual(
+    arrived.map(({ from, to }) => [from, to]),
+    [[0, 100]],
+  );
+  assert.equal(publisher.acknowledged("mail", "e1"), 100);
+  assert.equal(publisher.backlog(), 3);
+  now = NOW + 20;
+  await answer();
+  assert.deepEqual(
+    arrived.map(({ from, to }) => [from, to]),
+    [
+      [0, 100],
+      [100, 400],
+    ],
+  );
+  assert.equal(publisher.acknowledged("mail", "e1"), 400);
+  assert.equal(withdraw(hold), false, "it is too late to take it back");
+});
+
+test("a failure that was taken back is never sent, and its lines are as good as acknowledged", async () => {
+  const { publisher, arrived, answer } = setUp();
+  const [one, other] = [createHold(NOW + 1_000), createHold(NOW + 1_000)];
+  void publisher.add(held(lines(0, 1), 0, one));
+  void publisher.add(held(lines(1, 2), 0, other));
+  assert.equal(withdraw(one) && withdraw(other), true);
+  void publisher.add({ ...lines(3, 0), to: 500 });
+  await answer();
+  assert.deepEqual(
+    arrived.map(({ from, to, failures }) => [from, to, failures.length]),
+    [[0, 500, 1]],
+  );
+  assert.equal(publisher.acknowledged("mail", "e1"), 500);
+  assert.equal(publisher.backlog(), 0);
+});
+
+test("only what is left of a failure is sent", async () => {
+  const { publisher, arrived, answer } = setUp();
+  const hold = createHold(NOW + 1_000);
+  const given = held(lines(0, 1), 0, hold);
+  void publisher.add({ ...given, failures: given.failures.map((f) => ({ ...f, attempts: 3 })) });
+  withdraw(hold);
+  hold.isOver = true; // what happened is known
+  void publisher.add(lines(1, 1));
+  await answer();
+  assert.deepEqual(
+    arrived[0]?.failures.map(({ attempts }) => attempts),
+    [2, 1],
+  );
+});
+
+test("a clock that was set back holds nothing for ever", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(held(lines(0, 1), 0, createHold(NOW + 3_600_000)));
+  await answer();
+  assert.equal(arrived.length, 1);
+});
+
+test("every batch is of one epoch, and none claims positions of another", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(lines(40, 1, "e1"));
+  void publisher.add(lines(41, 2, "e1"));
+  void publisher.add(lines(0, 3, "e2"));
+  for (let round = 0; round < 3; round += 1) await answer();
+  assert.deepEqual(
+    arrived.map(({ epoch, from, to }) => [epoch, from, to]),
+    [
+      ["e1", 4000, 4100],
+      ["e1", 4100, 4300],
+      ["e2", 0, 300],
+    ],
+  );
+  assert.equal(publisher.acknowledged("mail", "e2"), 300);
+});
+
+test("nothing of a new epoch is acknowledged while something of the one before is not", async () => {
+  const { publisher, answer } = setUp();
+  void publisher.add(lines(40, 1, "e1"));
+  assert.equal(publisher.acknowledged("mail", "e2"), -1, "and nothing of it was read yet");
+  void publisher.add({ ...lines(0, 0, "e2"), to: 200 });
+  assert.equal(publisher.acknowledged("mail", "e2"), -1);
+  await answer();
+  assert.equal(publisher.acknowledged("mail", "e2"), 200);
+});
+
+test("however long the names that an attacker tries, what is sent can be decoded", async () => {
+  const { publisher, arrived, answer } = setUp();
+  void publisher.add(lines(0, 1));
+  for (const [index, letter] of ["\u0001", "\ud83d", "\u6f22", '"'].entries()) {
+    const given = lines(1 + index * 1_000, 1_000);
+    const user = letter.repeat(1_000);
+    const failures = given.failures.map((each) => {
+      return { ...each, user, service: user, session: user };
+    });
+    void publisher.add({ ...given, failures });
+  }
+  for (let sent = 0; sent < 4_001; sent = arrived.flatMap((batch) => batch.failures).length) {
+    await answer(); // decodes what comes, as the coordinator does
+  }
+  assert.equal(arrived.at(-1)?.to, 400_100);
+});
+
+test("whatever is read, and however late the answers: every failure is stored, once and in order", async () => {
+  const step = fc.record({
+    failures: fc.nat({ max: 900 }),
+    silent: fc.nat({ max: 3 }),
+    answers: fc.nat({ max: 2 }),
+  });
+  const story = fc.array(step, { minLength: 1, maxLength: 10 });
+  await fc.assert(
+    fc.asyncProperty(story, fc.boolean(), async (steps, failsOnce) => {
+      const { publisher, arrived, answers, answer } = setUp();
+      const stored: FailureBatch[] = [];
+      const store = async () => {
+        await answer();
+        stored.push(arrived[arrived.length - answers.length - 1]!);
+      };
+      const positions: number[] = [];
+      let read = 0;
+      for (const { failures, silent, answers: count } of steps) {
+        const given = lines(read, failures);
+        positions.push(...given.failures.map(({ position }) => position));
+        read += failures + silent;
+        void publisher.add({ ...given, to: read * 100 });
+        for (let left = count; left > 0 && answers.length > 0; left -= 1) await store();
+      }
+      if (failsOnce && answers.length > 0) await answer(new Error("timeout"));
+      while (publisher.backlog() > 0) await store();
+      assert.equal(publisher.acknowledged("mail", "e1"), read * 100);
+      assert.deepEqual(
+        stored.flatMap(({ failures }) => failures.map(({ position }) => position)),
+        positions,
+      );
+      let end = 0;
+      for (const { from, to, failures } of stored) {
+        // Between two batches lies nothing but lines without a failure.
+        assert.ok(from >= end && to > from);
+        assert.ok(failures.every(({ position }) => position > from && position <= to));
+        end = to;
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("a publisher that is closed sends nothing again", async () => {
+  const { publisher, answer, arrived } = setUp();
+  void publisher.add(lines(0, 1));
+  publisher.close();
+  await answer(new Error("connection closed"));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(arrived.length, 1);
+  assert.equal(publisher.acknowledged("mail", "e1"), 0);
+});

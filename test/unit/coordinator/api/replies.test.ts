@@ -1,0 +1,323 @@
+/**
+ * Every reply fits into one message of NATS, however large the fleet is: 10,000 hosts, 1,000,000
+ * bans, and the longest texts that the wire carries, of characters that JSON spells with six bytes.
+ */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import { z } from "zod";
+import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
+import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints.ts";
+import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
+import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
+import { createFleetStatus } from "../../../../services/coordinator/hosts/fleet-status.ts";
+import type { Host } from "../../../../services/coordinator/hosts/hosts.ts";
+import { createLog } from "../../../../services/process/log.ts";
+import { type Address, parseNetwork } from "../../../../services/wire/address.ts";
+import { api, type Endpoint, type Request } from "../../../../services/wire/api.ts";
+import { ban as banSchema, isInForce, type Ban } from "../../../../services/wire/ban.ts";
+import { MAX_MESSAGE_BYTES } from "../../../../services/wire/codec.ts";
+import {
+  allowed as allowedSchema,
+  jail as jailSchema,
+} from "../../../../services/wire/settings.ts";
+import { hostStatus, type HostStatus } from "../../../../services/wire/status.ts";
+import { banKey } from "../../../../services/wire/subjects.ts";
+
+const HOSTS = 10_000;
+const BANS = 1_000_000;
+const NOW = Date.UTC(2026, 10, 24);
+
+const longText = (length: number) => "\u0001".repeat(length);
+const longName = (index: number, length = 63) => `h${String(index).padStart(length - 1, "0")}`;
+const many = <T>(length: number, make: (index: number) => T) =>
+  Array.from({ length }, (_, index) => make(index));
+/** As long as an address can be spelled: different ones of the same length. */
+const longAddress = (index: number) =>
+  parseNetwork(`2001:db8:ffff:ffff:ffff:ffff:ffff:${(0x1000 + index).toString(16)}`)!;
+
+const LONGEST_BAN: Omit<Ban, "address"> = {
+  v: 1,
+  change: randomUUID(),
+  jail: "jail-of-16-chars",
+  state: "active",
+  startsAt: NOW,
+  until: NOW + 1e9,
+  changedAt: NOW,
+  reason: longText(256),
+  offence: Number.MAX_SAFE_INTEGER,
+  evidence: many(100, (index) => ({ host: longName(index), failures: Number.MAX_SAFE_INTEGER })),
+  by: longText(256),
+  immuneUntil: NOW,
+  spentUntil: NOW,
+};
+
+const LONGEST_STATUS: Omit<HostStatus, "host"> = {
+  v: 1,
+  instance: randomUUID(),
+  version: longText(32),
+  startedAt: NOW,
+  sentAt: NOW,
+  firewall: longText(32),
+  revision: 1,
+  bansCreated: longText(64),
+  bansInForce: Number.MAX_SAFE_INTEGER,
+  addresses: many(256, longAddress),
+  sources: many(64, (index) => ({
+    name: longName(index),
+    jail: longText(16),
+    state: "waiting" as const,
+    lines: Number.MAX_SAFE_INTEGER,
+    failures: Number.MAX_SAFE_INTEGER,
+    lag: Number.MAX_SAFE_INTEGER,
+    lastLineAt: NOW,
+  })),
+  refused: many(20, () => ({ address: parseNetwork("10.0.0.1")!, reason: longText(256) })),
+  repairs: Number.MAX_SAFE_INTEGER,
+  warnings: many(20, () => ({
+    code: longText(64),
+    severity: "high" as const,
+    text: longText(500),
+    subject: longText(64),
+  })),
+};
+
+const ENTRY = {
+  v: 1,
+  comment: longText(256),
+  by: longText(256),
+  origin: "operator",
+} as const;
+
+/** Everything that answers are made from, as large as it may be, but for the status of each host. */
+function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiContext {
+  const { warnings } = status;
+  const hosts = many(HOSTS, (index): Host => {
+    return { seenAt: NOW, status: { ...status, host: longName(index) } };
+  });
+  const allowlist = many(HOSTS, (index) => {
+    return { ...ENTRY, address: longAddress(index), addedAt: NOW };
+  });
+  const jails = many(1_000, (index) => ({
+    v: 1 as const,
+    name: longName(index, 16),
+    ports: many(64, (port) => 65_000 + port),
+    maxretry: 100,
+    findtime: 1e15,
+    bantime: 1e15,
+  }));
+  const [inside, outside] = ["10.0.0.1", "192.0.2.1"].map((text): Ban => {
+    return { ...LONGEST_BAN, address: parseNetwork(text)! };
+  });
+  /** 10,000 of them are in the network that is asked for. */
+  const banOf = (index: number): Ban => (index % 100 === 0 ? inside! : outside!);
+  const parts = {
+    bans: {
+      *entries() {
+        for (let index = 0; index < BANS; index += 1) {
+          yield { key: `jail-of-16-chars.${index}`, ban: banOf(index), revision: index };
+        }
+      },
+      change: (name: string, address: Ban["address"], step: (ban: Ban) => Ban | undefined) => {
+        const ban = step({ ...LONGEST_BAN, jail: name, address });
+        return Promise.resolve(ban && { ban, revision: 1 });
+      },
+      get: () => banOf(1),
+      countInForce: () => BANS,
+      revision: () => 1,
+      created: () => null,
+    },
+    settings: {
+      allowlist: {
+        list: () => allowlist,
+        find: () => undefined,
+        get: (address: Address) => allowlist.find((entry) => entry.address === address),
+      },
+      allow: () => Promise.resolve(),
+      disallow: () => Promise.resolve(),
+      readyFor: () => "another",
+    },
+    hosts: {
+      list: () => hosts,
+      isUp: () => true,
+      untilApplied: () =>
+        Promise.resolve({
+          applied: hosts.map(({ status: { host } }) => ({ host, ms: 1 / 3 })),
+          missing: hosts.map(({ status: { host } }) => host),
+          down: hosts.map(({ status: { host } }) => host),
+        }),
+      refused: () => {
+        const rivals = warnings.length === 0 ? [] : hosts;
+        return new Map(rivals.map((host) => [host.status.host, [host, host]]));
+      },
+      forget: () => undefined,
+    },
+    history: {
+      reachable: () => false,
+      stalled: () => longText(9_000),
+      lag: () => Promise.resolve(1e9),
+      hosts: () => Promise.resolve(many(HOSTS, (at) => ({ host: longName(at), lastSeenAt: NOW }))),
+      forgetHost: () => Promise.resolve(true),
+      bans: ({ limit }: { limit: number }) =>
+        Promise.resolve(many(limit, (index) => ({ row: banOf(index), mark: String(index) }))),
+      changes: ({ limit }: { limit: number }) => Promise.resolve(many(limit, banOf)),
+      failures: ({ limit, after }: { limit: number; after: string | null }) =>
+        Promise.resolve(
+          many(limit, (index) => ({
+            row: {
+              at: NOW,
+              host: longName(index),
+              jail: "jail-of-16-chars",
+              address: longAddress(index),
+              attempts: 1_000,
+              user: longText(256),
+              service: longText(32),
+              session: longText(64),
+              form: longText(64),
+            },
+            mark: String(Number(after ?? 9e15) - 1 - index),
+          })),
+        ),
+    },
+    streams: { faults: () => many(100, () => longText(9_000)) },
+    lease: { holder: () => longName(1), trouble: () => longText(9_000) },
+    clock: { warnings: () => [], hostWarnings: () => warnings },
+    expiry: { warnings: () => warnings },
+    missed: {
+      byHost: () => new Map(),
+      total: () => 9e15,
+      hostWarnings: () => warnings,
+      warnings: () => warnings,
+    },
+    jails,
+    id: longName(1),
+    version: longText(32),
+    startedAt: NOW,
+    counters: { failures: 9e15, undecodable: 9e15 },
+    now: () => NOW,
+    newId: randomUUID,
+    log: createLog("replies.test", "silent"),
+  };
+  const context = parts as unknown as Omit<ApiContext, "fleet">;
+  return { ...context, fleet: createFleetStatus(context) };
+}
+
+const WIDE = parseNetwork("10.0.0.0/8")!;
+const ONE = parseNetwork("198.51.100.7")!;
+const wait = 1;
+
+/** The requests with the largest replies; a list is read for some pages. */
+const REQUESTS: { [E in Endpoint]: Request<E> } = {
+  "status.show": {},
+  "host.list": {},
+  "host.remove": { host: longName(1) },
+  "ban.list": { all: false, limit: 1_000, after: null },
+  "ban.show": { address: WIDE },
+  "ban.add": { address: ONE, jail: longName(1, 16), reason: "", replace: false, wait },
+  "ban.remove": { address: WIDE, reason: longText(256), wait },
+  "allow.list": {},
+  "allow.add": { address: WIDE, comment: longText(256) },
+  "allow.remove": { address: longAddress(1) },
+  "failure.list": { limit: 1_000, after: null },
+};
+const PAGES = 3;
+
+type Answer = (request: object, by: string) => unknown;
+
+function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
+  return {
+    ...banEndpoints(context),
+    ...allowEndpoints(context),
+    ...statusEndpoints(context),
+  } as unknown as Record<Endpoint, Answer>;
+}
+
+async function replyTo(endpoints: Record<Endpoint, Answer>, endpoint: Endpoint, request: object) {
+  const schema: z.ZodType = api[endpoint].reply;
+  const reply = await endpoints[endpoint](request, longText(256));
+  const text = JSON.stringify(z.encode(schema, reply));
+  return { reply: reply as Record<string, unknown>, bytes: Buffer.byteLength(text) };
+}
+
+test("the longest texts of this test are the longest that the wire takes", () => {
+  for (const [schema, value] of [
+    [banSchema, { ...LONGEST_BAN, address: ONE }],
+    [hostStatus, { ...LONGEST_STATUS, host: longName(1) }],
+    [allowedSchema, { ...ENTRY, address: ONE, addedAt: NOW }],
+    [jailSchema, largestFleet().jails[0]],
+  ] as const) {
+    const encoded = z.encode(schema as z.ZodType, value) as Record<string, unknown>;
+    assert.ok(schema.safeParse(encoded).success);
+    for (const [name, field] of Object.entries(encoded)) {
+      const list: readonly unknown[] | undefined = Array.isArray(field) ? field : undefined;
+      if (typeof field !== "string" && !list) continue;
+      const longer = list ? [...list, list[0]] : `${String(field)}\u0001`;
+      assert.ok(!schema.safeParse({ ...encoded, [name]: longer }).success, name);
+    }
+  }
+});
+
+const largest = endpointsOf(largestFleet());
+for (const endpoint of Object.keys(REQUESTS) as Endpoint[]) {
+  test(`${endpoint} answers in one message in the largest fleet`, async () => {
+    let after: unknown = null;
+    for (let page = 0; page < PAGES; page += 1) {
+      const request = after === null ? REQUESTS[endpoint] : { ...REQUESTS[endpoint], after };
+      const { reply, bytes } = await replyTo(largest, endpoint, request);
+      assert.ok(bytes <= MAX_MESSAGE_BYTES, `${bytes} bytes`);
+      assert.notEqual(reply["next"] ?? null, after ?? "", "the list goes on");
+      after = reply["next"] ?? null;
+      if (after === null) break;
+    }
+  });
+}
+
+test("the record of bans is answered in one message, too", async () => {
+  const request = { ...REQUESTS["ban.list"], all: true };
+  const { reply, bytes } = await replyTo(largest, "ban.list", request);
+  assert.ok(bytes <= MAX_MESSAGE_BYTES, `${bytes} bytes`);
+  assert.ok((reply["bans"] as unknown[]).length > 0);
+});
+
+test("10,000 hosts are read page by page, each once", async () => {
+  const ordinary = { ...LONGEST_STATUS, addresses: [], sources: [], refused: [], warnings: [] };
+  const endpoints = endpointsOf(largestFleet(ordinary));
+  const seen: string[] = [];
+  let after: unknown = null;
+  do {
+    const { reply } = await replyTo(endpoints, "host.list", after === null ? {} : { after });
+    seen.push(...(reply["hosts"] as { host: string }[]).map(({ host }) => host));
+    after = reply["next"];
+  } while (after !== null);
+  assert.deepEqual(
+    seen,
+    many(HOSTS, (index) => longName(index)),
+  );
+});
+
+test("bans in force are listed page by page, each once, in the order of their names", async () => {
+  const context = largestFleet();
+  const listed = many(2_500, (index) => {
+    const address = parseNetwork(`10.0.${index >> 8}.${index & 255}`)!;
+    const state = index % 5 === 0 ? ("lifted" as const) : ("active" as const);
+    return { ...LONGEST_BAN, evidence: [], address, state };
+  });
+  const bans = {
+    ...context.bans,
+    *entries() {
+      for (const ban of listed) yield { key: banKey(ban.jail, ban.address), ban, revision: 1 };
+    },
+  };
+  const endpoints = endpointsOf({ ...context, bans });
+  const keys: string[] = [];
+  let after: unknown = null;
+  do {
+    const request = { ...REQUESTS["ban.list"], after };
+    const { reply } = await replyTo(endpoints, "ban.list", request);
+    assert.equal(reply["total"], 2_000);
+    keys.push(...(reply["bans"] as Ban[]).map(({ jail, address }) => banKey(jail, address)));
+    after = reply["next"];
+  } while (after !== null);
+  const expected = listed.filter((ban) => isInForce(ban, NOW));
+  assert.deepEqual(keys, expected.map(({ jail, address }) => banKey(jail, address)).sort());
+});

@@ -1,0 +1,382 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { pino } from "pino";
+import { createDecider, type Decider } from "../../../../services/coordinator/decide/decider.ts";
+import { createAllowlist } from "../../../../services/coordinator/buckets/allowlist.ts";
+import { createMissedOffences } from "../../../../services/coordinator/decide/missed-offences.ts";
+import { liftBan } from "../../../../services/policy/ban-lifecycle.ts";
+import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
+import type { Ban } from "../../../../services/wire/ban.ts";
+import { encodeFailureBatch } from "../../../../services/wire/failure.ts";
+import { failureSubject } from "../../../../services/wire/subjects.ts";
+import { JAIL } from "../../../harness/jail.ts";
+
+const START = Date.UTC(2026, 10, 24);
+const network = (text: string): Address => parseNetwork(text)!;
+const A = network("198.51.100.7");
+
+interface Message {
+  subject: string;
+  data: Uint8Array;
+  storedAt: number;
+}
+
+/** One failure as an agent sends it; `at` in seconds after START. */
+function failure(
+  host: string,
+  at: number,
+  address: Address = A,
+  storedAt = at,
+  position = Math.round(at * 1000) + 1,
+  sentAt = storedAt,
+): Message {
+  const each = { position, address, at: START + at * 1000, attempts: 1, form: "test" };
+  const batch = {
+    ...({ v: 1, host, jail: "dovecot", source: "mail", epoch: "e" } as const),
+    ...{ sentAt: START + sentAt * 1000, from: position - 1, to: position },
+  };
+  return {
+    subject: failureSubject("dovecot", host),
+    data: encodeFailureBatch({ ...batch, failures: [each] }),
+    storedAt: START + storedAt * 1000,
+  };
+}
+
+/** A decider with a bucket in memory; `bucket` outlives it, as NATS does. */
+function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
+  const clock = { now: START };
+  const lease = { isHeld: isHolder };
+  const nats = { isAway: false };
+  const written: Ban[] = [];
+  const lines: string[] = [];
+  const allowlist = createAllowlist();
+  const missed = createMissedOffences(() => clock.now);
+  const later: { decider?: Decider } = {};
+  const decider = createDecider({
+    jails: [JAIL],
+    allowlist,
+    missed,
+    isHolder: () => lease.isHeld,
+    now: () => clock.now,
+    newId: () => crypto.randomUUID(),
+    log: pino({ base: null }, { write: (line) => void lines.push(line) }),
+    bans: {
+      get: (_jail, address) => bucket.get(address),
+      change(_jail, address, step) {
+        if (nats.isAway) return Promise.reject(new Error("no responders"));
+        const ban = step(bucket.get(address));
+        if (!ban) return Promise.resolve(undefined);
+        bucket.set(address, ban);
+        written.push(ban);
+        later.decider?.observe(ban);
+        return Promise.resolve({ ban, revision: written.length });
+      },
+    },
+  });
+  later.decider = decider;
+  const tell = async (messages: readonly Message[]) => {
+    for (const message of messages) {
+      clock.now = Math.max(clock.now, message.storedAt);
+      decider.take(message);
+      await Promise.resolve();
+    }
+    await new Promise(setImmediate);
+  };
+  return { decider, tell, written, lines, bucket, allowlist, missed, clock, lease, nats };
+}
+
+const ATTACK = ["mx1", "mx2", "mx3", "mx1", "mx2"].map((host, index) => failure(host, index));
+
+test("an attacker below maxretry on every host is banned, with what each host saw", async () => {
+  const { tell, written } = setUp();
+  await tell(ATTACK.slice(0, 4));
+  assert.equal(written.length, 0);
+  await tell(ATTACK.slice(4));
+  assert.equal(written.length, 1);
+  const [ban] = written;
+  assert.equal(ban?.until, START + 4_000 + 1_200_000);
+  assert.deepEqual(ban.evidence, [
+    { host: "mx1", failures: 2 },
+    { host: "mx2", failures: 2 },
+    { host: "mx3", failures: 1 },
+  ]);
+});
+
+test("another decider that folds the same messages over the same bucket writes nothing", async () => {
+  const { tell, bucket } = setUp();
+  await tell(ATTACK);
+  const second = setUp(bucket);
+  await second.tell(ATTACK);
+  assert.equal(second.written.length, 0);
+});
+
+test("a fold that begins in the middle of a count goes on with it", async () => {
+  const first = setUp();
+  await first.tell(ATTACK.slice(0, 4));
+  const second = setUp(first.bucket);
+  await second.tell(ATTACK.slice(0, 4));
+  await second.tell(ATTACK.slice(4));
+  assert.equal(second.written.length, 1);
+});
+
+test("a batch that is sent again counts once", async () => {
+  const { tell, written, decider } = setUp();
+  for (const message of ATTACK.slice(0, 4)) await tell([message, message, message]);
+  assert.equal(written.length, 0);
+  assert.equal(decider.counters.failures, 4);
+});
+
+test("who does not hold the lease writes nothing, and all that is due when it gets it", async () => {
+  const { tell, written, decider, lease } = setUp(new Map(), false);
+  await tell(ATTACK);
+  assert.equal(written.length, 0);
+  assert.equal(decider.counters.due(), 1);
+  lease.isHeld = true;
+  decider.submitDue();
+  await tell([]);
+  assert.equal(written.length, 1);
+  assert.equal(decider.counters.due(), 0);
+});
+
+test("who gets the lease does not write what was written before", async () => {
+  const waiting = setUp(new Map(), false);
+  await waiting.tell(ATTACK);
+  const first = setUp();
+  await first.tell(ATTACK);
+  waiting.decider.observe(first.written[0]!);
+  assert.equal(waiting.decider.counters.due(), 0);
+  waiting.lease.isHeld = true;
+  waiting.decider.submitDue();
+  await waiting.tell([]);
+  assert.equal(waiting.written.length, 0);
+});
+
+test("a ban that cannot be written now is kept, and written when it is submitted again", async () => {
+  const { tell, written, decider, lines, nats } = setUp();
+  nats.isAway = true;
+  await tell(ATTACK);
+  assert.match(lines.join(""), /no responders.*ban cannot be written, keeps trying/);
+  assert.equal(decider.counters.due(), 1);
+  nats.isAway = false;
+  decider.submitDue();
+  await tell([]);
+  assert.equal(written.length, 1);
+  assert.equal(decider.counters.due(), 0);
+});
+
+/** What two who decide on the same messages must have in common. */
+function decisions(bucket: ReadonlyMap<string, Ban>) {
+  return [...bucket.values()]
+    .map(({ address, until, spentUntil, offence, evidence }) => {
+      const hosts = evidence.map(({ host, failures }) => `${host} ${failures}`).sort();
+      return { address, until, spentUntil, offence, hosts };
+    })
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+test("whatever hosts tell, and however late: folding it again makes the same bans", async () => {
+  const step = fc.record({
+    host: fc.constantFrom("mx1", "mx2", "mx3"),
+    address: fc.constantFrom("198.51.100.7", "198.51.100.8", "2001:db8::7"),
+    passes: fc.oneof(fc.constant(0), fc.nat({ max: 30 }), fc.nat({ max: 200 })),
+    late: fc.oneof(fc.constant(0), fc.nat({ max: 300 })),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+      let storedAt = 300;
+      const messages = steps.flatMap(({ host, address, passes, late }) => {
+        storedAt += passes + 0.001; // positions are made of it, and lines have one each
+        // So that no ban is over meanwhile; that would be its address's second offence.
+        if (storedAt > 1_400) return [];
+        const position = Math.round(storedAt * 1000);
+        return [failure(host, storedAt - late, network(address), storedAt, position)];
+      });
+      const live = setUp();
+      await live.tell(messages);
+
+      const beside = setUp(new Map(live.bucket));
+      await beside.tell(messages);
+      assert.deepEqual(beside.written, []);
+
+      const anew = setUp();
+      anew.clock.now = live.clock.now;
+      await anew.tell(messages);
+      assert.deepEqual(decisions(anew.bucket), decisions(live.bucket));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("an unban holds against the failures that brought the ban, and those of its immunity", async () => {
+  const { tell, bucket, written } = setUp();
+  await tell(ATTACK);
+  const now = START + 10_000;
+  const lifted = liftBan(
+    bucket.get(A)!,
+    { by: "operator", reason: "", immunity: 1200 },
+    { now, id: crypto.randomUUID() },
+  );
+  const again = setUp(new Map([[A, lifted]]));
+  await again.tell(ATTACK);
+  await again.tell([11, 12, 13, 14, 15, 16].map((at) => failure("mx3", at)));
+  assert.equal(again.written.length, 0);
+  await again.tell([1300, 1301, 1302, 1303, 1304].map((at) => failure("mx3", at)));
+  assert.equal(again.written.length, 1);
+  assert.equal(again.written[0]?.offence, 2);
+  assert.equal(written.length, 1);
+});
+
+test("an address that is allowed, alone or in a network, is not banned", async () => {
+  for (const entry of ["198.51.100.7", "198.51.100.0/24"]) {
+    const { tell, written, allowlist } = setUp();
+    const allowed = { v: 1, comment: "", addedAt: START, by: "test", origin: "operator" } as const;
+    allowlist.set({ ...allowed, address: parseNetwork(entry)! });
+    await tell(ATTACK);
+    assert.equal(written.length, 0);
+  }
+});
+
+test("a host whose clock runs ahead cannot ban into the future, nor keep others from banning", async () => {
+  const { tell, written } = setUp();
+  await tell(["mx1", "mx1", "mx1", "mx1", "mx1"].map((host, n) => failure(host, 90_000 + n, A, n)));
+  assert.equal(written.length, 1);
+  assert.ok((written[0]?.until ?? 0) <= START + 4_000 + 1_200_000);
+});
+
+test("an offence that was over when NATS stored it is counted for its host, again and again a warning", async () => {
+  const { tell, written, missed } = setUp();
+  // Stamps of a zone five hours behind the one that the agent takes them for.
+  const old = (address: Address, storedAt: number) =>
+    Array.from({ length: 5 }, (_, n) => {
+      return failure("mx1", storedAt - 18_000 + n, address, storedAt + n, storedAt * 1000 + n);
+    });
+  for (const [index, last] of [7, 8, 9].entries()) {
+    assert.deepEqual(missed.hostWarnings("mx1"), []);
+    await tell(old(network(`198.51.100.${last}`), 20_000 + index * 60));
+  }
+  assert.equal(written.length, 0);
+  assert.equal(missed.total(), 3);
+  assert.deepEqual([...missed.byHost()], [["mx1", 3]]);
+  const [warning] = missed.hostWarnings("mx1");
+  assert.equal(warning?.code, "offences-too-old");
+  assert.match(warning.text, /^3 offences.*5h old.*timezone:/);
+  assert.deepEqual([missed.hostWarnings("mx2"), missed.warnings()], [[], []]);
+});
+
+test("offences that no coordinator decided in time are a warning of the coordinators", async () => {
+  const { tell, written, missed, clock } = setUp();
+  clock.now = START + 3_600_000;
+  for (const last of [7, 8, 9]) {
+    const at = last * 100;
+    const attack = [0, 1, 2, 3, 4].map((n) => {
+      return failure("mx1", at + n, network(`198.51.100.${last}`), at + n, at * 1000 + n);
+    });
+    await tell(attack);
+  }
+  assert.deepEqual([written.length, missed.total()], [0, 3]);
+  assert.deepEqual(missed.hostWarnings("mx1"), []);
+  assert.equal(missed.warnings()[0]?.code, "offences-not-decided");
+  clock.now += 3_600_001;
+  assert.deepEqual(missed.warnings(), []);
+});
+
+test("a ban that was decided and is over is no offence that was missed", async () => {
+  const { tell, bucket, clock } = setUp();
+  await tell(ATTACK);
+  clock.now = START + 3_600_000;
+  const second = setUp(bucket);
+  second.clock.now = clock.now;
+  await second.tell(ATTACK);
+  assert.deepEqual([second.written.length, second.missed.total()], [0, 0]);
+});
+
+test("an offence that is over before NATS takes its ban is counted", async () => {
+  const { tell, decider, written, missed, clock, nats } = setUp();
+  nats.isAway = true;
+  await tell(ATTACK);
+  clock.now += 1_300_000;
+  nats.isAway = false;
+  decider.submitDue();
+  await new Promise(setImmediate);
+  assert.deepEqual([written.length, missed.total(), decider.counters.due()], [0, 1, 0]);
+});
+
+test("failures whose ban would be over by now ban nobody", async () => {
+  const { decider, written, clock } = setUp();
+  clock.now = START + 5_000_000;
+  for (const message of ATTACK) decider.take(message);
+  await new Promise(setImmediate);
+  assert.equal(written.length, 0);
+});
+
+test("hosts whose clocks differ by hours count together, each failure at its own time", async () => {
+  const { tell, written } = setUp();
+  // mx1's clock is two hours behind, mx2's one ahead; all five are made within 4 s.
+  const clocks = { mx1: -7200, mx2: 3600, mx3: 0 };
+  const at = (host: keyof typeof clocks, second: number) =>
+    failure(host, second + clocks[host], A, second, second * 1000 + 1, second + clocks[host]);
+  await tell([at("mx1", 0), at("mx2", 1), at("mx3", 2), at("mx1", 3)]);
+  assert.equal(written.length, 0);
+  await tell([at("mx2", 4)]);
+  assert.equal(written.length, 1);
+  assert.equal(written[0]?.until, START + 4_000 + 1_200_000);
+});
+
+test("a backlog counts at the time that its log says, whenever it is sent", async () => {
+  const { tell, written } = setUp();
+  const late = [0, 400, 800, 1201, 1600].map((at) => failure("mx1", at, A, 5_000, at * 1000 + 1));
+  await tell(late);
+  assert.deepEqual(written, []);
+});
+
+test("what cannot be decoded is counted, and hides nothing", async () => {
+  const { tell, decider, written } = setUp();
+  const [first] = ATTACK;
+  const garbage = [Buffer.from("{"), Buffer.from([0xff, 0]), Buffer.from('{"v":2}')];
+  for (const data of garbage) await tell([{ ...first!, data }]);
+  await tell([{ ...first!, subject: failureSubject("dovecot", "mx9") }]); // somebody else's name
+  assert.equal(decider.counters.undecodable, 4);
+  await tell(ATTACK);
+  assert.equal(written.length, 1);
+});
+
+test("failures of a jail that is not configured are nobody's", () => {
+  const { decider, written } = setUp();
+  const { counters } = decider;
+  const [first] = ATTACK;
+  const batch = { host: "mx1", source: "mail", epoch: "e", sentAt: START, from: 0, to: 1 };
+  const each = { position: 1, address: A, at: START, attempts: 9, form: "test" };
+  const data = encodeFailureBatch({ v: 1, jail: "sshd", ...batch, failures: [each] });
+  decider.take({ ...first!, subject: failureSubject("sshd", "mx1"), data });
+  assert.deepEqual([written, counters.failures, counters.undecodable], [[], 0, 0]);
+});
+
+test("a host is complained of once a minute, whatever it sends and whatever jail it names", async () => {
+  const { tell, decider, lines, clock } = setUp();
+  const garbage = (jail: string, host: string): Message => {
+    return { subject: failureSubject(jail, host), data: Buffer.from("{"), storedAt: 0 };
+  };
+  await tell([garbage("dovecot", "mx1"), garbage("dovecot", "mx1"), garbage("sshd", "mx1")]);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? "", /fleetban\.failures\.dovecot\.mx1.*failures cannot be decoded/);
+  await tell([garbage("dovecot", "mx2")]);
+  assert.equal(lines.length, 2);
+  clock.now += 59_999;
+  await tell([garbage("dovecot", "mx1")]);
+  assert.equal(lines.length, 2);
+  clock.now += 1;
+  decider.sweep();
+  await tell([garbage("dovecot", "mx1")]);
+  assert.equal(lines.length, 3);
+  assert.equal(decider.counters.undecodable, 6);
+});
+
+test("no host bans a whole network: failures come from addresses", async () => {
+  const { tell, decider, written } = setUp();
+  for (const text of ["0.0.0.0/1", "203.0.113.0/31", "::/0"]) {
+    await tell([1, 2, 3, 4, 5].map((at) => failure("mx1", at, network(text))));
+  }
+  assert.equal(written.length, 0);
+  assert.equal(decider.counters.undecodable, 15);
+});

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import {
+  banByOperator,
+  banForOffence,
+  expireBan,
+  isOver,
+  liftBan,
+  type OperatorBan,
+} from "../../../services/policy/ban-lifecycle.ts";
+import type { Offence } from "../../../services/policy/sliding-window.ts";
+import { parseAddress } from "../../../services/wire/address.ts";
+import { decodeBan, encodeBan, isInForce, type Ban } from "../../../services/wire/ban.ts";
+import type { Jail } from "../../../services/wire/settings.ts";
+
+const T0 = 1_790_000_000_000;
+const SECOND = 1_000;
+const YEAR = 31_557_600;
+const address = parseAddress("198.51.100.7")!;
+const id = "2c3a4c9e-31a6-4b9e-a4c5-6f3a2d1b0c9d";
+
+const jail: Jail = {
+  ...{ v: 1, name: "dovecot", ports: [110, 995, 143, 993] },
+  ...{ maxretry: 5, findtime: 1200, bantime: 1200 },
+};
+const jailForEver: Jail = { ...jail, bantime: null };
+
+const offenceAt = (at: number): Offence => {
+  const hosts = new Map(Object.entries({ mx1: 3, mx2: 2 }));
+  return { address, at, since: at - 12 * SECOND, hosts };
+};
+
+/** The ban of an offence that is told at once. */
+const bannedAt = (at: number, present?: Ban, of = jail) =>
+  banForOffence(present, of, offenceAt(at), { now: at, id });
+
+const order = (given: Partial<OperatorBan> = {}): OperatorBan => {
+  const words = { reason: "seen elsewhere", by: "operator root@mx1" };
+  return { jail, address, seconds: undefined, replace: false, ...words, ...given };
+};
+
+const orderedAt = (now: number, given: Partial<OperatorBan>, present?: Ban) =>
+  banByOperator(present, order(given), { now, id });
+
+const liftedAt = (now: number, present: Ban, immunity = 1200) =>
+  liftBan(present, { by: "operator", reason: "mistake", immunity }, { now, id });
+
+describe("a ban for failures", () => {
+  test("lasts for bantime from the last failure, and says what brought it", () => {
+    assert.deepEqual(bannedAt(T0), {
+      v: 1,
+      change: id,
+      jail: "dovecot",
+      address,
+      state: "active",
+      startsAt: T0,
+      until: T0 + 1200 * SECOND,
+      changedAt: T0,
+      reason: "5 failures on 2 hosts within 12s",
+      offence: 1,
+      evidence: [
+        { host: "mx1", failures: 3 },
+        { host: "mx2", failures: 2 },
+      ],
+      by: "decider",
+      immuneUntil: null,
+      spentUntil: T0,
+    });
+  });
+
+  test("is for ever where the jail says so", () => {
+    assert.equal(bannedAt(T0, undefined, jailForEver)?.until, null);
+  });
+
+  test("is not given when its time is over before it is written", () => {
+    const told = (now: number) => banForOffence(undefined, jail, offenceAt(T0), { now, id });
+    assert.ok(told(T0 + 1200 * SECOND - 1));
+    assert.equal(told(T0 + 1200 * SECOND), undefined);
+  });
+
+  test("is not given again for what it was given for, however it has ended", () => {
+    const ban = bannedAt(T0)!;
+    const lifted = liftedAt(T0 + 1, ban, 0);
+    const expired = expireBan(ban, { now: ban.until!, id });
+    for (const present of [ban, lifted, expired]) {
+      assert.equal(bannedAt(T0, present), undefined);
+      const late = banForOffence(present, jailForEver, offenceAt(T0 - 1), { now: T0, id });
+      assert.equal(late, undefined);
+    }
+  });
+
+  test("is extended by a later offence, and begins where it began", () => {
+    const ban = bannedAt(T0 + SECOND, bannedAt(T0))!;
+    assert.deepEqual([ban.startsAt, ban.until], [T0, T0 + 1201 * SECOND]);
+    assert.equal(ban.offence, 1);
+  });
+
+  test("does not shorten a longer one", () => {
+    const longer = orderedAt(T0, { seconds: 7200 });
+    assert.equal(bannedAt(T0 + SECOND, longer), undefined);
+    const forEver = orderedAt(T0, { seconds: null });
+    assert.equal(bannedAt(T0 + SECOND, forEver), undefined);
+    assert.equal(bannedAt(T0 + SECOND, forEver, jailForEver), undefined);
+  });
+
+  test("after the first has ended it is the second offence", () => {
+    const first = bannedAt(T0)!;
+    assert.equal(bannedAt(first.until!, first)?.offence, 2);
+    assert.equal(bannedAt(first.until!, first)?.startsAt, first.until);
+  });
+
+  test("is not given for failures within the immunity after a ban was lifted", () => {
+    const lifted = liftedAt(T0 + 60 * SECOND, bannedAt(T0)!);
+    const end = T0 + 60 * SECOND + 1200 * SECOND;
+    assert.equal(lifted.immuneUntil, end);
+    assert.equal(bannedAt(end - 1, lifted), undefined);
+    assert.equal(bannedAt(end + 1, lifted)?.state, "active");
+  });
+});
+
+describe("a ban by an operator", () => {
+  test("lasts for the jail's bantime unless told otherwise", () => {
+    assert.equal(orderedAt(T0, {})?.until, T0 + 1200 * SECOND);
+    assert.equal(orderedAt(T0, { seconds: 60 })?.until, T0 + 60 * SECOND);
+    assert.equal(orderedAt(T0, { seconds: null })?.until, null);
+    assert.equal(orderedAt(T0, { jail: jailForEver })?.until, null);
+  });
+
+  test("names who commanded it, and has no evidence of its own", () => {
+    const ban = orderedAt(T0, {})!;
+    assert.deepEqual(
+      [ban.by, ban.reason, ban.evidence],
+      ["operator root@mx1", "seen elsewhere", []],
+    );
+    assert.equal(orderedAt(T0 + 1, { seconds: null }, bannedAt(T0))?.evidence.length, 2);
+  });
+
+  test("changes nothing where a longer one is in force, unless it replaces that", () => {
+    const hour = orderedAt(T0, { seconds: 3600 });
+    assert.equal(orderedAt(T0, { seconds: 3600 }, hour), undefined);
+    assert.equal(orderedAt(T0, { seconds: 60 }, hour), undefined);
+    const replaced = orderedAt(T0, { seconds: 60, replace: true }, hour);
+    assert.equal(replaced?.until, T0 + 60 * SECOND);
+    const forEver = orderedAt(T0, { seconds: null });
+    assert.equal(orderedAt(T0, { seconds: 60 }, forEver), undefined);
+    assert.equal(orderedAt(T0, { seconds: 60, replace: true }, forEver)?.until, T0 + 60 * SECOND);
+  });
+
+  test("wins over an immunity, and over a ban that has ended", () => {
+    const lifted = liftedAt(T0 + SECOND, bannedAt(T0)!);
+    assert.equal(orderedAt(T0 + 2 * SECOND, {}, lifted)?.state, "active");
+    assert.equal(orderedAt(T0 + 2 * SECOND, {}, lifted)?.offence, 2);
+  });
+
+  test("does not let old failures count again", () => {
+    const ban = orderedAt(T0 + SECOND, { seconds: null }, bannedAt(T0));
+    assert.equal(ban?.spentUntil, T0);
+  });
+
+  test("that would end after the last year that can be written is for ever", () => {
+    for (const seconds of [9_000 * YEAR, 1e300]) {
+      const ban = orderedAt(T0, { seconds })!;
+      assert.equal(ban.until, null);
+      assert.deepEqual(decodeBan(encodeBan(ban), "dovecot.198-51-100-7"), ban);
+    }
+    const jailOfAges = { ...jail, bantime: 9_000 * YEAR };
+    assert.equal(bannedAt(T0, undefined, jailOfAges)?.until, null);
+    assert.ok(
+      decodeBan(encodeBan(orderedAt(T0, { seconds: 7_000 * YEAR })!), "dovecot.198-51-100-7").until,
+    );
+    const lifted = liftedAt(T0, bannedAt(T0)!, 1e300);
+    assert.deepEqual(decodeBan(encodeBan(lifted), "dovecot.198-51-100-7"), lifted);
+  });
+});
+
+test("however offences and commands follow each other, no ban ends earlier than it was to end", () => {
+  const step = fc.record({
+    passes: fc.nat({ max: 300 * SECOND }),
+    of: fc.constantFrom(jail, jailForEver, { ...jail, bantime: 30 }),
+    seconds: fc.option(fc.integer({ min: 1, max: 4_000 }), { nil: undefined }),
+    byOperator: fc.boolean(),
+    late: fc.nat({ max: 600 * SECOND }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      let now = T0;
+      let present: Ban | undefined;
+      for (const { passes, of, seconds, byOperator, late } of steps) {
+        now += passes;
+        const next = byOperator
+          ? orderedAt(now, { jail: of, seconds }, present)
+          : banForOffence(present, of, offenceAt(now - late), { now, id });
+        if (!next) continue;
+        const wasInForce = present !== undefined && isInForce(present, now);
+        if (wasInForce) assert.ok((next.until ?? Infinity) > (present?.until ?? Infinity));
+        assert.ok(isInForce(next, now));
+        assert.ok((next.spentUntil ?? 0) >= (present?.spentUntil ?? 0));
+        assert.ok(next.offence >= (present?.offence ?? 1));
+        present = next;
+      }
+    }),
+  );
+});
+
+test("a ban expires when its time is over, once, and never when it is for ever or lifted", () => {
+  const ban = bannedAt(T0)!;
+  const at = (now: number, of: Ban) => expireBan(of, { now, id });
+  assert.equal(at(ban.until! - 1, ban), undefined);
+  const expired = at(ban.until!, ban)!;
+  assert.equal(expired.state, "expired");
+  assert.equal(at(ban.until! + 1, expired), undefined);
+  assert.equal(at(Number.MAX_SAFE_INTEGER, { ...ban, until: null }), undefined);
+  assert.equal(at(ban.until!, liftedAt(T0 + 1, ban)), undefined);
+});
+
+test("an ended ban may be forgotten only when no failure before its end can come back", () => {
+  const ban = bannedAt(T0)!;
+  assert.equal(isOver(ban, Number.MAX_SAFE_INTEGER, 1200), false);
+  const end = ban.until!;
+  const expired = expireBan(ban, { now: end, id })!;
+  assert.equal(isOver(expired, end + 2400 * SECOND, 1200), false);
+  assert.equal(isOver(expired, end + 2400 * SECOND + 1, 1200), true);
+  const lifted = liftedAt(T0, ban, 86_400);
+  assert.equal(isOver(lifted, T0 + (86_400 + 2400) * SECOND, 1200), false);
+  assert.equal(isOver(lifted, T0 + (86_400 + 2400) * SECOND + 1, 1200), true);
+});

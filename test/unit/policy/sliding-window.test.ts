@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { createWindows, type Offence } from "../../../services/policy/sliding-window.ts";
+import { parseAddress, type Address } from "../../../services/wire/address.ts";
+
+const FINDTIME = 1_000;
+const address = parseAddress("198.51.100.7")!;
+const other = parseAddress("2001:db8::7")!;
+const fiveTimes = () => createWindows({ maxretry: 5, findtime: FINDTIME });
+
+interface Attempts {
+  address: Address;
+  host: string;
+  at: number;
+  attempts: number;
+}
+
+/**
+ * What must come out, written for reading and not for speed: nothing is ever forgotten,
+ * and every attempt is asked whether it ends maxretry of them.
+ */
+function createNaiveWindows(maxretry: number, findtime: number) {
+  const told: { address: Address; host: string; at: number }[] = [];
+  const spentUntil = new Map<Address, number>();
+  const isSpent = (of: Address, at: number) => at <= (spentUntil.get(of) ?? -Infinity);
+
+  function offence(of: Address): Offence | undefined {
+    const counted = told.filter((each) => each.address === of && !isSpent(of, each.at));
+    for (const { at } of counted.toSorted((a, b) => a.at - b.at)) {
+      const within = counted.filter((each) => each.at <= at && each.at > at - findtime);
+      if (within.length < maxretry) continue;
+      const hosts = new Map<string, number>();
+      for (const { host } of within) hosts.set(host, (hosts.get(host) ?? 0) + 1);
+      return { address: of, at, since: Math.min(...within.map((each) => each.at)), hosts };
+    }
+    return undefined;
+  }
+
+  return ({ address: of, host, at, attempts }: Attempts): Offence[] => {
+    const offences: Offence[] = [];
+    for (let count = 0; count < attempts; count += 1) {
+      if (isSpent(of, at)) continue;
+      told.push({ address: of, host, at });
+      const found = offence(of);
+      if (!found) continue;
+      spentUntil.set(of, found.at);
+      offences.push(found);
+    }
+    return offences;
+  };
+}
+
+/** As hosts tell of them: time goes on, and what is told may be late by less than a findtime. */
+const story = fc
+  .array(
+    fc.record({
+      address: fc.constantFrom(address, other),
+      host: fc.constantFrom("mx1", "mx2", "mx3"),
+      passes: fc.oneof(fc.constant(0), fc.nat({ max: 300 }), fc.nat({ max: 3 * FINDTIME })),
+      late: fc.oneof(fc.constant(0), fc.nat({ max: FINDTIME - 1 })),
+      attempts: fc.integer({ min: 1, max: 4 }),
+    }),
+    { maxLength: 60 },
+  )
+  .map((steps) => {
+    let clock = 10 * FINDTIME;
+    return steps.map(({ passes, late, ...rest }) => {
+      clock += passes;
+      return { ...rest, at: clock - late, clock };
+    });
+  });
+
+test("offences are those of a model that forgets nothing, however late attempts are told", () => {
+  fc.assert(
+    fc.property(story, fc.integer({ min: 1, max: 6 }), (steps, maxretry) => {
+      const windows = createWindows({ maxretry, findtime: FINDTIME });
+      const model = createNaiveWindows(maxretry, FINDTIME);
+      for (const { clock, ...step } of steps) {
+        const found = windows.add(step.address, step.host, step.at, step.attempts);
+        assert.deepEqual(found, model(step));
+        windows.sweep(clock);
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+describe("an address is due when maxretry attempts lie within less than findtime", () => {
+  /** How many offences attempts at these times make. */
+  const offences = (...times: number[]) => {
+    const windows = fiveTimes();
+    return times.flatMap((at) => windows.add(address, "mx1", at, 1)).length;
+  };
+
+  test("one attempt less than maxretry is no offence", () => {
+    assert.equal(offences(1, 2, 3, 4), 0);
+  });
+
+  test("the last millisecond of findtime counts, findtime itself does not", () => {
+    assert.equal(offences(0, 1, 2, 3, FINDTIME - 1), 1);
+    assert.equal(offences(0, 1, 2, 3, FINDTIME), 0);
+  });
+
+  test("the window slides: what is too old leaves alone, the rest stays", () => {
+    assert.equal(offences(0, 600, 700, 800, FINDTIME, 1_599), 1);
+  });
+
+  test("attempts all at one moment count each", () => {
+    assert.equal(offences(7, 7, 7, 7, 7), 1);
+  });
+
+  test("an attempt that is told late completes the window that it belongs to", () => {
+    assert.equal(offences(100, 300, 400, 500, 200), 1);
+    assert.equal(offences(100, 300, 400, 500, -500), 0);
+  });
+
+  test("what a ban was decided on never counts again, nor does anything before it", () => {
+    assert.equal(offences(1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 6, 7, 8, 9), 1);
+    assert.equal(offences(1, 2, 3, 4, 5, 6, 7, 8, 9, 10), 2);
+  });
+});
+
+test("failures of all hosts add up, and the offence says whose they were", () => {
+  const windows = fiveTimes();
+  windows.add(address, "mx1", 10, 2);
+  windows.add(address, "mx2", 20, 2);
+  const [offence, ...more] = windows.add(address, "mx3", 30, 1);
+  assert.deepEqual(more, []);
+  const hosts = new Map(Object.entries({ mx1: 2, mx2: 2, mx3: 1 }));
+  assert.deepEqual(offence, { address, at: 30, since: 10, hosts });
+});
+
+test("addresses are counted each for itself", () => {
+  const windows = fiveTimes();
+  assert.deepEqual(windows.add(address, "mx1", 1, 4), []);
+  assert.deepEqual(windows.add(other, "mx1", 2, 4), []);
+  assert.equal(windows.size, 2);
+});
+
+test("one failure that stands for more attempts than maxretry is one offence", () => {
+  assert.equal(fiveTimes().add(address, "mx1", 1, 1_000).length, 1);
+});
+
+test("attempts that were spent from outside no longer count, later ones do", () => {
+  const windows = fiveTimes();
+  windows.add(address, "mx1", 10, 4);
+  windows.spend(address, 10);
+  assert.deepEqual(windows.add(address, "mx1", 11, 4), []);
+  assert.equal(windows.add(address, "mx1", 12, 1).length, 1);
+});
+
+test("an address is forgotten once none of its attempts can matter, and not before", () => {
+  const windows = fiveTimes();
+  windows.add(address, "mx1", 0, 4);
+  windows.sweep(2 * FINDTIME);
+  assert.equal(windows.size, 1);
+  windows.sweep(2 * FINDTIME + 1);
+  assert.equal(windows.size, 0);
+});
