@@ -8,6 +8,7 @@
  * What the reason says counts; the elements say who it is about.
  */
 import { readElements, type Elements } from "./login-elements.ts";
+import { mayBeCut } from "./cut-line.ts";
 import { isOnlyAddress, quotesSomebody } from "./login-doubt.ts";
 import { findLayouts, type Layout } from "./login-layout.ts";
 import { isRefusal, lastReplyOf, readProxy } from "./proxy-reply.ts";
@@ -42,7 +43,9 @@ function believed(body: string, reading: Reading | "ambiguous" | undefined) {
   if (reading === undefined || reading === "ambiguous" || reading.verdict === "success") {
     return reading;
   }
-  const { address } = reading;
+  const { address, refusedBy } = reading;
+  // A name in the head of a proxy's line, and what the server behind says, may be of any length.
+  if (refusedBy === "proxy" && mayBeCut(body)) return "ambiguous";
   if (address === undefined || !quotesSomebody(body)) return reading;
   return isOnlyAddress(body, address) ? reading : "ambiguous";
 }

@@ -11,6 +11,7 @@
  * Otherwise nothing is counted, and the line is reported as not understood.
  */
 import { parseAddress, type Address } from "../../wire/address.ts";
+import { mayBeCut } from "./cut-line.ts";
 import { emptyReading, unrecognizedReading, type Reading } from "./reading.ts";
 
 /** `pam_unix(dovecot:auth): `, `pam_sss(imap:auth): `: the service is as the administrator named it. */
@@ -54,23 +55,6 @@ export function readPamLine(text: string, program: string | undefined): Reading 
 function hasNoAddress(body: string): boolean {
   const at = body.indexOf(" rhost=");
   return at >= 0 && at === body.lastIndexOf(" rhost=") && (body[at + 7] ?? " ") === " ";
-}
-
-/**
- * Lengths of lines that a syslog daemon may have cut (after 480 bytes, RFC 5424 section 6.1; after
- * 1, 2, 4 or 8 KiB), the header taken off: the cut may be right behind an address in a long name.
- */
-const CUT_LENGTHS = [
-  [401, 480],
-  [864, 1_024],
-  [1_888, 2_048],
-  [3_936, 4_096],
-  [8_032, Number.MAX_SAFE_INTEGER],
-] as const;
-
-function mayBeCut(body: string): boolean {
-  const length = Buffer.byteLength(body);
-  return CUT_LENGTHS.some(([least, most]) => length >= least && length <= most);
 }
 
 interface Peer {

@@ -3,7 +3,7 @@
  * chooses (Dovecot's src/lib/str-sanitize.c, and the places that print). A text that a client
  * cannot bring into a line would be a false alarm.
  */
-interface ClientText {
+export interface ClientText {
   /** A text that nobody would call hostile. */
   plain: string;
   /** As Dovecot prints it. */

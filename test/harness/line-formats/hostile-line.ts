@@ -38,7 +38,27 @@ export function chooseHostileLine(format: Format, choices: Choices): HostileLine
 }
 
 export const spell = ({ skeleton, facts, texts, envelope, cutAt }: HostileLine): string =>
-  renderLine(skeleton, facts, texts, envelope).slice(0, cutAt);
+  cutLine(renderLine(skeleton, facts, texts, envelope), cutAt);
+
+/** As a syslog daemon cuts: after so many bytes. */
+function cutLine(line: string, cutAt: number | undefined): string {
+  if (cutAt === undefined || line.length * 3 <= cutAt) return line;
+  return Buffer.from(line).subarray(0, cutAt).toString();
+}
+
+/** Did a daemon cut the line? */
+export const isCut = ({ skeleton, facts, texts, envelope, cutAt }: HostileLine): boolean =>
+  cutAt !== undefined && Buffer.byteLength(renderLine(skeleton, facts, texts, envelope)) > cutAt;
+
 /** The same line of a client that means no harm. */
 export const spellPlain = ({ skeleton, facts, envelope }: HostileLine): string =>
   renderLine(skeleton, facts, undefined, envelope);
+
+/**
+ * The same line without hostile text. What the client has left empty is empty: Dovecot's lines tell
+ * something else where nobody was named.
+ */
+export function spellHarmless({ skeleton, facts, texts, envelope }: HostileLine): string {
+  const empty = Object.fromEntries(Object.entries(texts).filter(([, text]) => text === ""));
+  return renderLine(skeleton, facts, empty, envelope);
+}

@@ -11,7 +11,7 @@
 import { readLine } from "../../../services/detection/dovecot/read-line.ts";
 import type { Reading } from "../../../services/detection/dovecot/reading.ts";
 import type { Truth } from "./format-table.ts";
-import { spell, spellPlain, type HostileLine } from "./hostile-line.ts";
+import { isCut, spell, spellHarmless, type HostileLine } from "./hostile-line.ts";
 
 /** When the lines are read: soon after their stamp. */
 export const READ_AT = Date.UTC(2026, 2, 4);
@@ -40,14 +40,16 @@ export function findFault(line: HostileLine): Fault | undefined {
       return "another session";
   }
   // What a syslog daemon has cut off cannot be asked for.
-  if (reading.isUnrecognized || text.length === line.cutAt) return undefined;
+  if (reading.isUnrecognized || isCut(line)) return undefined;
   if (truth === "attempt" && counted === 0) return "lost without a report";
   if (truth === "attempt" && counted !== attemptsOf(line)) return "a count of its own";
-  const plain = readLine(spellPlain(line), READ_AT);
+  const plain = readLine(spellHarmless(line), READ_AT);
   if (reading.verdict === "success" && plain.verdict !== "success") return "taken for a login";
   // What another server says, a client may make it say; of lines that count nothing no more is asked.
   const isFree = skeleton.clientParts.some((part) => part === "reply" || part === "remote");
   if (truth === "none" || isFree) return undefined;
+  // A plain text may be the longer one, and its line be one that a daemon may have cut.
+  if (plain.isUnrecognized) return undefined;
   return outcomeOf(reading) === outcomeOf(plain) ? undefined : "read otherwise than a plain line";
 }
 
@@ -76,7 +78,9 @@ function outcomeOf(reading: Reading): string {
 
 /** What differs between two readings, in words. */
 export function describeDifference(line: HostileLine): string {
-  const [hostile, plain] = [spell(line), spellPlain(line)].map((text) => readLine(text, READ_AT));
+  const [hostile, plain] = [spell(line), spellHarmless(line)].map((text) =>
+    readLine(text, READ_AT),
+  );
   const values = new Map(Object.entries(plain ?? {}));
   return Object.entries(hostile ?? {})
     .filter(([name, value]) => name !== "user" && value !== values.get(name))

@@ -1,5 +1,5 @@
 /** Makes messages and lines of formats. */
-import { CLIENT_TEXTS } from "./client-text.ts";
+import { CLIENT_TEXTS, type ClientText } from "./client-text.ts";
 import { pick, type Choices } from "./choices.ts";
 import type { Envelope, Format, Level } from "./format-table.ts";
 
@@ -64,7 +64,10 @@ export interface Message {
   ends: ReadonlyMap<string, number>;
 }
 
-/** `texts` undefined: clients' texts are plain. In Dovecot's own log every level is named. */
+const spellClientText = ({ plain, print }: ClientText, text: string | undefined): string =>
+  text === undefined ? plain : print(text);
+
+/** A client's text that `texts` does not have is plain. In Dovecot's own log every level is named. */
 export function renderMessage(
   { format, parts }: Skeleton,
   facts: Facts,
@@ -82,7 +85,7 @@ export function renderMessage(
     borders.push(text.length);
     const client = CLIENT_TEXTS[part];
     if (part === "level") text += spellLevel(format.level, isOwnLog);
-    else if (client) text += texts ? client.print(texts[part] ?? "") : client.plain;
+    else if (client) text += spellClientText(client, texts?.[part]);
     else text += part in facts ? facts[part as keyof Facts] : missing(format.name, part);
     borders.push(text.length);
     if (client && !ends.has(part)) ends.set(part, text.length);
