@@ -1,5 +1,8 @@
 /** What `check` says of NATS's rights, on a real nats-server, and that it stores nothing for it. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { checkNatsRights as checkAgentRights } from "../../services/agent/check/agent-rights-check.ts";
@@ -7,7 +10,18 @@ import { agentConfig } from "../../services/agent/agent-config.ts";
 import { checkNatsRights as checkCoordinatorRights } from "../../services/coordinator/check/coordinator-rights-check.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { createCheckReport } from "../../services/nats/check.ts";
+import { freePort } from "../../services/standalone/child.ts";
+import { startNatsServer } from "../../services/standalone/nats-server.ts";
+import { rightsOf } from "../../services/wire/rights.ts";
+import {
+  API_SUBJECTS,
+  BANS_BUCKET,
+  LEASE_BUCKET,
+  SETTINGS_BUCKET,
+} from "../../services/wire/subjects.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
+
+const BUCKETS = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET];
 
 let fleet: SecuredFleet;
 before(async () => {
@@ -41,8 +55,47 @@ test("the rights of agents and coordinators are tried, and nothing is stored", a
   assert.equal(code, 0, text);
   assert.match(text, /^ok +NATS rights: may publish failures of jail dovecot$/m);
   assert.match(text, /^ok +NATS rights: may read fleetban_bans$/m);
-  const { state } = await (await jetstreamManager(coordinator)).streams.info("FLEETBAN_FAILURES");
-  assert.equal(state.last_seq, 0);
+  const again = await reported((report) =>
+    checkCoordinatorRights({ url, ca, creds: file }, report),
+  );
+  assert.match(again.text, /^ok +NATS rights: may publish and read all that a coordinator does$/m);
+  const manager = await jetstreamManager(coordinator);
+  for (const stream of ["FLEETBAN_FAILURES", ...BUCKETS.map((bucket) => `KV_${bucket}`)]) {
+    const { state } = await manager.streams.info(stream);
+    assert.deepEqual([stream, state.last_seq, state.consumer_count], [stream, 0, 0]);
+  }
+});
+
+test("a coordinator's account that may not write a bucket, or not listen, is told before the first start", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-rights-"));
+  const port = await freePort();
+  const { publish, subscribe } = rightsOf("coordinator", "c1");
+  const inbox = [...publish, ...subscribe, "_INBOX.>"];
+  const user = (name: string, deny: object) =>
+    `{ user: ${name}, password: p, permissions: ${JSON.stringify({
+      publish: { allow: inbox, ...deny },
+      subscribe: { allow: inbox, ...deny },
+    })} }`;
+  const users = [
+    user("all", {}),
+    user("nobans", { deny: [`$KV.${BANS_BUCKET}.>`] }),
+    user("deaf", { deny: [API_SUBJECTS] }),
+  ];
+  const settings = [`authorization { users: [ ${users.join(", ")} ] }`];
+  const server = await startNatsServer({ folder, port, settings });
+  try {
+    const url = `nats://127.0.0.1:${port}`;
+    const check = (name: string) =>
+      reported((report) => checkCoordinatorRights({ url, user: name, password: "p" }, report));
+    assert.equal((await check("all")).code, 0);
+    const noBans = await check("nobans");
+    assert.equal(noBans.code, 77);
+    assert.match(noBans.text, /NATS refuses publish \$KV\.fleetban_bans\.\S+ to these credentials/);
+    assert.match((await check("deaf")).text, /NATS refuses subscribe fleetban\.api\.> to these/);
+  } finally {
+    await server.stop("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test("credentials of another role are refused for what they may not do", async () => {
@@ -52,7 +105,10 @@ test("credentials of another role are refused for what they may not do", async (
     checkCoordinatorRights({ url, ca, creds }, report),
   );
   assert.equal(asCoordinator.code, 77);
-  assert.match(asCoordinator.text, /NATS refuses FLEETBAN_FAILURES, .*must be a coordinator's/);
+  assert.match(
+    asCoordinator.text,
+    /NATS refuses publish \$JS\.API\.INFO, .* and \d+ more .*must be a coordinator's/,
+  );
   const agent = agentConfig.parse({ host: "alice", nats: { url, ca, creds } });
   const asAgent = await reported((report) => checkAgentRights(agent, report));
   assert.equal(asAgent.code, 77);
