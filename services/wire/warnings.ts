@@ -68,6 +68,14 @@ export const WARNINGS = {
     title: "bans may not take effect on a host",
     text: ({ reason }) => `bans are not effective: ${reason}`,
   }),
+  "firewall-refuses": declare<{ reason: string }>({
+    severity: "high",
+    title: "a host's firewall refuses a change",
+    text: ({ reason }) =>
+      "the firewall has refused a change as a whole; the bans in force stay in force, new and " +
+      "lifted ones may be missing, and the agent tries again within a minute: run fleetban-agent " +
+      `check on the host, and see dmesg. The firewall says: ${reason}`,
+  }),
   "bans-rejected": declare<{ count: number; reason: string }>({
     severity: "high",
     title: "a host's kernel refuses bans",

@@ -1,6 +1,7 @@
 /** How every firewall back end behaves; run against each of them. */
 import assert from "node:assert/strict";
 import type { Firewall, TimedBan } from "../../services/agent/enforce/firewall/firewall.ts";
+import { FirewallError } from "../../services/agent/enforce/firewall/command.ts";
 import { parseNetwork, type Address } from "../../services/wire/address.ts";
 
 export const network = (text: string): Address => parseNetwork(text) ?? assert.fail(text);
@@ -16,8 +17,16 @@ const SUBMISSION = { name: "submission", ports: [587] };
 const addresses = async (firewall: Firewall) =>
   (await firewall.list()).map(({ jail, address }) => `${jail} ${address}`).sort();
 
+/** What decides whether a change of the firewall happens. */
+export interface Kernel {
+  /** Every script of changes fails as a whole. */
+  isRefusing: boolean;
+}
+
+type Check = (firewall: Firewall, kernel: Kernel) => Promise<void>;
+
 /** Sentences about a firewall, and how each is tried on a fresh one. */
-export const FIREWALL_SUITE: readonly [string, (firewall: Firewall) => Promise<void>][] = [
+export const FIREWALL_SUITE: readonly [string, Check][] = [
   [
     "holds bans of both families, of networks and for ever, and lists them",
     async (firewall) => {
@@ -105,6 +114,52 @@ export const FIREWALL_SUITE: readonly [string, (firewall: Firewall) => Promise<v
         ["198.51.100.7"],
       );
       assert.deepEqual(await addresses(firewall), ["dovecot 198.51.100.8"]);
+    },
+  ],
+  [
+    "keeps what is in force where the kernel refuses a change as a whole, and takes it the next time",
+    async (firewall, kernel) => {
+      await firewall.open([JAIL]);
+      const [first, second] = [ban("198.51.100.7", 600), ban("2001:db8::7", 600)];
+      const [third, fourth] = [ban("198.51.100.8", 600), ban("2001:db8::8", 600)];
+      await firewall.ban([first, second]);
+      const before = await addresses(firewall);
+      kernel.isRefusing = true;
+      await assert.rejects(firewall.replace([third, fourth]), FirewallError);
+      assert.deepEqual(await addresses(firewall), before);
+      kernel.isRefusing = false;
+      // What was refused is not taken for done.
+      assert.deepEqual(await firewall.ban([third]), []);
+      assert.deepEqual(await addresses(firewall), [
+        "dovecot 198.51.100.7",
+        "dovecot 198.51.100.8",
+        "dovecot 2001:db8::7",
+      ]);
+      assert.deepEqual(await firewall.replace([third, fourth]), []);
+      assert.deepEqual(await addresses(firewall), ["dovecot 198.51.100.8", "dovecot 2001:db8::8"]);
+      assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false, ineffective: [] });
+    },
+  ],
+  [
+    "does not take a ban or its end for done that the kernel has refused",
+    async (firewall, kernel) => {
+      await firewall.open([JAIL]);
+      const some = Array.from({ length: 300 }, (_, n) => ban(`10.1.${n >> 8}.${n & 255}`, 600));
+      kernel.isRefusing = true;
+      const refused = await firewall.ban(some).catch((error: unknown) => {
+        assert.ok(error instanceof FirewallError, String(error));
+        return some;
+      });
+      assert.equal(await firewall.count(), some.length - refused.length);
+      kernel.isRefusing = false;
+      assert.deepEqual(await firewall.ban(some), []);
+      assert.equal(await firewall.count(), some.length);
+      kernel.isRefusing = true;
+      await assert.rejects(firewall.unban(some), FirewallError);
+      assert.equal(await firewall.count(), some.length);
+      kernel.isRefusing = false;
+      await firewall.unban(some);
+      assert.equal(await firewall.count(), 0);
     },
   ],
   [

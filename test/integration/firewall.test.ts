@@ -6,12 +6,13 @@ import { createIpsetFirewall } from "../../services/agent/enforce/firewall/ipset
 import { createIptablesFirewall } from "../../services/agent/enforce/firewall/iptables/iptables.ts";
 import { createNftablesFirewall } from "../../services/agent/enforce/firewall/nftables/nftables.ts";
 import { BACK_ENDS } from "../harness/firewall-host.ts";
-import { ban, FIREWALL_SUITE, JAIL } from "../harness/firewall-suite.ts";
+import { ban, FIREWALL_SUITE, JAIL, type Kernel } from "../harness/firewall-suite.ts";
 import { createNetwork, needsRoot, type Namespace } from "../harness/netns.ts";
+import { refusableRun } from "../harness/refusing-firewall.ts";
 
 type BackEnd = (typeof BACK_ENDS)[number];
 
-const CREATE: Record<BackEnd, (host: Namespace) => Firewall> = {
+const CREATE: Record<BackEnd, (host: Pick<Namespace, "run" | "spawn">) => Firewall> = {
   ipset: ({ run, spawn: start }) => createIpsetFirewall({ chains: ["INPUT"], run, start }),
   nftables: ({ run }) => createNftablesFirewall({ chains: ["INPUT"], now: Date.now, run }),
   iptables: ({ run }) => createIptablesFirewall({ chains: ["INPUT"], now: Date.now, run }),
@@ -20,13 +21,14 @@ const CREATE: Record<BackEnd, (host: Namespace) => Firewall> = {
 /** Tries something on a back end in a namespace of its own. */
 async function onKernel(
   kind: BackEnd,
-  check: (firewall: Firewall, host: Namespace) => Promise<void>,
+  check: (firewall: Firewall, host: Namespace, kernel: Kernel) => Promise<void>,
 ): Promise<void> {
   await using network = await createNetwork(["mx"]);
   const host = network.host("mx");
-  const firewall = CREATE[kind](host);
+  const kernel: Kernel = { isRefusing: false };
+  const firewall = CREATE[kind]({ run: refusableRun(host.run, kernel), spawn: host.spawn });
   try {
-    await check(firewall, host);
+    await check(firewall, host, kernel);
   } finally {
     await firewall.close();
   }
@@ -39,7 +41,7 @@ const thousands = Array.from({ length: 5000 }, (_, index) =>
 for (const kind of BACK_ENDS) {
   describe(`the ${kind} firewall`, { skip: needsRoot }, () => {
     for (const [sentence, check] of FIREWALL_SUITE) {
-      test(sentence, () => onKernel(kind, check));
+      test(sentence, () => onKernel(kind, (firewall, _, kernel) => check(firewall, kernel)));
     }
 
     test("takes thousands at once, live and by replacing", () =>

@@ -13,13 +13,14 @@ import {
 } from "../harness/firewall-host.ts";
 import { ban, FIREWALL_SUITE } from "../harness/firewall-suite.ts";
 import { createNetwork, needsRoot, type Namespace, type Network } from "../harness/netns.ts";
+import { refusableRun } from "../harness/refusing-firewall.ts";
 
 const KINDS = ["ipset", "iptables"] as const;
 const VARIANTS = ["nft", "legacy"] as const;
 type Variant = (typeof VARIANTS)[number];
 
 /** Runs programs as on a host whose alternatives are set to what `variant` says at that moment. */
-function runAs({ run }: Namespace, variant: () => Variant): Run {
+function runAs({ run }: Pick<Namespace, "run">, variant: () => Variant): Run {
   return (command, args, stdin) =>
     run(command.replace(/^(ip6?tables)(-restore)?$/, `$1-${variant()}$2`), args, stdin);
 }
@@ -37,14 +38,15 @@ for (const kind of KINDS) {
       test(sentence, async () => {
         await using network = await createNetwork(["mx"]);
         const host = network.host("mx");
-        const run = runAs(host, () => "legacy");
+        const kernel = { isRefusing: false };
+        const run = runAs({ run: refusableRun(host.run, kernel) }, () => "legacy");
         const common = { chains: ["INPUT"], run };
         const firewall: Firewall =
           kind === "ipset"
             ? createIpsetFirewall({ ...common, start: host.spawn })
             : createIptablesFirewall({ ...common, now: Date.now });
         try {
-          await check(firewall);
+          await check(firewall, kernel);
           assert.match(await rulesIn(host, "legacy"), /-N fleetban-dovecot/);
           assert.doesNotMatch(await rulesIn(host, "nft"), /fleetban/);
         } finally {

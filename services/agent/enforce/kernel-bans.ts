@@ -23,7 +23,10 @@ export interface KernelBans {
   has(key: string): boolean;
   /** How many are in force. */
   count(): number;
-  /** Brings some bans into the kernel, or takes them out. */
+  /**
+   * Brings some bans into the kernel, or takes them out. Throws a FirewallError when the kernel has
+   * not let go of bans; those that it was to take are in force or rejected all the same.
+   */
   apply(changes: ReadonlyMap<string, BanChange>): Promise<void>;
   /**
    * Exactly these bans and no others, with no moment in between. `isStillRight` is asked right
@@ -86,30 +89,46 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
     }
   }
 
+  async function add(bans: ReadonlyMap<string, TimedBan>): Promise<void> {
+    const before = inKernel.size;
+    for (const key of bans.keys()) inKernel.add(key);
+    const added = inKernel.size - before;
+    const rejected = await banOrExplain([...bans.values()]);
+    inForce += added;
+    for (const ban of rejected) reject(ban);
+  }
+
+  /** A ban that the firewall does not let go is in force, and counts until it has gone. */
+  async function unbanOrExplain(
+    bans: ReadonlyMap<string, { jail: string; address: Address }>,
+  ): Promise<FirewallError | undefined> {
+    if (bans.size === 0) return undefined;
+    try {
+      await firewall.unban([...bans.values()]);
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      return error;
+    }
+    for (const key of bans.keys()) if (inKernel.delete(key)) inForce -= 1;
+    return undefined;
+  }
+
   return {
     has: (key) => inKernel.has(key),
     count: () => inForce,
 
     async apply(changes) {
       const adding = new Map<string, TimedBan>();
-      const removing: { jail: string; address: Address }[] = [];
+      const removing = new Map<string, { jail: string; address: Address }>();
       for (const [key, { ban, isGone }] of changes) {
         const wanted = isGone ? undefined : judge(ban);
         kernelRejected.delete(key);
         if (wanted) adding.set(key, wanted);
-        else {
-          removing.push(ban);
-          if (inKernel.delete(key)) inForce -= 1;
-        }
+        else removing.set(key, ban);
       }
-      if (removing.length > 0) await firewall.unban(removing);
-      if (adding.size === 0) return;
-      const before = inKernel.size;
-      for (const key of adding.keys()) inKernel.add(key);
-      const added = inKernel.size - before;
-      const rejected = await banOrExplain([...adding.values()]);
-      inForce += added;
-      for (const ban of rejected) reject(ban);
+      const refusal = await unbanOrExplain(removing);
+      if (adding.size > 0) await add(adding);
+      if (refusal) throw refusal;
     },
 
     async replace(bans, isStillRight) {

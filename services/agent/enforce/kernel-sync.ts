@@ -8,6 +8,8 @@
  *   Kernel timeouts end bans by themselves.
  * - All changes of the kernel run in one queue. Changed bans come first, at most `AT_ONCE` at a
  *   time, so no ban waits for long work; what takes long is done in slices beside the queue.
+ * - What the firewall refuses as a whole ends nothing: the bans in force stay in force, the refusal
+ *   is shown, and the work is tried again until the firewall takes it.
  */
 import { inSlices } from "../../process/slices.ts";
 import type { Log } from "../../process/log.ts";
@@ -20,6 +22,7 @@ import { createBanFilter, type HostBan } from "./ban-filter.ts";
 import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Repair } from "./firewall/firewall.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
+import { createFirewallRetry, RETRY_DELAYS, type RetryDelays } from "./firewall-retry.ts";
 import { createKernelBans, type BanChange } from "./kernel-bans.ts";
 import type { NeverBan } from "./never-ban.ts";
 import { createWorkQueue } from "./work-queue.ts";
@@ -33,6 +36,8 @@ export type KernelSyncState = Pick<
 export interface FirewallTrouble {
   /** Why packets of banned addresses may get through, with remedies. */
   ineffective: readonly string[];
+  /** Why the firewall refuses whole changes of its sets and rules; empty: it takes them. */
+  refusals: readonly string[];
   /** Bans that the kernel, or this host for want of their jail, has refused, and why the last was. */
   kernelRejected: { count: number; reason: string } | undefined;
 }
@@ -66,6 +71,7 @@ export interface KernelSyncOptions {
   settings: () => Pick<FleetSettings, "jails" | "allowed" | "readyFor"> | undefined;
   neverBan: Pick<NeverBan, "reason">;
   repairEveryMs: number;
+  retryDelays?: RetryDelays | undefined;
   now: () => number;
   log: Log;
   /** Something was applied, and the kernel has said so. */
@@ -117,12 +123,22 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   /** Whether the bans are looked through, because the settings have changed. */
   let reconsidering: "no" | "under way" | "once more" = "no";
 
+  const retry = createFirewallRetry<Work | "count">({
+    delays: options.retryDelays ?? RETRY_DELAYS,
+    // The bans are counted for every status anyway.
+    askAgain: (work) => work !== "count" && queue.ask(work),
+    onChanged: onApplied,
+  });
+  const patiently = (work: Work, doWork: () => Promise<void>): [Work, () => Promise<void>] => [
+    work,
+    () => retry.attempt(work, doWork),
+  ];
   const queue = createWorkQueue<Work>(
     new Map([
-      ["restore", restoreSaved],
-      ["open", openJails],
-      ["apply", applyChanges],
-      ["replace", replaceAll],
+      patiently("restore", restoreSaved),
+      patiently("open", openJails),
+      patiently("apply", applyChanges),
+      patiently("replace", replaceAll),
       ["repair", repair],
       ["renew", renew],
     ]),
@@ -214,7 +230,12 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     }
     const isAll = changed.size === 0;
     if (!isAll) queue.ask("apply");
-    await kernel.apply(some);
+    try {
+      await kernel.apply(some);
+    } catch (error) {
+      for (const [key, each] of some) if (!changed.has(key)) changed.set(key, each);
+      throw error;
+    }
     if (isAll) noteApplied(revision);
   }
 
@@ -236,7 +257,13 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       sync === before && sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync);
     if (before.phase !== "adding" || !isStillRight()) return;
     const changesBefore = settingsChanges;
-    if (!(await kernel.replace(bansOfBucket(), isStillRight))) return;
+    try {
+      if (!(await kernel.replace(bansOfBucket(), isStillRight))) return;
+    } catch (error) {
+      // In smaller steps the kernel may take the bans, while those that are over stay in force.
+      if (!retry.isRefused("replace")) changeAll();
+      throw error;
+    }
     kept.clear(); // a bucket that is proved complete does not have them
     if (sync === before) sync = { phase: "in-sync", bucketId: before.bucketId };
     if (settingsChanges !== changesBefore) look();
@@ -308,6 +335,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   }
 
   async function restoreSaved(): Promise<void> {
+    if (sync.phase !== "restored") return; // the bucket is followed, and brings these bans, too
     kernel.adopt(kept.keys());
     await repair();
     if ((await firewall.count()) > 0) return; // what was lifted since is not to come back
@@ -353,7 +381,11 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       queue.ask("restore");
       return queue.settled();
     },
-    trouble: () => ({ ineffective, kernelRejected: kernel.rejected() }),
+    trouble: () => ({
+      ineffective,
+      refusals: retry.reasons(),
+      kernelRejected: kernel.rejected(),
+    }),
     held: () => (sync.phase === "in-sync" ? heldBans() : undefined),
     settled: queue.settled,
 
@@ -374,7 +406,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     },
 
     // Beside the queue: it may take long, and bans do not wait for it.
-    recount: () => kernel.recount().catch(options.onFailed),
+    recount: () => retry.attempt("count", kernel.recount).then(() => undefined, options.onFailed),
     state: () => ({
       revision: applied,
       bansCreated: sync.phase === "restored" ? null : sync.bucketId,
@@ -385,6 +417,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
     async stop() {
       for (const timer of timers) clearInterval(timer);
+      retry.stop();
       mirror?.stop();
       await queue.stop();
       await firewall.close();

@@ -15,9 +15,10 @@ export interface Conditions extends FirewallTrouble {
 
 export function warningsOf(conditions: Conditions): Warning[] {
   const { passedOver, state, publishing, leftBehind } = conditions;
-  const { ineffective, kernelRejected } = conditions;
+  const { ineffective, refusals, kernelRejected } = conditions;
   const warnings: Warning[] = [];
   for (const reason of ineffective) warnings.push(warn("firewall-not-effective", { reason }));
+  for (const reason of refusals) warnings.push(warn("firewall-refuses", { reason }));
   if (kernelRejected) warnings.push(warn("bans-rejected", kernelRejected));
   if (state !== undefined) warnings.push(warn("state-not-written", { reason: state }));
   if (publishing !== undefined) warnings.push(warn("failures-not-stored", { reason: publishing }));

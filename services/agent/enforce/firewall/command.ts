@@ -22,6 +22,9 @@ export type Start = (
 
 export const start: Start = (command, args, options) => spawn(command, args, options);
 
+/** Characters. nft repeats the line that it refuses, which may hold every ban there is. */
+const LONGEST_COMPLAINT = 1_000;
+
 export const run: Run = async (command, args, stdin = "") => {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.on("error", () => {}); // EPIPE: the exit status below tells why
@@ -37,7 +40,10 @@ export const run: Run = async (command, args, stdin = "") => {
       text(child.stderr),
       exit,
     ]);
-    if (status !== 0) throw new FirewallError(`${commandLine}: exit ${status}: ${stderr.trim()}`);
+    if (status !== 0) {
+      const said = stderr.trim().slice(0, LONGEST_COMPLAINT);
+      throw new FirewallError(`${commandLine}: exit ${status}: ${said}`);
+    }
     return stdout;
   } catch (error) {
     if (error instanceof FirewallError) throw error;

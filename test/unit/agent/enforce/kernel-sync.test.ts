@@ -12,6 +12,8 @@ import type { Allowed } from "../../../../services/wire/settings.ts";
 import { banKey } from "../../../../services/wire/subjects.ts";
 import { eventually } from "../../../harness/eventually.ts";
 import { JAIL } from "../../../harness/jail.ts";
+import type { Kernel } from "../../../harness/firewall-suite.ts";
+import { refusable } from "../../../harness/refusing-firewall.ts";
 
 const BUCKET = "2026-01-01T00:00:00Z";
 const addressAt = (n: number) => parseNetwork(`198.51.100.${n}`)!;
@@ -20,17 +22,19 @@ function banOn(address: Address, state: HostBan["state"] = "active"): HostBan {
   return { jail: "dovecot", address, state, until: null, by: "decider" };
 }
 
-async function setUp() {
+async function setUp({ repairEveryMs = 60_000 } = {}) {
   const entries = new Map<string, MirrorEntry<HostBan>>();
   const allowed = createAddressTrie<Allowed>();
   const told = { readyFor: null as string | null, applied: 0 };
   let revision = 0;
   let phase: "loading" | "live" = "loading";
   let onEvent: (event: MirrorEvent<HostBan>) => void = () => {};
-  const firewall = createDryRunFirewall({ now: Date.now, say: () => {} });
+  const nftables: Kernel = { isRefusing: false };
+  const firewall = refusable(createDryRunFirewall({ now: Date.now, say: () => {} }), nftables);
   await firewall.open([JAIL]);
   const sync = createKernelSync({
-    ...{ firewall, jails: [JAIL], repairEveryMs: 60_000, now: Date.now },
+    ...{ firewall, jails: [JAIL], repairEveryMs, now: Date.now },
+    retryDelays: { firstMs: 5, mostMs: 20 },
     settings: () => ({ jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor }),
     ...{ neverBan: { reason: () => undefined }, log: createLog("test", "silent") },
     onApplied: () => (told.applied += 1),
@@ -74,7 +78,7 @@ async function setUp() {
     onEvent({ type: "rolled-back", key, previous: ban, isSameBucket: true });
   };
   return {
-    ...{ sync, firewall, told, put, begin, finish, allow, disallow, inKernel, lose },
+    ...{ sync, firewall, nftables, told, put, begin, finish, allow, disallow, inKernel, lose },
     async [Symbol.asyncDispose]() {
       await sync.stop();
     },
@@ -161,4 +165,54 @@ test("a ban that was lifted leaves the kernel", async () => {
   await sync.settled();
   assert.deepEqual(await inKernel(), [addressAt(2)]);
   assert.deepEqual([sync.state().revision, sync.state().bansInForce], [3, 1]);
+});
+
+test("a replacement that the firewall refuses is shown, ends nothing, and is tried until it is taken", async () => {
+  await using host = await setUp();
+  const { sync, nftables, told, put, begin, finish, inKernel } = host;
+  await sync.restore([banOn(addressAt(9))]);
+  told.readyFor = BUCKET;
+  nftables.isRefusing = true;
+  begin();
+  put(banOn(addressAt(1)));
+  finish();
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(9)]);
+  assert.match(sync.trouble().refusals.join(), /Operation not permitted/);
+  assert.deepEqual([sync.held(), sync.state().revision], [undefined, 0], "nothing is claimed");
+  nftables.isRefusing = false;
+  await eventually("it is replaced", async () => (await inKernel()).join() === addressAt(1));
+  await eventually("nothing is refused", () => sync.trouble().refusals.length === 0);
+  assert.deepEqual([sync.state().revision, sync.state().bansInForce], [1, 1]);
+  assert.equal(sync.trouble().kernelRejected, undefined);
+});
+
+test("a ban whose end the firewall refuses counts as in force, and ends as soon as it is taken", async () => {
+  await using host = await setUp();
+  const { sync, nftables, told, put, begin, finish, inKernel } = host;
+  told.readyFor = BUCKET;
+  begin();
+  put(banOn(addressAt(1)));
+  finish();
+  await sync.settled();
+  nftables.isRefusing = true;
+  put(banOn(addressAt(1), "lifted"));
+  await sync.settled();
+  assert.deepEqual([sync.state().revision, sync.state().bansInForce], [1, 1]);
+  assert.equal(sync.trouble().refusals.length, 1);
+  nftables.isRefusing = false;
+  await eventually("it is lifted", async () => (await inKernel()).length === 0);
+  await eventually("nothing is refused", () => sync.trouble().refusals.length === 0);
+  assert.deepEqual([sync.state().revision, sync.state().bansInForce], [2, 0]);
+});
+
+test("bans of before are in force again when the firewall takes them", async () => {
+  await using host = await setUp({ repairEveryMs: 20 });
+  const { sync, nftables, inKernel } = host;
+  nftables.isRefusing = true;
+  await sync.restore([banOn(addressAt(9))]);
+  assert.deepEqual(await inKernel(), []);
+  assert.equal(sync.trouble().kernelRejected?.count, 1);
+  nftables.isRefusing = false;
+  await eventually("it is in force", async () => (await inKernel()).join() === addressAt(9));
 });

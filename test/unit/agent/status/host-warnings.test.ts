@@ -4,7 +4,7 @@ import { warningsOf, type Conditions } from "../../../../services/agent/status/h
 
 const fine: Conditions = {
   ...{ state: undefined, publishing: undefined },
-  ...{ leftBehind: [], passedOver: [], ineffective: [], kernelRejected: undefined },
+  ...{ leftBehind: [], passedOver: [], ineffective: [], refusals: [], kernelRejected: undefined },
 };
 
 test("a host on which nothing is wrong warns of nothing", () => {
@@ -29,6 +29,12 @@ const CASES: readonly [string, Partial<Conditions>, string, RegExp][] = [
     { ineffective: ["nothing leads to the chain mail"] },
     "firewall-not-effective",
     /^bans are not effective: nothing leads to the chain mail$/,
+  ],
+  [
+    "changes that the firewall refuses as a whole",
+    { refusals: ["nft -f -: exit 1: Operation not permitted"] },
+    "firewall-refuses",
+    /run fleetban-agent check on the host.* nft -f -: exit 1: Operation not permitted$/,
   ],
   [
     "bans that the kernel refuses",

@@ -33,7 +33,7 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
   const chains = FAMILIES.map((each) => ({ ...each, ...createChains(each, parents, run) }));
   const inOrder = createInOrder();
   let jails: readonly FirewallJail[] = [];
-  const remembered = new Map<string, Ends>();
+  let remembered = new Map<string, Ends>();
 
   const endsOf = (jail: string): Ends => {
     const known = remembered.get(jail) ?? new Map<Address, number | undefined>();
@@ -64,6 +64,19 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
     }
     return { repaired, ineffective };
   }
+
+  /** Does the work; where the kernel refuses it, what is remembered is as before. */
+  async function orAsBefore<T>(work: () => Promise<T>): Promise<T> {
+    const before = new Map([...remembered].map(([jail, ends]) => [jail, new Map(ends)]));
+    try {
+      return await work();
+    } catch (error) {
+      remembered = before;
+      throw error;
+    }
+  }
+  /** The remembered rules change with the kernel's, or not at all. */
+  const changing = <T>(work: () => Promise<T>) => inOrder(() => orAsBefore(work));
 
   /** Rules of bans that are over, as lines that remove them; they are forgotten. */
   function sweep(): Line[] {
@@ -102,7 +115,7 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
       }),
 
     replace: (bans) =>
-      inOrder(async () => {
+      changing(async () => {
         const { known, refused } = sortOut(bans, jails);
         remembered.clear();
         remember(known);
@@ -111,7 +124,7 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
       }),
 
     ban: (bans) =>
-      inOrder(async () => {
+      changing(async () => {
         const { known, refused } = sortOut(bans, jails);
         const lines: Line[] = sweep();
         for (const ban of known) {
@@ -129,7 +142,7 @@ export function createIptablesFirewall(options: IptablesOptions): Firewall {
       }),
 
     unban: (bans) =>
-      inOrder(async () => {
+      changing(async () => {
         const lines: Line[] = sweep();
         for (const { jail, address } of sortOut(bans, jails).known) {
           const ends = endsOf(jail);
