@@ -23,6 +23,7 @@ const TESTS = [
   "attempts/chains",
   "attempts/holds",
   "attempts/attempt-ledger",
+  "dovecot/usual-login-line",
   "formats",
   "dovecot/hostile",
 ].map((name) => join(ROOT, `test/unit/detection/${name}.test.ts`));

@@ -21,7 +21,7 @@ export interface Elements {
 }
 
 /** Dovecot cuts names in login lines to so many bytes (src/login-common/client-common.c). */
-const MAX_USER = 80;
+export const MAX_USER = 80;
 /** A syslog daemon that spells bytes as `M-c`, `\303` or `#303` makes a name longer. */
 const SPELLED = /(?<!CRA)M[-^]|[\\#]\d{3}|\\x|\\u|\^[@-_]/;
 /** A line with more elements is none of Dovecot's. */
@@ -59,7 +59,8 @@ function readUsual(text: string): Elements | undefined {
 /** A host has few addresses of its own, so the last one that was an address is remembered. */
 let lastLocal = "";
 
-function isLocalAddress(text: string): boolean {
+/** Is it an address, as of Dovecot's own end of the connection? */
+export function isLocalAddress(text: string): boolean {
   if (text === lastLocal) return true;
   if (parseAddress(text) === undefined) return false;
   lastLocal = text.slice();

@@ -13,6 +13,7 @@ import { isOnlyAddress, quotesSomebody } from "./login-doubt.ts";
 import { findLayouts, type Layout } from "./login-layout.ts";
 import { isRefusal, lastReplyOf, readProxy } from "./proxy-reply.ts";
 import { emptyReading, unrecognizedReading, type Reading, type Verdict } from "./reading.ts";
+import { readUsualLoginLine } from "./usual-login-line.ts";
 
 /** `imap-login: `, `pop3-login: Info: `. Sticky patterns say where a match ends, and make no array of it. */
 const HEAD = /[a-z0-9]{1,16}-login: (?:Info: )?/y;
@@ -24,6 +25,11 @@ const REFUSAL =
 
 /** Reads a message; undefined when no login process wrote it. */
 export function readLoginLine(text: string): Reading | undefined {
+  return readUsualLoginLine(text) ?? readAnyLoginLine(text);
+}
+
+/** Reads a message of any shape; undefined when no login process wrote it. */
+export function readAnyLoginLine(text: string): Reading | undefined {
   HEAD.lastIndex = 0;
   if (!HEAD.test(text)) return undefined;
   LEVEL.lastIndex = HEAD.lastIndex;
