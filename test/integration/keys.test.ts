@@ -9,6 +9,7 @@ import {
   readFile,
   rm,
   stat,
+  writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +29,7 @@ test("all of a fleet's keys are readable by their owner only, and none is overwr
   const { folder, key } = fleet;
   await fleet.credentials("agent", "mx1");
   for (const entry of await readdir(folder, { recursive: true })) {
-    if (entry.includes(".data")) continue; // the running server's own
+    if (/\.(?:data|accounts)/.test(entry)) continue; // the running server's own
     const { mode } = await stat(join(folder, entry));
     assert.equal(mode & 0o077, 0, entry);
   }
@@ -77,6 +78,42 @@ test("revoking takes effect at once: a live connection ends and does not come ba
   // The name may be given anew.
   const again = await fleet.connect(await fleet.credentials("agent", "mx1"));
   await again.flush();
+});
+
+test("what is revoked stays revoked when NATS loses its whole store", async () => {
+  await using fleet = await startSecuredFleet();
+  const mx1 = await fleet.credentials("agent", "mx1");
+  const mx2 = await fleet.credentials("agent", "mx2");
+  const kept = join(fleet.folder, "kept.creds");
+  await copyFile(mx1, kept);
+  const config = join(fleet.folder, "servers/n1.conf");
+  await copyFile(config, `${config}.installed`);
+  const { stderr } = await fleet.key(["revoke", "mx1"]);
+  assert.doesNotMatch(stderr, /store/);
+
+  await fleet.server.stop();
+  await rm(join(fleet.folder, "servers/n1.data"), { recursive: true });
+  await copyFile(`${config}.installed`, config); // Nobody has brought the new one to the server.
+  await fleet.server.start();
+  await assert.rejects(fleet.connect(kept), /authorization violation/i);
+  await (await fleet.connect(mx2)).flush();
+
+  // A server that an earlier version has made keeps them in its store, and is told how to end that.
+  const options = join(fleet.folder, "servers/n1.json");
+  const { accounts, ...earlier } = JSON.parse(await readFile(options, "utf8")) as {
+    accounts: string;
+  };
+  await writeFile(options, JSON.stringify(earlier));
+  const push = await fleet.key(["push"]);
+  const [, remedy = ""] =
+    /^fleetban (key server n1 --renew --accounts \S+) --dir /m.exec(push.stderr) ?? [];
+  await fleet.key(["server", "n1", "--renew"]);
+  const read = () => readFile(join(fleet.folder, "servers/n1.conf"), "utf8");
+  assert.match(await read(), /dir: "\S+\/n1\.data\/accounts"/);
+  assert.match(remedy, new RegExp(`${accounts}$`));
+  await fleet.key(remedy.split(" ").slice(1));
+  assert.match(await read(), /dir: "\S+\/n1\.accounts"/);
+  assert.equal((await fleet.key(["push"])).stderr, "");
 });
 
 test("a revocation that reaches no server is no success, and is pushed later", async () => {
@@ -168,6 +205,7 @@ test("a server's files fit the nats-server of Debian's package, unless options d
     const config = await read("n1.conf");
     assert.match(config, /cert_file: "\/etc\/fleetban-nats\/n1\.crt"/);
     assert.match(config, /store_dir: "\/var\/lib\/fleetban-nats\/jetstream" \}/);
+    assert.match(config, /dir: "\/etc\/fleetban-nats\/n1\.accounts"/);
     assert.doesNotMatch(config, new RegExp(folder));
     const unit = await read("n1.unit.conf");
     assert.match(unit, /^ExecStart=\/usr\/sbin\/nats-server -c "\/etc\/fleetban-nats\/n1\.conf"$/m);
@@ -175,7 +213,10 @@ test("a server's files fit the nats-server of Debian's package, unless options d
     const paths = ["--files", join(folder, "servers"), "--store", join(folder, "100% store")];
     await key("server", "n2", "--address", "127.0.0.1", ...paths, "--max-file-store", "1500mb");
     assert.match(await read("n2.conf"), /store\/jetstream", max_file_store: 1500MB \}/);
-    assert.match(await read("n2.unit.conf"), /^ReadWritePaths=".*100%% store"$/m);
+    assert.match(
+      await read("n2.unit.conf"),
+      /^ReadWritePaths="-.*100%% store" "-.*n2\.accounts"$/m,
+    );
     await run("nats-server", ["-t", "-c", join(folder, "servers/n2.conf")]);
     // What was said once holds for the next time.
     await key("server", "n2", "--renew", "--address", "127.0.0.2");

@@ -11,6 +11,7 @@ import type { KeyContext } from "./key.ts";
 import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
 import { dirOption, type FolderOption } from "./options.ts";
 import { pushAccounts } from "./push.ts";
+import { defaultAccounts } from "./server-config.ts";
 import { readServers, writeServerConfig } from "./server-files.ts";
 
 interface RevokeOptions extends FolderOption {
@@ -40,6 +41,7 @@ export function revokeCommand(context: KeyContext): Command {
       for (const server of readServers(folder)) writeServerConfig(folder, server);
       if (!old) for (const each of theirs) folder.remove(credentialsFile(each.role, name));
       const servers = await pushOr(context, folder, dir);
+      noteServersThatForget(context, folder, dir);
       const who = `${newest?.role} ${name}`;
       if (json) {
         await output.jsonLine({ name, role: newest?.role, keys: revoked.length, servers });
@@ -75,7 +77,9 @@ export function pushCommand(context: KeyContext): Command {
     .addOption(dirOption())
     .option(...JSON_OPTION)
     .action(async ({ dir, json }: FolderOption) => {
-      const servers = await pushAccounts(openKeyFolder(dir), context.natsUrl());
+      const folder = openKeyFolder(dir);
+      const servers = await pushAccounts(folder, context.natsUrl());
+      noteServersThatForget(context, folder, dir);
       if (json) await output.jsonLine({ servers });
       else output.line(`the fleet's accounts are up to date on ${servers.join(", ")}`);
     });
@@ -94,6 +98,18 @@ function entriesOf(folder: KeyFolder, name: string, role: Role | undefined): Iss
   if (theirs.length > 0) return theirs;
   const who = role === undefined ? `"${name}"` : `${role} "${name}"`;
   throw new PlainError(`${who}: has no credentials from ${folder.path}`, EXIT.refused);
+}
+
+/** A server of an earlier version keeps revocations in its store, and forgets them with the store. */
+function noteServersThatForget({ output }: KeyContext, folder: KeyFolder, dir: string): void {
+  const servers = readServers(folder).filter(({ accounts }) => accounts === undefined);
+  for (const server of servers) {
+    const { name } = server;
+    const command = `fleetban key server ${name} --renew --accounts ${defaultAccounts(server)}`;
+    output.note(`${name}: if it loses its store, revoked credentials work again until you push;`);
+    output.note(`${command} --dir ${dir}`);
+    output.note("ends that: docs/operating.md, Let revocations survive the loss of NATS's store");
+  }
 }
 
 /** What is written down but not pushed is in force nowhere: this must not look like success. */

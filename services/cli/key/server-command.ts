@@ -16,7 +16,7 @@ import {
   renewOption,
   type FolderOption,
 } from "./options.ts";
-import { filesOf, type ServerOptions } from "./server-config.ts";
+import { defaultAccounts, filesOf, type ServerOptions } from "./server-config.ts";
 import {
   readOwnCertificate,
   readServer,
@@ -34,6 +34,7 @@ interface ServerCommandOptions extends FolderOption {
   clusterPort?: number;
   files?: string;
   store?: string;
+  accounts?: string;
   maxFileStore?: string;
   maxHosts?: number;
   for: number;
@@ -61,6 +62,10 @@ export function serverCommand({ output, now }: KeyContext): Command {
     .option("--cluster-port <port>", "for the other servers (default: 6222)", port)
     .option("--files <folder>", `the server's folder for these files (default: ${SERVER_FILES})`)
     .option("--store <folder>", `the server's folder for its data (default: ${SERVER_STORE})`)
+    .option(
+      "--accounts <folder>",
+      "the server's folder for accounts and revocations (default: NAME.accounts in --files)",
+    )
     .option(
       "--max-file-store <size>",
       "bytes that its streams may take (default: 3/4 of the free disk)",
@@ -117,6 +122,8 @@ function withDefaults(
     throw new UsageError("key server: expected --address, the name that clients know it by");
   }
   const maxFileStore = given.maxFileStore ?? known?.maxFileStore;
+  const files = resolve(given.files ?? known?.files ?? SERVER_FILES);
+  const accounts = given.accounts ?? (known ? known.accounts : defaultAccounts({ name, files }));
   return {
     name,
     addresses,
@@ -124,8 +131,9 @@ function withDefaults(
     port: given.port ?? known?.port ?? 4222,
     peers: given.peer ?? known?.peers ?? [],
     clusterPort: given.clusterPort ?? known?.clusterPort ?? 6222,
-    files: resolve(given.files ?? known?.files ?? SERVER_FILES),
+    files,
     store: resolve(given.store ?? known?.store ?? SERVER_STORE),
+    ...(accounts !== undefined && { accounts: resolve(accounts) }),
     ...(maxFileStore !== undefined && { maxFileStore }),
   };
 }

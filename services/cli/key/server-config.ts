@@ -19,6 +19,12 @@ export const serverOptions = z.object({
   files: z.string(),
   /** Where it keeps its data, there. */
   store: z.string(),
+  /**
+   * Where it keeps the accounts, with what is revoked: not in its store, so that revoked
+   * credentials stay revoked when the store is lost. undefined: in the store, as earlier versions
+   * had it.
+   */
+  accounts: z.string().optional(),
   /** Bytes that its streams may take, as NATS spells them; undefined: NATS looks at the free disk. */
   maxFileStore: z.string().optional(),
   /** The certificate for clients is the user's own, not of the fleet's authority. */
@@ -32,9 +38,14 @@ export function filesOf({ name, peers, ownCertificate }: ServerOptions): string[
   return [...["crt", "key", ...route].map((suffix) => `${name}.${suffix}`), "ca.pem"];
 }
 
+/** Where a server keeps the accounts, unless `--accounts` differs. */
+export const defaultAccounts = ({ name, files }: Pick<ServerOptions, "name" | "files">): string =>
+  join(files, `${name}.accounts`);
+
 /** The complete configuration of one nats-server. */
 export function renderServerConfig(folder: KeyFolder, server: ServerOptions): string {
   const { name, listen, port, files, store, maxFileStore } = server;
+  const accounts = server.accounts ?? join(store, "accounts");
   const room = maxFileStore === undefined ? "" : `, max_file_store: ${maxFileStore}`;
   const maxHosts = readMaxHosts(folder) ?? DEFAULT_MAX_HOSTS;
   const { maxConnections, maxPending } = serverLimitsFor(maxHosts);
@@ -53,7 +64,7 @@ export function renderServerConfig(folder: KeyFolder, server: ServerOptions): st
     "",
     `operator: ${jwt("operator.jwt")}`,
     `system_account: ${publicKeyOf(folder, "system")}`,
-    `resolver { type: full, dir: ${quote(join(store, "accounts"))}, allow_delete: false, interval: "2m" }`,
+    `resolver { type: full, dir: ${quote(accounts)}, allow_delete: false, interval: "2m" }`,
     "resolver_preload {",
     ...(["system", ...ACCOUNT_NAMES] as const).map(
       (account) => `  ${publicKeyOf(folder, account)}: ${jwt(`${account}.jwt`)}`,
