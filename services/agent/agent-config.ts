@@ -6,7 +6,7 @@ import { duration } from "../config/duration.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { parseZone } from "../detection/lines/zone.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
-import { sparedSetting } from "../config/address-list.ts";
+import { addressList } from "../config/address-list.ts";
 import { FIREWALL_KINDS, type FirewallKind } from "./enforce/firewall/firewall.ts";
 import { hostToken, JAIL_NAME, NAME } from "../wire/subjects.ts";
 
@@ -143,7 +143,7 @@ export const agentConfig = z
         repairEvery: duration.default(20),
       })
       .prefault({}),
-    ignoreip: sparedSetting.default([]),
+    ignoreip: addressList.default([]),
     sources: z
       .array(source)
       .min(1)

@@ -14,16 +14,16 @@ import { createLeftBehind } from "./enforce/firewall/left-behind.ts";
 import { openFirewall } from "./enforce/firewall/opening.ts";
 import { createRemains } from "./enforce/firewall/remains.ts";
 import { followFleetSettings, lastKnownJails, type FleetSettings } from "./fleet-settings.ts";
-import { createLastBans, readLastBans } from "./enforce/saved-bans.ts";
+import { createSavedBans, readSavedBans } from "./enforce/saved-bans.ts";
 import { createNeverBan } from "./enforce/never-ban.ts";
-import { explainSecondAgent } from "./duplicate-agent.ts";
+import { explainDuplicateAgent } from "./duplicate-agent.ts";
 import { createPublishHealth } from "./report/publish-health.ts";
-import { createPublisher } from "./report/failure-publisher.ts";
+import { createFailurePublisher } from "./report/failure-publisher.ts";
 import { ensureStateDir } from "./state/state-file.ts";
 import { createStateHealth } from "./state/state-health.ts";
-import { startReport } from "./status/host-status.ts";
-import type { StatusReporter } from "./status/status-sender.ts";
-import { startWatcher, type Watcher } from "./report/log-watcher.ts";
+import { startHostStatus } from "./status/host-status.ts";
+import type { StatusSender } from "./status/status-sender.ts";
+import { startLogWatcher, type LogWatcher } from "./report/log-watcher.ts";
 
 const PUBLISH_WITHIN_MS = 5_000;
 
@@ -49,11 +49,11 @@ export async function startAgent(
   const leftBehind = createLeftBehind({ kind, remains: createRemains(now), log });
   await leftBehind.look();
 
-  const parts: { settings?: FleetSettings; status?: StatusReporter; watcher?: Watcher } = {};
+  const parts: { settings?: FleetSettings; status?: StatusSender; watcher?: LogWatcher } = {};
   const settings = () => parts.settings;
   const neverBan = createNeverBan(config.ignoreip);
   const onApplied = () => {
-    lastBans.touch();
+    savedBans.touch();
     parts.status?.soon();
   };
   const repairEveryMs = repairEvery * 1000;
@@ -62,11 +62,11 @@ export async function startAgent(
     ...{ ...common, firewall, jails, settings, neverBan, repairEveryMs, onApplied },
   });
   onRelease(() => kernelSync.stop());
-  const lastBans = createLastBans({
+  const savedBans = createSavedBans({
     ...{ folder: stateDir, bans: kernelSync.held, health: state.of("bans"), log },
   });
-  onRelease(() => lastBans.close());
-  await kernelSync.restore(await readLastBans(stateDir));
+  onRelease(() => savedBans.close());
+  await kernelSync.restore(await readSavedBans(stateDir));
   ready(kernelSync.settled);
 
   // The log is its own spool: nothing is read before it can be published.
@@ -81,7 +81,7 @@ export async function startAgent(
   };
   parts.settings = followFleetSettings({
     ...{ connection, stateDir, log, host, instance, onChange },
-    onRefused: (by) => fail(explainSecondAgent(host, by)),
+    onRefused: (by) => fail(explainDuplicateAgent(host, by)),
   });
   kernelSync.follow((onEvent) =>
     mirrorBucket({ connection, bucket: BANS_BUCKET, decode: decodeHostBan, onEvent, log }),
@@ -89,7 +89,7 @@ export async function startAgent(
 
   const js = jetstream(connection);
   const health = createPublishHealth({ now: () => performance.now(), isConnected: link.isUp, log });
-  const publisher = createPublisher({
+  const publisher = createFailurePublisher({
     host,
     now,
     publish: (subject, bytes, msgID) =>
@@ -99,7 +99,7 @@ export async function startAgent(
     onStored: health.stored,
     onTrouble: health.failed,
   });
-  const watcher = await startWatcher({ ...common, config, publisher, jails, state });
+  const watcher = await startLogWatcher({ ...common, config, publisher, jails, state });
   parts.watcher = watcher;
   watcher.jailsChanged(parts.settings.jails());
   onRelease(async () => {
@@ -107,7 +107,7 @@ export async function startAgent(
     publisher.close();
   });
 
-  parts.status = startReport({
+  parts.status = startHostStatus({
     ...{ host, instance, kind, neverBan, kernelSync, watcher, connection, now },
     ...{ servers, leftBehind },
     warnings: () => ({ passedOver, state: state.trouble(), publishing: health.trouble() }),

@@ -1,8 +1,8 @@
 import { EXIT, PlainError } from "../process/exit.ts";
-import type { RefusedAgents } from "../wire/settings.ts";
+import type { DuplicateNotice } from "../wire/settings.ts";
 
 /** Why this agent ends: two under one name would be taken for one. */
-export function explainSecondAgent(host: string, { holder }: RefusedAgents): PlainError {
+export function explainDuplicateAgent(host: string, { holder }: DuplicateNotice): PlainError {
   const where = holder.addresses.length > 0 ? ` on ${holder.addresses.join(", ")}` : "";
   const since = new Date(holder.startedAt).toISOString();
   const other = `another agent is at work as host ${host}${where}, since ${since}`;

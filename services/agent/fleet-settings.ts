@@ -15,7 +15,7 @@ import {
   jail as jailSchema,
   type Allowed,
   type Jail,
-  type RefusedAgents,
+  type DuplicateNotice,
   type Setting,
 } from "../wire/settings.ts";
 import { addressOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
@@ -38,7 +38,7 @@ export interface FleetSettingsOptions {
   /** Names this start of the agent. */
   instance: string;
   /** Another agent is at work under this host's name, and this one must end. */
-  onRefused: (by: RefusedAgents) => void;
+  onRefused: (by: DuplicateNotice) => void;
   /** Called once when everything was read, then with every change. */
   onChange: () => void;
 }
@@ -88,7 +88,7 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
       case "ready":
         readyFor = setting.bansCreated;
         return;
-      case "refused-agents":
+      case "duplicate-agents":
         if (setting.host !== host || !setting.refused.instances.includes(instance)) return;
         onRefused(setting.refused);
         return;

@@ -3,7 +3,7 @@ import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
 import { EVERYBODY } from "../wire/request-fields.ts";
 
 /** Addresses and networks that a configuration spares: `allowlist`, `ignoreip`. */
-export const sparedSetting = z.array(
+export const addressList = z.array(
   z.string().transform((text, context): Address => {
     const address = parseNetwork(text);
     if (address !== undefined && prefixOf(address) > 0) return address;

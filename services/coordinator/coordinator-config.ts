@@ -4,7 +4,7 @@ import { z } from "zod";
 import { durationOrForever, duration } from "../config/duration.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
-import { sparedSetting } from "../config/address-list.ts";
+import { addressList } from "../config/address-list.ts";
 import {
   compileFilter,
   FilterError,
@@ -123,7 +123,7 @@ export const coordinatorConfig = z.strictObject({
     .min(2 ** 20)
     .max(2 ** 50)
     .default(2 ** 30),
-  allowlist: sparedSetting.default([]),
+  allowlist: addressList.default([]),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
     .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")

@@ -14,10 +14,10 @@ import { openBanStore } from "./buckets/ban-store.ts";
 import { watchClock } from "./hosts/clock-check.ts";
 import { jailsOf, type CoordinatorConfig } from "./coordinator-config.ts";
 import { createDecider, type Decider } from "./decide/decider.ts";
-import { createDuties } from "./upkeep/upkeep.ts";
+import { createUpkeep } from "./upkeep/upkeep.ts";
 import { createFleetStatus } from "./hosts/fleet-status.ts";
-import { createFollowUp } from "./decide/log-rollout.ts";
-import { startFold } from "./decide/failure-feed.ts";
+import { createLogRollout } from "./decide/log-rollout.ts";
+import { startFailureFeed } from "./decide/failure-feed.ts";
 import type { Health } from "./http/health.ts";
 import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts/hosts.ts";
@@ -57,9 +57,9 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const onWaiting = health.waitsFor;
   const streams = await keepStreams(connection, wanted, log, onWaiting);
   const later: { decider?: Decider; lease?: Lease } = {};
-  const isHolder = () => later.lease?.isHeld() ?? false;
+  const isLeader = () => later.lease?.isLeader() ?? false;
   const databaseUrl = config.database.url;
-  const history = openHistory({ databaseUrl, connection, isHolder, log });
+  const history = openHistory({ databaseUrl, connection, isLeader, log });
   onRelease(() => history.close());
   const hosts = followHosts({ connection, now, log, onStatus: history.hostSeen });
   const settings = openSettings(connection, log);
@@ -70,21 +70,21 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(() => lease.release());
   await Promise.all([bans.ready, settings.ready]);
 
-  const common = { bans, settings, history, hosts, jails, isHolder, now, newId, log };
+  const common = { bans, settings, history, hosts, jails, isLeader, now, newId, log };
   const measured = (ms: number) => health.metrics?.banned(ms);
-  const onBanned = createFollowUp({ bans, hosts, now, log, onBanned: measured });
+  const onBanned = createLogRollout({ bans, hosts, now, log, onBanned: measured });
   const missed = createMissedOffences(now);
   const decider = createDecider({ ...common, allowlist, missed, onBanned });
   later.decider = decider;
   const { take, sweep, counters } = decider;
   const horizon = 2 * longestFindtime * 1000;
-  const fold = startFold({ connection, horizon, take, log });
-  const duties = createDuties({ ...common, allowlist: config.allowlist, longestFindtime });
-  onRelease(repeat(ROUND_EVERY_MS, duties.round));
+  const feed = startFailureFeed({ connection, horizon, take, log });
+  const upkeep = createUpkeep({ ...common, allowlist: config.allowlist, longestFindtime });
+  onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, decider.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, sweep));
 
-  health.watch({ link, history, fold, lease });
+  health.watch({ link, history, feed, lease });
   const clock = watchClock({
     readLease: () => readLatest(connection, LEASE_BUCKET, LEASE_KEY),
     now,

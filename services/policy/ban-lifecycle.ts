@@ -26,7 +26,7 @@ export function banForOffence(
   const until = endOf(offence.at, jail.bantime);
   if (until !== null && until <= now) return undefined;
   // Spent before: this very ban, or one that was given or lifted since, has covered it.
-  if (present && (present.spentUntil ?? 0) >= offence.at) return undefined;
+  if (present && (present.countedUntil ?? 0) >= offence.at) return undefined;
   if (present?.state === "lifted" && (present.immuneUntil ?? 0) > offence.at) return undefined;
   const isBanned = present !== undefined && isInForce(present, now);
   if (isBanned && !isLonger(until, present.until)) return undefined;
@@ -44,7 +44,7 @@ export function banForOffence(
     evidence: [...offence.hosts].map(([host, failures]) => ({ host, failures })),
     by: "decider",
     immuneUntil: null,
-    spentUntil: offence.at,
+    countedUntil: offence.at,
   };
 }
 
@@ -81,7 +81,7 @@ export function banByOperator(
     evidence: isBanned ? present.evidence : [],
     by: order.by,
     immuneUntil: null,
-    spentUntil: present?.spentUntil ?? null,
+    countedUntil: present?.countedUntil ?? null,
   };
 }
 

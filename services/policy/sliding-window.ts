@@ -16,7 +16,7 @@ export interface WindowOptions {
   /** Milliseconds. */
   findtime: number;
   /** Asked once for an address that is not tracked: up to when its attempts do not count. */
-  spentUntil?: (address: Address) => number;
+  countedUntil?: (address: Address) => number;
 }
 
 /** What a ban is decided on. */
@@ -45,13 +45,13 @@ interface Entry {
   times: number[];
   /** The host of each time, as its number. */
   hosts: number[];
-  spentUntil: number;
+  countedUntil: number;
 }
 
 export function createWindows({
   maxretry,
   findtime,
-  spentUntil: spentBefore = () => -Infinity,
+  countedUntil: countedBefore = () => -Infinity,
 }: WindowOptions): Windows {
   const entries = new Map<Address, Entry>();
   const hostNumbers = new Map<string, number>();
@@ -67,7 +67,7 @@ export function createWindows({
   function entryOf(address: Address): Entry {
     const known = entries.get(address);
     if (known) return known;
-    const made = { times: [], hosts: [], spentUntil: spentBefore(address) };
+    const made = { times: [], hosts: [], countedUntil: countedBefore(address) };
     entries.set(address, made);
     return made;
   }
@@ -112,7 +112,7 @@ export function createWindows({
   }
 
   function spend(entry: Entry, until: number): void {
-    entry.spentUntil = Math.max(entry.spentUntil, until);
+    entry.countedUntil = Math.max(entry.countedUntil, until);
     const rest = entry.times.findIndex((time) => time > until);
     const count = rest < 0 ? entry.times.length : rest;
     entry.times.splice(0, count);
@@ -134,7 +134,7 @@ export function createWindows({
       const offences: Offence[] = [];
       const number = numberOf(host);
       for (let count = 0; count < attempts; count += 1) {
-        if (at <= entry.spentUntil) break;
+        if (at <= entry.countedUntil) break;
         const end = completedBy(entry, insert(entry, at, number));
         if (end >= 0) offences.push(takeOffence(address, entry, end));
       }
@@ -147,8 +147,9 @@ export function createWindows({
     },
     sweep(now) {
       const horizon = now - 2 * findtime;
-      for (const [address, { times, spentUntil }] of entries) {
-        if ((times.at(-1) ?? -Infinity) < horizon && spentUntil < horizon) entries.delete(address);
+      for (const [address, { times, countedUntil }] of entries) {
+        if ((times.at(-1) ?? -Infinity) < horizon && countedUntil < horizon)
+          entries.delete(address);
       }
     },
     get size() {

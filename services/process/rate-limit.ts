@@ -2,7 +2,7 @@
  * Whether something may be said again: of each kind once in `everyMs`. A log that somebody else
  * makes us write must not grow as fast as he likes, nor what we remember of him.
  */
-export function createSeldom(everyMs: number, now: () => number): (kind: string) => boolean {
+export function createRateLimit(everyMs: number, now: () => number): (kind: string) => boolean {
   const saidAt = new Map<string, number>();
   return (kind) => {
     const at = now();

@@ -45,7 +45,7 @@ export const ban = z.object({
   /** Lifted only: until then failures do not count. */
   immuneUntil: instant.nullable(),
   /** Failures up to this instant have been paid for by this ban; null: it was not they that brought it. */
-  spentUntil: instant.nullable(),
+  countedUntil: instant.nullable(),
 });
 export type Ban = z.infer<typeof ban>;
 
@@ -56,7 +56,7 @@ export function encodeBan(value: Ban): Uint8Array {
     until: spellInstant(value.until),
     changedAt: spellInstant(value.changedAt),
     immuneUntil: spellInstant(value.immuneUntil),
-    spentUntil: spellInstant(value.spentUntil),
+    countedUntil: spellInstant(value.countedUntil),
   });
 }
 
@@ -73,7 +73,7 @@ export function isInForce(value: Pick<Ban, "state" | "until">, now: number): boo
 }
 
 /** Failures of the address up to this instant do not count (again). */
-export function spentUntil(value: Ban): number {
+export function countedUntil(value: Ban): number {
   const forgiven = value.state === "lifted" ? (value.immuneUntil ?? 0) : 0;
-  return Math.max(forgiven, value.spentUntil ?? 0);
+  return Math.max(forgiven, value.countedUntil ?? 0);
 }

@@ -52,20 +52,20 @@ export type BucketReady = z.infer<typeof bucketReady>;
 
 /**
  * Agents that must end, for another is at work under the name of their host, under
- * `refused.<host>`: each finds its own instance there.
+ * `duplicate.<host>`: each finds its own instance there.
  */
-export const refusedAgents = z.object({
+export const duplicateNotice = z.object({
   v: z.literal(1),
   instances: z.array(z.uuid()).max(16),
   /** The one that has the name. */
   holder: z.object({ addresses: z.array(address).max(256), startedAt: instant }),
 });
-export type RefusedAgents = z.infer<typeof refusedAgents>;
+export type DuplicateNotice = z.infer<typeof duplicateNotice>;
 
-export const encodeRefusedAgents = (value: RefusedAgents): Uint8Array =>
-  encode(refusedAgents, value);
-export const decodeRefusedAgents = (bytes: Uint8Array, key: string): RefusedAgents =>
-  decode(refusedAgents, bytes, key);
+export const encodeDuplicateNotice = (value: DuplicateNotice): Uint8Array =>
+  encode(duplicateNotice, value);
+export const decodeDuplicateNotice = (bytes: Uint8Array, key: string): DuplicateNotice =>
+  decode(duplicateNotice, bytes, key);
 export const encodeJail = (value: Jail): Uint8Array => encode(jail, value);
 export const decodeJail = (bytes: Uint8Array, key: string): Jail => decode(jail, bytes, key);
 export const encodeAllowed = (value: Allowed): Uint8Array => encode(allowed, value);
@@ -80,7 +80,7 @@ export type Setting =
   | { type: "jail"; jail: Jail }
   | { type: "allowed"; entry: Allowed }
   | { type: "ready"; bansCreated: string }
-  | { type: "refused-agents"; host: string; refused: RefusedAgents }
+  | { type: "duplicate-agents"; host: string; refused: DuplicateNotice }
   | { type: "other" };
 
 /** Throws a WireError for what no coordinator has written. */
@@ -90,6 +90,6 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   const name = rest.join(".");
   if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };
   if (kind === "allow") return { type: "allowed", entry: decodeAllowed(bytes, key) };
-  if (kind !== "refused") return { type: "other" };
-  return { type: "refused-agents", host: name, refused: decodeRefusedAgents(bytes, key) };
+  if (kind !== "duplicate") return { type: "other" };
+  return { type: "duplicate-agents", host: name, refused: decodeDuplicateNotice(bytes, key) };
 }

@@ -62,9 +62,9 @@ export function addressOfAllowKey(key: string): Address | undefined {
   return key.startsWith("allow.") ? addressOfToken(key.slice("allow.".length)) : undefined;
 }
 
-/** Settings bucket: agents of this name that are refused, see `RefusedAgents`. */
-export function refusedKey(host: string): string {
-  return `refused.${host}`;
+/** Settings bucket: agents of this name that are refused, see `DuplicateNotice`. */
+export function duplicateKey(host: string): string {
+  return `duplicate.${host}`;
 }
 
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */

@@ -89,7 +89,7 @@ export async function writeBans(
         ...{ v: 1, change: crypto.randomUUID(), jail: "dovecot", address, state: "active" },
         ...{ startsAt: now, until: now + 3_600_000, changedAt: now, reason: "test" },
         ...{ offence: 1, evidence: [{ host: "mx2", failures: 5 }], by: "decider" },
-        ...{ immuneUntil: null, spentUntil: now },
+        ...{ immuneUntil: null, countedUntil: now },
       });
       return js.publish(`$KV.${BANS_BUCKET}.${banKey("dovecot", address)}`, bytes);
     });

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { DeliverPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { createSeen } from "../../services/coordinator/decide/duplicate-filter.ts";
+import { createDuplicateFilter } from "../../services/coordinator/decide/duplicate-filter.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import type { StoredMessage } from "../../services/nats/delivery.ts";
 import { followStream } from "../../services/nats/follow-stream.ts";
@@ -73,12 +73,12 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
   await eventually("the agent is at work", () => agent.log().includes("agent is at work"));
 
   let found: Failure[] = [];
-  let seen = createSeen(Date.now);
+  let seen = createDuplicateFilter(Date.now);
   let last = 0;
   let arrived = 0;
   const follower = {
     begin() {
-      [found, seen, last, arrived] = [[], createSeen(Date.now), 0, 0];
+      [found, seen, last, arrived] = [[], createDuplicateFilter(Date.now), 0, 0];
     },
     message({ data, subject, sequence }: StoredMessage) {
       const batch = decodeFailureBatch(data, subject);

@@ -67,7 +67,7 @@ async function fill(folder: string): Promise<string> {
   return file;
 }
 
-const CANNOT = "state cannot be written, goes on";
+const CANNOT = "cannot write state, continuing without it";
 const AGAIN = "state is written again";
 
 describe("an agent whose state cannot be written", { skip: needsRoot }, () => {

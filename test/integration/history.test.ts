@@ -58,7 +58,12 @@ function batchOf(host: string, from: number, ...given: readonly Partial<Failure>
 const ban: Ban = {
   ...{ v: 1, change: randomUUID(), jail: "dovecot", address, state: "active" },
   ...{ startsAt: T0, until: null, changedAt: T0, reason: "because", offence: 1 },
-  ...{ evidence: [{ host: "mx1", failures: 5 }], by: "decider", immuneUntil: null, spentUntil: T0 },
+  ...{
+    evidence: [{ host: "mx1", failures: 5 }],
+    by: "decider",
+    immuneUntil: null,
+    countedUntil: T0,
+  },
 };
 
 /** A database of its own, with its tables. */
@@ -92,7 +97,7 @@ async function record(): Promise<Recording> {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line) => void lines.push(line) });
   const databaseUrl = await postgres.createDatabase();
-  const history = openHistory({ databaseUrl, connection, isHolder: () => true, log });
+  const history = openHistory({ databaseUrl, connection, isLeader: () => true, log });
   const js = jetstream(connection);
   return {
     history,

@@ -13,8 +13,8 @@ import { decodeHostBan } from "../../services/agent/enforce/ban-filter.ts";
 import { createKernelSync } from "../../services/agent/enforce/kernel-sync.ts";
 import { createNeverBan } from "../../services/agent/enforce/never-ban.ts";
 import { openBanStore } from "../../services/coordinator/buckets/ban-store.ts";
-import { createDuties } from "../../services/coordinator/upkeep/upkeep.ts";
-import { startFold } from "../../services/coordinator/decide/failure-feed.ts";
+import { createUpkeep } from "../../services/coordinator/upkeep/upkeep.ts";
+import { startFailureFeed } from "../../services/coordinator/decide/failure-feed.ts";
 import { openHistory } from "../../services/coordinator/history/history.ts";
 import { openSettings } from "../../services/coordinator/buckets/settings-store.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
@@ -112,7 +112,7 @@ for (const count of [2, 9]) {
       const user = /user \d+/.exec(Buffer.from(data).toString())?.[0];
       taken.add(user ?? "");
     };
-    const fold = startFold({ connection: centre.connection, horizon: 3_600_000, take, log });
+    const fold = startFailureFeed({ connection: centre.connection, horizon: 3_600_000, take, log });
     centre.onRelease(fold.stop);
     await loseFailures(centre, () => taken.size === 10, count);
     await eventually("all are counted", () => centre.users.every((user) => taken.has(user)));
@@ -123,8 +123,8 @@ for (const count of [2, 9]) {
     const databaseUrl = await postgres.createDatabase();
     await migrate(databaseUrl);
     const { connection } = centre;
-    const isHolder = () => true;
-    const open = () => openHistory({ databaseUrl, connection, isHolder, log });
+    const isLeader = () => true;
+    const open = () => openHistory({ databaseUrl, connection, isLeader, log });
     let history = open();
     centre.onRelease(() => history.close());
     const recorded = async () => {
@@ -154,7 +154,7 @@ function banOf(address: Address, changedAt: number): Ban {
   return {
     ...{ v: 1, change: randomUUID(), jail: "dovecot", address, state: "active" },
     ...{ startsAt: changedAt, until: null, changedAt, reason: "because", offence: 1 },
-    ...{ evidence: [], by: "operator alice", immuneUntil: null, spentUntil: null },
+    ...{ evidence: [], by: "operator alice", immuneUntil: null, countedUntil: null },
   };
 }
 
@@ -175,8 +175,8 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   await eventually("the mirror is as the bucket", () => {
     return bans.get("dovecot", A)?.state === "active" && !bans.get("dovecot", B);
   });
-  const duties = createDuties({
-    ...{ bans, settings, isHolder: () => true, jails: [JAIL], allowlist: [], log },
+  const duties = createUpkeep({
+    ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
@@ -188,7 +188,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   await eventually("both are there again", () => {
     return bans.get("dovecot", A)?.state === "lifted" && bans.get("dovecot", B)?.state === "active";
   });
-  assert.deepEqual(bans.takeSpoiled(), []);
+  assert.deepEqual(bans.takeTampered(), []);
 });
 
 test("a host does not say that a ban is in force because one was that NATS has lost", async () => {
@@ -237,7 +237,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
   const { nats, connection } = centre;
   const databaseUrl = await postgres.createDatabase();
   await migrate(databaseUrl);
-  const history = openHistory({ databaseUrl, connection, isHolder: () => true, log });
+  const history = openHistory({ databaseUrl, connection, isLeader: () => true, log });
   centre.onRelease(() => history.close());
   const before = openBanStore({ connection, log, onBan: () => {} });
   await before.ready;
@@ -260,8 +260,8 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
   const settings = openSettings(connection, log);
   centre.onRelease(settings.stop);
   await bans.ready;
-  const duties = createDuties({
-    ...{ bans, settings, isHolder: () => true, jails: [JAIL], allowlist: [], log, history },
+  const duties = createUpkeep({
+    ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log, history },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
   });

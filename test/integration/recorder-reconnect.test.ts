@@ -34,7 +34,7 @@ test("goes on recording after NATS was restarted, though nobody answers for its 
     ...{ longestFindtime: 1200, replicas: 1, failuresMaxBytes: 2 ** 26 },
   });
   const log = createLog("test", "silent");
-  const history = openHistory({ databaseUrl, connection, isHolder: () => true, log });
+  const history = openHistory({ databaseUrl, connection, isLeader: () => true, log });
   try {
     const fail = (position: number) => {
       const address = parseNetwork("198.51.100.7")!;

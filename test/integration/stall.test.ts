@@ -137,6 +137,6 @@ test("a coordinator whose link stands still while it reads the bans takes none o
     },
     30,
   );
-  assert.deepEqual(bans.takeSpoiled(), []);
+  assert.deepEqual(bans.takeTampered(), []);
   assert.deepEqual([...counts], [FEWER, FEWER + 1]);
 });

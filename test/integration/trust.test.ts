@@ -15,7 +15,7 @@ import { after, before, test } from "node:test";
 import { DeliverPolicy } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { createAuthority, issueCertificate } from "../../services/cli/key/authority.ts";
-import { createSeen } from "../../services/coordinator/decide/duplicate-filter.ts";
+import { createDuplicateFilter } from "../../services/coordinator/decide/duplicate-filter.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { natsOptions } from "../../services/nats/connect.ts";
 import { followStream } from "../../services/nats/follow-stream.ts";
@@ -180,11 +180,11 @@ test("credentials that run out, and a server's certificate that is renewed, lose
   const options = await natsOptions({ url: fleet.url, ca: fleet.ca, creds: own }, "watcher");
   const watcher = await connect(options);
   await ensureStreams(watcher, { longestFindtime: 1200, replicas: 1, failuresMaxBytes: 2 ** 26 });
-  let seen = createSeen(Date.now);
+  let seen = createDuplicateFilter(Date.now);
   let users: (string | undefined)[] = [];
   const follower = {
     begin() {
-      [seen, users] = [createSeen(Date.now), []];
+      [seen, users] = [createDuplicateFilter(Date.now), []];
     },
     message({ data, subject }: { data: Uint8Array; subject: string }) {
       users.push(...seen.take(decodeFailureBatch(data, subject)).map(({ user }) => user));

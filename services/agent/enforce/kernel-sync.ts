@@ -342,7 +342,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     kernel.forgetAll();
     await kernel.apply(new Map([...kept].map(([key, ban]) => [key, { ban, isGone: false }])));
     const inForce = kernel.count();
-    if (inForce > 0) log.info({ bans: inForce }, "bans of before are in force again");
+    if (inForce > 0) log.info({ bans: inForce }, "restored saved bans after boot");
   }
 
   /** An address that is allowed now comes out; one that no longer is goes in again. */

@@ -14,13 +14,13 @@ import type { HostBan } from "./ban-filter.ts";
 import { readStateLines, writeStateLines } from "../state/state-file.ts";
 import { storageTrouble, type FileHealth } from "../state/state-health.ts";
 
-export interface LastBans {
+export interface SavedBans {
   /** They have changed. */
   touch(): void;
   close(): Promise<void>;
 }
 
-export interface LastBansOptions {
+export interface SavedBansOptions {
   folder: string;
   /** undefined: not known for certain now, the file stays as it is. */
   bans: () => Iterable<HostBan> | undefined;
@@ -35,11 +35,11 @@ const SHARE = 50;
 
 const pathIn = (folder: string) => join(folder, "bans");
 
-export async function readLastBans(folder: string): Promise<HostBan[]> {
+export async function readSavedBans(folder: string): Promise<HostBan[]> {
   return (await readStateLines(pathIn(folder))).flatMap((line) => parseBan(line) ?? []);
 }
 
-export function createLastBans({ folder, bans, health, log }: LastBansOptions): LastBans {
+export function createSavedBans({ folder, bans, health, log }: SavedBansOptions): SavedBans {
   let timer: NodeJS.Timeout | undefined;
   let pause = EVERY_MS;
   let writing: Promise<unknown> = Promise.resolve();

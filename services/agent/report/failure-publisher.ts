@@ -11,7 +11,7 @@ import { attemptsOf, type Failure } from "../../detection/attempts/failure.ts";
 import { encodeFailureBatch, failureBatchId, type FailureBatch } from "../../wire/failure.ts";
 import { failureSubject } from "../../wire/subjects.ts";
 
-export interface Publisher {
+export interface FailurePublisher {
   /**
    * Takes what was found in the lines of a source between two positions. Returns a promise
    * where the reader must wait, because too much is not yet acknowledged.
@@ -38,7 +38,7 @@ export interface ReadLines {
   failures: readonly Failure[];
 }
 
-export interface PublisherOptions {
+export interface FailurePublisherOptions {
   host: string;
   /** Resolves when the message is stored. */
   publish: (subject: string, bytes: Uint8Array, id: string) => Promise<unknown>;
@@ -82,7 +82,7 @@ interface Lane {
   timer: NodeJS.Timeout | undefined;
 }
 
-export function createPublisher(options: PublisherOptions): Publisher {
+export function createFailurePublisher(options: FailurePublisherOptions): FailurePublisher {
   const { host, publish, now, onProgress, onStored, onTrouble, maxBytes } = options;
   const lanes = new Map<string, Lane>();
   const ended = new AbortController();

@@ -9,13 +9,13 @@ import type { HostStatus } from "../../wire/status.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import { createCheckpoint, readCheckpoint } from "./checkpoint.ts";
 import type { AgentConfig, SourceConfig } from "../agent-config.ts";
-import type { Publisher } from "./failure-publisher.ts";
+import type { FailurePublisher } from "./failure-publisher.ts";
 import { openUserNames } from "./user-names.ts";
 import type { StateHealth } from "../state/state-health.ts";
 import { isPattern } from "./sources/path-pattern.ts";
 import { watchSource, type WatchedSource } from "./watched-source.ts";
 
-export interface Watcher {
+export interface LogWatcher {
   /** Looks at what costs to look at, now and then. */
   look(): void;
   describe(): HostStatus["sources"];
@@ -27,9 +27,9 @@ export interface Watcher {
   stop(): Promise<void>;
 }
 
-export interface WatcherOptions {
+export interface LogWatcherOptions {
   config: Pick<AgentConfig, "sources" | "stateDir" | "mode" | "users" | "usersKey">;
-  publisher: Publisher;
+  publisher: FailurePublisher;
   state: StateHealth;
   /** The last known ones. */
   jails: readonly Jail[];
@@ -38,7 +38,7 @@ export interface WatcherOptions {
   onFailed: (error: unknown) => void;
 }
 
-export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
+export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWatcher> {
   const { config, publisher, now, log, onFailed } = options;
   const restored = await readCheckpoint(config.stateDir);
   const ledger = createLedger({ mode: config.mode, snapshot: restored?.ledger });

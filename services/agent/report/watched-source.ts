@@ -13,7 +13,7 @@ import type { HostStatus } from "../../wire/status.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import type { Bookmark, CheckpointFile } from "./checkpoint.ts";
 import type { SourceConfig } from "../agent-config.ts";
-import type { Publisher } from "./failure-publisher.ts";
+import type { FailurePublisher } from "./failure-publisher.ts";
 import { createPacer } from "./pacer.ts";
 import { createSourceDetector, writersOf } from "./source-detector.ts";
 import { openFileSource } from "./sources/file-source.ts";
@@ -48,7 +48,7 @@ export interface WatchedSourceOptions {
   /** Where the last run was. */
   restored: CheckpointFile | undefined;
   ledger: Ledger;
-  publisher: Pick<Publisher, "add">;
+  publisher: Pick<FailurePublisher, "add">;
   /** A user name as it is published. */
   nameOf: (user: string | undefined) => string | undefined;
   /** Something was read. */

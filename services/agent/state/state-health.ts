@@ -37,7 +37,8 @@ export function createStateHealth(folder: string, log: Log): StateHealth {
       failed(error) {
         const reason = storageTrouble(error);
         if (reason === undefined) throw error;
-        if (reason !== trouble()) log.error({ folder, reason }, "state cannot be written, goes on");
+        if (reason !== trouble())
+          log.error({ folder, reason }, "cannot write state, continuing without it");
         troubles.set(file, reason);
       },
       written() {

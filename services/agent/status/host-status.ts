@@ -8,12 +8,12 @@ import type { KernelSync } from "../enforce/kernel-sync.ts";
 import type { FirewallKind } from "../enforce/firewall/firewall.ts";
 import type { LeftBehind } from "../enforce/firewall/left-behind.ts";
 import type { NeverBan } from "../enforce/never-ban.ts";
-import { sparingly } from "./limit-cpu-share.ts";
-import { startStatus, type StatusReporter } from "./status-sender.ts";
+import { limitCpuShare } from "./limit-cpu-share.ts";
+import { startStatusSender, type StatusSender } from "./status-sender.ts";
 import { warningsOf, type Conditions } from "./host-warnings.ts";
-import type { Watcher } from "../report/log-watcher.ts";
+import type { LogWatcher } from "../report/log-watcher.ts";
 
-export interface ReportOptions {
+export interface HostStatusOptions {
   host: string;
   instance: string;
   kind: FirewallKind;
@@ -21,7 +21,7 @@ export interface ReportOptions {
   servers: () => readonly string[];
   neverBan: NeverBan;
   kernelSync: Pick<KernelSync, "recount" | "state" | "trouble">;
-  watcher: Pick<Watcher, "look" | "describe" | "warnings">;
+  watcher: Pick<LogWatcher, "look" | "describe" | "warnings">;
   leftBehind: LeftBehind;
   /** What only their owners know. */
   warnings: () => Pick<Conditions, "passedOver" | "state" | "publishing">;
@@ -34,18 +34,18 @@ export interface ReportOptions {
 /** At most so many fit into a status. */
 const MAX_WARNINGS = 20;
 
-export function startReport(options: ReportOptions): StatusReporter {
+export function startHostStatus(options: HostStatusOptions): StatusSender {
   const { host, instance, kind, servers, neverBan, kernelSync, watcher } = options;
   const { leftBehind, warnings, expiry, connection, now, log } = options;
   const [version, startedAt] = [readVersion(), now()];
-  const recount = sparingly(kernelSync.recount);
-  const look = sparingly(leftBehind.look);
+  const recount = limitCpuShare(kernelSync.recount);
+  const look = limitCpuShare(leftBehind.look);
   const logWarnings = createWarningLog(log, now);
   const allWarnings = (): Warning[] => {
     const found = { ...warnings(), ...kernelSync.trouble(), leftBehind: leftBehind.found() };
     return [...warningsOf(found), ...watcher.warnings(), ...expiry()];
   };
-  return startStatus({
+  return startStatusSender({
     host,
     refresh: async () => {
       await Promise.all([neverBan.refresh(servers()), recount(), look()]);

@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks";
 const SHARE = 100;
 
 /** `work`, left out as long as it would take more than its part of the time. */
-export function sparingly(work: () => Promise<void>): () => Promise<void> {
+export function limitCpuShare(work: () => Promise<void>): () => Promise<void> {
   let notBefore = 0;
   return async () => {
     const began = performance.now();

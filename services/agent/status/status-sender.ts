@@ -6,13 +6,13 @@ import { performance } from "node:perf_hooks";
 import { encodeHostStatus, STATUS_EVERY_MS, type HostStatus } from "../../wire/status.ts";
 import { statusSubject } from "../../wire/subjects.ts";
 
-export interface StatusReporter {
+export interface StatusSender {
   /** Says it now, or where it has said it just before, in a moment. */
   soon(): void;
   stop(): void;
 }
 
-export interface StatusOptions {
+export interface StatusSenderOptions {
   host: string;
   /** Looks at what costs to look at, before a periodic status. */
   refresh: () => Promise<void>;
@@ -24,7 +24,12 @@ export interface StatusOptions {
 /** At least so long from one status to the next. */
 const APART_MS = 50;
 
-export function startStatus({ host, refresh, describe, publish }: StatusOptions): StatusReporter {
+export function startStatusSender({
+  host,
+  refresh,
+  describe,
+  publish,
+}: StatusSenderOptions): StatusSender {
   const subject = statusSubject(host);
   let saidAt = -Infinity;
   let scheduled: NodeJS.Timeout | "at once" | undefined;

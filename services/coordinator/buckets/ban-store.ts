@@ -36,7 +36,7 @@ export interface BanStore {
    * What is to be there again: bans in force that somebody who is no coordinator has deleted or written
    * over since the last call, for coordinators delete only what is over; and what NATS has lost.
    */
-  takeSpoiled(): Ban[];
+  takeTampered(): Ban[];
   /** Bans in force at `now`. */
   countInForce(now: number): number;
   /** Resolves when every entry has been read once. */
@@ -59,7 +59,7 @@ export interface BanStoreOptions {
 const PURGE_WITHIN_MS = 5_000;
 
 export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanStore {
-  const spoiled = new Map<string, Ban>();
+  const tampered = new Map<string, Ban>();
   const writer = createBucketWriter(connection, BANS_BUCKET);
   const mirror = mirrorBucket({
     ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
@@ -75,29 +75,29 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
         return;
       case "deleted":
         if (event.previous && isInForce(event.previous, Date.now())) {
-          spoil(event.key, event.previous, "deleted");
+          noteTampered(event.key, event.previous, "deleted");
         }
         return;
       case "unreadable":
-        spoil(event.key, event.previous, event.reason);
+        noteTampered(event.key, event.previous, event.reason);
         return;
       case "rolled-back":
         // NATS loses what it has just stored when its machine loses power, or all that it has.
         if (event.isSameBucket || doesMatter(event.previous))
-          spoiled.set(event.key, event.previous);
+          tampered.set(event.key, event.previous);
         return;
     }
   }
 
   function noteWritten(key: string, ban: Ban): void {
-    const missing = spoiled.get(key);
-    if (missing && missing.changedAt <= ban.changedAt) spoiled.delete(key);
+    const missing = tampered.get(key);
+    if (missing && missing.changedAt <= ban.changedAt) tampered.delete(key);
     onBan(ban);
   }
 
-  function spoil(key: string, previous: Ban | undefined, reason: string): void {
-    log.error({ key, reason }, "ban was spoiled by somebody who is no coordinator");
-    if (previous) spoiled.set(key, previous);
+  function noteTampered(key: string, previous: Ban | undefined, reason: string): void {
+    log.error({ key, reason }, "ban was modified by an unauthorized writer");
+    if (previous) tampered.set(key, previous);
   }
 
   async function read(key: string): Promise<Versioned<Ban>> {
@@ -106,7 +106,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
       return { value: value && decodeBan(value, key), revision };
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      return { value: undefined, revision }; // spoiled: written over
+      return { value: undefined, revision }; // tampered: written over
     }
   }
 
@@ -152,9 +152,9 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
       }
     },
 
-    takeSpoiled() {
-      const taken = [...spoiled.values()];
-      spoiled.clear();
+    takeTampered() {
+      const taken = [...tampered.values()];
+      tampered.clear();
       return taken;
     },
 

@@ -31,7 +31,7 @@ const lease = z.object({ v: z.literal(1), id: z.string().max(128), since: instan
 
 export interface Lease {
   /** Does this coordinator decide, at this moment? */
-  isHeld(): boolean;
+  isLeader(): boolean;
   /** Who holds it, as far as is known; null: nobody. */
   holder(): string | null;
   /** Why NATS does not store it, where that keeps everybody from deciding: its store is full, perhaps. */
@@ -76,7 +76,7 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       // No coordinator wrote that.
-      log.error({ reason: error.message }, "the lease cannot be decoded: it is anybody's");
+      log.error({ reason: error.message }, "unreadable lease, treating it as free");
       return { revision, holder: null, isOurs: false };
     }
   }
@@ -136,7 +136,7 @@ export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease
   working = step();
 
   return {
-    isHeld: () => held !== undefined && isFresh(),
+    isLeader: () => held !== undefined && isFresh(),
     holder: () => (held === undefined ? seen.holder : id),
     trouble: () => (held === undefined ? trouble : undefined),
     async release() {

@@ -16,10 +16,10 @@ import {
   encodeAllowed,
   encodeBucketReady,
   encodeJail,
-  encodeRefusedAgents,
+  encodeDuplicateNotice,
   type Allowed,
   type Jail,
-  type RefusedAgents,
+  type DuplicateNotice,
   type Setting,
 } from "../../wire/settings.ts";
 import {
@@ -27,7 +27,7 @@ import {
   allowKey,
   jailKey,
   READY_KEY,
-  refusedKey,
+  duplicateKey,
   SETTINGS_BUCKET,
 } from "../../wire/subjects.ts";
 import { createAllowlist, type Allowlist } from "./allowlist.ts";
@@ -39,13 +39,13 @@ export interface Settings {
   allow(entry: Allowed): Promise<void>;
   disallow(address: Address): Promise<void>;
   /** Tells agents which of them are refused, by host, and takes back what no longer holds. */
-  refuse(refused: ReadonlyMap<string, RefusedAgents>): Promise<void>;
+  refuse(refused: ReadonlyMap<string, DuplicateNotice>): Promise<void>;
   /** Tells agents that the bans bucket created then is complete. */
   declareReady(bansCreated: string): Promise<void>;
   /** Which bans bucket was declared complete; null: none. */
   readyFor(): string | null;
-  /** Has something been spoiled since the last call, that is to be published again? */
-  takeSpoiled(): boolean;
+  /** Has something been tampered since the last call, that is to be published again? */
+  takeTampered(): boolean;
   /** Resolves when everything has been read once. */
   readonly ready: Promise<void>;
   stop(): void;
@@ -100,7 +100,7 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
       case "unreadable":
         log.error(
           { key: event.key, reason: event.reason },
-          "setting was spoiled by no coordinator",
+          "setting was modified by an unauthorized writer",
         );
         isSpoiled = true;
         unreadable.add(event.key);
@@ -188,14 +188,14 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
     disallow: (address) => erase(allowKey(address)),
 
     async refuse(refused) {
-      const wanted = new Set([...refused.keys()].map(refusedKey));
+      const wanted = new Set([...refused.keys()].map(duplicateKey));
       for (const [key, { type }] of settings) {
-        if (type === "refused-agents" && !wanted.has(key)) await erase(key);
+        if (type === "duplicate-agents" && !wanted.has(key)) await erase(key);
       }
       for (const [host, agents] of refused) {
         const isSame = (present: Setting) =>
-          present.type === "refused-agents" && isDeepStrictEqual(present.refused, agents);
-        await ensure(refusedKey(host), encodeRefusedAgents(agents), isSame);
+          present.type === "duplicate-agents" && isDeepStrictEqual(present.refused, agents);
+        await ensure(duplicateKey(host), encodeDuplicateNotice(agents), isSame);
       }
     },
 
@@ -206,7 +206,7 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
       return present?.type === "ready" ? present.bansCreated : null;
     },
 
-    takeSpoiled() {
+    takeTampered() {
       const taken = isSpoiled;
       isSpoiled = false;
       return taken;

@@ -23,9 +23,9 @@ export interface DueBan {
   storedAt: number;
 }
 
-export interface DueBansOptions {
+export interface BanQueueOptions {
   bans: { change(jail: string, address: Address, step: Step): Promise<Written | undefined> };
-  isHolder: () => boolean;
+  isLeader: () => boolean;
   now: () => number;
   newId: () => string;
   log: Log;
@@ -35,7 +35,7 @@ export interface DueBansOptions {
   onMissed: (due: DueBan) => void;
 }
 
-export interface DueBans {
+export interface BanQueue {
   add(due: DueBan): void;
   /** The bucket has a ban on `address` that covers what happened up to `until`. */
   covered(jail: string, address: Address, until: number): void;
@@ -46,8 +46,8 @@ export interface DueBans {
 
 const AT_ONCE = 64;
 
-export function createDueBans(options: DueBansOptions): DueBans {
-  const { bans, isHolder, now, newId, log, onMissed } = options;
+export function createBanQueue(options: BanQueueOptions): BanQueue {
+  const { bans, isLeader, now, newId, log, onMissed } = options;
   const due = new Map<string, DueBan>();
   const writing = new Set<string>();
   /** Keys that wait to be written, by host; the host whose turn it is comes first. */
@@ -77,7 +77,7 @@ export function createDueBans(options: DueBansOptions): DueBans {
   }
 
   function pump(): void {
-    while (writing.size < AT_ONCE && isHolder()) {
+    while (writing.size < AT_ONCE && isLeader()) {
       const key = next();
       if (key === undefined) return;
       const task = due.get(key);

@@ -8,18 +8,18 @@
  * what the last one did not.
  */
 import type { Log } from "../../process/log.ts";
-import { createSeldom } from "../../process/rate-limit.ts";
+import { createRateLimit } from "../../process/rate-limit.ts";
 import type { Address } from "../../wire/address.ts";
-import { spentUntil, type Ban } from "../../wire/ban.ts";
+import { countedUntil, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
 import { decodeFailureBatch, type FailureBatch } from "../../wire/failure.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Allowlist } from "../buckets/allowlist.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
 import { byServersClock } from "./clock-correction.ts";
-import { createDueBans, type DueBan } from "./ban-queue.ts";
+import { createBanQueue, type DueBan } from "./ban-queue.ts";
 import type { MissedOffences } from "./missed-offences.ts";
-import { createSeen } from "./duplicate-filter.ts";
+import { createDuplicateFilter } from "./duplicate-filter.ts";
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 
@@ -30,7 +30,7 @@ export interface DeciderOptions {
     change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   };
   allowlist: Pick<Allowlist, "find">;
-  isHolder: () => boolean;
+  isLeader: () => boolean;
   now: () => number;
   newId: () => string;
   log: Log;
@@ -55,25 +55,25 @@ export interface Decider {
 const COMPLAIN_EVERY_MS = 60_000;
 
 export function createDecider(options: DeciderOptions): Decider {
-  const { bans, allowlist, isHolder, now, newId, log } = options;
+  const { bans, allowlist, isLeader, now, newId, log } = options;
   const jails = new Map<string, { jail: Jail; windows: Windows }>(
     options.jails.map((jail) => {
       const { name, maxretry, findtime } = jail;
-      const paidFor = (address: Address) => {
+      const alreadyCounted = (address: Address) => {
         const present = bans.get(name, address);
-        return present ? spentUntil(present) : -Infinity;
+        return present ? countedUntil(present) : -Infinity;
       };
-      const options = { maxretry, findtime: findtime * 1000, spentUntil: paidFor };
+      const options = { maxretry, findtime: findtime * 1000, countedUntil: alreadyCounted };
       return [name, { jail, windows: createWindows(options) }];
     }),
   );
   const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
-  const seen = createSeen(now);
-  const due = createDueBans({
-    ...{ bans, isHolder, now, newId, log, onBanned: options.onBanned },
+  const duplicates = createDuplicateFilter(now);
+  const queue = createBanQueue({
+    ...{ bans, isLeader, now, newId, log, onBanned: options.onBanned },
     onMissed: options.missed.note,
   });
-  const mayComplain = createSeldom(COMPLAIN_EVERY_MS, now);
+  const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
   let failures = 0;
   let undecodable = 0;
 
@@ -100,7 +100,7 @@ export function createDecider(options: DeciderOptions): Decider {
     if (!counted) return;
     const { storedAt } = message;
     const { jail, windows } = counted;
-    for (const { address, at, attempts } of seen.take(byServersClock(batch, storedAt))) {
+    for (const { address, at, attempts } of duplicates.take(byServersClock(batch, storedAt))) {
       failures += attempts;
       for (const offence of windows.add(address, batch.host, at, attempts)) {
         decide({ jail, offence, host: batch.host, storedAt });
@@ -112,20 +112,20 @@ export function createDecider(options: DeciderOptions): Decider {
     const { address } = task.offence;
     const allowed = allowlist.find(address);
     if (allowed) log.info({ address, allowed: allowed.address }, "allowlisted, not banned");
-    else due.add(task);
+    else queue.add(task);
   }
 
   return {
     take,
     observe(ban) {
-      const until = spentUntil(ban);
+      const until = countedUntil(ban);
       jails.get(ban.jail)?.windows.spend(ban.address, until);
-      due.covered(ban.jail, ban.address, until);
+      queue.covered(ban.jail, ban.address, until);
     },
-    submitDue: () => due.submit(),
+    submitDue: () => queue.submit(),
     sweep() {
       for (const { windows } of jails.values()) windows.sweep(now());
-      seen.sweep(now() - 4 * longestFindtimeMs);
+      duplicates.sweep(now() - 4 * longestFindtimeMs);
     },
     counters: {
       get failures() {
@@ -135,7 +135,7 @@ export function createDecider(options: DeciderOptions): Decider {
         return undecodable;
       },
       tracked: () => [...jails.values()].reduce((sum, { windows }) => sum + windows.size, 0),
-      due: () => due.size,
+      due: () => queue.size,
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Which failures have been counted: an agent that restarts sends again what may have been lost. */
 import type { Failure, FailureBatch } from "../../wire/failure.ts";
 
-export interface Seen {
+export interface DuplicateFilter {
   /** The batch's failures that have not been seen before, and notes them as seen. */
   take(batch: FailureBatch): Failure[];
   /** Forgets sources of which nothing was heard since `before`. */
@@ -20,7 +20,7 @@ interface End {
   at: number;
 }
 
-export function createSeen(now: () => number): Seen {
+export function createDuplicateFilter(now: () => number): DuplicateFilter {
   /** Per host, by source and epoch; the longest untouched first. */
   const hosts = new Map<string, Map<string, End>>();
 

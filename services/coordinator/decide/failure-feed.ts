@@ -13,13 +13,13 @@ import type { StoredMessage } from "../../nats/delivery.ts";
 import { followStream } from "../../nats/follow-stream.ts";
 import { FAILURES_STREAM } from "../../wire/subjects.ts";
 
-export interface Fold {
+export interface FailureFeed {
   /** Everything that was stored when it began has been folded. */
   isCaughtUp(): boolean;
   stop(): void;
 }
 
-export interface FoldOptions {
+export interface FailureFeedOptions {
   connection: NatsConnection;
   /** Milliseconds of the past that still matter. */
   horizon: number;
@@ -27,7 +27,12 @@ export interface FoldOptions {
   log: Log;
 }
 
-export function startFold({ connection, horizon, take, log }: FoldOptions): Fold {
+export function startFailureFeed({
+  connection,
+  horizon,
+  take,
+  log,
+}: FailureFeedOptions): FailureFeed {
   let stream: string | undefined;
   /** The last message that was taken. */
   let last: { sequence: number; storedAt: number } | undefined;

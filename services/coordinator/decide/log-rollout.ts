@@ -4,7 +4,7 @@ import { isEffective } from "../../wire/status.ts";
 import type { BanStore, Written } from "../buckets/ban-store.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 
-export interface FollowUpOptions {
+export interface LogRolloutOptions {
   bans: Pick<BanStore, "created">;
   hosts: Pick<Hosts, "untilApplied" | "list">;
   now: () => number;
@@ -18,7 +18,7 @@ const PATIENCE_MS = 10_000;
 const AT_ONCE = 100;
 
 /** Takes a ban that was written; `storedAt` is when NATS had stored the failure that brought it. */
-export function createFollowUp({ bans, hosts, now, log, onBanned }: FollowUpOptions) {
+export function createLogRollout({ bans, hosts, now, log, onBanned }: LogRolloutOptions) {
   let followed = 0;
   return ({ ban, revision }: Written, storedAt: number): void => {
     const decided = now() - storedAt;

@@ -1,7 +1,7 @@
 /** What cannot be decoded is not recorded; said once per sender and minute, for a sender may lie. */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Log } from "../../process/log.ts";
-import { createSeldom } from "../../process/rate-limit.ts";
+import { createRateLimit } from "../../process/rate-limit.ts";
 import { WireError } from "../../wire/codec.ts";
 
 const COMPLAIN_EVERY_MS = 60_000;
@@ -11,7 +11,7 @@ export function createDecoder<T>(
   decode: (message: JsMsg) => T | undefined,
   log: Log,
 ): (message: JsMsg) => T | undefined {
-  const mayComplain = createSeldom(COMPLAIN_EVERY_MS, Date.now);
+  const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, Date.now);
   return (message) => {
     try {
       return decode(message);

@@ -57,19 +57,19 @@ export interface HistoryOptions {
   databaseUrl: string;
   connection: NatsConnection;
   /** Is it this coordinator that records, at this moment? */
-  isHolder: () => boolean;
+  isLeader: () => boolean;
   log: Log;
 }
 
 const HOST_EVERY_MS = 30_000;
 
-export function openHistory({ databaseUrl, connection, isHolder, log }: HistoryOptions): History {
+export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryOptions): History {
   const database = openDatabase({ url: databaseUrl, log });
   let isCut = false;
   const onCut = () => {
     isCut = true;
   };
-  const common = { connection, places: createPlaces(database), isHolder, log };
+  const common = { connection, places: createPlaces(database), isLeader, log };
   const failures = startRecorder({
     ...common,
     stream: FAILURES_STREAM,

@@ -55,7 +55,7 @@ export async function insertBanChanges(
   await prisma.$executeRaw`
     INSERT INTO ban_change
       (change, jail, address, state, starts_at, until, changed_at, reason, offence, evidence, by,
-       immune_until, spent_until, revision)
+       immune_until, counted_until, revision)
     SELECT * FROM unnest(
       ${column((ban) => ban.change)}::uuid[],
       ${column((ban) => ban.jail)}::text[],
@@ -69,7 +69,7 @@ export async function insertBanChanges(
       ${column((ban) => JSON.stringify(ban.evidence))}::jsonb[],
       ${column((ban) => ban.by)}::text[],
       ${column((ban) => spell(ban.immuneUntil))}::timestamptz[],
-      ${column((ban) => spell(ban.spentUntil))}::timestamptz[],
+      ${column((ban) => spell(ban.countedUntil))}::timestamptz[],
       ${changes.map(({ revision }) => revision)}::bigint[]
     )
     ON CONFLICT DO NOTHING`;

@@ -93,12 +93,12 @@ interface BanRow {
   evidence: Ban["evidence"];
   by: string;
   immune_until: Date | null;
-  spent_until: Date | null;
+  counted_until: Date | null;
   revision: bigint;
 }
 
 const BAN_COLUMNS = Prisma.raw(
-  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, spent_until, revision",
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, revision",
 );
 
 function banOf(row: BanRow): Ban {
@@ -116,7 +116,7 @@ function banOf(row: BanRow): Ban {
     evidence: row.evidence,
     by: row.by,
     immuneUntil: row.immune_until?.getTime() ?? null,
-    spentUntil: row.spent_until?.getTime() ?? null,
+    countedUntil: row.counted_until?.getTime() ?? null,
   };
 }
 

@@ -35,7 +35,7 @@ export interface RecorderOptions<T> {
   filter?: string;
   places: Places;
   /** Does this coordinator record, at this moment? */
-  isHolder: () => boolean;
+  isLeader: () => boolean;
   /** Throws a WireError for what is not to be recorded; undefined: nothing to record. */
   decode: (message: JsMsg) => T | undefined;
   /** Commits; may be repeated. Throws HistoryUnavailable to be called again later. */
@@ -83,14 +83,14 @@ const LOST: ReadonlySet<string> = new Set([
 const NANOSECONDS = 1_000_000;
 
 export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
-  const { connection, stream, filter, places, isHolder, decode, record, onCut, log } = options;
+  const { connection, stream, filter, places, isLeader, decode, record, onCut, log } = options;
   const ended = new AbortController();
   let messages: ConsumerMessages | undefined;
   const decodeOrComplain = createDecoder(decode, log);
 
   let stalled: string | undefined;
 
-  const isRunning = () => !ended.signal.aborted && isHolder();
+  const isRunning = () => !ended.signal.aborted && isLeader();
 
   function note(reason: string | undefined): void {
     if (reason === stalled) return;
@@ -236,7 +236,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
   async function live(): Promise<void> {
     let said = "";
     while (!ended.signal.aborted && !connection.isClosed()) {
-      if (isHolder()) {
+      if (isLeader()) {
         try {
           await consume();
           said = "";

@@ -8,18 +8,18 @@
  */
 import { HOST_SILENT_AFTER_MS, type HostStatus } from "../../wire/status.ts";
 
-export interface Rival {
+export interface DuplicateAgent {
   /** The status of the one that is refused, as it was last heard. */
   status: HostStatus;
   /** By our clock, epoch milliseconds. */
   seenAt: number;
 }
 
-export interface Rivals {
+export interface DuplicateAgents {
   /** Takes a status; false: it is of an agent whose word does not count for its host. */
   hear(status: HostStatus, at: number): boolean;
   /** Those that are refused and still heard, by host. */
-  refused(now: number): ReadonlyMap<string, readonly Rival[]>;
+  refused(now: number): ReadonlyMap<string, readonly DuplicateAgent[]>;
 }
 
 interface Instance {
@@ -40,7 +40,7 @@ interface Place {
 /** What a dead agent had said last may arrive this late. */
 const ECHO_MS = 1_000;
 
-export function createRivals(): Rivals {
+export function createDuplicateAgents(): DuplicateAgents {
   const places = new Map<string, Place>();
 
   /** The place, without those that have not been heard for long. */
@@ -98,7 +98,7 @@ export function createRivals(): Rivals {
     },
 
     refused(now) {
-      const all = new Map<string, Rival[]>();
+      const all = new Map<string, DuplicateAgent[]>();
       for (const [host, place] of places) {
         tidy(place, now);
         if (place.refused.size > 0) all.set(host, [...place.refused.values()]);

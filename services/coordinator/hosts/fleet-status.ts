@@ -13,7 +13,7 @@ import type { History } from "../history/history.ts";
 import { fromHistory } from "../history/stale-answers.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import type { Clock } from "./clock-check.ts";
-import type { Rival } from "./duplicate-agents.ts";
+import type { DuplicateAgent } from "./duplicate-agents.ts";
 import type { Host, Hosts } from "./hosts.ts";
 
 export interface FleetStatus {
@@ -41,7 +41,7 @@ export interface FleetParts {
 export function createFleetStatus(parts: FleetParts): FleetStatus {
   const { bans, hosts, history } = parts;
 
-  const describeHost = (host: Host, rivals: readonly Rival[]): HostRow => ({
+  const describeHost = (host: Host, duplicateAgents: readonly DuplicateAgent[]): HostRow => ({
     host: host.status.host,
     state: hosts.isUp(host) ? "up" : "down",
     lastSeenAt: host.seenAt,
@@ -51,7 +51,7 @@ export function createFleetStatus(parts: FleetParts): FleetStatus {
     status: {
       ...host.status,
       warnings: [
-        ...rivals.map((rival) => secondAgent(host.status.host, rival)),
+        ...duplicateAgents.map((duplicate) => secondAgent(host.status.host, duplicate)),
         ...(hosts.isUp(host) ? parts.clock.hostWarnings(host) : []),
         ...parts.missed.hostWarnings(host.status.host),
         ...host.status.warnings,
@@ -83,7 +83,7 @@ export function createFleetStatus(parts: FleetParts): FleetStatus {
   };
 }
 
-function secondAgent(host: string, { status: { addresses } }: Rival): Warning {
+function secondAgent(host: string, { status: { addresses } }: DuplicateAgent): Warning {
   const where = addresses.length > 0 ? addresses.slice(0, 8).join(", ") : "an unknown address";
   return warn("second-agent", { host, where });
 }

@@ -1,11 +1,11 @@
 /** The fleet's hosts as their own words tell: who is up, and how far each has come. */
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
-import { createSeldom } from "../../process/rate-limit.ts";
+import { createRateLimit } from "../../process/rate-limit.ts";
 import { WireError } from "../../wire/codec.ts";
 import { decodeHostStatus, HOST_SILENT_AFTER_MS, type HostStatus } from "../../wire/status.ts";
 import { STATUS_SUBJECTS } from "../../wire/subjects.ts";
-import { createRivals, type Rival } from "./duplicate-agents.ts";
+import { createDuplicateAgents, type DuplicateAgent } from "./duplicate-agents.ts";
 
 export interface Host {
   status: HostStatus;
@@ -38,7 +38,7 @@ export interface Hosts {
   /** As if it had never been heard; when it is heard again it is back. */
   forget(host: string): void;
   /** Agents that are refused, for another has their host's name, by host. */
-  refused(): ReadonlyMap<string, readonly Rival[]>;
+  refused(): ReadonlyMap<string, readonly DuplicateAgent[]>;
   stop(): void;
 }
 
@@ -52,15 +52,15 @@ export interface HostsOptions {
 export function followHosts({ connection, now, log, onStatus }: HostsOptions): Hosts {
   const hosts = new Map<string, Host>();
   const waiting = new Set<(status: HostStatus) => void>();
-  const rivals = createRivals();
-  const mayComplain = createSeldom(60_000, now);
+  const duplicateAgents = createDuplicateAgents();
+  const mayComplain = createRateLimit(60_000, now);
 
   const subscription = connection.subscribe(STATUS_SUBJECTS, {
     callback(error, message) {
       if (error) return; // the subscription has ended with its connection
       try {
         const status = decodeHostStatus(message.data, message.subject);
-        if (!rivals.hear(status, now())) return;
+        if (!duplicateAgents.hear(status, now())) return;
         hosts.set(status.host, { status, seenAt: now() });
         for (const listen of waiting) listen(status);
         onStatus?.(status, now());
@@ -110,7 +110,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
     },
 
     forget: (host) => void hosts.delete(host),
-    refused: () => rivals.refused(now()),
+    refused: () => duplicateAgents.refused(now()),
     stop: () => subscription.unsubscribe(),
   };
 }

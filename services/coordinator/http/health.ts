@@ -1,5 +1,5 @@
 /** What `/readyz` says: why the coordinator cannot do its work yet, or any more. */
-import type { Fold } from "../decide/failure-feed.ts";
+import type { FailureFeed } from "../decide/failure-feed.ts";
 import type { History } from "../history/history.ts";
 import type { Lease } from "../buckets/lease.ts";
 import type { Metrics } from "./metrics.ts";
@@ -7,7 +7,7 @@ import type { Metrics } from "./metrics.ts";
 export interface Parts {
   link: { isUp(): boolean; trouble(): string };
   history: Pick<History, "everReached">;
-  fold: Pick<Fold, "isCaughtUp">;
+  feed: Pick<FailureFeed, "isCaughtUp">;
   lease: Pick<Lease, "holder" | "trouble">;
 }
 
@@ -42,11 +42,11 @@ export function createHealth(): Health {
     },
     unready() {
       if (!watched) return [waiting ?? away(" yet", trouble)];
-      const { link, history, fold, lease } = watched;
+      const { link, history, feed, lease } = watched;
       const reasons: string[] = [];
       if (!link.isUp()) reasons.push(away("", link.trouble()));
       if (!history.everReached()) reasons.push("PostgreSQL cannot be reached yet");
-      if (!fold.isCaughtUp()) reasons.push("failures of the past are still being counted");
+      if (!feed.isCaughtUp()) reasons.push("failures of the past are still being counted");
       const full = lease.trouble();
       if (full !== undefined && link.isUp()) reasons.push(`NATS does not store the lease: ${full}`);
       else if (lease.holder() === null) reasons.push("nobody holds the lease yet");

@@ -13,7 +13,7 @@ export interface MetricsSources {
   bans: Pick<BanStore, "countInForce">;
   hosts: Pick<Hosts, "list" | "isUp">;
   history: Pick<History, "lag">;
-  lease: Pick<Lease, "isHeld">;
+  lease: Pick<Lease, "isLeader">;
   missed: Pick<MissedOffences, "byHost">;
   /** Every warning of the fleet that holds now. */
   readWarnings: () => Promise<readonly Warning[]>;
@@ -46,7 +46,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   gauge("fleetban_tracked_addresses", "Addresses with counted failures", counters.tracked);
   gauge("fleetban_due_bans", "Bans that are decided and not yet written", counters.due);
   gauge("fleetban_bans_in_force", "Bans in force", () => bans.countInForce(now()));
-  gauge("fleetban_lease_held", "1 where this one decides", () => (lease.isHeld() ? 1 : 0));
+  gauge("fleetban_lease_held", "1 where this one decides", () => (lease.isLeader() ? 1 : 0));
   gauge("fleetban_hosts_up", "Hosts heard lately", () => hosts.list().filter(hosts.isUp).length);
   gauge(
     "fleetban_recorder_lag",

@@ -5,19 +5,19 @@
  */
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
-import type { Jail, RefusedAgents } from "../../wire/settings.ts";
+import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import { expireBans } from "./expire-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 
-export interface DutiesOptions {
+export interface UpkeepOptions {
   bans: BanStore;
   settings: Settings;
   hosts: Pick<Hosts, "list" | "refused">;
   history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeCut">;
-  isHolder: () => boolean;
+  isLeader: () => boolean;
   jails: readonly Jail[];
   allowlist: readonly Address[];
   longestFindtime: number;
@@ -26,13 +26,13 @@ export interface DutiesOptions {
   log: Log;
 }
 
-export interface Duties {
+export interface Upkeep {
   /** One round, or what is left of the one that is under way; may be called at any time. */
   round(): Promise<void>;
 }
 
-export function createDuties(options: DutiesOptions): Duties {
-  const { bans, settings, hosts, history, isHolder, jails, allowlist, now, newId, log } = options;
+export function createUpkeep(options: UpkeepOptions): Upkeep {
+  const { bans, settings, hosts, history, isLeader, jails, allowlist, now, newId, log } = options;
   /** The bans bucket that settings were published for. */
   let published: string | null = null;
   let said = "";
@@ -55,19 +55,19 @@ export function createDuties(options: DutiesOptions): Duties {
 
   async function round(): Promise<void> {
     const created = bans.created();
-    if (!isHolder() || !bans.isReady() || created === null) return;
+    if (!isLeader() || !bans.isReady() || created === null) return;
     await settings.ready;
-    if (settings.takeSpoiled() || published !== created) {
+    if (settings.takeTampered() || published !== created) {
       await settings.publish(jails, allowlist);
       published = created;
     }
-    await settings.refuse(refusedAgents(hosts));
-    for (const ban of bans.takeSpoiled()) {
+    await settings.refuse(duplicateNotices(hosts));
+    for (const ban of bans.takeTampered()) {
       const { jail, address, state } = ban;
       const written = await bans.change(jail, address, (present) =>
         present && present.changedAt >= ban.changedAt ? undefined : { ...ban, change: newId() },
       );
-      if (written) log.warn({ jail, address, state }, "what was lost of a ban is written again");
+      if (written) log.warn({ jail, address, state }, "restored a ban");
     }
     if (settings.readyFor() !== created || history.takeCut()) await restore(created);
     await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
@@ -80,7 +80,7 @@ export function createDuties(options: DutiesOptions): Duties {
     } catch (error) {
       // NATS or PostgreSQL is away; the next round tries again.
       const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== said) log.warn({ reason }, "a duty could not be done, tries again");
+      if (reason !== said) log.warn({ reason }, "upkeep failed, will retry");
       said = reason;
     }
   }
@@ -92,13 +92,13 @@ export function createDuties(options: DutiesOptions): Duties {
 }
 
 /** As agents are told of it, by host. */
-function refusedAgents(hosts: Pick<Hosts, "list" | "refused">): Map<string, RefusedAgents> {
-  const told = new Map<string, RefusedAgents>();
-  for (const [host, rivals] of hosts.refused()) {
+function duplicateNotices(hosts: Pick<Hosts, "list" | "refused">): Map<string, DuplicateNotice> {
+  const told = new Map<string, DuplicateNotice>();
+  for (const [host, duplicateAgents] of hosts.refused()) {
     const holder = hosts.list().find(({ status }) => status.host === host);
     if (!holder) continue;
     const { addresses, startedAt } = holder.status;
-    const instances = rivals.map(({ status }) => status.instance).slice(0, 16);
+    const instances = duplicateAgents.map(({ status }) => status.instance).slice(0, 16);
     told.set(host, { v: 1, instances, holder: { addresses, startedAt } });
   }
   return told;

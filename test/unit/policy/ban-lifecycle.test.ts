@@ -65,7 +65,7 @@ describe("a ban for failures", () => {
       ],
       by: "decider",
       immuneUntil: null,
-      spentUntil: T0,
+      countedUntil: T0,
     });
   });
 
@@ -155,7 +155,7 @@ describe("a ban by an operator", () => {
 
   test("does not let old failures count again", () => {
     const ban = orderedAt(T0 + SECOND, { seconds: null }, bannedAt(T0));
-    assert.equal(ban?.spentUntil, T0);
+    assert.equal(ban?.countedUntil, T0);
   });
 
   test("that would end after the last year that can be written is for ever", () => {
@@ -195,7 +195,7 @@ test("however offences and commands follow each other, no ban ends earlier than 
         const wasInForce = present !== undefined && isInForce(present, now);
         if (wasInForce) assert.ok((next.until ?? Infinity) > (present?.until ?? Infinity));
         assert.ok(isInForce(next, now));
-        assert.ok((next.spentUntil ?? 0) >= (present?.spentUntil ?? 0));
+        assert.ok((next.countedUntil ?? 0) >= (present?.countedUntil ?? 0));
         assert.ok(next.offence >= (present?.offence ?? 1));
         present = next;
       }

@@ -22,8 +22,8 @@ interface Attempts {
  */
 function createNaiveWindows(maxretry: number, findtime: number) {
   const told: { address: Address; host: string; at: number }[] = [];
-  const spentUntil = new Map<Address, number>();
-  const isSpent = (of: Address, at: number) => at <= (spentUntil.get(of) ?? -Infinity);
+  const countedUntil = new Map<Address, number>();
+  const isSpent = (of: Address, at: number) => at <= (countedUntil.get(of) ?? -Infinity);
 
   function offence(of: Address): Offence | undefined {
     const counted = told.filter((each) => each.address === of && !isSpent(of, each.at));
@@ -44,7 +44,7 @@ function createNaiveWindows(maxretry: number, findtime: number) {
       told.push({ address: of, host, at });
       const found = offence(of);
       if (!found) continue;
-      spentUntil.set(of, found.at);
+      countedUntil.set(of, found.at);
       offences.push(found);
     }
     return offences;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSeldom } from "../../../services/process/rate-limit.ts";
+import { createRateLimit } from "../../../services/process/rate-limit.ts";
 
 test("something is said once in so long, each kind for itself", () => {
   let now = 0;
-  const maySay = createSeldom(60, () => now);
+  const maySay = createRateLimit(60, () => now);
   assert.deepEqual(["a", "a", "b"].map(maySay), [true, false, true]);
   now = 59;
   assert.equal(maySay("a"), false);

@@ -82,7 +82,7 @@ test("a ban for ever comes back as it was sent", () => {
     evidence: [{ host: "mx1", failures: 2 }],
     by: "decider",
     immuneUntil: null,
-    spentUntil: 1_790_000_000_000,
+    countedUntil: 1_790_000_000_000,
   };
   assert.deepEqual(decodeBan(encodeBan(ban), "dovecot.198-51-100-7"), ban);
 });

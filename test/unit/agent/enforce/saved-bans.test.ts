@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
-import { createLastBans, readLastBans } from "../../../../services/agent/enforce/saved-bans.ts";
+import { createSavedBans, readSavedBans } from "../../../../services/agent/enforce/saved-bans.ts";
 import { createLog } from "../../../../services/process/log.ts";
 import { network } from "../../../harness/firewall-suite.ts";
 
@@ -28,21 +28,21 @@ test("bans come back as they were: networks, IPv6, for ever, and an operator's",
     ban("2001:db8::/48", null),
     ban("203.0.113.0/24", null, "operator root@mx1"),
   ];
-  const lastBans = createLastBans({ folder, bans: () => bans, health, log });
-  lastBans.touch();
-  await lastBans.close();
-  assert.deepEqual(await readLastBans(folder), [bans[0], bans[1], { ...bans[2], by: "operator" }]);
+  const savedBans = createSavedBans({ folder, bans: () => bans, health, log });
+  savedBans.touch();
+  await savedBans.close();
+  assert.deepEqual(await readSavedBans(folder), [bans[0], bans[1], { ...bans[2], by: "operator" }]);
   assert.deepEqual(await readdir(folder), ["bans"]);
 });
 
 test("what was known stays while nothing is known for certain, or nothing has changed", async (t) => {
   const folder = await folderOf(t);
   await writeFile(join(folder, "bans"), "dovecot 198.51.100.7 ever decider\n");
-  const uncertain = createLastBans({ folder, bans: () => undefined, health, log });
+  const uncertain = createSavedBans({ folder, bans: () => undefined, health, log });
   uncertain.touch();
   await uncertain.close();
-  await createLastBans({ folder, bans: () => [], health, log }).close();
-  assert.deepEqual(await readLastBans(folder), [ban("198.51.100.7", null)]);
+  await createSavedBans({ folder, bans: () => [], health, log }).close();
+  assert.deepEqual(await readSavedBans(folder), [ban("198.51.100.7", null)]);
 });
 
 test("many bans are written whole", async (t) => {
@@ -50,15 +50,15 @@ test("many bans are written whole", async (t) => {
   const bans = Array.from({ length: 5_001 }, (_, index) =>
     ban(`10.0.${index >> 8}.${index & 255}`, 1_800_000_000_000),
   );
-  const lastBans = createLastBans({ folder, bans: () => bans, health, log });
-  lastBans.touch();
-  await lastBans.close();
-  assert.deepEqual(await readLastBans(folder), bans);
+  const savedBans = createSavedBans({ folder, bans: () => bans, health, log });
+  savedBans.touch();
+  await savedBans.close();
+  assert.deepEqual(await readSavedBans(folder), bans);
 });
 
 test("no file is no ban, and a line that is none is passed over", async (t) => {
   const folder = await folderOf(t);
-  assert.deepEqual(await readLastBans(folder), []);
+  assert.deepEqual(await readSavedBans(folder), []);
   const lines = [
     ...["", "dovecot", "dovecot 198.51.100.007 ever decider", "a/b 198.51.100.7 ever decider"],
     ...["dovecot 198.51.100.7 -1 decider", "dovecot 198.51.100.7 ever decider more"],
@@ -66,12 +66,12 @@ test("no file is no ban, and a line that is none is passed over", async (t) => {
     "dovecot 198.51.100.9 ev", // cut off
   ];
   await writeFile(join(folder, "bans"), lines.join("\n"));
-  assert.deepEqual(await readLastBans(folder), [ban("198.51.100.8", null)]);
+  assert.deepEqual(await readSavedBans(folder), [ban("198.51.100.8", null)]);
 });
 
 test("a folder that is gone ends nothing", async () => {
-  const lastBans = createLastBans({ folder: "/nonexistent", bans: () => [], health, log });
-  lastBans.touch();
-  await lastBans.close();
+  const savedBans = createSavedBans({ folder: "/nonexistent", bans: () => [], health, log });
+  savedBans.touch();
+  await savedBans.close();
   await assert.rejects(readFile("/nonexistent/bans"));
 });

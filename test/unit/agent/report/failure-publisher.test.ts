@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import fc from "fast-check";
 import {
-  createPublisher,
+  createFailurePublisher,
   type ReadLines,
 } from "../../../../services/agent/report/failure-publisher.ts";
 import { createHold, withdraw, type Hold } from "../../../../services/detection/attempts/hold.ts";
-import { createSeen } from "../../../../services/coordinator/decide/duplicate-filter.ts";
+import { createDuplicateFilter } from "../../../../services/coordinator/decide/duplicate-filter.ts";
 import { parseAddress } from "../../../../services/wire/address.ts";
 import { decodeFailureBatch, type FailureBatch } from "../../../../services/wire/failure.ts";
 import { eventually } from "../../../harness/eventually.ts";
@@ -34,7 +34,7 @@ afterEach(() => {
 function setUp({ now = () => NOW } = {}) {
   const arrived: FailureBatch[] = [];
   const answers: ((error?: Error) => void)[] = [];
-  const publisher = createPublisher({
+  const publisher = createFailurePublisher({
     host: "mx1",
     now,
     publish: (subject, bytes) =>
@@ -90,7 +90,7 @@ test("a batch without an answer is sent again until there is one, before anythin
     arrived.map(({ to }) => to),
     [200, 200, 200, 300],
   );
-  const seen = createSeen(() => 0);
+  const seen = createDuplicateFilter(() => 0);
   assert.equal(arrived.flatMap((batch) => seen.take(batch)).length, 3);
 });
 

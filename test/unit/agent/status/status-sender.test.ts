@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { startStatus } from "../../../../services/agent/status/status-sender.ts";
+import { startStatusSender } from "../../../../services/agent/status/status-sender.ts";
 import { decodeHostStatus, type HostStatus } from "../../../../services/wire/status.ts";
 import { statusSubject } from "../../../../services/wire/subjects.ts";
 import { eventually } from "../../../harness/eventually.ts";
@@ -27,7 +27,7 @@ const STATUS: HostStatus = {
 test("the first change is said at once; what follows at once is said together, with the last of it", async (t) => {
   const said: number[] = [];
   let revision = 0;
-  const reporter = startStatus({
+  const reporter = startStatusSender({
     host: "mx1",
     refresh: () => new Promise(() => {}), // no periodic status
     describe: () => ({ ...STATUS, revision }),

@@ -49,7 +49,7 @@ const LONGEST_BAN: Omit<Ban, "address"> = {
   evidence: many(100, (index) => ({ host: longName(index), failures: Number.MAX_SAFE_INTEGER })),
   by: longText(256),
   immuneUntil: NOW,
-  spentUntil: NOW,
+  countedUntil: NOW,
 };
 
 const LONGEST_STATUS: Omit<HostStatus, "host"> = {
@@ -147,8 +147,8 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
           down: hosts.map(({ status: { host } }) => host),
         }),
       refused: () => {
-        const rivals = warnings.length === 0 ? [] : hosts;
-        return new Map(rivals.map((host) => [host.status.host, [host, host]]));
+        const duplicateAgents = warnings.length === 0 ? [] : hosts;
+        return new Map(duplicateAgents.map((host) => [host.status.host, [host, host]]));
       },
       forget: () => undefined,
     },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
-import { createDueBans, type DueBan } from "../../../../services/coordinator/decide/ban-queue.ts";
+import { createBanQueue, type DueBan } from "../../../../services/coordinator/decide/ban-queue.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
 import { JAIL } from "../../../harness/jail.ts";
 
@@ -16,7 +16,7 @@ function due(host: string, address: string, at = START): DueBan {
 function setUp() {
   const underWay: { address: Address; end: () => void; fail: (error: Error) => void }[] = [];
   const begun: Address[] = [];
-  const bans = createDueBans({
+  const bans = createBanQueue({
     bans: {
       change(_jail, address, step) {
         const ban = step(undefined);
@@ -30,7 +30,7 @@ function setUp() {
         });
       },
     },
-    isHolder: () => true,
+    isLeader: () => true,
     now: () => START,
     newId: () => "id",
     log: pino({ level: "silent" }),

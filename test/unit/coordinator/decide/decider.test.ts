@@ -44,9 +44,9 @@ function failure(
 }
 
 /** A decider with a bucket in memory; `bucket` outlives it, as NATS does. */
-function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
+function setUp(bucket = new Map<string, Ban>(), isLeader = true) {
   const clock = { now: START };
-  const lease = { isHeld: isHolder };
+  const lease = { isLeader: isLeader };
   const nats = { isAway: false };
   const written: Ban[] = [];
   const lines: string[] = [];
@@ -57,7 +57,7 @@ function setUp(bucket = new Map<string, Ban>(), isHolder = true) {
     jails: [JAIL],
     allowlist,
     missed,
-    isHolder: () => lease.isHeld,
+    isLeader: () => lease.isLeader,
     now: () => clock.now,
     newId: () => crypto.randomUUID(),
     log: pino({ base: null }, { write: (line) => void lines.push(line) }),
@@ -132,7 +132,7 @@ test("who does not hold the lease writes nothing, and all that is due when it ge
   await tell(ATTACK);
   assert.equal(written.length, 0);
   assert.equal(decider.counters.due(), 1);
-  lease.isHeld = true;
+  lease.isLeader = true;
   decider.submitDue();
   await tell([]);
   assert.equal(written.length, 1);
@@ -146,7 +146,7 @@ test("who gets the lease does not write what was written before", async () => {
   await first.tell(ATTACK);
   waiting.decider.observe(first.written[0]!);
   assert.equal(waiting.decider.counters.due(), 0);
-  waiting.lease.isHeld = true;
+  waiting.lease.isLeader = true;
   waiting.decider.submitDue();
   await waiting.tell([]);
   assert.equal(waiting.written.length, 0);
@@ -168,9 +168,9 @@ test("a ban that cannot be written now is kept, and written when it is submitted
 /** What two who decide on the same messages must have in common. */
 function decisions(bucket: ReadonlyMap<string, Ban>) {
   return [...bucket.values()]
-    .map(({ address, until, spentUntil, offence, evidence }) => {
+    .map(({ address, until, countedUntil, offence, evidence }) => {
       const hosts = evidence.map(({ host, failures }) => `${host} ${failures}`).sort();
-      return { address, until, spentUntil, offence, hosts };
+      return { address, until, countedUntil, offence, hosts };
     })
     .sort((a, b) => (a.address < b.address ? -1 : 1));
 }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createSeen, type Seen } from "../../../../services/coordinator/decide/duplicate-filter.ts";
+import {
+  createDuplicateFilter,
+  type DuplicateFilter,
+} from "../../../../services/coordinator/decide/duplicate-filter.ts";
 import { parseAddress } from "../../../../services/wire/address.ts";
 import type { FailureBatch } from "../../../../services/wire/failure.ts";
 
@@ -21,31 +24,31 @@ function batch(
   return { ...identity, sentAt: 1_790_000_000_000, from, to, failures, ...sender };
 }
 
-const positions = (seen: Seen, given: FailureBatch) =>
+const positions = (seen: DuplicateFilter, given: FailureBatch) =>
   seen.take(given).map(({ position }) => position);
 
 test("a batch that is told twice counts once", () => {
-  const seen = createSeen(() => 0);
+  const seen = createDuplicateFilter(() => 0);
   assert.deepEqual(positions(seen, batch(0, 100, [50, 100])), [50, 100]);
   assert.deepEqual(positions(seen, batch(0, 100, [50, 100])), []);
 });
 
 test("of a batch that reaches further than what was seen, only the rest counts", () => {
-  const seen = createSeen(() => 0);
+  const seen = createDuplicateFilter(() => 0);
   positions(seen, batch(0, 100, [50, 100]));
   assert.deepEqual(positions(seen, batch(20, 300, [50, 100, 200])), [200]);
   assert.deepEqual(positions(seen, batch(100, 300, [200])), []);
 });
 
 test("an old batch that comes late does not bring back what was seen since", () => {
-  const seen = createSeen(() => 0);
+  const seen = createDuplicateFilter(() => 0);
   positions(seen, batch(0, 300, [300]));
   assert.deepEqual(positions(seen, batch(0, 100, [100])), []);
   assert.deepEqual(positions(seen, batch(0, 300, [300])), []);
 });
 
 test("hosts, sources and epochs have positions of their own", () => {
-  const seen = createSeen(() => 0);
+  const seen = createDuplicateFilter(() => 0);
   for (const sender of [{}, { host: "mx2" }, { source: "journal" }, { epoch: "e2" }]) {
     assert.deepEqual(positions(seen, batch(0, 100, [100], sender)), [100]);
     assert.deepEqual(positions(seen, batch(0, 100, [100], sender)), []);
@@ -54,7 +57,7 @@ test("hosts, sources and epochs have positions of their own", () => {
 
 test("a source is forgotten only when it was silent for long enough", () => {
   let now = 1_000;
-  const seen = createSeen(() => now);
+  const seen = createDuplicateFilter(() => now);
   positions(seen, batch(0, 100, [100]));
   now = 2_000;
   positions(seen, batch(0, 100, [100])); // heard again, although with nothing new
@@ -72,7 +75,7 @@ test("an agent that goes on from any checkpoint, any number of times, is counted
   });
   fc.assert(
     fc.property(fc.array(run, { maxLength: 8 }), (runs) => {
-      const seen = createSeen(() => 0);
+      const seen = createDuplicateFilter(() => 0);
       const counted: number[] = [];
       let published = 0;
       for (const { start, sizes } of [...runs, { start: 0, sizes: [40] }]) {
@@ -93,7 +96,7 @@ test("an agent that goes on from any checkpoint, any number of times, is counted
 });
 
 test("a host that makes up ever new epochs forgets its own, and nobody else's", () => {
-  const seen = createSeen(() => 0);
+  const seen = createDuplicateFilter(() => 0);
   seen.take(batch(0, 100, [50], { host: "mx2" }));
   for (let epoch = 0; epoch < 10_000; epoch += 1) {
     seen.take(batch(0, 100, [50], { epoch: `e${epoch}` }));

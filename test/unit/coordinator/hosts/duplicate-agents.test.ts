@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRivals } from "../../../../services/coordinator/hosts/duplicate-agents.ts";
+import { createDuplicateAgents } from "../../../../services/coordinator/hosts/duplicate-agents.ts";
 import type { HostStatus } from "../../../../services/wire/status.ts";
 
 const T0 = Date.parse("2026-11-24T12:00:00Z");
@@ -16,47 +16,52 @@ function status(instance: string, startedAt: number, at: number, clock = 0): Hos
   };
 }
 
-const names = (rivals: ReturnType<typeof createRivals>, now: number) =>
-  [...rivals.refused(now).values()].flatMap((each) => each.map((rival) => rival.status.instance));
+const names = (duplicateAgents: ReturnType<typeof createDuplicateAgents>, now: number) =>
+  [...duplicateAgents.refused(now).values()].flatMap((each) =>
+    each.map((duplicate) => duplicate.status.instance),
+  );
 
 test("an agent that was killed and started again takes its place at once", () => {
-  const rivals = createRivals();
-  assert.equal(rivals.hear(status(FIRST, T0, T0), T0), true);
-  assert.equal(rivals.hear(status(SECOND, T0 + 50, T0 + 60), T0 + 60), true);
+  const duplicateAgents = createDuplicateAgents();
+  assert.equal(duplicateAgents.hear(status(FIRST, T0, T0), T0), true);
+  assert.equal(duplicateAgents.hear(status(SECOND, T0 + 50, T0 + 60), T0 + 60), true);
   // What the dead one had said arrives late.
-  assert.equal(rivals.hear(status(FIRST, T0, T0 + 70), T0 + 70), false);
-  assert.equal(rivals.hear(status(SECOND, T0 + 50, T0 + 10_060), T0 + 10_060), true);
-  assert.deepEqual(names(rivals, T0 + 10_060), []);
+  assert.equal(duplicateAgents.hear(status(FIRST, T0, T0 + 70), T0 + 70), false);
+  assert.equal(duplicateAgents.hear(status(SECOND, T0 + 50, T0 + 10_060), T0 + 10_060), true);
+  assert.deepEqual(names(duplicateAgents, T0 + 10_060), []);
 });
 
 test("of two that are alive the one that started later is refused, whatever its clock says", () => {
   for (const clock of [0, -3 * 365 * 86_400_000, 86_400_000]) {
-    const rivals = createRivals();
-    rivals.hear(status(FIRST, T0, T0 + 1_000), T0 + 1_000);
-    rivals.hear(status(SECOND, T0 + 5_000, T0 + 6_000, clock), T0 + 6_000);
-    assert.equal(rivals.hear(status(FIRST, T0, T0 + 11_000), T0 + 11_000), true);
-    assert.deepEqual(names(rivals, T0 + 11_000), [SECOND]);
-    assert.equal(rivals.hear(status(SECOND, T0 + 5_000, T0 + 16_000, clock), T0 + 16_000), false);
+    const duplicateAgents = createDuplicateAgents();
+    duplicateAgents.hear(status(FIRST, T0, T0 + 1_000), T0 + 1_000);
+    duplicateAgents.hear(status(SECOND, T0 + 5_000, T0 + 6_000, clock), T0 + 6_000);
+    assert.equal(duplicateAgents.hear(status(FIRST, T0, T0 + 11_000), T0 + 11_000), true);
+    assert.deepEqual(names(duplicateAgents, T0 + 11_000), [SECOND]);
+    assert.equal(
+      duplicateAgents.hear(status(SECOND, T0 + 5_000, T0 + 16_000, clock), T0 + 16_000),
+      false,
+    );
   }
 });
 
 test("a coordinator that hears the later one first refuses it all the same", () => {
-  const rivals = createRivals();
-  rivals.hear(status(SECOND, T0 + 5_000, T0 + 6_000), T0 + 6_000);
-  rivals.hear(status(FIRST, T0, T0 + 7_000), T0 + 7_000);
-  assert.equal(rivals.hear(status(SECOND, T0 + 5_000, T0 + 16_000), T0 + 16_000), false);
-  assert.deepEqual(names(rivals, T0 + 16_000), [SECOND]);
+  const duplicateAgents = createDuplicateAgents();
+  duplicateAgents.hear(status(SECOND, T0 + 5_000, T0 + 6_000), T0 + 6_000);
+  duplicateAgents.hear(status(FIRST, T0, T0 + 7_000), T0 + 7_000);
+  assert.equal(duplicateAgents.hear(status(SECOND, T0 + 5_000, T0 + 16_000), T0 + 16_000), false);
+  assert.deepEqual(names(duplicateAgents, T0 + 16_000), [SECOND]);
 });
 
 test("the warning ends when the second is gone, and it takes the place when the first is", () => {
-  const rivals = createRivals();
-  rivals.hear(status(FIRST, T0, T0), T0);
-  rivals.hear(status(SECOND, T0 + 1_000, T0 + 1_000), T0 + 1_000);
-  rivals.hear(status(FIRST, T0, T0 + 10_000), T0 + 10_000);
-  assert.deepEqual(names(rivals, T0 + 30_000), [SECOND]);
-  assert.deepEqual(names(rivals, T0 + 31_000), []);
-  rivals.hear(status(SECOND, T0 + 1_000, T0 + 39_000), T0 + 39_000);
-  rivals.hear(status(FIRST, T0, T0 + 40_500), T0 + 40_500);
-  assert.deepEqual(names(rivals, T0 + 40_500), [SECOND]);
-  assert.equal(rivals.hear(status(SECOND, T0 + 1_000, T0 + 80_000), T0 + 80_000), true);
+  const duplicateAgents = createDuplicateAgents();
+  duplicateAgents.hear(status(FIRST, T0, T0), T0);
+  duplicateAgents.hear(status(SECOND, T0 + 1_000, T0 + 1_000), T0 + 1_000);
+  duplicateAgents.hear(status(FIRST, T0, T0 + 10_000), T0 + 10_000);
+  assert.deepEqual(names(duplicateAgents, T0 + 30_000), [SECOND]);
+  assert.deepEqual(names(duplicateAgents, T0 + 31_000), []);
+  duplicateAgents.hear(status(SECOND, T0 + 1_000, T0 + 39_000), T0 + 39_000);
+  duplicateAgents.hear(status(FIRST, T0, T0 + 40_500), T0 + 40_500);
+  assert.deepEqual(names(duplicateAgents, T0 + 40_500), [SECOND]);
+  assert.equal(duplicateAgents.hear(status(SECOND, T0 + 1_000, T0 + 80_000), T0 + 80_000), true);
 });
