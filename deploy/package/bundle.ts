@@ -4,7 +4,7 @@
  */
 import { resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { z } from "zod";
+import * as z from "zod";
 
 export interface BundleOptions {
   entry: string;

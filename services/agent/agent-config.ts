@@ -1,7 +1,7 @@
 /** agent.yaml: every option with its default; deploy/examples/agent.yaml explains them. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { duration } from "../config/duration.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { parseZone } from "../detection/lines/zone.ts";

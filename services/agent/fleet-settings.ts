@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { z } from "zod";
+import * as z from "zod";
 import type { Log } from "../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
 import type { Address } from "../wire/address.ts";

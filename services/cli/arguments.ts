@@ -1,5 +1,5 @@
 /** What is given on the command line, checked before anything is asked. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { parseDuration } from "../config/duration.ts";
 import { isNetwork, parseAddress, parseNetwork, type Address } from "../wire/address.ts";

@@ -7,7 +7,7 @@ import {
   type Msg,
 } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import type { z } from "zod";
+import type * as z from "zod";
 import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
 import { explainTrouble } from "../nats/connect-error.ts";
 import { credentialsOf, natsOptions } from "../nats/connect.ts";

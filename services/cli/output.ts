@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { api, type Endpoint, type Reply } from "../wire/api.ts";
 import { formatTable, type Cell, type Paint } from "./table.ts";
 import { visible, visibleJson, visibleJsonLine } from "./visible.ts";

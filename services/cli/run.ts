@@ -1,6 +1,6 @@
 /** Runs the command line with what this process has: its streams, environment and user. */
 import { homedir, hostname, userInfo } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT } from "../process/exit.ts";
 import { runProgram } from "../process/program.ts";
 import { packageRootOf } from "./location.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
 import { EVERYBODY } from "../wire/request-fields.ts";
 

@@ -1,5 +1,5 @@
 /** Durations in fail2ban's grammar: seconds, or numbers with units, "1d 12h"; -1 is for ever. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** fail2ban's own lengths (server/utils, str2seconds): a month is 30.4375 days, a year 365.25. */
 const SECONDS: Readonly<Record<string, number>> = {

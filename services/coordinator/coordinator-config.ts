@@ -1,6 +1,6 @@
 /** coordinator.yaml: every option with its default; deploy/examples/coordinator.yaml explains them. */
 import { hostname } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { durationOrForever, duration } from "../config/duration.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";

@@ -3,7 +3,7 @@
  * proves it. Nobody checks the JWT here but for what its bearer must know; NATS's server does.
  */
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { explainFileError } from "../process/file-error.ts";
 import { whyDenied, whyExposed } from "../process/private-file.ts";

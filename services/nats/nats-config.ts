@@ -1,5 +1,5 @@
 /** What configurations say of NATS: `nats:` in agent.yaml, coordinator.yaml and client.yaml. */
-import { z } from "zod";
+import * as z from "zod";
 import { natsUrlSetting } from "./url.ts";
 
 export const natsConfig = z

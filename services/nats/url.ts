@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * One URL of a NATS server or several with commas, each with its scheme; "mx.example.org:4222" is

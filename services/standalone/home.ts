@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { explainFileError } from "../process/file-error.ts";
 import { makeFolder } from "../process/make-folder.ts";

@@ -10,7 +10,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { endingWithParent, startChild, untilReady, type Child, type Spawn } from "./child.ts";
 

@@ -11,7 +11,7 @@
  * `next` of one reply is `after` of the next request, and null with the last page. Everything else
  * that may be long holds its first entries, at most `FIRST` of them, beside how many there are.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ban } from "./ban.ts";
 import { address, instant } from "./codec.ts";
 import { reach, standing } from "./reach.ts";

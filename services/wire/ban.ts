@@ -6,7 +6,7 @@
  * either to active again. The longest wins: an active ban is extended by a later
  * decision and never shortened, unless an operator replaces it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   address,
   decode,

@@ -2,7 +2,7 @@
  * JSON messages, checked at the border: what `decode` returns has the shape
  * its schema says, whoever sent it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parseAddress, parseNetwork, type Address } from "./address.ts";
 
 /** Larger messages are refused before they are parsed; NATS itself ends at 1 MiB. */

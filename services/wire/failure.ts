@@ -7,7 +7,7 @@
  * (host, source, epoch) up to a position drops what is not beyond it. An agent
  * that cannot prove that it goes on where it was begins a new epoch.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parseAddress } from "./address.ts";
 import {
   decode,

@@ -1,5 +1,5 @@
 /** Where a change or a ban is in force, as the live hosts report it. */
-import { z } from "zod";
+import * as z from "zod";
 import { address, foreignText } from "./codec.ts";
 import { NAME } from "./subjects.ts";
 

@@ -4,7 +4,7 @@
  * The CLI checks its arguments with these schemas. The coordinator checks every request with the
  * same schemas before it changes anything, so another client is refused what the CLI refuses.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { familyOf, parseNetwork, prefixOf, type Address } from "./address.ts";
 import { INSTANT, isCanonical, spellInstant, storable } from "./codec.ts";
 import { JAIL_NAME, NAME } from "./subjects.ts";

@@ -2,7 +2,7 @@
  * A request as a coordinator reads it. What is wrong with one is said in the CLI's own sentences
  * (request-fields.ts), whichever client sent it, and always before anything is changed.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { api, type Endpoint, type Request } from "./api.ts";
 import { MAX_MESSAGE_BYTES, WireError } from "./codec.ts";
 

@@ -1,5 +1,5 @@
 /** Entries of the settings bucket: what agents must know besides the bans. */
-import { z } from "zod";
+import * as z from "zod";
 import { address, decode, encode, foreignText, instant, textOf } from "./codec.ts";
 import { JAIL_NAME, READY_KEY } from "./subjects.ts";
 

@@ -1,5 +1,5 @@
 /** What an agent says of itself, every 10 s and after every change it applied. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   address,
   decode,

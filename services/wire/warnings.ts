@@ -7,7 +7,7 @@
  * follows from that and what to do; give it a section in docs/troubleshooting.md; then call `warn`
  * where the condition is found.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { textOf } from "./codec.ts";
 
 /** The longest text that the wire carries, in UTF-16 code units. */

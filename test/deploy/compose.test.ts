@@ -5,7 +5,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import { starting } from "../../services/process/release.ts";
 import { ensureArtifacts } from "../harness/artifacts.ts";
 import { needsDocker, startDockerEngine, type DockerEngine } from "../harness/docker-engine.ts";

@@ -1,6 +1,6 @@
 /** Three nats-servers that are one JetStream cluster, each to be killed and started by itself. */
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { freePort, type Spawn } from "../../services/standalone/child.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
 import { eventually } from "./eventually.ts";

@@ -9,7 +9,7 @@ import { after, before, test, type TestContext } from "node:test";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { z } from "zod";
+import * as z from "zod";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
 import { createLog } from "../../services/process/log.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";

@@ -6,7 +6,7 @@ import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import { freePort, startChild } from "../../services/standalone/child.ts";
 import { ensureArtifacts, type Artifacts } from "../harness/artifacts.ts";
 import { eventually } from "../harness/eventually.ts";

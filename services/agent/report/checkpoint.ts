@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { z } from "zod";
+import * as z from "zod";
 import type { LedgerSnapshot } from "../../detection/attempts/attempt-ledger.ts";
 import { journalBookmark, type JournalBookmark } from "./sources/journal-source.ts";
 import { readState, writeState } from "../state/state-file.ts";

@@ -12,7 +12,7 @@ import {
   unlink,
   type FileHandle,
 } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { makeFolder } from "../../process/make-folder.ts";
 import { storageTrouble } from "./state-health.ts";

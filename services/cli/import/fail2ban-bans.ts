@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { explainFileError } from "../../process/file-error.ts";
 import { parseNetwork, type Address } from "../../wire/address.ts";

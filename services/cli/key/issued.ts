@@ -2,7 +2,7 @@
  * The public keys of all credentials that were made, oldest first: their files go to
  * other machines and are lost, but whoever has them must be revocable.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { ROLES } from "../../wire/rights.ts";
 import type { KeyFolder } from "./key-folder.ts";

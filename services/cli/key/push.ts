@@ -2,7 +2,7 @@
 import { rootCertificates } from "node:tls";
 import { credsAuthenticator } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { natsTls } from "../../nats/tls.ts";
 import { explainTrouble } from "../../nats/connect-error.ts";

@@ -1,6 +1,6 @@
 /** A NATS server of the fleet: what is known of it, and its configuration. */
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { DEFAULT_MAX_HOSTS, serverLimitsFor } from "./account-limits.ts";
 import { ACCOUNT_NAMES, publicKeyOf, readMaxHosts } from "./identity.ts";
 import type { KeyFolder } from "./key-folder.ts";

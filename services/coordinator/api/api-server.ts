@@ -3,7 +3,7 @@
  * says: with credentials NATS allows everybody only their own name there.
  */
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Log } from "../../process/log.ts";
 import {
   api,

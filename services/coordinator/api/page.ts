@@ -3,7 +3,7 @@
  * rows of a reply are counted in bytes, as they will be written, and the rest waits for the next
  * page. What stands beside the rows is bounded by its schema (wire/api.ts).
  */
-import { z } from "zod";
+import * as z from "zod";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
 import { inSlices } from "../../process/slices.ts";

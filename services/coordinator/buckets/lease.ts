@@ -13,7 +13,7 @@
  * what stands there tells whose it is, not what we remember to have written.
  */
 import { TimeoutError, type NatsConnection } from "@nats-io/nats-core";
-import { z } from "zod";
+import * as z from "zod";
 import type { Log } from "../../process/log.ts";
 import { decode, encode, instant, WireError } from "../../wire/codec.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../../wire/subjects.ts";

@@ -4,7 +4,7 @@
  */
 import { PrismaPg } from "@prisma/adapter-pg";
 import { migrate } from "../../../prisma/migrate.ts";
-import { z } from "zod";
+import * as z from "zod";
 import { Prisma, PrismaClient } from "../../../prisma/client/client.ts";
 import type { Log } from "../../process/log.ts";
 

@@ -1,6 +1,6 @@
 /** `fleetban-coordinator ready`: whether the coordinator that runs here does all of its work. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { parseListen } from "../coordinator-config.ts";
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError, loadConfig } from "../../../services/config/load-config.ts";
 import { duration, durationOrForever } from "../../../services/config/duration.ts";
 import { NATS_VARIABLES, natsConfig } from "../../../services/nats/nats-config.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { commandsOf } from "../../../deploy/package/command-tree.ts";
 import { PROGRAMS } from "../../../deploy/package/programs.ts";
 import { AGENT_VARIABLES, agentConfig } from "../../../services/agent/agent-config.ts";

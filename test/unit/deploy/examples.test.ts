@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { agentConfig } from "../../../services/agent/agent-config.ts";
 import { coordinatorConfig } from "../../../services/coordinator/coordinator-config.ts";
 import { loadConfig } from "../../../services/config/load-config.ts";

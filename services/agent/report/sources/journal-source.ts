@@ -9,7 +9,7 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { describeSelection, journalArguments } from "../../../process/journal.ts";
 import type { JournalSelection } from "../../../process/journal.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";

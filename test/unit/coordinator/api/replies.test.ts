@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
 import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints.ts";
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";

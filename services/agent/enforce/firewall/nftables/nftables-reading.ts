@@ -1,5 +1,5 @@
 /** What the kernel has of fleetban's table, as `nft -j` tells it (libnftables-json(5)). */
-import { z } from "zod";
+import * as z from "zod";
 import { parseNetwork, type Address } from "../../../../wire/address.ts";
 import type { Run } from "../command.ts";
 import type { TimedBan } from "../firewall.ts";
