@@ -4,7 +4,7 @@
  * How good are the tests of the parser? Every mutant changes one thing in one of its files: a
  * condition, a comparison, a number, a text, a piece of a pattern, an entry of a table, a statement
  * that is gone. A mutant is killed when a test fails on it. Prints the mutants that survived, and
- * the share of those killed, of all mutants or of a sample that is always the same.
+ * the share of those killed for every file, of all mutants or of a sample that is always the same.
  */
 import { fork } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -20,15 +20,17 @@ const PARSER = join(ROOT, "services/detection/dovecot");
 /** Examples come before properties, which take longer. */
 const TESTS = [
   "dovecot/lines",
+  "attempts/scenarios",
+  "dovecot/login-elements",
+  "formats",
   "attempts/chains",
   "attempts/holds",
   "attempts/attempt-ledger",
   "dovecot/usual-login-line",
-  "formats",
   "dovecot/hostile",
 ].map((name) => join(ROOT, `test/unit/detection/${name}.test.ts`));
-/** A mutant whose tests take so long loops, or may as well. */
-const LIMIT_MS = 90_000;
+/** The tests stop a mutant that loops, long before this. */
+const LIMIT_MS = 300_000;
 
 const { values, positionals } = parseArgs({
   options: { sample: { type: "string" } },
@@ -40,7 +42,7 @@ const all = readdirSync(PARSER)
   .map((file) => join(PARSER, file));
 const folder = mkdtempSync(join(tmpdir(), "fleetban-mutants-"));
 
-/** Runs the tests on these mutants in one process, which stops at one that never ends. */
+/** Tells `seen` of these mutants in order, until one of them stops the process. */
 function runOn(path: string, ids: readonly number[], seen: (id: number, killer?: string) => void) {
   return new Promise<void>((settle) => {
     const child = fork(join(ROOT, "test/mutation/mutant-process.ts"), [path, ...ids.map(String)], {
@@ -49,10 +51,10 @@ function runOn(path: string, ids: readonly number[], seen: (id: number, killer?:
     });
     const stop = () => child.kill("SIGKILL");
     let timer = setTimeout(stop, LIMIT_MS);
-    child.on("message", (message: { id: number; killer?: string }) => {
+    child.on("message", ({ id, killer }: { id: number; killer?: string }) => {
       clearTimeout(timer);
       timer = setTimeout(stop, LIMIT_MS);
-      seen(message.id, message.killer);
+      seen(id, killer);
     });
     child.on("exit", () => {
       clearTimeout(timer);
@@ -61,21 +63,25 @@ function runOn(path: string, ids: readonly number[], seen: (id: number, killer?:
   });
 }
 
+/** Who killed which mutant. */
 async function runAll(path: string, mutants: readonly Mutant[]): Promise<Map<number, string>> {
   const killers = new Map<number, string>();
   let rest = mutants.map(({ id }) => id);
   while (rest.length > 0) {
-    // A process that has loaded many mutants holds much memory.
-    const batch = rest.slice(0, 150);
     let done = 0;
-    await runOn(path, batch, (id, killer) => {
+    await runOn(path, rest, (id, killer) => {
+      if (id === 0 && killer !== undefined) {
+        throw new Error(`without a mutant a test fails: ${killer}`);
+      }
+      if (id === 0) return;
       done += 1;
       if (killer !== undefined) killers.set(id, killer);
+      const count = mutants.length - rest.length + done;
+      if (count % 100 === 0) process.stderr.write(`${count} of ${mutants.length}\n`);
     });
-    const stuck = batch[done];
+    const stuck = rest[done];
     if (stuck !== undefined) killers.set(stuck, "time");
-    rest = rest.slice(stuck === undefined ? done : done + 1);
-    process.stderr.write(`${mutants.length - rest.length} of ${mutants.length}\n`);
+    rest = rest.slice(done + 1);
   }
   return killers;
 }
@@ -88,20 +94,31 @@ function sampleOf(mutants: readonly Mutant[], size: number): readonly Mutant[] {
   return taken.map(({ mutant }) => mutant).sort((a, b) => a.id - b.id);
 }
 
+const share = (killed: number, tried: number): string =>
+  `${killed} of ${tried} killed: ${((100 * killed) / tried).toFixed(1)} %`;
+
+function printScores(tried: readonly Mutant[], killers: ReadonlyMap<number, string>): void {
+  for (const file of new Set(tried.map(({ place }) => fileOf(place)))) {
+    const mutants = tried.filter(({ place }) => fileOf(place) === file);
+    const killed = mutants.filter(({ id }) => killers.has(id)).length;
+    process.stdout.write(`${file.padEnd(20)} ${share(killed, mutants.length)}\n`);
+  }
+}
+
+const fileOf = (place: string): string => place.slice(0, place.indexOf(":"));
+
 try {
   const sources = named.length > 0 ? named : all;
-  const { mutants, path } = await bundleMutants(sources, TESTS, join(folder, "tests.mjs"));
-  await runOn(path, [0], (_id, killer) => {
-    if (killer !== undefined) throw new Error(`without a mutant a test fails: ${killer}`);
-  });
+  const { mutants, path } = await bundleMutants(sources, TESTS, join(folder, "tests.cjs"));
   const tried = sampleOf(mutants, Number(values.sample ?? mutants.length));
   const killers = await runAll(path, tried);
   for (const { id, place, change } of tried) {
     if (!killers.has(id)) process.stdout.write(`survived  ${place}  ${change}\n`);
   }
-  const share = (100 * killers.size) / tried.length;
-  const of = `${tried.length} of ${mutants.length} mutants`;
-  process.stdout.write(`${of} tried, ${killers.size} killed: ${share.toFixed(1)} %\n`);
+  printScores(tried, killers);
+  process.stdout.write(
+    `${tried.length} of ${mutants.length} mutants tried, ${share(killers.size, tried.length)}\n`,
+  );
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -6,7 +6,10 @@ import { mutateFile, type Mutant } from "./mutants.ts";
 
 export interface Bundle {
   mutants: Mutant[];
-  /** Where the bundle is. When it is loaded it appends its tests to `globalThis.TESTS`. */
+  /**
+   * Where the bundle is: the body of a function of `MUTANT`, the number of a mutant, `TESTS`, the list
+   * that it appends its tests to, and `require`. It is compiled once and called for every mutant.
+   */
   path: string;
 }
 
@@ -23,8 +26,9 @@ const FEWER_RUNS = `
 
 /** What `node:test` would do with a test is for the runner to do. */
 const SHIM = `
-  export const test = (name, options, body) =>
-    globalThis.TESTS.push({ name, body: body ?? options });
+  export const test = (name, options, body) => {
+    if (!options?.skip) TESTS.push({ name, body: body ?? options });
+  };
   export default test;
   export const describe = (name, body) => body();
   export const it = test;
@@ -50,14 +54,11 @@ export async function bundleMutants(
     outfile: path,
     bundle: true,
     platform: "node",
-    format: "esm",
+    format: "cjs",
     target: "node20",
     external: [import.meta.resolve("fast-check")],
     logLevel: "error",
     plugins: [mutatedSources(texts)],
-    banner: {
-      js: `import { createRequire } from "node:module"; const require = createRequire(${JSON.stringify(import.meta.url)});`,
-    },
   });
   return { mutants, path };
 }

@@ -1,6 +1,6 @@
 /**
  * Makes a file of TypeScript that holds all of its mutants at once: each changes one thing, and
- * `MUTANT`, a number that is set before the file is loaded, says which one is active.
+ * `MUTANT`, a number that whoever evaluates the file provides, says which one is active.
  */
 import ts from "typescript";
 import { mutateRegex } from "./regex-mutants.ts";
@@ -143,7 +143,7 @@ export function mutateFile(name: string, source: string, firstId: number): Mutat
   const body = file.statements.map(
     (statement) => source.slice(statement.getFullStart(), statement.getStart()) + emit(statement),
   );
-  return { text: `const MUTANT = globalThis.MUTANT;\n${body.join("")}\n`, mutants };
+  return { text: `${body.join("")}\n`, mutants };
 }
 
 const brief = (node: ts.Node): string => node.getText().replaceAll(/\s+/g, " ").slice(0, 80);
