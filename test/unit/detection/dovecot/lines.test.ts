@@ -3,6 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { readLine } from "../../../../services/detection/dovecot/read-line.ts";
+import { readAnyLoginLine } from "../../../../services/detection/dovecot/login-line.ts";
+import { readUsualLoginLine } from "../../../../services/detection/dovecot/usual-login-line.ts";
+import { openEnvelope } from "../../../../services/detection/lines/envelope.ts";
 import { LOCAL_LOG } from "../../../../services/detection/lines/log-facts.ts";
 import { zoneOrLocal } from "../../../../services/detection/lines/zone.ts";
 import { readLineCorpus, writeReading } from "../../../harness/line-corpus.ts";
@@ -14,7 +17,9 @@ const RECEIVED = Date.UTC(2026, 2, 4);
 const LOG = { ...LOCAL_LOG, zone: zoneOrLocal("UTC") };
 const read = (line: string) => writeReading(readLine(line, RECEIVED, LOG));
 
-for (const name of ["lines.txt", "hostile.txt"]) {
+const CORPORA = ["lines.txt", "hostile.txt", "found.txt"];
+
+for (const name of CORPORA) {
   test(`every line of corpus/${name} is read as it must be`, () => {
     for (const { line, expected, number } of readLineCorpus(name)) {
       assert.deepEqual(read(line), expected, `corpus/${name}:${number}: ${line}`);
@@ -24,6 +29,14 @@ for (const name of ["lines.txt", "hostile.txt"]) {
   test(`no line of corpus/${name} is read otherwise for its end of line`, () => {
     for (const { line, number } of readLineCorpus(name)) {
       assert.deepEqual(read(`${line}\r`), read(line), String(number));
+    }
+  });
+
+  test(`what is read of corpus/${name} in one step is read in many steps, too`, () => {
+    for (const { line, number } of readLineCorpus(name)) {
+      const { text } = openEnvelope(line, { receivedAt: RECEIVED, zone: LOG.zone });
+      const usual = readUsualLoginLine(text);
+      if (usual) assert.deepEqual(readAnyLoginLine(text), usual, String(number));
     }
   });
 }
@@ -37,7 +50,7 @@ test("every form that the code names stands in the corpus", () => {
     [...code.matchAll(/"((?:login|auth|pam)-[a-z0-9.-]+)"/g)].map(([, form]) => form ?? ""),
   );
   named.delete("auth-worker"); // a program
-  for (const { expected } of [...readLineCorpus("lines.txt"), ...readLineCorpus("hostile.txt")]) {
+  for (const { expected } of CORPORA.flatMap(readLineCorpus)) {
     named.delete(expected.form ?? "");
   }
   assert.deepEqual([...named], []);
