@@ -10,7 +10,7 @@ import { startCentre } from "../harness/centre.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import { percentile, type Figure } from "./figure.ts";
 
-const PROGRAM = resolve(import.meta.dirname, "../../dist/cli/main.js");
+const PROGRAM = resolve(import.meta.dirname, "../../dist/cli/main.cjs");
 const ROUNDS = 30;
 
 export async function run(): Promise<Figure[]> {

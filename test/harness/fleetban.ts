@@ -49,7 +49,7 @@ export async function runBuiltFleetban(
   environment: Readonly<Record<string, string>> = {},
   start: Spawn = spawn,
 ): Promise<Answer> {
-  const program = join(ROOT, "dist/cli/main.js");
+  const program = join(ROOT, "dist/cli/main.cjs");
   const child = start(process.execPath, [program, ...args], {
     cwd: tmpdir(),
     env: { PATH: process.env["PATH"], HOME: "/nonexistent", TZ: "UTC", ...environment },

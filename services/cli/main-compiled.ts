@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+/** The `fleetban` program as `deploy/build` bundles it: run.ts is one script, compiled beforehand. */
+import { join } from "node:path";
+import { openCompiled } from "./compiled-script.ts";
+import { start } from "./start.ts";
+
+start(() => Promise.resolve(openCompiled(join(import.meta.dirname, "run.cjs"))));
