@@ -92,6 +92,7 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
         if (setting.host !== host || !setting.refused.instances.includes(instance)) return;
         onRefused(setting.refused);
         return;
+      case "machine":
       case "other":
         return;
     }

@@ -39,6 +39,10 @@ export function showCommand(context: Context): Command {
         const { address: entry, comment } = reply.allowed;
         output.line(`${entry} is on the allowlist${comment && ` (${comment})`}`);
       }
+      if (reply.machine) {
+        const { address: own, what } = reply.machine;
+        output.line(`${own} is an address of ${what}: it is never banned automatically`);
+      }
       if (reply.changes.length > 0) {
         output.line("");
         output.line("history");

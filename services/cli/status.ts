@@ -74,6 +74,7 @@ function describeStatus(status: Status, now: number): Cell[][] {
     ["answered by", `${status.coordinator}, fleetban ${status.version}`],
     ["counted", counted + broken],
     ...describeMissed(status.missedOffences ?? 0),
+    ...describeSpared(status.sparedOffences),
     ["PostgreSQL", describePostgres(postgres)],
     ...status.jails.map((jail) => ["jail", describeJail(jail)]),
     ...(otherJails > 0 ? [["jail", `and ${otherJails} more`]] : []),
@@ -84,6 +85,13 @@ function describeMissed(missed: number): Cell[][] {
   if (missed === 0) return [];
   const text = `${count(missed, "offence")} over before a ban could be written`;
   return [["not banned", { text, color: "yellow" }]];
+}
+
+function describeSpared(spared: Status["sparedOffences"]): Cell[][] {
+  if (!spared || spared.allowlist + spared.machines === 0) return [];
+  const { allowlist, machines } = spared;
+  const text = `${count(allowlist, "offence")} of the allowlist, ${machines} of the fleet's own machines`;
+  return [["spared", text]];
 }
 
 function describeHosts({ up, down, current }: Status["hosts"]): Cell {

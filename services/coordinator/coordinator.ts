@@ -15,6 +15,8 @@ import { watchClock } from "./hosts/clock-check.ts";
 import { jailsOf, type CoordinatorConfig } from "./coordinator-config.ts";
 import { createDecider, type Decider } from "./decide/decider.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
+import { createOwnMachines } from "./hosts/own-machines.ts";
+import { watchSurroundings } from "./hosts/own-surroundings.ts";
 import { createFleetStatus } from "./hosts/fleet-status.ts";
 import { createLogRollout } from "./decide/log-rollout.ts";
 import { startFailureFeed } from "./decide/failure-feed.ts";
@@ -23,8 +25,10 @@ import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts/hosts.ts";
 import { readLatest } from "../nats/read-latest.ts";
 import { openLease, type Lease } from "./buckets/lease.ts";
+import type { HostStatus } from "../wire/status.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
 import { createMissedOffences } from "./decide/missed-offences.ts";
+import { createSparedOffences } from "./decide/spared-offences.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { openSettings } from "./buckets/settings-store.ts";
 import { keepStreams } from "./upkeep/ensure-streams.ts";
@@ -33,6 +37,7 @@ const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
 const CLOCK_EVERY_MS = 10_000;
 const WARNINGS_EVERY_MS = 10_000;
+const OWN_ADDRESSES_EVERY_MS = 60_000;
 
 export interface CoordinatorOptions {
   id: string;
@@ -61,8 +66,13 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const databaseUrl = config.database.url;
   const history = openHistory({ databaseUrl, connection, isLeader, log });
   onRelease(() => history.close());
-  const hosts = followHosts({ connection, now, log, onStatus: history.hostSeen });
-  const settings = openSettings(connection, log);
+  const machines = createOwnMachines({ isQuarantined: () => false, now });
+  const onStatus = (status: HostStatus, seenAt: number) => {
+    machines.noteStatus(status);
+    history.hostSeen(status, seenAt);
+  };
+  const hosts = followHosts({ connection, now, log, onStatus });
+  const settings = openSettings({ connection, onSetting: machines.noteSetting, log });
   const { allowlist } = settings;
   const bans = openBanStore({ connection, log, onBan: (ban) => later.decider?.observe(ban) });
   const lease = openLease({ connection, id, log, onTaken: () => later.decider?.submitDue() });
@@ -70,11 +80,12 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(() => lease.release());
   await Promise.all([bans.ready, settings.ready]);
 
-  const common = { bans, settings, history, hosts, jails, isLeader, now, newId, log };
+  const common = { bans, settings, history, hosts, machines, jails, isLeader, now, newId, log };
   const measured = (ms: number) => health.metrics?.banned(ms);
   const onBanned = createLogRollout({ bans, hosts, now, log, onBanned: measured });
   const missed = createMissedOffences(now);
-  const decider = createDecider({ ...common, allowlist, missed, onBanned });
+  const spared = createSparedOffences({ ...common, allowlist });
+  const decider = createDecider({ ...common, allowlist, spared, missed, onBanned });
   later.decider = decider;
   const { take, sweep, counters } = decider;
   const horizon = 2 * longestFindtime * 1000;
@@ -83,6 +94,14 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, decider.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, sweep));
+  const natsUrl = config.nats.url;
+  const lookAround = watchSurroundings({ id, natsUrl, connection, databaseUrl });
+  const publishOwn = () =>
+    lookAround()
+      .then((own) => machines.publishOwn(settings, own))
+      .catch((error: unknown) => log.debug({ err: error }, "own addresses are not published"));
+  void publishOwn();
+  onRelease(repeat(OWN_ADDRESSES_EVERY_MS, publishOwn));
 
   health.watch({ link, history, feed, lease });
   const clock = watchClock({
@@ -95,7 +114,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     fleet.warnings((await fleet.hostRows()).rows, await history.lag());
   const logWarnings = createWarningLog(log, now);
   onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
-  health.metrics = createMetrics({ ...common, decider, missed, lease, readWarnings });
+  health.metrics = createMetrics({ ...common, decider, missed, spared, lease, readWarnings });
   const version = readVersion();
   const context: ApiContext = {
     ...common,
@@ -104,6 +123,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     startedAt,
     counters,
     missed,
+    spared,
     streams,
     lease,
     clock,

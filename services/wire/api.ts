@@ -31,7 +31,7 @@ import {
   UNTIL_BEFORE_SINCE,
   waitField,
 } from "./request-fields.ts";
-import { allowed, jail } from "./settings.ts";
+import { allowed, jail, ownAddress } from "./settings.ts";
 import { NAME } from "./subjects.ts";
 import { hostStatus } from "./status.ts";
 import { warning } from "./warnings.ts";
@@ -98,6 +98,8 @@ export const api = {
       undecodable: z.number(),
       /** Offences since its start that were over before a ban could be written. */
       missedOffences: z.number().optional(),
+      /** Offences since its start that brought no ban: of the allowlist, of the fleet's machines. */
+      sparedOffences: z.object({ allowlist: count, machines: count }).optional(),
       postgres: z.object({
         reachable: z.boolean(),
         /** Messages not yet recorded; null: not known, for NATS does not tell. */
@@ -150,6 +152,8 @@ export const api = {
       failures: z.array(failureRow),
       /** Entry of the allowlist that covers it. */
       allowed: allowed.nullable(),
+      /** An address of a machine of the fleet that it is or holds: never banned automatically. */
+      machine: ownAddress.nullish(),
       stale,
     }),
   },

@@ -1,6 +1,6 @@
 /** Entries of the settings bucket: what agents must know besides the bans. */
 import * as z from "zod";
-import { address, decode, encode, foreignText, instant, textOf } from "./codec.ts";
+import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { JAIL_NAME, READY_KEY } from "./subjects.ts";
 
 /** What a ban closes its ports for. "tcp,udp" is both; "all" is every protocol. */
@@ -62,6 +62,24 @@ export const duplicateNotice = z.object({
 });
 export type DuplicateNotice = z.infer<typeof duplicateNotice>;
 
+/** An address of a machine of the fleet; `what` is "host mx1" or "PostgreSQL (db.example.org)". */
+export const ownAddress = z.object({ address: hostAddress, what: foreignText });
+
+/**
+ * Addresses of the fleet's own machines, which no automatic ban may touch, under
+ * `machine.host.<host>` and `machine.coordinator.<machine>`. Coordinators write them, so that every
+ * coordinator knows them from its start on.
+ */
+export const machine = z.object({
+  v: z.literal(1),
+  addresses: z.array(ownAddress).max(256),
+  seenAt: instant,
+});
+export type Machine = z.infer<typeof machine>;
+
+export const encodeMachine = (value: Machine): Uint8Array => encode(machine, value);
+export const decodeMachine = (bytes: Uint8Array, key: string): Machine =>
+  decode(machine, bytes, key);
 export const encodeDuplicateNotice = (value: DuplicateNotice): Uint8Array =>
   encode(duplicateNotice, value);
 export const decodeDuplicateNotice = (bytes: Uint8Array, key: string): DuplicateNotice =>
@@ -81,6 +99,7 @@ export type Setting =
   | { type: "allowed"; entry: Allowed }
   | { type: "ready"; bansCreated: string }
   | { type: "duplicate-agents"; host: string; refused: DuplicateNotice }
+  | { type: "machine"; machine: Machine }
   | { type: "other" };
 
 /** Throws a WireError for what no coordinator has written. */
@@ -90,6 +109,7 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   const name = rest.join(".");
   if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };
   if (kind === "allow") return { type: "allowed", entry: decodeAllowed(bytes, key) };
+  if (kind === "machine") return { type: "machine", machine: decodeMachine(bytes, key) };
   if (kind !== "duplicate") return { type: "other" };
   return { type: "duplicate-agents", host: name, refused: decodeDuplicateNotice(bytes, key) };
 }

@@ -67,5 +67,10 @@ export function duplicateKey(host: string): string {
   return `duplicate.${host}`;
 }
 
+/** Settings bucket: the addresses of one machine of the fleet, see `Machine`. */
+export function machineKey(kind: "host" | "coordinator", name: string): string {
+  return `machine.${kind}.${name}`;
+}
+
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */
 export const READY_KEY = "ready";

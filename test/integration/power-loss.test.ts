@@ -163,7 +163,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   const { nats, connection } = centre;
   const bans = openBanStore({ connection, log, onBan: () => {} });
   centre.onRelease(bans.stop);
-  const settings = openSettings(connection, log);
+  const settings = openSettings({ connection, log });
   centre.onRelease(settings.stop);
   await bans.ready;
   await bans.change("dovecot", A, () => banOf(A, 1_000));
@@ -178,6 +178,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   const duties = createUpkeep({
     ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
+    machines: { publishHosts: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
       ...{ recordedRevision: () => Promise.resolve(0), takeCut: () => false },
@@ -257,12 +258,13 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
   });
   const bans = openBanStore({ connection, log, onBan: () => {} });
   centre.onRelease(bans.stop);
-  const settings = openSettings(connection, log);
+  const settings = openSettings({ connection, log });
   centre.onRelease(settings.stop);
   await bans.ready;
   const duties = createUpkeep({
     ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log, history },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
+    machines: { publishHosts: () => Promise.resolve() },
     ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
   });
   await eventually("both are there again", async () => {

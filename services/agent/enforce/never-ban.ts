@@ -2,10 +2,8 @@
  * Addresses that this host never bans, whatever the coordinator says: a ban on them would cut
  * it off from itself, from its coordinator or from its administrator.
  */
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
-import { overlaps, parseAddress, parseNetwork, type Address } from "../../wire/address.ts";
+import { addressesOfServer, ownAddresses } from "../../nats/server-addresses.ts";
+import { overlaps, parseNetwork, type Address } from "../../wire/address.ts";
 
 export interface NeverBan {
   /** Why `address` must not be banned; undefined: it may be. */
@@ -38,35 +36,10 @@ export function createNeverBan(ignoreip: readonly Address[]): NeverBan {
     own: () => own,
     async refresh(hosts) {
       own = ownAddresses();
-      const found = await Promise.all(hosts.map(addressesOf));
+      const found = await Promise.all(hosts.map(addressesOfServer));
       // A name that cannot be looked up right now keeps the addresses it had.
       if (found.every((addresses) => addresses.length > 0)) servers = found.flat();
       else servers = [...new Set([...servers, ...found.flat()])];
     },
   };
-}
-
-function ownAddresses(): Address[] {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ internal }) => !internal)
-    .flatMap(({ address }) => parseAddress(address) ?? []);
-}
-
-/** "nats.example.org:4222" or "[2001:db8::1]:4222", or a whole URL. */
-async function addressesOf(server: string): Promise<Address[]> {
-  const host = hostOf(server.trim());
-  if (isIP(host)) return [parseAddress(host) ?? []].flat();
-  try {
-    const found = await lookup(host, { all: true });
-    return found.flatMap(({ address }) => parseAddress(address) ?? []);
-  } catch {
-    return []; // no name service now
-  }
-}
-
-function hostOf(server: string): string {
-  if (isIP(server)) return server;
-  const url = server.includes("://") ? server : `nats://${server}`;
-  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, "") : server;
 }

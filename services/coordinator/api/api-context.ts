@@ -10,6 +10,8 @@ import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { Lease } from "../buckets/lease.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
+import type { SparedOffences } from "../decide/spared-offences.ts";
+import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import { ApiError } from "./api-server.ts";
@@ -28,6 +30,8 @@ export interface ApiContext {
   clock: Clock;
   expiry: Pick<Expiry, "warnings">;
   missed: MissedOffences;
+  spared: Pick<SparedOffences, "counts">;
+  machines: OwnMachines;
   fleet: FleetStatus;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;

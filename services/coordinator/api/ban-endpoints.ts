@@ -18,7 +18,7 @@ const CHANGES_SHOWN = 100;
 const FAILURES_SHOWN = 20;
 
 export function banEndpoints(context: ApiContext): BanEndpoints {
-  const { bans, settings, history, now, newId } = context;
+  const { bans, settings, machines, history, now, newId } = context;
   const reaches = createReaches(context);
 
   /** A page of the bans in force. */
@@ -81,7 +81,9 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         { changes: [], failures: [] },
       );
       const allowed = settings.allowlist.find(address) ?? null;
-      if (total + value.changes.length + value.failures.length === 0 && allowed === null) {
+      const machine = machines.find(address) ?? null;
+      const known = total + value.changes.length + value.failures.length;
+      if (known === 0 && allowed === null && machine === null) {
         throw new ApiError(404, `${nameBan(address, jail)}: there is no ban and no failure of it`);
       }
       const third = { bytes: ROWS_BYTES / 3 };
@@ -97,6 +99,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
           third,
         ),
         allowed,
+        machine,
         stale: stale ?? staleRecord(context),
       };
     },

@@ -8,16 +8,15 @@ import { ApiError } from "./api-server.ts";
 
 /** Throws an ApiError for what must never be banned, with the reason. */
 export function checkBannable(
-  { hosts, settings }: Pick<ApiContext, "hosts" | "settings">,
+  { machines, settings }: Pick<ApiContext, "machines" | "settings">,
   address: Address,
 ): void {
   const never = whyNeverRemote(address);
   if (never !== undefined) throw new ApiError(409, `${address}: ${never}`);
-  for (const { status } of hosts.list()) {
-    const own = status.addresses.find((candidate) => overlaps(candidate, address));
-    if (own === undefined) continue;
-    const what = own === address ? "is" : `holds ${own},`;
-    throw new ApiError(409, `${address}: ${what} an address of host ${status.host}, never banned`);
+  const own = machines.find(address);
+  if (own) {
+    const verb = own.address === address ? "is" : `holds ${own.address},`;
+    throw new ApiError(409, `${address}: ${verb} an address of ${own.what}, never banned`);
   }
   const allowed = settings.allowlist.find(address);
   if (!allowed) return;

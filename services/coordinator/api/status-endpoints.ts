@@ -45,6 +45,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         failures: context.counters.failures,
         undecodable: context.counters.undecodable,
         missedOffences: context.missed.total(),
+        sparedOffences: context.spared.counts(),
         postgres: { reachable: history.reachable(), lag: lag ?? null },
         warnings: gravestFirst(warnings).slice(0, FIRST),
         warningCounts: countBySeverity(warnings),
@@ -65,6 +66,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       const wasRecorded = await history.forgetHost(host);
       if (!known && !wasRecorded) throw new ApiError(404, `${host}: is no host that is listed`);
       hosts.forget(host);
+      await context.machines.forgetHost(settings, host);
       return { host, wasUp: known !== undefined && hosts.isUp(known) };
     },
 

@@ -46,6 +46,9 @@ export interface Settings {
   readyFor(): string | null;
   /** Has something been tampered since the last call, that is to be published again? */
   takeTampered(): boolean;
+  /** Writes `value` under `key`, unless `isSame` says that it stands there. */
+  write(key: string, value: Uint8Array, isSame: (present: Setting) => boolean): Promise<void>;
+  erase(key: string): Promise<void>;
   /** Resolves when everything has been read once. */
   readonly ready: Promise<void>;
   stop(): void;
@@ -54,7 +57,14 @@ export interface Settings {
 /** Is what stands under a key what is to stand there? */
 type IsSame = (present: Setting) => boolean;
 
-export function openSettings(connection: NatsConnection, log: Log): Settings {
+export interface SettingsOptions {
+  connection: NatsConnection;
+  /** Hears of every entry that is read or changes; undefined: it is gone. */
+  onSetting?: (key: string, setting: Setting | undefined) => void;
+  log: Log;
+}
+
+export function openSettings({ connection, onSetting, log }: SettingsOptions): Settings {
   const allowlist = createAllowlist();
   /** What stands under each key, as it was last readable. */
   const settings = new Map<string, Setting>();
@@ -69,12 +79,14 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
     unreadable.delete(key);
     const address = addressOfAllowKey(key);
     if (address !== undefined) allowlist.delete(address);
+    onSetting?.(key, undefined);
   }
 
   function learn(key: string, setting: Setting): void {
     settings.set(key, setting);
     unreadable.delete(key);
     if (setting.type === "allowed") allowlist.set(setting.entry);
+    onSetting?.(key, setting);
   }
 
   function onEvent(event: MirrorEvent<Setting>): void {
@@ -184,6 +196,8 @@ export function openSettings(connection: NatsConnection, log: Log): Settings {
       await publishAllowlist(new Set(allowed), isKnown);
     },
 
+    write: ensure,
+    erase,
     allow: (entry) => ensure(allowKey(entry.address), encodeAllowed(entry), () => false),
     disallow: (address) => erase(allowKey(address)),
 

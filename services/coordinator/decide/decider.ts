@@ -20,6 +20,7 @@ import { byServersClock } from "./clock-correction.ts";
 import { createBanQueue, type DueBan } from "./ban-queue.ts";
 import type { MissedOffences } from "./missed-offences.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
+import type { SparedOffences } from "./spared-offences.ts";
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 
@@ -30,6 +31,8 @@ export interface DeciderOptions {
     change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   };
   allowlist: Pick<Allowlist, "find">;
+  /** Addresses that no automatic ban may touch. */
+  spared: Pick<SparedOffences, "spares">;
   isLeader: () => boolean;
   now: () => number;
   newId: () => string;
@@ -55,7 +58,7 @@ export interface Decider {
 const COMPLAIN_EVERY_MS = 60_000;
 
 export function createDecider(options: DeciderOptions): Decider {
-  const { bans, allowlist, isLeader, now, newId, log } = options;
+  const { bans, spared, isLeader, now, newId, log } = options;
   const jails = new Map<string, { jail: Jail; windows: Windows }>(
     options.jails.map((jail) => {
       const { name, maxretry, findtime } = jail;
@@ -109,10 +112,7 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   function decide(task: DueBan): void {
-    const { address } = task.offence;
-    const allowed = allowlist.find(address);
-    if (allowed) log.info({ address, allowed: allowed.address }, "allowlisted, not banned");
-    else queue.add(task);
+    if (!spared.spares(task.offence.address)) queue.add(task);
   }
 
   return {

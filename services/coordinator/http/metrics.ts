@@ -6,6 +6,7 @@ import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { Lease } from "../buckets/lease.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
+import type { SparedOffences } from "../decide/spared-offences.ts";
 import { WARNINGS, type Warning } from "../../wire/warnings.ts";
 
 export interface MetricsSources {
@@ -15,6 +16,7 @@ export interface MetricsSources {
   history: Pick<History, "lag">;
   lease: Pick<Lease, "isLeader">;
   missed: Pick<MissedOffences, "byHost">;
+  spared: Pick<SparedOffences, "counts">;
   /** Every warning of the fleet that holds now. */
   readWarnings: () => Promise<readonly Warning[]>;
   now: () => number;
@@ -28,7 +30,7 @@ export interface Metrics {
 }
 
 export function createMetrics(sources: MetricsSources): Metrics {
-  const { bans, hosts, history, lease, missed, readWarnings, now } = sources;
+  const { bans, hosts, history, lease, missed, spared, readWarnings, now } = sources;
   const { counters } = sources.decider;
   const registry = new Registry();
   const registers = [registry];
@@ -75,6 +77,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
     collect() {
       this.reset();
       for (const [host, count] of missed.byHost()) this.set({ host }, count);
+    },
+  });
+  new Gauge({
+    name: "fleetban_spared_offences",
+    help: "Offences since the start that brought no ban: allowlist, or a machine of the fleet",
+    labelNames: ["because"],
+    registers,
+    collect() {
+      for (const [because, count] of Object.entries(spared.counts())) this.set({ because }, count);
     },
   });
   const banned = new Counter({ name: "fleetban_bans_total", help: "Bans decided", registers });

@@ -10,6 +10,7 @@ import type { BanStore } from "../buckets/ban-store.ts";
 import { expireBans } from "./expire-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
+import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 
 export interface UpkeepOptions {
@@ -20,6 +21,7 @@ export interface UpkeepOptions {
   isLeader: () => boolean;
   jails: readonly Jail[];
   allowlist: readonly Address[];
+  machines: Pick<OwnMachines, "publishHosts">;
   longestFindtime: number;
   now: () => number;
   newId: () => string;
@@ -62,6 +64,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       published = created;
     }
     await settings.refuse(duplicateNotices(hosts));
+    await options.machines.publishHosts(settings);
     for (const ban of bans.takeTampered()) {
       const { jail, address, state } = ban;
       const written = await bans.change(jail, address, (present) =>

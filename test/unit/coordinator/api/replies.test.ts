@@ -179,6 +179,11 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
           })),
         ),
     },
+    machines: {
+      find: () => ({ address: longAddress(1), what: longText(256) }),
+      forgetHost: () => Promise.resolve(),
+    },
+    spared: { counts: () => ({ allowlist: 9e15, machines: 9e15 }) },
     streams: { faults: () => many(100, () => longText(9_000)) },
     lease: { holder: () => longName(1), trouble: () => longText(9_000) },
     clock: { warnings: () => [], hostWarnings: () => warnings },

@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { createDecider, type Decider } from "../../../../services/coordinator/decide/decider.ts";
 import { createAllowlist } from "../../../../services/coordinator/buckets/allowlist.ts";
+import { createSparedOffences } from "../../../../services/coordinator/decide/spared-offences.ts";
+import { createOwnMachines } from "../../../../services/coordinator/hosts/own-machines.ts";
 import { createMissedOffences } from "../../../../services/coordinator/decide/missed-offences.ts";
 import { liftBan } from "../../../../services/policy/ban-lifecycle.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
@@ -53,14 +55,19 @@ function setUp(bucket = new Map<string, Ban>(), isLeader = true) {
   const allowlist = createAllowlist();
   const missed = createMissedOffences(() => clock.now);
   const later: { decider?: Decider } = {};
+  const log = pino({ base: null }, { write: (line) => void lines.push(line) });
+  const now = () => clock.now;
+  const machines = createOwnMachines({ isQuarantined: () => false, now });
+  const spared = createSparedOffences({ allowlist, machines, now, log });
   const decider = createDecider({
     jails: [JAIL],
     allowlist,
+    spared,
     missed,
     isLeader: () => lease.isLeader,
-    now: () => clock.now,
+    now,
     newId: () => crypto.randomUUID(),
-    log: pino({ base: null }, { write: (line) => void lines.push(line) }),
+    log,
     bans: {
       get: (_jail, address) => bucket.get(address),
       change(_jail, address, step) {
@@ -83,7 +90,20 @@ function setUp(bucket = new Map<string, Ban>(), isLeader = true) {
     }
     await new Promise(setImmediate);
   };
-  return { decider, tell, written, lines, bucket, allowlist, missed, clock, lease, nats };
+  return {
+    decider,
+    tell,
+    written,
+    lines,
+    bucket,
+    allowlist,
+    machines,
+    spared,
+    missed,
+    clock,
+    lease,
+    nats,
+  };
 }
 
 const ATTACK = ["mx1", "mx2", "mx3", "mx1", "mx2"].map((host, index) => failure(host, index));
@@ -101,6 +121,21 @@ test("an attacker below maxretry on every host is banned, with what each host sa
     { host: "mx2", failures: 2 },
     { host: "mx3", failures: 1 },
   ]);
+});
+
+test("an address of a machine of the fleet is not banned, which is counted and logged once", async () => {
+  const { tell, written, lines, machines, spared } = setUp();
+  machines.noteSetting("machine.host.mx9", {
+    type: "machine",
+    machine: { v: 1, addresses: [{ address: A, what: "host mx9" }], seenAt: START },
+  });
+  await tell([
+    ...ATTACK,
+    ...["mx1", "mx2", "mx3", "mx1", "mx2"].map((host, at) => failure(host, at + 10)),
+  ]);
+  assert.equal(written.length, 0);
+  assert.deepEqual(spared.counts(), { allowlist: 0, machines: 2 });
+  assert.equal(lines.filter((line) => line.includes("host mx9")).length, 1);
 });
 
 test("another decider that folds the same messages over the same bucket writes nothing", async () => {

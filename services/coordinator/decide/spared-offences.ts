@@ -1,0 +1,53 @@
+/** Offences that bring no ban, because their address is on the allowlist or a machine of the fleet. */
+import type { Log } from "../../process/log.ts";
+import { createRateLimit } from "../../process/rate-limit.ts";
+import type { Address } from "../../wire/address.ts";
+import type { Allowlist } from "../buckets/allowlist.ts";
+import type { OwnMachines } from "../hosts/own-machines.ts";
+
+export interface SparedOffences {
+  /** May no automatic ban touch `address`? Counts the offence, and logs it once a minute. */
+  spares(address: Address): boolean;
+  /** Since the start. */
+  counts(): { allowlist: number; machines: number };
+}
+
+export interface SparedOptions {
+  allowlist: Pick<Allowlist, "find">;
+  machines: Pick<OwnMachines, "find">;
+  now: () => number;
+  log: Log;
+}
+
+const SAY_EVERY_MS = 60_000;
+
+export function createSparedOffences({
+  allowlist,
+  machines,
+  now,
+  log,
+}: SparedOptions): SparedOffences {
+  const maySay = createRateLimit(SAY_EVERY_MS, now);
+  const counts = { allowlist: 0, machines: 0 };
+  return {
+    spares(address) {
+      const allowed = allowlist.find(address);
+      if (allowed) {
+        counts.allowlist += 1;
+        if (maySay(address)) {
+          log.info({ address, allowed: allowed.address }, "allowlisted, not banned");
+        }
+        return true;
+      }
+      const machine = machines.find(address);
+      if (!machine) return false;
+      counts.machines += 1;
+      if (maySay(address)) {
+        const facts = { address, machine: machine.what, own: machine.address };
+        log.warn(facts, "address of a machine of the fleet, not banned");
+      }
+      return true;
+    },
+    counts: () => ({ ...counts }),
+  };
+}
