@@ -91,7 +91,9 @@ export async function writeBans(
         ...{ offence: 1, evidence: [{ host: "mx2", failures: 5 }], by: "decider" },
         ...{ immuneUntil: null, countedUntil: now },
       });
-      return js.publish(`$KV.${BANS_BUCKET}.${banKey("dovecot", address)}`, bytes);
+      return js.publish(`$KV.${BANS_BUCKET}.${banKey("dovecot", address)}`, bytes, {
+        timeout: 60_000,
+      });
     });
     await Promise.all(some);
   }

@@ -82,6 +82,25 @@ export const FIREWALL_SUITE: readonly [string, Check][] = [
     },
   ],
   [
+    "takes bans, and lets them go, while it replaces all",
+    async (firewall) => {
+      await firewall.open([JAIL]);
+      await firewall.ban([ban("198.51.100.7", 600)]);
+      const many = Array.from({ length: 60 }, (_, n) => ban(`10.1.0.${n}`, 600));
+      const replacing = firewall.replace(many);
+      assert.deepEqual(await firewall.ban([ban("198.51.100.8", 600), ban("10.1.0.2", 60)]), []);
+      await firewall.unban([ban("10.1.0.1"), ban("198.51.100.7")]);
+      assert.deepEqual(await replacing, []);
+      const expected = ["198.51.100.8", ...many.map(({ address }) => address)]
+        .filter((address) => address !== "10.1.0.1")
+        .map((address) => `dovecot ${address}`);
+      assert.deepEqual(await addresses(firewall), expected.sort());
+      const renewed = (await firewall.list()).find(({ address }) => address === "10.1.0.2");
+      assert.ok((renewed?.seconds ?? 600) <= 60, `${renewed?.seconds} seconds left of 60`);
+      assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false, ineffective: [] });
+    },
+  ],
+  [
     "renews a ban, longer or shorter",
     async (firewall) => {
       await firewall.open([JAIL]);

@@ -3,6 +3,8 @@
  *
  * Invariant: `inKernel` holds the key of every ban that was handed to the kernel, and that the
  * kernel neither has refused nor was told to let go. `inForce` counts what the kernel has confirmed.
+ * A replacement of all bans takes long, and does not keep others waiting: `apply` may be called
+ * meanwhile, and its changes outlast the replacement.
  */
 import { inSlices } from "../../process/slices.ts";
 import type { Log } from "../../process/log.ts";
@@ -12,6 +14,23 @@ import type { BanFilter, HostBan } from "./ban-filter.ts";
 import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Refused, TimedBan } from "./firewall/firewall.ts";
 import { createSkippedBans, type SkippedBan } from "./skipped-bans.ts";
+
+/** All bans that the kernel is to have, by their keys, and what was changed beside since. */
+interface Replacement {
+  wanted: Map<string, TimedBan>;
+  changes: Map<string, TimedBan | undefined>;
+}
+
+/** `changes`: undefined where the ban is over. */
+function bringIn(
+  changes: ReadonlyMap<string, TimedBan | undefined>,
+  wanted: Map<string, TimedBan>,
+): void {
+  for (const [key, ban] of changes) {
+    if (ban) wanted.set(key, ban);
+    else wanted.delete(key);
+  }
+}
 
 /** A ban, and whether the fleet still has it; a ban that is gone must leave the kernel. */
 export interface BanChange {
@@ -60,6 +79,8 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
   const { firewall, filter, serverNow, log } = options;
   let inKernel = new Set<string>();
   let inForce = 0;
+  /** While the kernel's bans are replaced. */
+  let replacing: Replacement | undefined;
   const kernelRejected = new Map<string, string>();
   const skipped = createSkippedBans(log);
 
@@ -71,10 +92,15 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
     return verdict.type === "applies" ? verdict.ban : undefined;
   }
 
+  function letGo(key: string): void {
+    if (inKernel.delete(key)) inForce -= 1;
+    replacing?.changes.set(key, undefined);
+  }
+
   /** What the kernel refuses is not in force, and not to be kept for the next boot. */
   function reject({ jail, address, reason }: Refused): void {
     const key = banKey(jail, address);
-    if (inKernel.delete(key)) inForce -= 1;
+    letGo(key);
     kernelRejected.set(key, reason);
     skipped.note(address, reason);
   }
@@ -91,7 +117,10 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
 
   async function add(bans: ReadonlyMap<string, TimedBan>): Promise<void> {
     const before = inKernel.size;
-    for (const key of bans.keys()) inKernel.add(key);
+    for (const [key, ban] of bans) {
+      inKernel.add(key);
+      replacing?.changes.set(key, ban);
+    }
     const added = inKernel.size - before;
     const rejected = await banOrExplain([...bans.values()]);
     inForce += added;
@@ -103,18 +132,35 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
     bans: ReadonlyMap<string, { jail: string; address: Address }>,
   ): Promise<FirewallError | undefined> {
     if (bans.size === 0) return undefined;
+    for (const key of bans.keys()) replacing?.changes.set(key, undefined);
     try {
       await firewall.unban([...bans.values()]);
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
+      for (const key of bans.keys()) replacing?.changes.delete(key);
       return error;
     }
-    for (const key of bans.keys()) if (inKernel.delete(key)) inForce -= 1;
+    for (const key of bans.keys()) letGo(key);
     return undefined;
   }
 
+  function noteReplaced(wanted: Map<string, TimedBan>, rejected: readonly Refused[]): void {
+    const changes = replacing?.changes ?? new Map<string, TimedBan | undefined>();
+    // What the kernel has refused beside is refused still.
+    for (const key of kernelRejected.keys()) if (!changes.has(key)) kernelRejected.delete(key);
+    bringIn(changes, wanted);
+    inKernel = new Set(wanted.keys());
+    inForce = wanted.size;
+    for (const ban of rejected) reject(ban);
+  }
+
+  function has(key: string): boolean {
+    if (replacing?.changes.has(key)) return replacing.changes.get(key) !== undefined;
+    return inKernel.has(key) || replacing?.wanted.has(key) === true;
+  }
+
   return {
-    has: (key) => inKernel.has(key),
+    has,
     count: () => inForce,
 
     async apply(changes) {
@@ -132,21 +178,22 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
     },
 
     async replace(bans, isStillRight) {
-      const wanted: TimedBan[] = [];
-      const keys = new Set<string>();
-      await inSlices(bans, ([key, ban]) => {
-        const timed = judge(ban);
-        if (!timed) return;
-        wanted.push(timed);
-        keys.add(key);
-      });
-      if (!isStillRight()) return false;
-      const rejected = await firewall.replace(wanted);
-      kernelRejected.clear();
-      inKernel = keys;
-      inForce = keys.size;
-      for (const ban of rejected) reject(ban);
-      return true;
+      const wanted = new Map<string, TimedBan>();
+      replacing = { wanted, changes: new Map() };
+      try {
+        await inSlices(bans, ([key, ban]) => {
+          const timed = judge(ban);
+          if (timed) wanted.set(key, timed);
+        });
+        if (!isStillRight()) return false;
+        // The firewall brings in by itself what is changed from here on.
+        bringIn(replacing.changes, wanted);
+        replacing.changes.clear();
+        noteReplaced(wanted, await firewall.replace([...wanted.values()]));
+        return true;
+      } finally {
+        replacing = undefined;
+      }
     },
 
     adopt(keys) {

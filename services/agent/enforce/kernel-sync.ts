@@ -6,8 +6,8 @@
  *   what the kernel holds: NATS may have lost its storage, and then what the kernel holds is better
  *   than nothing. Until then bans are added, and taken out one by one as the bucket says so.
  *   Kernel timeouts end bans by themselves.
- * - All changes of the kernel run in one queue. Changed bans come first, at most `AT_ONCE` at a
- *   time, so no ban waits for long work; what takes long is done in slices beside the queue.
+ * - Long work runs in one queue. Changed bans have a queue of their own, at most `AT_ONCE` at a time,
+ *   so no ban waits for long work; only the restoring of saved bans comes before everything else.
  * - What the firewall refuses as a whole ends nothing: the bans in force stay in force, the refusal
  *   is shown, and the work is tried again until the firewall takes it.
  */
@@ -89,7 +89,8 @@ type Sync =
   /** The kernel holds exactly the bucket's bans. */
   | { phase: "in-sync"; bucketId: string };
 
-type Work = "restore" | "open" | "apply" | "replace" | "repair" | "renew";
+type LongWork = "restore" | "open" | "replace" | "repair" | "renew";
+type Work = LongWork | "apply";
 
 /** The kernel cannot hold longer timeouts than 24 days: they are renewed long before. */
 const RENEW_EVERY_MS = 86_400_000;
@@ -114,6 +115,9 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   const changed = new Map<string, BanChange>();
   /** The newest revision that the kernel has. */
   let applied = 0;
+  /** The newest revision whose changes were brought in while all bans are about to be replaced. */
+  let appliedBeside = 0;
+  let restoring: Promise<unknown> = Promise.resolve();
   let repairs = 0;
   let ineffective: readonly string[] = [];
   let jailsWanted: readonly Jail[] = options.jails;
@@ -126,18 +130,28 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   const retry = createFirewallRetry<Work | "count">({
     delays: options.retryDelays ?? RETRY_DELAYS,
     // The bans are counted for every status anyway.
-    askAgain: (work) => work !== "count" && queue.ask(work),
+    askAgain(work) {
+      if (work === "apply") changes.ask(work);
+      else if (work !== "count") queue.ask(work);
+    },
     onChanged: onApplied,
   });
-  const patiently = (work: Work, doWork: () => Promise<void>): [Work, () => Promise<void>] => [
-    work,
-    () => retry.attempt(work, doWork),
-  ];
-  const queue = createWorkQueue<Work>(
+  const patiently = <W extends Work>(
+    work: W,
+    doWork: () => Promise<void>,
+  ): [W, () => Promise<void>] => [work, () => retry.attempt(work, doWork)];
+  const changes = createWorkQueue(
+    new Map([patiently("apply", () => restoring.then(applyChanges))]),
+    options.onFailed,
+  );
+  const queue = createWorkQueue<LongWork>(
     new Map([
-      patiently("restore", restoreSaved),
+      patiently("restore", () => {
+        const work = restoreSaved();
+        restoring = work.catch(() => {}); // the queue hears of it
+        return work;
+      }),
       patiently("open", openJails),
-      patiently("apply", applyChanges),
       patiently("replace", replaceAll),
       ["repair", repair],
       ["renew", renew],
@@ -162,12 +176,12 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
   function change(key: string, ban: HostBan, isGone: boolean): void {
     changed.set(key, { ban, isGone });
-    queue.ask("apply");
+    changes.ask("apply");
   }
 
   function changeAll(): void {
     for (const [key, ban] of bans()) changed.set(key, { ban, isGone: false });
-    queue.ask("apply");
+    changes.ask("apply");
   }
 
   const isDeclaredComplete = ({ bucketId }: { bucketId: string }) =>
@@ -223,13 +237,18 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   async function applyChanges(): Promise<void> {
     const revision = revisionRead();
     const some = new Map<string, BanChange>();
+    let isAll = true;
     for (const [key, each] of changed) {
       if (some.size === AT_ONCE) break;
-      some.set(key, each);
       changed.delete(key);
+      // When a jail has been opened all of its bans are brought in.
+      if (isToBeOpened(each.ban.jail)) isAll = false;
+      else some.set(key, each);
     }
-    const isAll = changed.size === 0;
-    if (!isAll) queue.ask("apply");
+    if (changed.size > 0) {
+      isAll = false;
+      changes.ask("apply");
+    }
     try {
       await kernel.apply(some);
     } catch (error) {
@@ -239,12 +258,18 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     if (isAll) noteApplied(revision);
   }
 
+  const isToBeOpened = (jail: string) =>
+    !jailsOpen.has(jail) && jailsWanted.some(({ name }) => name === jail);
+
   const revisionRead = () => (mirror?.state().phase === "live" ? mirror.revision() : undefined);
 
   /** `revision`: what had been read when the bans were given to the kernel. */
   function noteApplied(revision: number | undefined): void {
     if (revision === undefined || sync.phase === "restored" || sync.phase === "loading") return;
-    if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) return; // to be replaced
+    if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) {
+      appliedBeside = revision; // All bans are to be replaced.
+      return;
+    }
     applied = revision;
     onApplied();
   }
@@ -257,6 +282,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       sync === before && sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync);
     if (before.phase !== "adding" || !isStillRight()) return;
     const changesBefore = settingsChanges;
+    appliedBeside = 0;
     try {
       if (!(await kernel.replace(bansOfBucket(), isStillRight))) return;
     } catch (error) {
@@ -268,7 +294,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     if (sync === before) sync = { phase: "in-sync", bucketId: before.bucketId };
     if (settingsChanges !== changesBefore) look();
     sayReplaced(revision);
-    noteApplied(revision);
+    noteApplied(revision && Math.max(revision, appliedBeside));
   }
 
   function sayReplaced(revision: number | undefined): void {
@@ -366,6 +392,8 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
   const isOnceMore = () => reconsidering === "once more";
 
+  const settled = () => Promise.all([queue.settled(), changes.settled()]).then(() => {});
+
   const timers = [
     setInterval(() => queue.ask("repair"), options.repairEveryMs),
     setInterval(() => queue.ask("renew"), RENEW_EVERY_MS),
@@ -379,7 +407,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     restore(last) {
       for (const ban of last) kept.set(banKey(ban.jail, ban.address), ban);
       queue.ask("restore");
-      return queue.settled();
+      return settled();
     },
     trouble: () => ({
       ineffective,
@@ -387,7 +415,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       kernelRejected: kernel.rejected(),
     }),
     held: () => (sync.phase === "in-sync" ? heldBans() : undefined),
-    settled: queue.settled,
+    settled,
 
     settingsChanged() {
       const jails = settings()?.jails() ?? [];
@@ -419,7 +447,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       for (const timer of timers) clearInterval(timer);
       retry.stop();
       mirror?.stop();
-      await queue.stop();
+      await Promise.all([queue.stop(), changes.stop()]);
       await firewall.close();
     },
   };

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
 import { createDryRunFirewall } from "../../../../services/agent/enforce/firewall/dry-run.ts";
+import type { Firewall } from "../../../../services/agent/enforce/firewall/firewall.ts";
 import { createKernelSync } from "../../../../services/agent/enforce/kernel-sync.ts";
 import { createLog } from "../../../../services/process/log.ts";
 import type { MirrorEntry, MirrorEvent } from "../../../../services/nats/bucket-mirror.ts";
@@ -30,7 +31,9 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   let phase: "loading" | "live" = "loading";
   let onEvent: (event: MirrorEvent<HostBan>) => void = () => {};
   const nftables: Kernel = { isRefusing: false };
-  const firewall = refusable(createDryRunFirewall({ now: Date.now, say: () => {} }), nftables);
+  const dryRun = createDryRunFirewall({ now: Date.now, say: () => {} });
+  const { firewall: pausable, replacing } = pausableReplace(dryRun);
+  const firewall = refusable(pausable, nftables);
   await firewall.open([JAIL]);
   const sync = createKernelSync({
     ...{ firewall, jails: [JAIL], repairEveryMs, now: Date.now },
@@ -78,9 +81,56 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
     onEvent({ type: "rolled-back", key, previous: ban, isSameBucket: true });
   };
   return {
-    ...{ sync, firewall, nftables, told, put, begin, finish, allow, disallow, inKernel, lose },
+    ...{
+      sync,
+      firewall,
+      replacing,
+      nftables,
+      told,
+      put,
+      begin,
+      finish,
+      allow,
+      disallow,
+      inKernel,
+      lose,
+    },
     async [Symbol.asyncDispose]() {
       await sync.stop();
+    },
+  };
+}
+
+/** A firewall whose `replace` can be made to take long; bans go on beside, as with ipset. */
+function pausableReplace(firewall: Firewall) {
+  let pause: Promise<void> | undefined;
+  let isUnderWay = false;
+  const beside: (() => Promise<unknown>)[] = [];
+  const noting = <T>(change: () => Promise<T>) => {
+    if (isUnderWay) beside.push(change);
+    return change();
+  };
+  return {
+    firewall: {
+      ...firewall,
+      async replace(bans) {
+        isUnderWay = true;
+        await pause;
+        isUnderWay = false;
+        const refused = await firewall.replace(bans);
+        for (const change of beside.splice(0)) await change();
+        return refused;
+      },
+      ban: (bans) => noting(() => firewall.ban(bans)),
+      unban: (bans) => noting(() => firewall.unban(bans)),
+    } satisfies Firewall,
+    replacing: {
+      isUnderWay: () => isUnderWay,
+      pause(): () => void {
+        let goOn = () => {};
+        pause = new Promise((resolve) => (goOn = resolve));
+        return goOn;
+      },
     },
   };
 }
@@ -150,6 +200,28 @@ test("every ban that an entry of the allowlist kept out is in force again withou
   await eventually("all are in force", async () => (await firewall.count()) === 201);
   allow("198.51.100.0/25");
   await eventually("half of them are spared", async () => (await firewall.count()) === 201 - 128);
+});
+
+test("a ban, and the end of one, do not wait until all bans are replaced", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel, replacing } = host;
+  await sync.restore([banOn(addressAt(2))]);
+  told.readyFor = BUCKET;
+  begin();
+  put(banOn(addressAt(1)));
+  put(banOn(addressAt(2)));
+  const goOn = replacing.pause();
+  finish();
+  await eventually("it is being replaced", replacing.isUnderWay);
+  put(banOn(addressAt(3)));
+  put(banOn(addressAt(2), "lifted"));
+  await eventually("both are done", async () => (await inKernel()).join() === addressAt(3));
+  assert.equal(sync.held(), undefined, "that all bans are in force is not claimed yet");
+  assert.equal(sync.state().revision, 0);
+  goOn();
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(3)]);
+  assert.deepEqual([sync.state().revision, sync.state().bansInForce], [4, 2]);
 });
 
 test("a ban that was lifted leaves the kernel", async () => {

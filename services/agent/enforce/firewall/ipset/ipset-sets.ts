@@ -3,6 +3,7 @@
  * holds single addresses and networks, each with a timeout of its own.
  */
 import { familyOf, parseNetwork, type Address } from "../../../../wire/address.ts";
+import { inSlices } from "../../../../process/slices.ts";
 import { JAIL_NAME } from "../../../../wire/subjects.ts";
 import { FirewallError, type Run } from "../command.ts";
 import type { Refused, TimedBan } from "../firewall.ts";
@@ -49,12 +50,23 @@ export function addLine({ address, seconds, ...ban }: TimedBan, set?: string): s
   return `add ${set ?? setOf({ ...ban, address })} ${checked(address)} timeout ${timeout} -exist`;
 }
 
+export function deleteLine(ban: { jail: string; address: Address }, set = setOf(ban)): string {
+  return `del ${set} ${checked(ban.address)} -exist`;
+}
+
 export interface Sets {
   restore(lines: readonly string[]): Promise<unknown>;
   /** Makes those of these jails that are missing; returns their names. */
   ensure(jails: readonly string[]): Promise<string[]>;
-  /** Exactly these members, swapped in at once; returns those that the kernel would not take. */
-  fill(jail: string, family: Family, bans: readonly TimedBan[]): Promise<Refused[]>;
+  /** Fills the spare of a set with exactly these; returns those that the kernel would not take. */
+  fillSpare(set: string, family: Family, bans: readonly TimedBan[]): Promise<Refused[]>;
+  /** Adds to the spares, or takes out of them; returns what the kernel would not take. */
+  changeSpares(
+    added: readonly TimedBan[],
+    removed: readonly { jail: string; address: Address }[],
+  ): Promise<Refused[]>;
+  /** Puts the spares of these sets in their place, at once. */
+  swapIn(sets: readonly string[]): Promise<void>;
   /** Number of members. */
   count(set: string): Promise<number>;
   /** The bans in all sets of ours, whoever made them. */
@@ -87,23 +99,32 @@ export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
       return missing.map(({ set }) => set);
     },
 
-    async fill(jail, family, bans) {
-      const set = setName(jail, family.family);
+    async fillSpare(set, family, bans) {
       const spare = spareName(set);
       const hashsize = 2 ** Math.ceil(Math.log2(Math.max(bans.length, 4096)));
       const make = [createSetLine(spare, family, hashsize, maxMembers), `flush ${spare}`];
-      const swap = [`swap ${spare} ${set}`, `destroy ${spare}`];
-      const add = (some: readonly TimedBan[]) => some.map((ban) => addLine(ban, spare));
+      const script = [...make];
+      await inSlices(bans, (ban) => script.push(addLine(ban, spare)));
       try {
-        await restore([...make, ...add(bans), ...swap]);
+        await restore(script);
         return [];
       } catch (error) {
         if (!(error instanceof FirewallError)) throw error;
         await restore(make); // what is not about single bans fails again here
-        const refused = await addRefusing(bans, (some) => restore(add(some)));
-        await restore(swap);
-        return refused;
+        return addRefusing(bans, (some) => restore(some.map((ban) => addLine(ban, spare))));
       }
+    },
+
+    async changeSpares(added, removed) {
+      const spareOf = (ban: { jail: string; address: Address }) => spareName(setOf(ban));
+      const lines = removed.map((ban) => deleteLine(ban, spareOf(ban)));
+      if (lines.length > 0) await restore(lines);
+      return addRefusing(added, (some) => restore(some.map((ban) => addLine(ban, spareOf(ban)))));
+    },
+
+    async swapIn(filled) {
+      await restore(filled.map((set) => `swap ${spareName(set)} ${set}`));
+      await restore(filled.map((set) => `destroy ${spareName(set)}`));
     },
 
     async count(set) {

@@ -2,9 +2,11 @@
  * Bans as members of ipsets, two per jail (IPv4, IPv6), which one rule each drops.
  * A member carries its own timeout, so a ban ends on time even when the agent is dead.
  *
- * Calls run one after the other, so a late `replace` never undoes an earlier `ban`.
+ * Calls run one after the other, so a late `replace` never undoes an earlier `ban`. But no ban waits
+ * while chains are looked through or spare sets are filled: bans change the sets that are in force
+ * at once, and the spare sets before those are swapped in.
  */
-import { familyOf } from "../../../../wire/address.ts";
+import { inSlices } from "../../../../process/slices.ts";
 import {
   FirewallError,
   run as runCommand,
@@ -21,7 +23,7 @@ import {
 } from "../firewall.ts";
 import { createInOrder } from "../in-order.ts";
 import { createIpsetSession } from "./ipset-session.ts";
-import { addLine, createSets, setName, setOf } from "./ipset-sets.ts";
+import { addLine, createSets, deleteLine, setName, setOf } from "./ipset-sets.ts";
 import { createChains, type Ensured } from "../iptables/iptables-chains.ts";
 import { checked, FAMILIES } from "../names.ts";
 
@@ -44,6 +46,10 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
   const chains = FAMILIES.map((each) => ({ ...each, ...createChains(each, parents, run) }));
   const inOrder = createInOrder();
   let jails: readonly FirewallJail[] = [];
+  /** Jails whose sets packets are sent to. */
+  let ledTo: ReadonlySet<string> = new Set();
+  /** While spare sets are filled: what bans and unbans have changed meanwhile. */
+  let meanwhile: Map<string, Change> | undefined;
   /** Sets that hold something that does not run out soon, to notice one that was emptied. */
   const filled = new Set<string>();
 
@@ -91,70 +97,115 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
     }
   }
 
+  function noteMeanwhile(bans: readonly Banned[], added: readonly TimedBan[]): void {
+    for (const ban of bans) meanwhile?.set(`${setOf(ban)} ${ban.address}`, { ban });
+    for (const ban of added) meanwhile?.set(`${setOf(ban)} ${ban.address}`, { ban, added: ban });
+  }
+
+  /** Returns what the kernel would not take, and the sets that have a lasting ban. */
+  async function fillSpares(bans: readonly TimedBan[]) {
+    const bySet = new Map<string, TimedBan[]>(allSets().map((set) => [set, []]));
+    const lasting = new Set<string>();
+    await inSlices(bans, (ban) => {
+      const set = setOf(ban);
+      bySet.get(set)?.push(ban);
+      if (isLasting(ban)) lasting.add(set);
+    });
+    const refused: Refused[] = [];
+    for (const family of FAMILIES) {
+      for (const jail of jailNames()) {
+        const set = setName(jail, family.family);
+        const members = bySet.get(set) ?? [];
+        refused.push(...(await sets.fillSpare(set, family, members)));
+      }
+    }
+    return { refused, lasting };
+  }
+
+  /** After bans of these sets are over. */
+  async function forgetEmptied(some: Iterable<string>): Promise<void> {
+    for (const set of new Set(some)) if ((await sets.count(set)) === 0) filled.delete(set);
+  }
+
+  /** Brings into the spare sets what was changed since they were begun, and swaps them in. */
+  async function finishReplacing(changes: ReadonlyMap<string, Change>, lasting: Set<string>) {
+    const added = [...changes.values()].flatMap((change) => change.added ?? []);
+    const removed = [...changes.values()].flatMap((change) => (change.added ? [] : change.ban));
+    const refused = await sets.changeSpares(added, removed);
+    await sets.swapIn(allSets());
+    filled.clear();
+    for (const set of lasting) filled.add(set);
+    for (const ban of added) if (isLasting(ban)) filled.add(setOf(ban));
+    await forgetEmptied(removed.map(setOf));
+    return refused;
+  }
+
   return {
     kind: "ipset",
 
     open: (wanted, inherited = []) =>
-      inOrder(async () => {
+      inOrder(async (aside) => {
         jails = wanted;
         await sets.ensure(jailNames());
         // Before the chains lead to the sets: those may still hold another back end's rules.
         await add(sortOut(inherited, jails).known);
-        await ensureChains();
+        await aside(ensureChains);
+        ledTo = new Set(jailNames());
         await sets.destroyOthers(jailNames());
       }),
 
     replace: (bans) =>
-      inOrder(async () => {
-        const { refused } = sortOut(bans, jails);
-        for (const jail of jailNames()) {
-          for (const family of FAMILIES) {
-            const isHere = (ban: TimedBan) =>
-              ban.jail === jail && familyOf(ban.address) === family.family;
-            const those = bans.filter(isHere);
-            refused.push(...(await sets.fill(jail, family, those)));
-            const set = setName(jail, family.family);
-            if (those.some(isLasting)) filled.add(set);
-            else filled.delete(set);
-          }
+      inOrder(async (aside) => {
+        const { known, refused } = sortOut(bans, jails);
+        const changes = new Map<string, Change>();
+        meanwhile = changes;
+        try {
+          const spares = await aside(() => fillSpares(known));
+          const refusedThen = await finishReplacing(changes, spares.lasting);
+          return [...refused, ...spares.refused, ...refusedThen];
+        } finally {
+          meanwhile = undefined;
         }
-        return refused;
       }),
 
-    ban: (bans) =>
-      inOrder(async () => {
+    ban(bans) {
+      const doBan = async () => {
         const { known, refused } = sortOut(bans, jails);
-        return [...refused, ...(await add(known))];
-      }),
+        const notAdded = await add(known);
+        noteMeanwhile([], notAdded.length === 0 ? known : without(known, notAdded));
+        return [...refused, ...notAdded];
+      };
+      // A ban is not in force before packets are sent to its set.
+      return bans.every(({ jail }) => ledTo.has(jail)) ? inOrder.brief(doBan) : inOrder(doBan);
+    },
 
     unban: (bans) =>
-      inOrder(async () => {
+      inOrder.brief(async () => {
         const { known } = sortOut(bans, jails);
-        const lines = known.map((ban) => `del ${setOf(ban)} ${checked(ban.address)} -exist`);
+        const lines = known.map((ban) => deleteLine(ban));
         if (lines.length > SESSION_AT_MOST) await sets.restore(lines);
         else await session.run(lines.map((line) => [line]));
-        for (const set of new Set(known.map(setOf))) {
-          if ((await sets.count(set)) === 0) filled.delete(set);
-        }
+        noteMeanwhile(known, []);
+        await forgetEmptied(known.map(setOf));
       }),
 
     list: () => inOrder(async () => sortOut(await sets.bans(), jails).known),
 
     count: () =>
-      inOrder(async () => {
+      inOrder.brief(async () => {
         let sum = 0;
         for (const set of allSets()) sum += await sets.count(set);
         return sum;
       }),
 
     repair: () =>
-      inOrder(async () => {
+      inOrder(async (aside) => {
         const created = await sets.ensure(jailNames());
         const emptied: string[] = [];
         for (const set of allSets()) {
           if (!created.includes(set) && (await isEmptied(set))) emptied.push(set);
         }
-        const ensured = await ensureChains();
+        const ensured = await aside(ensureChains);
         const repaired = [
           ...created.map((set) => `ipset: set ${set} was missing`),
           ...emptied.map((set) => `ipset: set ${set} was emptied`),
@@ -173,6 +224,20 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
         return Promise.resolve();
       }),
   };
+}
+
+type Banned = Pick<TimedBan, "jail" | "address">;
+
+/** Without `added`, the ban is over. */
+interface Change {
+  ban: Banned;
+  added?: TimedBan;
+}
+
+function without(bans: readonly TimedBan[], refused: readonly Refused[]): TimedBan[] {
+  const spelled = ({ jail, address }: Banned) => `${jail} ${address}`;
+  const gone = new Set(refused.map(spelled));
+  return bans.filter((ban) => !gone.has(spelled(ban)));
 }
 
 /** As `iptables -S` spells it. */
