@@ -37,6 +37,17 @@ const fields = z.record(
   fieldValue,
 );
 
+/** As syslog, Docker and Kubernetes allow names. */
+const instanceName = z.string().regex(/^[\w.@/-]{1,64}$/, {
+  error: (issue) =>
+    `expected a name that Dovecot writes under such as "mail1", got ${JSON.stringify(issue.input)}`,
+});
+const instances = z
+  .union([instanceName.transform((name) => [name]), z.array(instanceName).min(1)], {
+    error: (issue) => `expected a name or a list of names, got ${JSON.stringify(issue.input)}`,
+  })
+  .optional();
+
 /** A number, or a name in /etc/passwd. */
 const user = z.union([z.number(), z.string()]).transform((given, { addIssue }) => {
   const uid = typeof given === "number" ? given : uidOf(given);
@@ -62,6 +73,7 @@ const source = z
     match: fields.optional(),
     directory: absolutePath.optional(),
     timezone: timezone.optional(),
+    instance: instances,
     jail: name(JAIL_NAME, 16).default("dovecot"),
     startAt: z.enum(["end", "beginning"]).default("end"),
   })

@@ -154,6 +154,7 @@ export const WARNINGS = {
     text: ({ source, where, count, sample }) =>
       `source ${source}: ${count} lines within an hour look like attempts and are not understood, so ` +
       `nothing of them is counted; fleetban explain --unrecognized shows those of ${where}. ` +
+      "If Dovecot wrote them under another name, give that as the source's instance. " +
       `The last one: ${sample}`,
   }),
   "source-lag": declare<{ source: string; megabytes: number }>({

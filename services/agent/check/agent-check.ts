@@ -54,7 +54,7 @@ export async function checkAgent(
   const ledger = createLedger({ mode: config.mode, canWait: true });
   for (const source of config.sources) {
     const { name, jail } = source;
-    const log = { zone: zoneOrLocal(source.timezone), writers: writersOf(source) };
+    const log = { zone: zoneOrLocal(source.timezone), ...writersOf(source) };
     const onUnusable = (reason: string) => {
       report.failed(`jail ${jail}`, reason, EXIT.bug);
     };

@@ -7,6 +7,7 @@ import type { Ledger } from "../../detection/attempts/attempt-ledger.ts";
 import { compileFilter, FilterError } from "../../detection/filter/filter.ts";
 import { createFilterDetector } from "../../detection/filter/filter-detector.ts";
 import type { LogFacts } from "../../detection/lines/log-facts.ts";
+import type { Writers } from "../../detection/lines/writers.ts";
 import type { SourceConfig } from "../agent-config.ts";
 import type { Jail } from "../../wire/settings.ts";
 
@@ -27,9 +28,10 @@ export interface SourceDetectorOptions {
   onUnusable: (reason: string) => void;
 }
 
-/** Does the source say by itself whose entries of the journal it wants? */
-export function writersOf({ container, match }: SourceConfig): LogFacts["writers"] {
-  return container === undefined && match === undefined ? "dovecot" : "chosen";
+/** What the source itself says of those whose lines count. */
+export function writersOf({ container, match, instance }: SourceConfig): Writers {
+  const isChosen = container !== undefined || match !== undefined;
+  return { writers: isChosen ? "chosen" : "dovecot", instances: instance };
 }
 
 export function createSourceDetector(options: SourceDetectorOptions): SourceDetector {

@@ -90,7 +90,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     get zone() {
       return clock.zone;
     },
-    writers: writersOf(config),
+    ...writersOf(config),
   };
   const detector = createSourceDetector({
     ...{ source: name, jail, ledger, log: logFacts, onUnrecognized: unrecognized.note },

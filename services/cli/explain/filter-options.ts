@@ -6,7 +6,8 @@ import type { Failure } from "../../detection/attempts/failure.ts";
 import { compileFilter, FilterError } from "../../detection/filter/filter.ts";
 import { countFiltered, readFiltered } from "../../detection/filter/filter-detector.ts";
 import type { Ledger } from "../../detection/attempts/attempt-ledger.ts";
-import { readLine } from "../../detection/dovecot/read-line.ts";
+import { LOCAL_LOG } from "../../detection/lines/log-facts.ts";
+import { readNextLine } from "../../detection/repeated-line.ts";
 import { sourceOf, type InputLine, type Read } from "./input.ts";
 
 export interface FilterFlags {
@@ -14,6 +15,7 @@ export interface FilterFlags {
   ignoreregex?: string[];
   prefregex?: string;
   datepattern?: string;
+  instance?: string[];
 }
 
 /** How lines are read, and what they count. */
@@ -27,6 +29,7 @@ export interface Reader {
 export function addFilterOptions(command: Command): Command {
   const gather = (text: string, before: string[] = []) => [...before, text];
   return command
+    .option("--instance <name>", "a name that Dovecot writes under; repeatable", gather)
     .option("--failregex <regex>", "count what fail2ban's filter would find; repeatable", gather)
     .option("--ignoreregex <regex>", "but not these lines; repeatable", gather)
     .option("--prefregex <regex>", "which must match first, with <F-CONTENT>")
@@ -36,12 +39,13 @@ export function addFilterOptions(command: Command): Command {
 /** Throws where the expressions cannot be used. */
 export function readerOf(
   where: string,
-  { failregex, ignoreregex, prefregex, datepattern }: FilterFlags,
+  { failregex, ignoreregex, prefregex, datepattern, instance }: FilterFlags,
 ): Reader {
   if (!failregex) {
+    const log = { ...LOCAL_LOG, instances: instance };
     return {
       whatIsKnown: "of Dovecot's authentication",
-      read: readLine,
+      read: (line, receivedAt, before) => readNextLine(line, before, receivedAt, log),
       count: (line, ledger, receivedAt) =>
         countLine(line.reading, ledger, sourceOf(line.file), receivedAt),
     };

@@ -11,8 +11,8 @@ import { createGunzip } from "node:zlib";
 import { journalArguments } from "../../process/journal.ts";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { explainFileError } from "../../process/file-error.ts";
-import { readLine } from "../../detection/dovecot/read-line.ts";
 import type { Reading } from "../../detection/dovecot/reading.ts";
+import { readNextLine } from "../../detection/repeated-line.ts";
 
 export interface InputLine {
   /** As it was named; "-" for stdin. */
@@ -23,8 +23,10 @@ export interface InputLine {
   reading: Reading;
 }
 
-/** What one line says, alone. */
-export type Read = (line: string, receivedAt: number) => Reading;
+/** What one line says; `before` is what the line in front of it says, if there is one. */
+export type Read = (line: string, receivedAt: number, before: Reading | undefined) => Reading;
+
+const readDovecot: Read = (line, receivedAt, before) => readNextLine(line, before, receivedAt);
 
 export interface ReadOptions {
   /** Preset: Dovecot's own lines. */
@@ -89,14 +91,16 @@ export async function* readLines(
   file: string,
   stream: AsyncIterable<Buffer>,
   receivedAt: number,
-  read: Read = readLine,
+  read: Read = readDovecot,
 ): AsyncGenerator<InputLine> {
   let number = 0;
   let rest = Buffer.alloc(0);
+  let before: Reading | undefined;
   const line = (bytes: Buffer): InputLine => {
     number += 1;
     const text = bytes.toString("utf8", 0, MAX_LINE_BYTES);
-    return { file, number, text, reading: read(text, receivedAt) };
+    before = read(text, receivedAt, before);
+    return { file, number, text, reading: before };
   };
   for await (const chunk of decompressed(stream)) {
     let from = 0;

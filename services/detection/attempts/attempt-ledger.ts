@@ -17,6 +17,7 @@ import type { Address } from "../../wire/address.ts";
 import { MAX_ATTEMPTS } from "./failure.ts";
 import { createHold, READ_LATE_MS, withdraw, type Hold } from "./hold.ts";
 import { createPamHabits, PAM_HELD_MS, type Habits } from "./pam-behavior.ts";
+import { REPEATED_APART_MS } from "../lines/repetition.ts";
 import type { Reading } from "../dovecot/reading.ts";
 import { closeConnection, mostOf, statedBy } from "./connection-end.ts";
 import {
@@ -393,9 +394,6 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
   };
 }
-
-/** A line that syslog only counts stands for attempts of their own: so far apart, none is another passdb. */
-const REPEATED_APART_MS = 500;
 
 const asFailure = (reading: Reading): Reading => ({ ...reading, verdict: "failure" });
 

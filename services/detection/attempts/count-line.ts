@@ -1,6 +1,6 @@
 import { MAX_ATTEMPTS, type Failure } from "./failure.ts";
 import type { Ledger } from "./attempt-ledger.ts";
-import type { Reading } from "../dovecot/reading.ts";
+import { OTHER_WRITER, type Reading } from "../dovecot/reading.ts";
 
 /**
  * What a line, which ends at `position`, adds to the ledger; undefined: nothing that
@@ -14,6 +14,8 @@ export function countLine(
   position = 0,
 ): Failure | undefined {
   const { stage, address, user, service, session, form, at = receivedAt } = reading;
+  // What another program wrote says nothing of Dovecot's attempts.
+  if (form === OTHER_WRITER) return undefined;
   if (stage === undefined && !reading.isUnrecognized && !reading.isProxied) return undefined;
   const attempts = ledger.count(reading, source, at, receivedAt);
   if (attempts === 0 || address === undefined) return undefined;

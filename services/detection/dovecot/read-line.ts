@@ -1,10 +1,11 @@
 /** What one line of any log says of Dovecot's authentication, taken alone. */
-import { isDovecotProgram, openEnvelope } from "../lines/envelope.ts";
+import { openEnvelope } from "../lines/envelope.ts";
 import { LOCAL_LOG, type LogFacts } from "../lines/log-facts.ts";
+import { isOwnText } from "../lines/own-log.ts";
 import { readAuthLine } from "./auth-line.ts";
 import { readLoginLine } from "./login-line.ts";
 import { readPamLine } from "./pam-line.ts";
-import { emptyReading, type Reading } from "./reading.ts";
+import { emptyReading, OTHER_WRITER, unrecognizedReading, type Reading } from "./reading.ts";
 
 /** A longer line is looked at by nobody; a journal's JSON around a message takes a few kB. */
 export const MAX_LINE_BYTES = 65_536;
@@ -14,20 +15,29 @@ const MAX_MESSAGE_LENGTH = 8_192;
 /** `receivedAt` (epoch milliseconds) tells the year of a stamp that has none. */
 export function readLine(line: string, receivedAt: number, log: LogFacts = LOCAL_LOG): Reading {
   if (line.length > MAX_LINE_BYTES) return emptyReading();
-  const { written, program, text, repeat } = openEnvelope(
+  const { written, program, text, repeat, isForeign } = openEnvelope(
     line,
     { receivedAt, zone: log.zone },
-    log.writers,
+    log,
   );
-  const reading = readMessage(text, program);
+  const reading = isForeign ? readForeign(text) : readMessage(text, program);
   reading.at = written?.at;
   reading.hasZone = written?.hasZone ?? false;
   reading.repeat = repeat;
   return reading;
 }
 
+/**
+ * What another program or container wrote counts nothing. If it reads like an attempt, Dovecot may
+ * have another name there than the source says, so the line is reported.
+ */
+function readForeign(text: string): Reading {
+  if (!isOwnText(text) || text.startsWith("pam_")) return emptyReading();
+  const { verdict } = readMessage(text, undefined);
+  return verdict === "failure" ? unrecognizedReading(OTHER_WRITER) : emptyReading();
+}
+
 function readMessage(text: string, program: string | undefined): Reading {
-  if (program !== undefined && !isDovecotProgram(program)) return emptyReading();
   // PAM cuts no name, and reports a line that is too long to be read.
   const pam = readPamLine(text, program);
   if (pam) return pam;

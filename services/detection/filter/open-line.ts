@@ -2,7 +2,8 @@
  * A line as fail2ban shows it to its filters: without its date, the rest as it
  * stands; an entry of the journal as `host program[pid]: message`.
  */
-import { journalText, journalTime, readFields } from "../lines/envelope.ts";
+import { journalText, journalTime } from "../lines/journal-entry.ts";
+import { readFields } from "../lines/json-fields.ts";
 import type { StampClock, WrittenAt } from "../lines/timestamp.ts";
 import type { FindDate } from "../lines/find-date.ts";
 

@@ -9,6 +9,11 @@ export interface LogFacts {
    * such a name wrote. chosen: all, because the administrator has chosen a container or fields.
    */
   readonly writers: "dovecot" | "chosen";
+  /**
+   * Names under which Dovecot writes there, beside those that have dovecot in them; undefined: the
+   * administrator has named none.
+   */
+  readonly instances?: readonly string[] | undefined;
 }
 
 export const LOCAL_LOG: LogFacts = { zone: LOCAL_ZONE, writers: "dovecot" };

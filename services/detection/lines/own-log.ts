@@ -12,6 +12,20 @@ export function isOwnText(text: string): boolean {
   );
 }
 
+/** `Info: auth(default): ...`: Dovecot 1 has the level in front of the process's name. */
+const LEVEL = /^(?:Info|Warning|Error): /;
+
+export function startsWithLevel(text: string): boolean {
+  return LEVEL.test(text.slice(0, 12));
+}
+
+/** The text as Dovecot's processes begin it; undefined: they do not begin so. */
+export function withoutLevel(text: string): string | undefined {
+  if (isOwnText(text)) return text;
+  const level = LEVEL.exec(text.slice(0, 12))?.[0].length ?? 0;
+  return level > 0 && isOwnText(text.slice(level)) ? text.slice(level) : undefined;
+}
+
 /** `03.03.2026 04:05:06 imap-login: Info: `, `[...] auth-worker(17): Info: `, `... auth(bob,192.0.2.1,`. */
 const OWN =
   /(?:[a-z0-9]{1,16}-login: |auth(?:-worker)?(?:\(\d{1,10}\))?: )(?:Info|Warning|Error): |auth(?:-worker)?\((?!\d{1,10}\))/;
