@@ -65,11 +65,18 @@ function describe(ban: Ban, standing: Standing | null, now: number): Cell[][] {
     ["  reason", ban.reason],
     ["  offence", String(ban.offence)],
     ["  failures", formatEvidence(ban)],
+    ...(ban.basis?.addresses ? [["  addresses", formatAddresses(ban.basis.addresses)]] : []),
     ...(isBanned && standing ? [["  in force", formatWhere(ban, standing)]] : []),
     ...(ban.immuneUntil !== null && ban.immuneUntil > now
       ? [["  immune", `until ${formatBoth(ban.immuneUntil, now)}`]]
       : []),
   ];
+}
+
+/** "2001:db8::1 3, 2001:db8::2 2": the most failures first. */
+function formatAddresses(addresses: readonly { address: Address; failures: number }[]): string {
+  const sorted = addresses.toSorted((a, b) => b.failures - a.failures);
+  return sorted.map(({ address, failures }) => `${address} ${failures}`).join(", ");
 }
 
 /** "on 2/3 hosts: mx1, mx2; not known of mx3". */

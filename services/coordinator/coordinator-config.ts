@@ -49,6 +49,8 @@ const jailConfig = z
     maxretry: z.number().int().min(1).max(100).default(5),
     findtime: duration.default(1200),
     bantime: durationOrForever.default(1200),
+    ipv4_prefix: z.number().int().min(8).max(32).default(32),
+    ipv6_prefix: z.number().int().min(32).max(128).default(64),
     prefregex: z.string().min(1).max(8_192).optional(),
     failregex: expressions,
     ignoreregex: expressions,

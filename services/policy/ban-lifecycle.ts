@@ -42,6 +42,7 @@ export function banForOffence(
     reason: describe(offence),
     offence: offenceNumber(present, now),
     evidence: [...offence.hosts].map(([host, failures]) => ({ host, failures })),
+    ...(offence.addresses && { basis: { addresses: addressesOf(offence.addresses) } }),
     by: "decider",
     immuneUntil: null,
     countedUntil: offence.at,
@@ -79,6 +80,7 @@ export function banByOperator(
     reason: order.reason,
     offence: offenceNumber(present, now),
     evidence: isBanned ? present.evidence : [],
+    ...(isBanned && present.basis && { basis: present.basis }),
     by: order.by,
     immuneUntil: null,
     countedUntil: present?.countedUntil ?? null,
@@ -135,8 +137,16 @@ function offenceNumber(present: Ban | undefined, now: number): number {
   return isInForce(present, now) ? present.offence : present.offence + 1;
 }
 
-function describe({ at, since, hosts }: Offence): string {
+const addressesOf = (addresses: ReadonlyMap<Address, number>) =>
+  [...addresses].map(([address, failures]) => ({ address, failures }));
+
+function describe({ at, since, hosts, addresses }: Offence): string {
   const failures = [...hosts.values()].reduce((sum, count) => sum + count, 0);
-  const on = hosts.size === 1 ? "1 host" : `${hosts.size} hosts`;
-  return `${failures} failures on ${on} within ${formatDuration(Math.ceil((at - since) / 1000))}`;
+  const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
+  const on = formatCount(hosts.size, "host", "hosts");
+  const within = formatDuration(Math.ceil((at - since) / 1000));
+  return `${failures} failures${of} on ${on} within ${within}`;
 }
+
+const formatCount = (count: number, one: string, many: string) =>
+  count === 1 ? `1 ${one}` : `${count} ${many}`;

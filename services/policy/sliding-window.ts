@@ -1,5 +1,5 @@
 /**
- * Who has failed how often: an exact sliding window per address, for one jail.
+ * Who has failed how often: an exact sliding window per address or network, for one jail.
  *
  * An address is due for a ban when maxretry attempts lie within less than
  * findtime, by their own times, in whatever order they arrive; one that comes later
@@ -9,7 +9,7 @@
  * Because no findtime holds maxretry attempts without a ban, an address never
  * has more than twice maxretry entries.
  */
-import type { Address } from "../wire/address.ts";
+import { isNetwork, type Address } from "../wire/address.ts";
 
 export interface WindowOptions {
   maxretry: number;
@@ -19,8 +19,17 @@ export interface WindowOptions {
   countedUntil?: (address: Address) => number;
 }
 
+/** Attempts of one address. */
+export interface Attempts {
+  address: Address;
+  /** Epoch milliseconds. */
+  at: number;
+  attempts: number;
+}
+
 /** What a ban is decided on. */
 export interface Offence {
+  /** The address, or the network that its addresses count together for. */
   address: Address;
   /** When the attempt was made that completed the window, epoch milliseconds. */
   at: number;
@@ -28,13 +37,20 @@ export interface Offence {
   since: number;
   /** Attempts per host. */
   hosts: Map<string, number>;
+  /** Of a network: attempts per address. */
+  addresses?: Map<Address, number>;
 }
 
 export interface Windows {
-  /** Adds `attempts` that `host` saw at `at`; returns every offence that this completes. */
-  add(address: Address, host: string, at: number, attempts: number): Offence[];
+  /**
+   * Adds attempts that `host` saw to those of `counted`, which is their address or its network;
+   * returns every offence that they complete.
+   */
+  add(counted: Address, host: string, attempts: Attempts): Offence[];
   /** Attempts up to `until` no longer count. */
-  spend(address: Address, until: number): void;
+  spend(counted: Address, until: number): void;
+  /** Of a network: attempts of `address` up to `until` no longer count. */
+  spendOf(network: Address, address: Address, until: number): void;
   /** Forgets addresses whose attempts are all too old to matter at `now`. */
   sweep(now: number): void;
   readonly size: number;
@@ -45,6 +61,8 @@ interface Entry {
   times: number[];
   /** The host of each time, as its number. */
   hosts: number[];
+  /** Of a network: the address of each time. */
+  addresses: Address[] | undefined;
   countedUntil: number;
 }
 
@@ -64,27 +82,30 @@ export function createWindows({
     return hostNames.length - 1;
   }
 
-  function entryOf(address: Address): Entry {
-    const known = entries.get(address);
+  function entryOf(counted: Address): Entry {
+    const known = entries.get(counted);
     if (known) return known;
-    const made = { times: [], hosts: [], countedUntil: countedBefore(address) };
-    entries.set(address, made);
+    const addresses = isNetwork(counted) ? [] : undefined;
+    const made = { times: [], hosts: [], addresses, countedUntil: countedBefore(counted) };
+    entries.set(counted, made);
     return made;
   }
 
   /** Inserts in order, after equal times; returns the place. */
-  function insert(entry: Entry, at: number, host: number): number {
-    const { times, hosts } = entry;
+  function insert(entry: Entry, at: number, host: number, address: Address): number {
+    const { times, hosts, addresses } = entry;
     if (times.length === 0) {
       // Most addresses have one attempt: a push makes room for 16 more.
       entry.times = [at];
       entry.hosts = [host];
+      if (addresses) entry.addresses = [address];
       return 0;
     }
     let place = times.length;
     while (place > 0 && (times[place - 1] ?? 0) > at) place -= 1;
     times.splice(place, 0, at);
     hosts.splice(place, 0, host);
+    addresses?.splice(place, 0, address);
     return place;
   }
 
@@ -98,62 +119,82 @@ export function createWindows({
     return -1;
   }
 
-  function takeOffence(address: Address, entry: Entry, end: number): Offence {
+  function takeOffence(counted: Address, entry: Entry, end: number): Offence {
     const begin = end - maxretry + 1;
     const at = entry.times[end] ?? 0;
     const since = entry.times[begin] ?? at;
-    const hosts = new Map<string, number>();
-    for (const number of entry.hosts.slice(begin, end + 1)) {
-      const host = hostNames[number] ?? "";
-      hosts.set(host, (hosts.get(host) ?? 0) + 1);
-    }
+    const places = [begin, end + 1] as const;
+    const hosts = countEach(entry.hosts.slice(...places).map((number) => hostNames[number] ?? ""));
+    const addresses = entry.addresses && countEach(entry.addresses.slice(...places));
     spend(entry, at);
-    return { address, at, since, hosts };
+    return { address: counted, at, since, hosts, ...(addresses && { addresses }) };
   }
 
   function spend(entry: Entry, until: number): void {
     entry.countedUntil = Math.max(entry.countedUntil, until);
     const rest = entry.times.findIndex((time) => time > until);
     const count = rest < 0 ? entry.times.length : rest;
-    entry.times.splice(0, count);
-    entry.hosts.splice(0, count);
+    dropFirst(entry, count);
+  }
+
+  function dropFirst({ times, hosts, addresses }: Entry, count: number): void {
+    times.splice(0, count);
+    hosts.splice(0, count);
+    addresses?.splice(0, count);
+  }
+
+  function spendOf(entry: Entry, address: Address, until: number): void {
+    const { times, hosts, addresses = [] } = entry;
+    const isKept = (_: unknown, place: number) =>
+      addresses[place] !== address || (times[place] ?? 0) > until;
+    entry.times = times.filter(isKept);
+    entry.hosts = hosts.filter(isKept);
+    entry.addresses = addresses.filter(isKept);
   }
 
   /** Older ones cannot lie in one window with anything that is still to come in time. */
   function forgetOld(entry: Entry): void {
     const newest = entry.times.at(-1) ?? 0;
-    while ((entry.times[0] ?? newest) <= newest - 2 * findtime) {
-      entry.times.shift();
-      entry.hosts.shift();
-    }
+    while ((entry.times[0] ?? newest) <= newest - 2 * findtime) dropFirst(entry, 1);
   }
 
   return {
-    add(address, host, at, attempts) {
-      const entry = entryOf(address);
+    add(counted, host, { address, at, attempts }) {
+      const entry = entryOf(counted);
       const offences: Offence[] = [];
       const number = numberOf(host);
       for (let count = 0; count < attempts; count += 1) {
         if (at <= entry.countedUntil) break;
-        const end = completedBy(entry, insert(entry, at, number));
-        if (end >= 0) offences.push(takeOffence(address, entry, end));
+        const end = completedBy(entry, insert(entry, at, number, address));
+        if (end >= 0) offences.push(takeOffence(counted, entry, end));
       }
       forgetOld(entry);
       return offences;
     },
-    spend(address, until) {
-      const entry = entries.get(address);
+    spend(counted, until) {
+      const entry = entries.get(counted);
       if (entry) spend(entry, until);
+    },
+    spendOf(network, address, until) {
+      const entry = entries.get(network);
+      if (entry?.addresses) spendOf(entry, address, until);
     },
     sweep(now) {
       const horizon = now - 2 * findtime;
-      for (const [address, { times, countedUntil }] of entries) {
+      for (const [counted, { times, countedUntil }] of entries) {
         if ((times.at(-1) ?? -Infinity) < horizon && countedUntil < horizon)
-          entries.delete(address);
+          entries.delete(counted);
       }
     },
     get size() {
       return entries.size;
     },
   };
+}
+
+/** How often each of them is among `values`. */
+function countEach<T>(values: readonly T[]): Map<T, number> {
+  const counts = new Map<T, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
 }

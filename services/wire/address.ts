@@ -45,11 +45,28 @@ export function parseNetwork(text: string): Address | undefined {
   const width = isIPv4(address) ? 32 : 128;
   if (prefix < 0 || prefix > width) return undefined;
   if (prefix === width) return address;
-  const words = wordsOf(address).map((word, index) => {
+  return `${spellWords(maskedWords(address, prefix))}/${prefix}` as Address;
+}
+
+/** The network of `prefix` bits around `address`; `address` itself where that is no wider. */
+export function networkOf(address: Address, prefix: number): Address {
+  if (prefixOf(address) <= prefix) return address;
+  const words = maskedWords(address, prefix);
+  // Where the second half is zero it is the longest run of zeros: "2001:db8:0:1::". It is spelled
+  // here because a coordinator asks for every failure of an IPv6 address.
+  const isPlain = words.length === 8 && prefix <= 64 && words[0] !== 0;
+  if (!isPlain) return `${spellWords(words)}/${prefix}` as Address;
+  let used = 4;
+  while (words[used - 1] === 0) used -= 1;
+  const head = words.slice(0, used).map((word) => word.toString(16));
+  return `${head.join(":")}::/${prefix}` as Address;
+}
+
+function maskedWords(address: Address, prefix: number): number[] {
+  return wordsOf(address).map((word, index) => {
     const kept = Math.min(Math.max(prefix - index * 16, 0), 16);
     return word & (0xffff << (16 - kept)) & 0xffff;
   });
-  return `${spellWords(words)}/${prefix}` as Address;
 }
 
 export function isNetwork(address: Address): boolean {

@@ -40,6 +40,16 @@ export const ban = z.object({
   evidence: z
     .array(z.object({ host: z.string().regex(NAME), failures: z.number().int().min(1) }))
     .max(MAX_EVIDENCE),
+  /** What of the policy brought it; undefined: failures of this one address, or an operator. */
+  basis: z
+    .object({
+      /** Failures of each address of the banned network. */
+      addresses: z
+        .array(z.object({ address, failures: z.number().int().min(1) }))
+        .max(MAX_EVIDENCE)
+        .optional(),
+    })
+    .optional(),
   /** "decider", or who commanded it: "operator alice", "operator root@mx1 (unverified)". */
   by: foreignText,
   /** Lifted only: until then failures do not count. */

@@ -19,6 +19,9 @@ export const jail = z.object({
   protocol: z.enum(PROTOCOLS).optional(),
   maxretry: z.number().int().min(1).max(100),
   findtime: z.number().positive(),
+  /** Bits of the prefix that addresses are counted and banned by; undefined: single addresses. */
+  ipv4_prefix: z.number().int().min(8).max(32).optional(),
+  ipv6_prefix: z.number().int().min(32).max(128).optional(),
   /** null: for ever. */
   bantime: z.number().positive().nullable(),
   /** Of a jail with a filter of its own, as fail2ban has them; without: Dovecot's own lines count. */

@@ -192,6 +192,21 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
   assert.deepEqual(bans.map(({ reason }) => reason).sort(), expected.sort());
 });
 
+test("a ban of a network is restored with the addresses that brought it", async () => {
+  await using database = await openEmpty();
+  const [address, one] = [parseNetwork("2001:db8::/64")!, parseNetwork("2001:db8::1")!];
+  const of64 = { ...ban, address, basis: { addresses: [{ address: one, failures: 5 }] } };
+  const changes = [of64, { ...ban, change: randomUUID() }];
+  await database.ask((prisma) =>
+    insertBanChanges(
+      prisma,
+      changes.map((each, index) => ({ ban: each, revision: index + 1 })),
+    ),
+  );
+  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0));
+  assert.deepEqual(new Set(bans), new Set(changes));
+});
+
 test("any instant and position that the wire allows can be recorded", async () => {
   await using database = await openEmpty();
   const year = (text: string) => ({ at: Date.parse(`${text}-01-01T00:00:00.000Z`) });

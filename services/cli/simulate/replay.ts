@@ -1,5 +1,6 @@
 /** What a policy would have done to the failures of a log: who is banned when, and what that prevents. */
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
+import { countedAs } from "../../policy/counted-network.ts";
 import type { Address } from "../../wire/address.ts";
 
 export interface SimulatedPolicy {
@@ -8,17 +9,22 @@ export interface SimulatedPolicy {
   findtime: number;
   /** Seconds; null: for ever. */
   bantime: number | null;
+  ipv4_prefix: number;
+  ipv6_prefix: number;
   /** fleet: all hosts count together and ban together; alone: each for itself. */
   scope: "fleet" | "alone";
 }
 
 export interface SimulatedBan {
+  /** The address, or its network where addresses count by networks. */
   address: Address;
   /** Epoch milliseconds. */
   at: number;
   until: number | null;
   /** Whose counts brought it. */
   hosts: ReadonlyMap<string, number>;
+  /** Of a network: whose failures brought it. */
+  addresses?: ReadonlyMap<Address, number>;
 }
 
 export interface Replay {
@@ -53,15 +59,23 @@ export function createReplay(policy: SimulatedPolicy): Replay {
     bans,
     fail(host, address, at, attempts) {
       const { windows, bannedUntil } = counterOf(scope === "fleet" ? EVERY_HOST : host);
-      if (at < (bannedUntil.get(address) ?? -Infinity)) {
+      const counted = countedAs(address, policy);
+      if (at < (bannedUntil.get(counted) ?? -Infinity)) {
         prevented += attempts; // they would not have been made: they count for nothing
         return;
       }
-      const [offence] = windows.add(address, host, at, attempts);
+      const [offence] = windows.add(counted, host, { address, at, attempts });
       if (!offence) return;
       const until = bantime === null ? null : offence.at + bantime * 1000;
-      bans.push({ address, at: offence.at, until, hosts: offence.hosts });
-      bannedUntil.set(address, until ?? Infinity);
+      const { hosts, addresses } = offence;
+      bans.push({
+        address: counted,
+        at: offence.at,
+        until,
+        hosts,
+        ...(addresses && { addresses }),
+      });
+      bannedUntil.set(counted, until ?? Infinity);
     },
     prevented: () => prevented,
   };

@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
+import { countedAs } from "../../policy/counted-network.ts";
 import type { Address } from "../../wire/address.ts";
 import { hostToken } from "../../wire/subjects.ts";
 import { checksOf, UsageError } from "../arguments.ts";
@@ -20,12 +21,17 @@ export interface SimulateOptions {
   now: () => number;
 }
 
-interface Flags extends FilterFlags {
-  host: [host: string, file: string][];
+interface PolicyFlags {
   maxretry: number;
   findtime: number;
   /** Infinity: for ever. */
   bantime: number;
+  ipv4Prefix: number;
+  ipv6Prefix: number;
+}
+
+interface Flags extends FilterFlags, PolicyFlags {
+  host: [host: string, file: string][];
   json?: true;
 }
 
@@ -53,9 +59,19 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
         .argParser(check.seconds)
         .default(1200, "20m"),
     )
+    .addOption(
+      new Option("--ipv4-prefix <bits>", "count and ban networks of this prefix; 32: addresses")
+        .argParser((text) => prefix(text, { min: 8, max: 32 }))
+        .default(32),
+    )
+    .addOption(
+      new Option("--ipv6-prefix <bits>", "the same of IPv6; 128: addresses")
+        .argParser((text) => prefix(text, { min: 32, max: 128 }))
+        .default(64),
+    )
     .option("--json", "print the answer as one JSON document")
     .addHelpText("after", MORE)
-    .action(async (logs: string[], { host, json, maxretry, findtime, ...flags }: Flags) => {
+    .action(async (logs: string[], { host, json, ...flags }: Flags) => {
       const inputs = [...logs.map((log): [string, string] => ["this host", log]), ...host];
       if (inputs.length === 0)
         throw new UsageError("simulate: expected at least one log, got none");
@@ -63,8 +79,7 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
       const files = inputs.map(([, path]) => path);
       const progress = createProgress({ files, output, now });
       const hosts = new Map(inputs.map(([name, file]) => [file, name]));
-      const bantime = flags.bantime === Infinity ? null : flags.bantime;
-      const replays = policiesOf({ maxretry, findtime, bantime }).map(createReplay);
+      const replays = policiesOf(policyOf(flags)).map(createReplay);
       const successes = new Set<Address>();
       const ledgers = new Map<string, Ledger>();
       let attempts = 0;
@@ -109,6 +124,17 @@ interface Facts {
   successes: ReadonlySet<Address>;
 }
 
+function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
+  const { maxretry, findtime, bantime, ipv4Prefix, ipv6Prefix } = flags;
+  return {
+    maxretry,
+    findtime,
+    bantime: bantime === Infinity ? null : bantime,
+    ipv4_prefix: ipv4Prefix,
+    ipv6_prefix: ipv6Prefix,
+  };
+}
+
 /** The policy that was asked for comes first; beside it others, for comparison. */
 function policiesOf(asked: Omit<SimulatedPolicy, "scope">): SimulatedPolicy[] {
   const fleet: SimulatedPolicy = { ...asked, scope: "fleet" };
@@ -133,24 +159,32 @@ function seconds(text: string): number {
   throw new UsageError(`simulate: ${quote(text)}: expected a duration such as "20m" or 1200`);
 }
 
-function summaryOf({ bans, prevented }: Replay, { successes }: Facts) {
+/** The addresses and networks, as the policy counts them, from which somebody has logged in. */
+const loggedInOf = ({ policy }: Replay, { successes }: Facts) =>
+  new Set([...successes].map((address) => countedAs(address, policy)));
+
+function summaryOf(replay: Replay, facts: Facts) {
+  const { bans, prevented } = replay;
   const addresses = new Set(bans.map(({ address }) => address));
-  const withLogin = [...addresses].filter((address) => successes.has(address)).length;
+  const loggedIn = loggedInOf(replay, facts);
+  const withLogin = [...addresses].filter((address) => loggedIn.has(address)).length;
   return { bans: bans.length, addresses: addresses.size, withLogin, prevented: prevented() };
 }
 
 function describe(replays: readonly Replay[], facts: Facts) {
   const [asked] = replays;
+  const loggedIn = asked && loggedInOf(asked, facts);
   return {
     attempts: facts.attempts,
     hosts: facts.hosts,
     policies: replays.map((replay) => ({ ...replay.policy, ...summaryOf(replay, facts) })),
-    bans: (asked?.bans ?? []).map(({ address, at, until, hosts }) => ({
+    bans: (asked?.bans ?? []).map(({ address, at, until, hosts, addresses }) => ({
       address,
       at: new Date(at).toISOString(),
       until: until === null ? null : new Date(until).toISOString(),
       hosts: Object.fromEntries(hosts),
-      hasLoggedIn: facts.successes.has(address),
+      ...(addresses && { addresses: Object.fromEntries(addresses) }),
+      hasLoggedIn: loggedIn?.has(address) ?? false,
     })),
   };
 }
@@ -158,6 +192,7 @@ function describe(replays: readonly Replay[], facts: Facts) {
 function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
   const [asked] = replays;
   const bans = asked?.bans ?? [];
+  const loggedIn = asked && loggedInOf(asked, facts);
   if (bans.length > 0) {
     output.table([
       ["BANNED AT", "ADDRESS", "FAILURES", "LOGGED IN"],
@@ -167,7 +202,7 @@ function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
           formatInstant(at),
           address,
           [...hosts].map(([host, count]) => `${host} ${count}`).join(", "),
-          facts.successes.has(address) ? { text: "yes", color: "yellow" } : "no",
+          loggedIn?.has(address) ? { text: "yes", color: "yellow" } : "no",
         ]),
     ]);
     if (bans.length > SHOWN) output.note(`${bans.length - SHOWN} more bans; --json names them all`);
@@ -184,6 +219,12 @@ function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
       return [spell(replay.policy), ...[count, addresses, withLogin, prevented].map(String)];
     }),
   ]);
+}
+
+function prefix(text: string, { min, max }: { min: number; max: number }): number {
+  const bits = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (bits >= min && bits <= max) return bits;
+  throw new UsageError(`simulate: ${quote(text)}: expected a prefix of ${min} to ${max} bits`);
 }
 
 function spell({ maxretry, findtime, bantime, scope }: SimulatedPolicy): string {

@@ -12,7 +12,7 @@ import { createRateLimit } from "../../process/rate-limit.ts";
 import type { Address } from "../../wire/address.ts";
 import { countedUntil, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
-import { decodeFailureBatch, type FailureBatch } from "../../wire/failure.ts";
+import { decodeFailureBatch, type Failure, type FailureBatch } from "../../wire/failure.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Allowlist } from "../buckets/allowlist.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
@@ -21,6 +21,7 @@ import { createBanQueue, type DueBan } from "./ban-queue.ts";
 import type { MissedOffences } from "./missed-offences.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
 import type { SparedOffences } from "./spared-offences.ts";
+import { countedAs, countsSingly } from "../../policy/counted-network.ts";
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 
@@ -32,7 +33,7 @@ export interface DeciderOptions {
   };
   allowlist: Pick<Allowlist, "find">;
   /** Addresses that no automatic ban may touch. */
-  spared: Pick<SparedOffences, "spares">;
+  spared: Pick<SparedOffences, "spares" | "isSpared">;
   isLeader: () => boolean;
   now: () => number;
   newId: () => string;
@@ -55,11 +56,18 @@ export interface Decider {
   readonly counters: { failures: number; undecodable: number; tracked(): number; due(): number };
 }
 
+interface JailWindows {
+  jail: Jail;
+  windows: Windows;
+  /** Every address counts for itself. */
+  isSingle: boolean;
+}
+
 const COMPLAIN_EVERY_MS = 60_000;
 
 export function createDecider(options: DeciderOptions): Decider {
   const { bans, spared, isLeader, now, newId, log } = options;
-  const jails = new Map<string, { jail: Jail; windows: Windows }>(
+  const jails = new Map<string, JailWindows>(
     options.jails.map((jail) => {
       const { name, maxretry, findtime } = jail;
       const alreadyCounted = (address: Address) => {
@@ -67,7 +75,7 @@ export function createDecider(options: DeciderOptions): Decider {
         return present ? countedUntil(present) : -Infinity;
       };
       const options = { maxretry, findtime: findtime * 1000, countedUntil: alreadyCounted };
-      return [name, { jail, windows: createWindows(options) }];
+      return [name, { jail, windows: createWindows(options), isSingle: countsSingly(jail) }];
     }),
   );
   const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
@@ -102,13 +110,34 @@ export function createDecider(options: DeciderOptions): Decider {
     const counted = batch && jails.get(batch.jail);
     if (!counted) return;
     const { storedAt } = message;
-    const { jail, windows } = counted;
-    for (const { address, at, attempts } of duplicates.take(byServersClock(batch, storedAt))) {
-      failures += attempts;
-      for (const offence of windows.add(address, batch.host, at, attempts)) {
+    const { jail, windows, isSingle } = counted;
+    for (const failure of duplicates.take(byServersClock(batch, storedAt))) {
+      failures += failure.attempts;
+      const address = isSingle ? failure.address : addressToCount(jail, failure);
+      if (address === undefined) continue;
+      for (const offence of windows.add(address, batch.host, failure)) {
         decide({ jail, offence, host: batch.host, storedAt });
       }
     }
+  }
+
+  /**
+   * What the failure counts for: its network, or its address where that network holds an allowed
+   * one or a machine of the fleet, and so is never banned. undefined: a ban of the address itself has covered it, or the
+   * failure lies in the immunity of the address.
+   */
+  function addressToCount(jail: Jail, { address, at }: Failure): Address | undefined {
+    const network = countedAs(address, jail);
+    if (network === address || spared.isSpared(network)) return address;
+    const present = bans.get(jail.name, address);
+    return present && countedUntil(present) >= at ? undefined : network;
+  }
+
+  /** A ban or an immunity of a single address also covers what the address did for its network. */
+  function spend({ jail, windows }: JailWindows, { address }: Ban, until: number): void {
+    windows.spend(address, until);
+    const network = countedAs(address, jail);
+    if (network !== address) windows.spendOf(network, address, until);
   }
 
   function decide(task: DueBan): void {
@@ -119,7 +148,8 @@ export function createDecider(options: DeciderOptions): Decider {
     take,
     observe(ban) {
       const until = countedUntil(ban);
-      jails.get(ban.jail)?.windows.spend(ban.address, until);
+      const counted = jails.get(ban.jail);
+      if (counted) spend(counted, ban, until);
       queue.covered(ban.jail, ban.address, until);
     },
     submitDue: () => queue.submit(),

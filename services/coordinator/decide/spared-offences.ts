@@ -6,6 +6,8 @@ import type { Allowlist } from "../buckets/allowlist.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 
 export interface SparedOffences {
+  /** The same as `spares`, where there is no offence yet: nothing is counted or logged. */
+  isSpared(address: Address): boolean;
   /** May no automatic ban touch `address`? Counts the offence, and logs it once a minute. */
   spares(address: Address): boolean;
   /** Since the start. */
@@ -30,6 +32,7 @@ export function createSparedOffences({
   const maySay = createRateLimit(SAY_EVERY_MS, now);
   const counts = { allowlist: 0, machines: 0 };
   return {
+    isSpared: (address) => (allowlist.find(address) ?? machines.find(address)) !== undefined,
     spares(address) {
       const allowed = allowlist.find(address);
       if (allowed) {

@@ -94,11 +94,12 @@ interface BanRow {
   by: string;
   immune_until: Date | null;
   counted_until: Date | null;
+  basis: NonNullable<Ban["basis"]> | null;
   revision: bigint;
 }
 
 const BAN_COLUMNS = Prisma.raw(
-  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, revision",
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, revision",
 );
 
 function banOf(row: BanRow): Ban {
@@ -117,6 +118,7 @@ function banOf(row: BanRow): Ban {
     by: row.by,
     immuneUntil: row.immune_until?.getTime() ?? null,
     countedUntil: row.counted_until?.getTime() ?? null,
+    ...(row.basis && { basis: row.basis }),
   };
 }
 

@@ -153,3 +153,23 @@ test("a call without a log, or with a host without one, is wrong", async () => {
   await assert.rejects(simulate("x", "--findtime", "soon"), { exitCode: 64 });
   await assert.rejects(simulate(join(folder, "nowhere")), { exitCode: 66 });
 });
+
+test("IPv6 addresses count by their /64 unless told otherwise, and a login of one is the network's", async () => {
+  const path = await log(
+    "six",
+    [1, 2, 3, 4, 5].map((last) => [`2001:db8:1:2::${last}`, last] as const),
+  );
+  const stamp = new Date(START + 9_000).toISOString().replace("Z", "000+00:00");
+  const success = `${stamp} mx1 dovecot: imap-login: Login: user=<bob>, method=PLAIN, rip=2001:db8:1:2::99, lip=2001:db8::25, mpid=1, session=<dhXQXP1gB8nGM2QH>\n`;
+  await writeFile(join(folder, "six.1"), success);
+  const { bans } = await simulated(path, join(folder, "six.1"));
+  assert.deepEqual(
+    bans.map(({ address, hasLoggedIn }) => [address, hasLoggedIn]),
+    [["2001:db8:1:2::/64", true]],
+  );
+  assert.deepEqual((await simulated(path, "--ipv6-prefix", "128")).bans, []);
+  await assert.rejects(simulate(path, "--ipv6-prefix", "200"), {
+    exitCode: 64,
+    message: /expected a prefix of 32 to 128 bits/,
+  });
+});

@@ -20,3 +20,13 @@ test("a database that is not PostgreSQL is refused, and its URL is not told", ()
     "database.url: expected a URL such as postgresql://me@127.0.0.1/fleetban",
   ]);
 });
+
+test("IPv6 addresses are counted by their /64, and a prefix that is too wide is refused", () => {
+  const { dovecot } = coordinatorConfig.parse({}).jails;
+  assert.deepEqual([dovecot?.ipv4_prefix, dovecot?.ipv6_prefix], [32, 64]);
+  const [ipv4, ipv6, ...more] =
+    faultsOf({ jails: { dovecot: { ipv4_prefix: 4, ipv6_prefix: 129 } } }) ?? [];
+  assert.match(ipv4 ?? "", /^jails\.dovecot\.ipv4_prefix: .*8/);
+  assert.match(ipv6 ?? "", /^jails\.dovecot\.ipv6_prefix: .*128/);
+  assert.deepEqual(more, []);
+});

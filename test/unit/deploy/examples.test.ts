@@ -45,7 +45,7 @@ for (const [name, schema] of [
   test(`${name} says of every option why it is there`, async () => {
     const lines = (await readFile(path, "utf8")).split("\n");
     for (const [index, line] of lines.entries()) {
-      const isOption = /^ *(?:- |#)?[a-zA-Z]+: *\S/.test(line);
+      const isOption = /^ *(?:- |#)?[a-zA-Z][\w.]*: *\S/.test(line);
       if (!isOption) continue;
       const before = lines.slice(0, index).reverse();
       const comment = before.find((each) => !/^ *#[a-z]/.test(each)) ?? "";

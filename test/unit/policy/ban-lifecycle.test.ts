@@ -134,6 +134,10 @@ describe("a ban by an operator", () => {
       ["operator root@mx1", "seen elsewhere", []],
     );
     assert.equal(orderedAt(T0 + 1, { seconds: null }, bannedAt(T0))?.evidence.length, 2);
+    const basis = { addresses: [{ address, failures: 5 }] };
+    const ofNetwork = { ...bannedAt(T0)!, basis };
+    assert.deepEqual(orderedAt(T0 + 1, { seconds: null }, ofNetwork)?.basis, basis);
+    assert.equal(orderedAt(ofNetwork.until!, {}, ofNetwork)?.basis, undefined);
   });
 
   test("changes nothing where a longer one is in force, unless it replaces that", () => {

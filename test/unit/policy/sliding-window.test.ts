@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { createWindows, type Offence } from "../../../services/policy/sliding-window.ts";
-import { parseAddress, type Address } from "../../../services/wire/address.ts";
+import { parseAddress, parseNetwork, type Address } from "../../../services/wire/address.ts";
 
 const FINDTIME = 1_000;
 const address = parseAddress("198.51.100.7")!;
@@ -77,7 +77,7 @@ test("offences are those of a model that forgets nothing, however late attempts 
       const windows = createWindows({ maxretry, findtime: FINDTIME });
       const model = createNaiveWindows(maxretry, FINDTIME);
       for (const { clock, ...step } of steps) {
-        const found = windows.add(step.address, step.host, step.at, step.attempts);
+        const found = windows.add(step.address, step.host, step);
         assert.deepEqual(found, model(step));
         windows.sweep(clock);
       }
@@ -90,7 +90,7 @@ describe("an address is due when maxretry attempts lie within less than findtime
   /** How many offences attempts at these times make. */
   const offences = (...times: number[]) => {
     const windows = fiveTimes();
-    return times.flatMap((at) => windows.add(address, "mx1", at, 1)).length;
+    return times.flatMap((at) => windows.add(address, "mx1", { address, at, attempts: 1 })).length;
   };
 
   test("one attempt less than maxretry is no offence", () => {
@@ -123,9 +123,9 @@ describe("an address is due when maxretry attempts lie within less than findtime
 
 test("failures of all hosts add up, and the offence says whose they were", () => {
   const windows = fiveTimes();
-  windows.add(address, "mx1", 10, 2);
-  windows.add(address, "mx2", 20, 2);
-  const [offence, ...more] = windows.add(address, "mx3", 30, 1);
+  windows.add(address, "mx1", { address, at: 10, attempts: 2 });
+  windows.add(address, "mx2", { address, at: 20, attempts: 2 });
+  const [offence, ...more] = windows.add(address, "mx3", { address, at: 30, attempts: 1 });
   assert.deepEqual(more, []);
   const hosts = new Map(Object.entries({ mx1: 2, mx2: 2, mx3: 1 }));
   assert.deepEqual(offence, { address, at: 30, since: 10, hosts });
@@ -133,28 +133,66 @@ test("failures of all hosts add up, and the offence says whose they were", () =>
 
 test("addresses are counted each for itself", () => {
   const windows = fiveTimes();
-  assert.deepEqual(windows.add(address, "mx1", 1, 4), []);
-  assert.deepEqual(windows.add(other, "mx1", 2, 4), []);
+  assert.deepEqual(windows.add(address, "mx1", { address, at: 1, attempts: 4 }), []);
+  assert.deepEqual(windows.add(other, "mx1", { address: other, at: 2, attempts: 4 }), []);
   assert.equal(windows.size, 2);
 });
 
 test("one failure that stands for more attempts than maxretry is one offence", () => {
-  assert.equal(fiveTimes().add(address, "mx1", 1, 1_000).length, 1);
+  assert.equal(fiveTimes().add(address, "mx1", { address, at: 1, attempts: 1_000 }).length, 1);
 });
 
 test("attempts that were spent from outside no longer count, later ones do", () => {
   const windows = fiveTimes();
-  windows.add(address, "mx1", 10, 4);
+  windows.add(address, "mx1", { address, at: 10, attempts: 4 });
   windows.spend(address, 10);
-  assert.deepEqual(windows.add(address, "mx1", 11, 4), []);
-  assert.equal(windows.add(address, "mx1", 12, 1).length, 1);
+  assert.deepEqual(windows.add(address, "mx1", { address, at: 11, attempts: 4 }), []);
+  assert.equal(windows.add(address, "mx1", { address, at: 12, attempts: 1 }).length, 1);
 });
 
 test("an address is forgotten once none of its attempts can matter, and not before", () => {
   const windows = fiveTimes();
-  windows.add(address, "mx1", 0, 4);
+  windows.add(address, "mx1", { address, at: 0, attempts: 4 });
   windows.sweep(2 * FINDTIME);
   assert.equal(windows.size, 1);
   windows.sweep(2 * FINDTIME + 1);
   assert.equal(windows.size, 0);
+});
+
+describe("addresses of one network that count together", () => {
+  const network = parseNetwork("2001:db8:1:2::/64")!;
+  const [one, two] = ["2001:db8:1:2::1", "2001:db8:1:2::2"].map((text) => parseAddress(text)!);
+  const twice = (address: Address, at: number) => ({ address, at, attempts: 2 });
+
+  test("the offence is the network's, and says what each address did", () => {
+    const windows = fiveTimes();
+    windows.add(network, "mx1", twice(one!, 10));
+    windows.add(network, "mx2", twice(two!, 20));
+    const [offence] = windows.add(network, "mx1", twice(one!, 30));
+    assert.equal(offence?.address, network);
+    assert.deepEqual(
+      [...(offence.addresses ?? [])],
+      [
+        [one, 3],
+        [two, 2],
+      ],
+    );
+    assert.equal(windows.size, 1);
+  });
+
+  test("what one of them did may be spent without the others", () => {
+    const windows = fiveTimes();
+    windows.add(network, "mx1", twice(one!, 10));
+    windows.add(network, "mx1", twice(two!, 10));
+    windows.spendOf(network, one!, 10);
+    assert.deepEqual(windows.add(network, "mx1", twice(two!, 11)), []);
+    const [offence] = windows.add(network, "mx1", twice(one!, 12));
+    assert.deepEqual(
+      [...(offence?.addresses ?? [])],
+      [
+        [two, 4],
+        [one, 1],
+      ],
+    );
+  });
 });

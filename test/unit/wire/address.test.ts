@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
+  type Address,
   addressOfToken,
   addressToken,
   contains,
+  networkOf,
   overlaps,
   parseAddress,
   parseNetwork,
-  type Address,
+  prefixOf,
 } from "../../../services/wire/address.ts";
 
 for (const [text, canonical] of [
@@ -87,5 +89,21 @@ test("every spelling of an IPv6 address has one canonical one", () => {
       assert.equal(parseNetwork(around), around);
       assert.ok(contains(around, canonical), `${around} contains ${canonical}`);
     }),
+  );
+});
+
+test("the network around an address is what its spelling with that prefix says", () => {
+  const groups = fc.constantFrom("0", "1", "db8", "ffff");
+  const sparse = fc.array(groups, { minLength: 8, maxLength: 8 }).map((each) => each.join(":"));
+  const texts = fc.oneof(fc.ipV4(), fc.ipV6(), sparse);
+  fc.assert(
+    fc.property(texts, fc.integer({ min: 0, max: 128 }), (text, bits) => {
+      const address = parseAddress(text) ?? assert.fail(text);
+      const prefix = Math.min(bits, prefixOf(address));
+      const around = networkOf(address, prefix);
+      assert.equal(around, parseNetwork(`${address}/${prefix}`));
+      for (const wider of [prefix, 128]) assert.equal(networkOf(around, wider), around);
+    }),
+    { numRuns: 2_000 },
   );
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import { pino } from "pino";
 import { createDecider, type Decider } from "../../../../services/coordinator/decide/decider.ts";
@@ -7,11 +7,12 @@ import { createAllowlist } from "../../../../services/coordinator/buckets/allowl
 import { createSparedOffences } from "../../../../services/coordinator/decide/spared-offences.ts";
 import { createOwnMachines } from "../../../../services/coordinator/hosts/own-machines.ts";
 import { createMissedOffences } from "../../../../services/coordinator/decide/missed-offences.ts";
-import { liftBan } from "../../../../services/policy/ban-lifecycle.ts";
+import { banByOperator, liftBan } from "../../../../services/policy/ban-lifecycle.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
-import type { Ban } from "../../../../services/wire/ban.ts";
+import { decodeBan, encodeBan, type Ban } from "../../../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../../../services/wire/failure.ts";
-import { failureSubject } from "../../../../services/wire/subjects.ts";
+import type { Jail } from "../../../../services/wire/settings.ts";
+import { banKey, failureSubject } from "../../../../services/wire/subjects.ts";
 import { JAIL } from "../../../harness/jail.ts";
 
 const START = Date.UTC(2026, 10, 24);
@@ -46,7 +47,7 @@ function failure(
 }
 
 /** A decider with a bucket in memory; `bucket` outlives it, as NATS does. */
-function setUp(bucket = new Map<string, Ban>(), isLeader = true) {
+function setUp(bucket = new Map<string, Ban>(), isLeader = true, jails: Jail[] = [JAIL]) {
   const clock = { now: START };
   const lease = { isLeader: isLeader };
   const nats = { isAway: false };
@@ -60,7 +61,7 @@ function setUp(bucket = new Map<string, Ban>(), isLeader = true) {
   const machines = createOwnMachines({ isQuarantined: () => false, now });
   const spared = createSparedOffences({ allowlist, machines, now, log });
   const decider = createDecider({
-    jails: [JAIL],
+    jails,
     allowlist,
     spared,
     missed,
@@ -414,4 +415,70 @@ test("no host bans a whole network: failures come from addresses", async () => {
   }
   assert.equal(written.length, 0);
   assert.equal(decider.counters.undecodable, 15);
+});
+
+describe("addresses of a /64 count together", () => {
+  const NETWORK = network("2001:db8:1:2::/64");
+  const addressOf = (last: number) => network(`2001:db8:1:2::${last.toString(16)}`);
+  /** Every failure is of another address. */
+  const spread = (from: number, count = 5) =>
+    Array.from({ length: count }, (_, n) => failure("mx1", from + n, addressOf(n + 1)));
+  const setUpBy64 = (bucket?: Map<string, Ban>) =>
+    setUp(bucket, true, [{ ...JAIL, ipv4_prefix: 32, ipv6_prefix: 64 }]);
+
+  test("who changes the address for every attempt is banned with the network", async () => {
+    const { tell, written } = setUpBy64();
+    await tell([...spread(0, 4), failure("mx2", 5, network("2001:db8:1:3::1"))]);
+    assert.equal(written.length, 0);
+    await tell([failure("mx3", 6, addressOf(1))]);
+    assert.deepEqual([written.length, written[0]?.address], [1, NETWORK]);
+    const [ban] = written;
+    assert.match(ban?.reason ?? "", /^5 failures of 4 addresses on 2 hosts within 6s$/);
+    assert.deepEqual(ban?.basis?.addresses?.[0], { address: addressOf(1), failures: 2 });
+    assert.deepEqual(decodeBan(encodeBan(ban!), banKey("dovecot", NETWORK)), ban);
+  });
+
+  test("IPv4 addresses count each for itself", async () => {
+    const { tell, written } = setUpBy64();
+    await tell([0, 1, 2, 3, 4].map((n) => failure("mx1", n, network(`198.51.100.${n}`))));
+    assert.equal(written.length, 0);
+    const attack = setUpBy64();
+    await attack.tell(ATTACK);
+    assert.deepEqual([attack.written[0]?.address, attack.written[0]?.basis], [A, undefined]);
+  });
+
+  test("a network that holds an allowed address is not banned, others in it are", async () => {
+    const { tell, written, allowlist } = setUpBy64();
+    const allowed = { v: 1, comment: "", addedAt: START, by: "test", origin: "operator" } as const;
+    allowlist.set({ ...allowed, address: addressOf(0xffff) });
+    await tell(spread(0, 20));
+    assert.equal(written.length, 0);
+    await tell([30, 31, 32, 33].map((at) => failure("mx2", at, addressOf(1))));
+    assert.deepEqual(
+      written.map(({ address }) => address),
+      [addressOf(1)],
+    );
+    await tell([40, 41, 42, 43, 44].map((at) => failure("mx2", at, addressOf(0xffff))));
+    assert.equal(written.length, 1);
+  });
+
+  test("an address whose ban was lifted brings no ban of its network in its immunity", async () => {
+    const { tell, bucket, written, decider } = setUpBy64();
+    await tell(spread(0, 1));
+    const order = { jail: JAIL, address: addressOf(1), reason: "", by: "operator", replace: false };
+    const change = { now: START + 5_000, id: crypto.randomUUID() };
+    const banned = banByOperator(undefined, { ...order, seconds: 60 }, change)!;
+    const lifted = liftBan(banned, { by: "operator", reason: "", immunity: 1200 }, change);
+    bucket.set(addressOf(1), lifted);
+    decider.observe(lifted);
+    await tell([6, 7, 8, 9, 10, 11].map((at) => failure("mx2", at, addressOf(1))));
+    await tell([12, 13, 14, 15].map((at) => failure("mx2", at, addressOf(2))));
+    assert.equal(written.length, 0);
+    await tell([failure("mx2", 16, addressOf(2))]);
+    assert.deepEqual(written[0]?.basis?.addresses, [{ address: addressOf(2), failures: 5 }]);
+    const again = setUpBy64(bucket);
+    await again.tell(spread(0, 1));
+    await again.tell([6, 7, 8, 9, 10, 11].map((at) => failure("mx2", at, addressOf(1))));
+    assert.equal(again.written.length, 0);
+  });
 });
