@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { formatTable, type Paint } from "../../../services/cli/table.ts";
+
+const plain: Paint = (_color, text) => text;
+
+const word = fc.string({
+  unit: fc.constantFrom("a", "Z", "7", ":", ".", "/", "ü", "\x1b"),
+  minLength: 1,
+  maxLength: 39,
+});
+const cell = fc.array(word, { maxLength: 6 }).map((words) => words.join(" "));
+const rows = fc.array(fc.array(cell, { minLength: 1, maxLength: 6 }), {
+  minLength: 1,
+  maxLength: 5,
+});
+
+/** How a terminal shows a word of these. */
+const shown = (text: string) => text.replaceAll("\x1b", "\\x1b");
+const wordsOf = (texts: readonly string[]) =>
+  texts
+    .flatMap((text) => text.split(" "))
+    .filter((text) => text !== "")
+    .sort();
+
+test("a table loses no word and breaks none, however narrow the terminal is", () => {
+  fc.assert(
+    fc.property(rows, fc.integer({ min: 1, max: 200 }), (table, room) => {
+      assert.deepEqual(wordsOf(formatTable(table, plain, room)), wordsOf(table.flat().map(shown)));
+    }),
+  );
+});
+
+test("a table is no wider than the terminal, unless its longest words are", () => {
+  fc.assert(
+    fc.property(rows, fc.integer({ min: 1, max: 200 }), (table, room) => {
+      const columns = Math.max(...table.map((row) => row.length));
+      const longest = Array.from({ length: columns }, (_, column) =>
+        Math.max(0, ...wordsOf(table.map((row) => shown(row[column] ?? ""))).map((w) => w.length)),
+      );
+      const least = longest.reduce((sum, width) => sum + width + 2, -2);
+      for (const line of formatTable(table, plain, room)) {
+        assert.ok(line.length <= Math.max(room, least), `${line.length} in ${room}: ${line}`);
+        assert.doesNotMatch(line, / $/);
+      }
+    }),
+  );
+});
