@@ -55,3 +55,10 @@ export function wrap(text: string, width: number): string[] {
   }
   return [...lines, line];
 }
+
+/** One line of a text, wrapped as `wrap` does; every further line is indented as the first one. */
+export function wrapIndented(text: string, width: number): string[] {
+  const indent = /^ */.exec(text)?.[0] ?? "";
+  const lines = wrap(text.slice(indent.length), width - indent.length);
+  return lines.map((line) => `${indent}${line}`.trimEnd());
+}

@@ -7,11 +7,14 @@ import type { Writable } from "node:stream";
 import { styleText } from "node:util";
 import * as z from "zod";
 import { api, type Endpoint, type Reply } from "../wire/api.ts";
+import { wrapIndented } from "./column-widths.ts";
 import { formatTable, type Cell, type Paint } from "./table.ts";
 import { visible, visibleJson, visibleJsonLine } from "./visible.ts";
 
 export interface Output {
   line(text: string): void;
+  /** Values with spaces between them; a narrow terminal shows them in several lines. */
+  values(text: string): void;
   /** A table; the first row is its head. */
   table(rows: readonly (readonly Cell[])[]): void;
   /** Columns without a head: names and what they are. */
@@ -51,6 +54,7 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
 
   return {
     line: (text) => write([visible(text)]),
+    values: (text) => write(wrapIndented(visible(text), room() ?? Infinity)),
     facts: (rows) => write(formatTable(rows, paint, room())),
     table([head = [], ...rows]) {
       const bold = head.map((cell) =>

@@ -79,8 +79,8 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
           } else if (json) {
             if (lines) await output.jsonLine(describeReading(line, mode));
             else if (counted) await output.jsonLine(describeCounted(line, counted));
-          } else if (lines) output.line(tellReading(line, mode, isMany));
-          else if (counted) output.line(tellCounted(line, counted, isMany));
+          } else if (lines) output.values(tellReading(line, mode, isMany));
+          else if (counted) output.values(tellCounted(line, counted, isMany));
         }
       } catch (error) {
         throw unreadable("explain", error);

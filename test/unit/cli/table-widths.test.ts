@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { wrapIndented } from "../../../services/cli/column-widths.ts";
 import { formatTable, type Paint } from "../../../services/cli/table.ts";
 
 const plain: Paint = (_color, text) => text;
@@ -46,4 +47,13 @@ test("a table is no wider than the terminal, unless its longest words are", () =
       }
     }),
   );
+});
+
+test("a line of explain breaks between its values, and goes on where it began", () => {
+  const line = "     2  failure  2001:db8:ffff:ffff:ffff:ffff:ffff:2000  auth-pam-failed";
+  assert.deepEqual(wrapIndented(line, 60), [
+    "     2  failure  2001:db8:ffff:ffff:ffff:ffff:ffff:2000",
+    "     auth-pam-failed",
+  ]);
+  assert.deepEqual(wrapIndented(line, Infinity), [line]);
 });
