@@ -22,25 +22,28 @@ import { addressOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.
 import { readState, writeState } from "./state/state-file.ts";
 
 export interface FleetSettings {
-  jails(): Jail[];
+  /** The fleet's jails; until the agent has read them, those that this host knew last. */
+  jails(): readonly Jail[];
   /** An entry of the allowlist that has an address in common with `address`. */
   allowed(address: Address): Allowed | undefined;
   /** The bans bucket (by its creation time) that is declared complete; null: none. */
   readyFor(): string | null;
-  stop(): void;
+  /** Calls `listener` once when everything was read, then at every change. */
+  onChange(listener: () => void): void;
+  /** Follows the settings bucket from here on. */
+  follow(connection: NatsConnection): void;
 }
 
 export interface FleetSettingsOptions {
-  connection: NatsConnection;
   stateDir: string;
+  /** What this host knew last. */
+  jails: readonly Jail[];
   log: Log;
   host: string;
   /** Names this start of the agent. */
   instance: string;
   /** Another agent is at work under this host's name, and this one must end. */
-  onRefused: (by: DuplicateNotice) => void;
-  /** Called once when everything was read, then with every change. */
-  onChange: () => void;
+  onDuplicate: (notice: DuplicateNotice) => void;
 }
 
 const settingsPath = (stateDir: string) => join(stateDir, "jails.json");
@@ -60,12 +63,15 @@ export async function lastKnownJails(stateDir: string): Promise<Jail[]> {
   return known && known.length > 0 ? known : [DEFAULT_JAIL];
 }
 
-export function followFleetSettings(options: FleetSettingsOptions): FleetSettings {
-  const { connection, stateDir, log, host, instance, onRefused, onChange } = options;
+export function createFleetSettings(options: FleetSettingsOptions): FleetSettings {
+  const { stateDir, log, host, instance, onDuplicate } = options;
+  const listeners: (() => void)[] = [];
   const jails = new Map<string, Jail>();
   const allowed = createAddressTrie<Allowed>();
   let readyFor: string | null = null;
   let isComplete = false;
+  /** Whether the bucket has been read as a whole since this start. */
+  let isKnown = false;
   /** The jails have changed since they were kept on disk. */
   let areJailsNew = true;
 
@@ -90,7 +96,7 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
         return;
       case "duplicate-agents":
         if (setting.host !== host || !setting.refused.instances.includes(instance)) return;
-        onRefused(setting.refused);
+        onDuplicate(setting.refused);
         return;
       case "machine":
       case "other":
@@ -101,7 +107,7 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
   function changed(): void {
     if (!isComplete) return;
     if (areJailsNew) keepJails();
-    onChange();
+    for (const listener of listeners) listener();
   }
 
   function keepJails(): void {
@@ -131,19 +137,19 @@ export function followFleetSettings(options: FleetSettingsOptions): FleetSetting
         return;
       case "live":
         isComplete = true;
+        isKnown = true;
         changed();
         return;
     }
   }
 
-  const mirror = mirrorBucket({
-    ...{ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log },
-  });
-
   return {
-    jails: () => [...jails.values()],
+    jails: () => (isKnown ? [...jails.values()] : options.jails),
     allowed: allowed.find,
     readyFor: () => readyFor,
-    stop: () => mirror.stop(),
+    onChange: (listener) => void listeners.push(listener),
+    follow(connection) {
+      mirrorBucket({ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log });
+    },
   };
 }

@@ -209,7 +209,7 @@ test("a host does not say that a ban is in force because one was that NATS has l
     readyFor: () => created,
   };
   const kernelSync = createKernelSync({
-    ...{ firewall, jails: [JAIL], settings: () => settings, neverBan: createNeverBan([]) },
+    ...{ firewall, jails: [JAIL], settings, neverBan: createNeverBan([]) },
     ...{ repairEveryMs: 60_000, now: Date.now, log, onApplied() {}, onFailed: assert.ifError },
   });
   centre.onRelease(kernelSync.stop);

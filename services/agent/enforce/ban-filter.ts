@@ -14,7 +14,7 @@ export function decodeHostBan(bytes: Uint8Array, key: string): HostBan {
 }
 
 export interface BanFilterOptions {
-  settings: () => Pick<FleetSettings, "allowed"> | undefined;
+  settings: Pick<FleetSettings, "allowed">;
   neverBan: Pick<NeverBan, "reason">;
 }
 
@@ -35,7 +35,7 @@ export function createBanFilter({ settings, neverBan }: BanFilterOptions): BanFi
   function reasonAgainst(ban: HostBan): string | undefined {
     const own = neverBan.reason(ban.address);
     if (own !== undefined || ban.by !== "decider") return own;
-    const allowed = settings()?.allowed(ban.address);
+    const allowed = settings.allowed(ban.address);
     return allowed && `is allowlisted (${allowed.address})`;
   }
 

@@ -68,7 +68,7 @@ export type OpenMirror = (
 export interface KernelSyncOptions {
   firewall: Firewall;
   jails: readonly Jail[];
-  settings: () => Pick<FleetSettings, "jails" | "allowed" | "readyFor"> | undefined;
+  settings: Pick<FleetSettings, "jails" | "allowed" | "readyFor">;
   neverBan: Pick<NeverBan, "reason">;
   repairEveryMs: number;
   retryDelays?: RetryDelays | undefined;
@@ -185,7 +185,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   }
 
   const isDeclaredComplete = ({ bucketId }: { bucketId: string }) =>
-    settings()?.readyFor() === bucketId;
+    settings.readyFor() === bucketId;
 
   /** Everything that is known is brought into the kernel, and nothing else is left where that is sure. */
   function bringAllIn(): void {
@@ -418,7 +418,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     settled,
 
     settingsChanged() {
-      const jails = settings()?.jails() ?? [];
+      const jails = settings.jails();
       if (jails.length > 0 && JSON.stringify(jails) !== JSON.stringify(jailsWanted)) {
         jailsWanted = jails;
         queue.ask("open");

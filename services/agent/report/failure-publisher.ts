@@ -24,6 +24,8 @@ export interface FailurePublisher {
   acknowledged(lane: string, epoch: string): number;
   /** Failures that wait for their acknowledgement. */
   backlog(): number;
+  /** Calls `listener` whenever something was acknowledged, or read without a failure. */
+  onProgress(listener: () => void): void;
   close(): void;
 }
 
@@ -43,8 +45,6 @@ export interface FailurePublisherOptions {
   /** Resolves when the message is stored. */
   publish: (subject: string, bytes: Uint8Array, id: string) => Promise<unknown>;
   now: () => number;
-  /** Something was acknowledged, or read without a failure. */
-  onProgress: () => void;
   /** A batch was stored. */
   onStored: () => void;
   /** A batch was not stored, and is sent again. */
@@ -83,9 +83,10 @@ interface Lane {
 }
 
 export function createFailurePublisher(options: FailurePublisherOptions): FailurePublisher {
-  const { host, publish, now, onProgress, onStored, onTrouble, maxBytes } = options;
+  const { host, publish, now, onStored, onTrouble, maxBytes } = options;
   const lanes = new Map<string, Lane>();
   const ended = new AbortController();
+  const listeners: (() => void)[] = [];
   let backlog = 0;
   let readers: (() => void)[] = [];
 
@@ -177,6 +178,10 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
     lane.timer = setTimeout(() => void work(lane), Math.max(hold.until - now(), 1));
   }
 
+  function noteProgress(): void {
+    for (const listener of listeners) listener();
+  }
+
   async function work(lane: Lane): Promise<void> {
     if (lane.busy) return;
     lane.busy = true;
@@ -186,7 +191,7 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
         lane.acknowledged = batch.to;
         lane.acknowledgedEpoch = batch.epoch;
         shrink(batch.failures.length);
-        onProgress();
+        noteProgress();
       }
       const [held] = lane.waiting;
       if (held) {
@@ -196,7 +201,7 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
       lane.sent = lane.read;
       lane.acknowledged = lane.read;
       lane.acknowledgedEpoch = lane.readEpoch;
-      onProgress();
+      noteProgress();
     } catch (error) {
       if (!ended.signal.aborted) throw error;
     } finally {
@@ -224,6 +229,7 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
       return lane.busy || lane.waiting.length > 0 ? -1 : Infinity;
     },
     backlog: () => backlog,
+    onProgress: (listener) => void listeners.push(listener),
     close() {
       ended.abort();
       for (const { timer } of lanes.values()) clearTimeout(timer);

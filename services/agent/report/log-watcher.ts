@@ -22,8 +22,6 @@ export interface LogWatcher {
   warnings(): Warning[];
   /** A source is read from when on its jail is known. */
   jailsChanged(jails: readonly Jail[]): void;
-  /** Something was acknowledged. */
-  progress(): void;
   stop(): Promise<void>;
 }
 
@@ -70,6 +68,7 @@ export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWa
       }),
     );
   }
+  publisher.onProgress(checkpoint.touch);
   // The epochs must outlive this process before anything is published under them.
   await checkpoint.write();
   jailsChanged(options.jails);
@@ -81,7 +80,6 @@ export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWa
     describe: () => watched.map((source) => source.describe()),
     warnings: () => watched.flatMap((source) => source.warnings()),
     jailsChanged,
-    progress: checkpoint.touch,
     async stop() {
       // The bookmarks are those of open files.
       await checkpoint.close();

@@ -4,27 +4,22 @@ import type { Log } from "../../process/log.ts";
 import { createWarningLog } from "../../process/warning-log.ts";
 import { readVersion } from "../../process/version.ts";
 import type { Warning } from "../../wire/warnings.ts";
-import type { KernelSync } from "../enforce/kernel-sync.ts";
+import type { Enforcing } from "../enforce/enforcing.ts";
 import type { FirewallKind } from "../enforce/firewall/firewall.ts";
-import type { LeftBehind } from "../enforce/firewall/left-behind.ts";
-import type { NeverBan } from "../enforce/never-ban.ts";
+import type { Reporting } from "../report/reporting.ts";
+import { warningsOf, type Conditions } from "./host-warnings.ts";
 import { limitCpuShare } from "./limit-cpu-share.ts";
 import { startStatusSender, type StatusSender } from "./status-sender.ts";
-import { warningsOf, type Conditions } from "./host-warnings.ts";
-import type { LogWatcher } from "../report/log-watcher.ts";
 
 export interface HostStatusOptions {
   host: string;
   instance: string;
   kind: FirewallKind;
-  /** URLs of NATS. */
-  servers: () => readonly string[];
-  neverBan: NeverBan;
-  kernelSync: Pick<KernelSync, "recount" | "state" | "trouble">;
-  watcher: Pick<LogWatcher, "look" | "describe" | "warnings">;
-  leftBehind: LeftBehind;
-  /** What only their owners know. */
-  warnings: () => Pick<Conditions, "passedOver" | "state" | "publishing">;
+  enforcing: Enforcing;
+  reporting: Reporting;
+  passedOver: Conditions["passedOver"];
+  /** Why this host's state cannot be written; undefined: it can. */
+  stateTrouble: () => string | undefined;
   expiry: () => readonly Warning[];
   connection: Pick<NatsConnection, "publish">;
   now: () => number;
@@ -35,29 +30,34 @@ export interface HostStatusOptions {
 const MAX_WARNINGS = 20;
 
 export function startHostStatus(options: HostStatusOptions): StatusSender {
-  const { host, instance, kind, servers, neverBan, kernelSync, watcher } = options;
-  const { leftBehind, warnings, expiry, connection, now, log } = options;
+  const { host, instance, kind, enforcing, reporting } = options;
+  const { passedOver, stateTrouble, expiry, connection, now, log } = options;
   const [version, startedAt] = [readVersion(), now()];
-  const recount = limitCpuShare(kernelSync.recount);
-  const look = limitCpuShare(leftBehind.look);
+  const recount = limitCpuShare(enforcing.recount);
+  const look = limitCpuShare(enforcing.lookLeftBehind);
   const logWarnings = createWarningLog(log, now);
   const allWarnings = (): Warning[] => {
-    const found = { ...warnings(), ...kernelSync.trouble(), leftBehind: leftBehind.found() };
-    return [...warningsOf(found), ...watcher.warnings(), ...expiry()];
+    const conditions: Conditions = {
+      ...enforcing.trouble(),
+      publishing: reporting.publishTrouble(),
+      state: stateTrouble(),
+      passedOver,
+    };
+    return [...warningsOf(conditions), ...reporting.sourceWarnings(), ...expiry()];
   };
   return startStatusSender({
     host,
     refresh: async () => {
-      await Promise.all([neverBan.refresh(servers()), recount(), look()]);
-      watcher.look();
+      await Promise.all([enforcing.refreshOwnAddresses(), recount(), look()]);
+      reporting.look();
       logWarnings(allWarnings());
     },
     describe: () => {
-      const sources = watcher.describe();
+      const sources = reporting.sources();
       const found = allWarnings().slice(0, MAX_WARNINGS);
-      const own = { addresses: neverBan.own(), sources, warnings: found, firewall: kind };
+      const own = { addresses: enforcing.ownAddresses(), sources, warnings: found, firewall: kind };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
-      return { ...identity, ...kernelSync.state(), ...own };
+      return { ...identity, ...enforcing.state(), ...own };
     },
     publish: (subject, bytes) => connection.publish(subject, bytes),
   });

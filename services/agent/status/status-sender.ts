@@ -9,7 +9,7 @@ import { statusSubject } from "../../wire/subjects.ts";
 export interface StatusSender {
   /** Says it now, or where it has said it just before, in a moment. */
   soon(): void;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export interface StatusSenderOptions {
@@ -58,6 +58,7 @@ export function startStatusSender({
     stop() {
       clearInterval(timer);
       if (typeof scheduled === "object") clearTimeout(scheduled);
+      return Promise.resolve();
     },
   };
 }

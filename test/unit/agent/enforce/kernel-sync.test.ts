@@ -38,7 +38,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const sync = createKernelSync({
     ...{ firewall, jails: [JAIL], repairEveryMs, now: Date.now },
     retryDelays: { firstMs: 5, mostMs: 20 },
-    settings: () => ({ jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor }),
+    settings: { jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor },
     ...{ neverBan: { reason: () => undefined }, log: createLog("test", "silent") },
     onApplied: () => (told.applied += 1),
     onFailed: assert.ifError,

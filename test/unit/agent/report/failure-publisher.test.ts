@@ -42,7 +42,6 @@ function setUp({ now = () => NOW } = {}) {
         arrived.push(decodeFailureBatch(bytes, subject));
         answers.push((error) => (error ? reject(error) : resolve(undefined)));
       }),
-    onProgress: () => {},
     onStored: () => {},
     onTrouble: () => {},
   });

@@ -1,0 +1,100 @@
+/** The lane from the bans bucket to the kernel. */
+import type { NatsConnection } from "@nats-io/nats-core";
+import { mirrorBucket } from "../../nats/bucket-mirror.ts";
+import type { Log } from "../../process/log.ts";
+import type { Address } from "../../wire/address.ts";
+import { BANS_BUCKET } from "../../wire/subjects.ts";
+import type { AgentConfig } from "../agent-config.ts";
+import type { FleetSettings } from "../fleet-settings.ts";
+import type { StateHealth } from "../state/state-health.ts";
+import { decodeHostBan } from "./ban-filter.ts";
+import type { Choice } from "./firewall/choice.ts";
+import { createLeftBehind } from "./firewall/left-behind.ts";
+import { openFirewall } from "./firewall/opening.ts";
+import { createRemains } from "./firewall/remains.ts";
+import { createKernelSync, type FirewallTrouble, type KernelSyncState } from "./kernel-sync.ts";
+import { createNeverBan } from "./never-ban.ts";
+import { createSavedBans, readSavedBans } from "./saved-bans.ts";
+
+export interface Enforcing {
+  /** Follows the bans bucket from here on. */
+  follow(connection: NatsConnection): Promise<void>;
+  /** Calls `listener` whenever something was applied, and the kernel has confirmed it. */
+  onApplied(listener: () => void): void;
+  /** Resolves when everything that was to be done by now is done. */
+  settled(): Promise<void>;
+  /** Counts what is in force, in the kernel. */
+  recount(): Promise<void>;
+  /** Looks for bans of another back end that are still in force. */
+  lookLeftBehind(): Promise<void>;
+  /** Looks again for the addresses of this host and of NATS, which are never banned. */
+  refreshOwnAddresses(): Promise<void>;
+  state(): KernelSyncState;
+  trouble(): FirewallTrouble & { leftBehind: readonly string[] };
+  ownAddresses(): Address[];
+  stop(): Promise<void>;
+}
+
+export interface EnforcingOptions {
+  config: AgentConfig;
+  kind: Choice["kind"];
+  settings: FleetSettings;
+  state: StateHealth;
+  log: Log;
+  onFailed: (error: unknown) => void;
+}
+
+/** The rules stand when this resolves, with the bans that the kernel still has or had. */
+export async function startEnforcing(options: EnforcingOptions): Promise<Enforcing> {
+  const { config, kind, settings, state, log, onFailed } = options;
+  const { chains, repairEvery } = config.firewall;
+  const now = Date.now;
+  const jails = settings.jails();
+  const say = (what: string, facts: object) => log.info(facts, what);
+  const firewall = await openFirewall({ kind, chains, jails, now, say });
+  const leftBehind = createLeftBehind({ kind, remains: createRemains(now), log });
+  await leftBehind.look();
+
+  const neverBan = createNeverBan(config.ignoreip);
+  let connection: NatsConnection | undefined;
+  /** URLs of NATS as configured, and the server in use, which may be another one of the cluster. */
+  const natsServers = () => {
+    const configured = config.nats.url.split(",");
+    return connection ? [...configured, connection.getServer()] : configured;
+  };
+  const listeners: (() => void)[] = [];
+  const kernelSync = createKernelSync({
+    ...{ firewall, jails, settings, neverBan, now, log, onFailed },
+    repairEveryMs: repairEvery * 1000,
+    onApplied: () => {
+      for (const listener of listeners) listener();
+    },
+  });
+  const savedBans = createSavedBans({
+    ...{ folder: config.stateDir, bans: kernelSync.held, health: state.of("bans"), log },
+  });
+  listeners.push(savedBans.touch);
+  await kernelSync.restore(await readSavedBans(config.stateDir));
+
+  return {
+    async follow(opened) {
+      connection = opened;
+      await neverBan.refresh(natsServers());
+      settings.onChange(kernelSync.settingsChanged);
+      const bucket = { connection: opened, bucket: BANS_BUCKET, decode: decodeHostBan, log };
+      kernelSync.follow((onEvent) => mirrorBucket({ ...bucket, onEvent }));
+    },
+    onApplied: (listener) => void listeners.push(listener),
+    settled: kernelSync.settled,
+    recount: kernelSync.recount,
+    lookLeftBehind: leftBehind.look,
+    refreshOwnAddresses: () => neverBan.refresh(natsServers()),
+    state: kernelSync.state,
+    trouble: () => ({ ...kernelSync.trouble(), leftBehind: leftBehind.found() }),
+    ownAddresses: neverBan.own,
+    async stop() {
+      await savedBans.close();
+      await kernelSync.stop();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** The lane from the lines of a log to failures in NATS. */
+import { jetstream } from "@nats-io/jetstream";
+import type { Log } from "../../process/log.ts";
+import type { NatsSession } from "../../nats/session.ts";
+import type { HostStatus } from "../../wire/status.ts";
+import type { Warning } from "../../wire/warnings.ts";
+import type { AgentConfig } from "../agent-config.ts";
+import type { FleetSettings } from "../fleet-settings.ts";
+import type { StateHealth } from "../state/state-health.ts";
+import { createFailurePublisher } from "./failure-publisher.ts";
+import { startLogWatcher } from "./log-watcher.ts";
+import { createPublishHealth } from "./publish-health.ts";
+
+export interface Reporting {
+  /** Looks at what costs to look at, now and then. */
+  look(): void;
+  sources(): HostStatus["sources"];
+  sourceWarnings(): Warning[];
+  /** Why NATS does not store failures of this host; undefined: it does. */
+  publishTrouble(): string | undefined;
+  stop(): Promise<void>;
+}
+
+export interface ReportingOptions {
+  config: AgentConfig;
+  session: NatsSession;
+  settings: Pick<FleetSettings, "jails" | "onChange">;
+  state: StateHealth;
+  log: Log;
+  onFailed: (error: unknown) => void;
+}
+
+const PUBLISH_WITHIN_MS = 5_000;
+
+export async function startReporting(options: ReportingOptions): Promise<Reporting> {
+  const { config, settings, state, log, onFailed } = options;
+  const { connection, link } = options.session;
+  const js = jetstream(connection);
+  const health = createPublishHealth({ now: () => performance.now(), isConnected: link.isUp, log });
+  const publisher = createFailurePublisher({
+    host: config.host,
+    now: Date.now,
+    publish: (subject, bytes, msgID) =>
+      js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS }),
+    maxBytes: () => connection.info?.max_payload,
+    onStored: health.stored,
+    onTrouble: health.failed,
+  });
+  const watcher = await startLogWatcher({
+    ...{ config, publisher, state, log, onFailed },
+    jails: settings.jails(),
+    now: Date.now,
+  });
+  settings.onChange(() => watcher.jailsChanged(settings.jails()));
+
+  return {
+    look: watcher.look,
+    sources: watcher.describe,
+    sourceWarnings: watcher.warnings,
+    publishTrouble: health.trouble,
+    async stop() {
+      await watcher.stop();
+      publisher.close();
+    },
+  };
+}
