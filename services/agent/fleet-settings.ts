@@ -99,6 +99,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
         onDuplicate(setting.refused);
         return;
       case "machine":
+      case "quarantine":
       case "other":
         return;
     }

@@ -63,6 +63,7 @@ function describe(ban: Ban, standing: Standing | null, now: number): Cell[][] {
     ["  since", formatBoth(ban.startsAt, now)],
     ["  by", ban.by],
     ["  reason", ban.reason],
+    ...(ban.held !== undefined ? [["  held", ban.held]] : []),
     ["  offence", String(ban.offence)],
     ["  failures", formatEvidence(ban)],
     ...(ban.basis?.addresses ? [["  addresses", formatAddresses(ban.basis.addresses)]] : []),

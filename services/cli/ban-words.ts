@@ -1,5 +1,5 @@
 /** A ban in words: a row of a list, its state, whose failures brought it. */
-import { isInForce, type Ban } from "../wire/ban.ts";
+import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatEnd, formatRelative, zoneOf } from "./time.ts";
 
@@ -14,12 +14,14 @@ export const banHead = (now: number) => [
 
 export function describeBan(ban: Ban, now: number): Cell[] {
   const since = formatRelative(ban.startsAt, now);
-  return [ban.address, ban.jail, formatState(ban, now), since, ban.by, ban.reason];
+  const reason = ban.held === undefined ? ban.reason : `${ban.reason}; held: ${ban.held}`;
+  return [ban.address, ban.jail, formatState(ban, now), since, ban.by, reason];
 }
 
 /** "banned until ... (in 18m)", "no longer banned", "expired ... (3m ago)". */
 export function formatState(ban: Ban, now: number): string {
   if (isInForce(ban, now)) return `banned ${formatEnd(ban.until, now)}`;
+  if (isHeld(ban, now)) return `held, would be banned ${formatEnd(ban.until, now)}`;
   if (ban.state === "lifted") return "no longer banned";
   return ban.until === null ? "expired" : `expired ${formatBoth(ban.until, now)}`;
 }

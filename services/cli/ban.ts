@@ -3,20 +3,31 @@ import { Command, Option } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { Reply } from "../wire/api.ts";
 import type { Ban } from "../wire/ban.ts";
-import { checksOf } from "./arguments.ts";
+import { checksOf, UsageError } from "./arguments.ts";
+import { discardCommand, releaseCommand } from "./ban-held.ts";
 import { describeBan, banHead, formatState } from "./ban-words.ts";
 import { showCommand } from "./ban-show.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import {
+  addSelection,
+  changeManyBans,
+  isSelecting,
+  selectionOf,
+  type AskingContext,
+  type SelectionOptions,
+} from "./many-bans.ts";
 import { readPages } from "./pages.ts";
 import { reportReach } from "./reach.ts";
 import { formatBoth, formatEnd } from "./time.ts";
 
-export function banCommand(context: Context): Command {
+export function banCommand(context: AskingContext): Command {
   const command = new Command("ban").description("who is banned, since when, why and where");
   command.addCommand(listCommand(context));
   command.addCommand(showCommand(context));
   command.addCommand(addCommand(context));
   command.addCommand(removeCommand(context));
+  command.addCommand(releaseCommand(context));
+  command.addCommand(discardCommand(context));
   return command;
 }
 
@@ -24,6 +35,7 @@ interface ListOptions extends JsonOption {
   jail?: string;
   address?: Address;
   all?: boolean;
+  held?: true;
   limit?: number;
 }
 
@@ -35,12 +47,20 @@ function listCommand(context: Context): Command {
     .option("--jail <jail>", "of this jail", check.jail)
     .option("--address <address>", "that have an address in common with this", check.address)
     .option("--all", "also bans that have ended, from the history")
+    .option("--held", "bans that a guard has held: in force nowhere")
     .option("--limit <number>", "at most so many (default: all)", check.limit)
     .option(...JSON_OPTION)
-    .action(async ({ json, jail, address, all = false, limit = Infinity }: ListOptions) => {
+    .action(async ({ json, jail, address, all = false, held, limit = Infinity }: ListOptions) => {
+      if (all && held) throw new UsageError("ban list: --held: expected it without --all");
       let rest: Pick<Reply<"ban.list">, "total" | "stale"> = { total: 0, stale: null };
       const { rows, next } = await readPages(limit, async (page) => {
-        const { bans, next, ...others } = await ask("ban.list", { jail, address, all, ...page });
+        const { bans, next, ...others } = await ask("ban.list", {
+          jail,
+          address,
+          all,
+          held,
+          ...page,
+        });
         rest = others;
         return { rows: bans, next };
       });
@@ -51,10 +71,15 @@ function listCommand(context: Context): Command {
         output.json("ban.list", { ...rest, total, bans: rows, next });
         return;
       }
-      if (rows.length === 0) output.line(all ? "no bans on record" : "nobody is banned");
+      if (rows.length === 0) output.line(noBans(all, held));
       else output.table([banHead(now()), ...rows.map((ban) => describeBan(ban, now()))]);
       if (next !== null) output.note(`there are more than these ${rows.length}: see --limit`);
     });
+}
+
+function noBans(all: boolean, held: true | undefined): string {
+  if (all) return "no bans on record";
+  return held ? "no ban is held" : "nobody is banned";
 }
 
 interface AddOptions extends JsonOption {
@@ -98,14 +123,13 @@ function addCommand(context: Context): Command {
     });
 }
 
-interface RemoveOptions extends JsonOption {
-  jail?: string;
+interface RemoveOptions extends SelectionOptions {
   immunity?: number;
   reason: string;
   wait?: number;
 }
 
-function removeCommand(context: Context): Command {
+function removeCommand(context: AskingContext): Command {
   const { ask, output, now } = context;
   const check = checksOf("ban remove", output.note);
   const describe = (ban: Ban): string => {
@@ -116,9 +140,9 @@ function removeCommand(context: Context): Command {
       : "";
     return `${ban.address} is ${formatState(ban, now())} in ${ban.jail}${failures}`;
   };
-  return new Command("remove")
-    .description("lift a ban on every host")
-    .argument("<address>", "address or network as it is banned", check.address)
+  const command = new Command("remove")
+    .description("lift a ban on every host, or many by what they have in common")
+    .argument("[address]", "address or network as it is banned", check.address)
     .option("--jail <jail>", "in this jail (default: in every one)", check.jail)
     .option(
       "--immunity <duration>",
@@ -126,10 +150,19 @@ function removeCommand(context: Context): Command {
       check.immunity,
     )
     .option("--reason <text>", "why", check.text, "by hand")
-    .addOption(waitOption(check.wait))
+    .addOption(waitOption(check.wait));
+  return addSelection(command, check)
     .option(...JSON_OPTION)
     .addHelpText("after", REMOVE_EXAMPLES)
-    .action(async (address: Address, options: RemoveOptions) => {
+    .action(async (address: Address | undefined, options: RemoveOptions) => {
+      if (address === undefined) {
+        await removeMany(context, options);
+        return;
+      }
+      if (isSelecting(options)) {
+        const expected = "expected an address, or what chooses many bans, not both";
+        throw new UsageError(`ban remove: ${address}: ${expected}`);
+      }
       const { json, jail, immunity, reason, wait = null } = options;
       const reply = await ask("ban.remove", { address, jail, immunity, reason, wait });
       if (json) output.json("ban.remove", reply);
@@ -137,6 +170,17 @@ function removeCommand(context: Context): Command {
       if (!reply.reach) return;
       reportReach(context, "ban remove", { reach: reply.reach, change: "lifted", json });
     });
+}
+
+async function removeMany(context: AskingContext, options: RemoveOptions): Promise<void> {
+  const where = "ban remove";
+  if (options.wait !== undefined) {
+    throw new UsageError(`${where}: --wait: expected it with one address`);
+  }
+  const { reason, immunity } = options;
+  const request = { selection: selectionOf(where, options), reason, immunity };
+  const words = { would: "would be lifted", done: "lifted" };
+  await changeManyBans(context, { where, endpoint: "ban.lift", request, options, words });
 }
 
 function waitOption(parse: (text: string) => number): Option {
@@ -157,4 +201,6 @@ const REMOVE_EXAMPLES = `
 Examples:
   fleetban ban remove 198.51.100.7 --wait
   fleetban ban remove 198.51.100.7 --immunity 1h --reason "customer called"
+  fleetban ban remove --caused-by mx1 --since 1h --dry-run
+  fleetban ban remove --network 203.0.113.0/24 --jail dovecot --yes
 `;

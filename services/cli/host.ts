@@ -5,6 +5,7 @@ import type { HostRow } from "../wire/api.ts";
 import { isEffective } from "../wire/status.ts";
 import type { WarningCode } from "../wire/warnings.ts";
 import { checksOf } from "./arguments.ts";
+import { quarantineCommand } from "./host-quarantine.ts";
 import { hostWaitCommand } from "./host-wait.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { listHosts } from "./list-hosts.ts";
@@ -53,7 +54,7 @@ export function hostCommand(context: Context): Command {
       if (reply.wasUp) output.note("it was up: if its agent goes on, it is listed again");
     });
 
-  return command.addCommand(hostWaitCommand(context));
+  return command.addCommand(quarantineCommand(context)).addCommand(hostWaitCommand(context));
 }
 
 const HEAD = [
@@ -70,7 +71,9 @@ const HEAD = [
 
 function describeHost(row: HostRow, now: number): Cell[] {
   const { host, state, lastSeenAt, current, clockSkew, status } = row;
-  const shown: Cell = { text: state, color: state === "up" ? "green" : "red" };
+  const shown: Cell = row.quarantine
+    ? { text: `${state}, quarantined`, color: "yellow" }
+    : { text: state, color: state === "up" ? "green" : "red" };
   const heard = formatRelative(lastSeenAt, now);
   if (status === null) return [host, shown, heard, "-", "-", "-", "-", "-", "-"];
   const isCurrent: Cell = current ? "yes" : { text: "no", color: "yellow" };

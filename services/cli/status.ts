@@ -63,12 +63,13 @@ function describeStatus(status: Status, now: number): Cell[][] {
   const { hosts, postgres } = status;
   const otherJails = status.jailCount - status.jails.length;
   const counted = `${count(status.failures, "failure")} since its start ${formatRelative(status.startedAt, now)}`;
+  const held = status.heldBans ? `, ${status.heldBans} held` : "";
   const broken = status.undecodable === 0 ? "" : `, ${status.undecodable} messages not decodable`;
   return [
     ["hosts", describeHosts(hosts)],
     [
       "bans",
-      `${status.bans} in force; ${count(status.allowed, "entry", "entries")} on the allowlist`,
+      `${status.bans} in force${held}; ${count(status.allowed, "entry", "entries")} on the allowlist`,
     ],
     ["decider", status.decider ?? { text: "none: nobody decides on bans", color: "red" }],
     ["answered by", `${status.coordinator}, fleetban ${status.version}`],

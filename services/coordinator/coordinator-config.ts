@@ -87,6 +87,14 @@ function faultsOf({ failregex, ...others }: FilterOptions): readonly FilterFault
   }
 }
 
+/** null: no limit. */
+const guardLimit = z
+  .union([z.literal("off"), z.number().int().min(1).max(1_000_000)], {
+    error: (issue) =>
+      `expected a number of bans from 1 to 1000000, or off, got ${JSON.stringify(issue.input)}`,
+  })
+  .transform((limit) => (limit === "off" ? null : limit));
+
 export const coordinatorConfig = z.strictObject({
   id: z
     .string()
@@ -126,6 +134,9 @@ export const coordinatorConfig = z.strictObject({
     .max(2 ** 50)
     .default(2 ** 30),
   allowlist: addressList.default([]),
+  guard: z
+    .strictObject({ bansPerMinute: guardLimit.default(300), perHost: guardLimit.default(60) })
+    .prefault({}),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
     .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")

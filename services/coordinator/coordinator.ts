@@ -15,6 +15,11 @@ import { watchClock } from "./hosts/clock-check.ts";
 import { jailsOf, type CoordinatorConfig } from "./coordinator-config.ts";
 import { createDecider, type Decider } from "./decide/decider.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
+import { createQuarantines } from "./buckets/quarantines.ts";
+import { createBanGuard } from "./decide/ban-guard.ts";
+import { manyBansEndpoints } from "./api/many-bans-endpoints.ts";
+import { quarantineEndpoint } from "./api/quarantine-endpoint.ts";
+import type { Setting } from "../wire/settings.ts";
 import { createOwnMachines } from "./hosts/own-machines.ts";
 import { watchSurroundings } from "./hosts/own-surroundings.ts";
 import { createFleetStatus } from "./hosts/fleet-status.ts";
@@ -66,13 +71,23 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const databaseUrl = config.database.url;
   const history = openHistory({ databaseUrl, connection, isLeader, log });
   onRelease(() => history.close());
-  const machines = createOwnMachines({ isQuarantined: () => false, now });
+  const horizon = 2 * longestFindtime * 1000;
+  const quarantines = createQuarantines({
+    horizon,
+    onBegin: (host) => later.decider?.forgetHost(host),
+  });
+  const isQuarantined = (host: string) => quarantines.of(host) !== undefined;
+  const machines = createOwnMachines({ isQuarantined, now });
   const onStatus = (status: HostStatus, seenAt: number) => {
     machines.noteStatus(status);
     history.hostSeen(status, seenAt);
   };
+  const onSetting = (key: string, setting: Setting | undefined) => {
+    quarantines.noteSetting(key, setting);
+    machines.noteSetting(key, setting);
+  };
   const hosts = followHosts({ connection, now, log, onStatus });
-  const settings = openSettings({ connection, onSetting: machines.noteSetting, log });
+  const settings = openSettings({ connection, onSetting, log });
   const { allowlist } = settings;
   const bans = openBanStore({ connection, log, onBan: (ban) => later.decider?.observe(ban) });
   const lease = openLease({ connection, id, log, onTaken: () => later.decider?.submitDue() });
@@ -80,15 +95,19 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(() => lease.release());
   await Promise.all([bans.ready, settings.ready]);
 
-  const common = { bans, settings, history, hosts, machines, jails, isLeader, now, newId, log };
+  const common = {
+    ...{ bans, settings, history, hosts, machines, quarantines },
+    ...{ jails, isLeader, now, newId, log },
+  };
   const measured = (ms: number) => health.metrics?.banned(ms);
   const onBanned = createLogRollout({ bans, hosts, now, log, onBanned: measured });
   const missed = createMissedOffences(now);
   const spared = createSparedOffences({ ...common, allowlist });
-  const decider = createDecider({ ...common, allowlist, spared, missed, onBanned });
+  const distrust = () => undefined;
+  const guard = createBanGuard({ limits: config.guard, isQuarantined, distrust, now });
+  const decider = createDecider({ ...common, spared, guard, missed, onBanned });
   later.decider = decider;
   const { take, sweep, counters } = decider;
-  const horizon = 2 * longestFindtime * 1000;
   const feed = startFailureFeed({ connection, horizon, take, log });
   const upkeep = createUpkeep({ ...common, allowlist: config.allowlist, longestFindtime });
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
@@ -132,6 +151,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   };
   const endpoints = {
     ...banEndpoints(context),
+    ...manyBansEndpoints(context),
+    ...quarantineEndpoint(context),
     ...allowEndpoints(context),
     ...statusEndpoints(context),
   };

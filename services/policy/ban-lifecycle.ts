@@ -4,7 +4,7 @@
  *
  * The longest wins; for ever beats everything; an end that has passed is no ban.
  */
-import { isInForce, type Ban } from "../wire/ban.ts";
+import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
 import type { Offence } from "./sliding-window.ts";
@@ -106,13 +106,14 @@ export function liftBan(
 
 /** Notes that a ban's time is over; undefined while it is not. */
 export function expireBan(present: Ban, { now, id }: Change): Ban | undefined {
-  if (present.state !== "active" || isInForce(present, now)) return undefined;
+  const hasTime = present.state === "active" || present.state === "held";
+  if (!hasTime || isInForce(present, now) || isHeld(present, now)) return undefined;
   return { ...present, change: id, state: "expired", changedAt: now, by: "decider" };
 }
 
 /** May the entry be forgotten? Nothing that replays could bring the ban back. */
 export function isOver(ban: Ban, now: number, longestFindtime: number): boolean {
-  if (ban.state === "active") return false;
+  if (ban.state === "active" || ban.state === "held") return false;
   const rest = Math.max(ban.changedAt, ban.immuneUntil ?? 0);
   return rest + 2 * longestFindtime * 1000 < now;
 }

@@ -51,6 +51,8 @@ export interface Windows {
   spend(counted: Address, until: number): void;
   /** Of a network: attempts of `address` up to `until` no longer count. */
   spendOf(network: Address, address: Address, until: number): void;
+  /** Attempts that `host` saw no longer count. */
+  forgetHost(host: string): void;
   /** Forgets addresses whose attempts are all too old to matter at `now`. */
   sweep(now: number): void;
   readonly size: number;
@@ -152,6 +154,15 @@ export function createWindows({
     entry.addresses = addresses.filter(isKept);
   }
 
+  function dropHost(entry: Entry, host: number): void {
+    const { times, hosts, addresses } = entry;
+    if (!hosts.includes(host)) return;
+    const isKept = (_: unknown, place: number) => hosts[place] !== host;
+    entry.times = times.filter(isKept);
+    entry.hosts = hosts.filter(isKept);
+    entry.addresses = addresses?.filter(isKept);
+  }
+
   /** Older ones cannot lie in one window with anything that is still to come in time. */
   function forgetOld(entry: Entry): void {
     const newest = entry.times.at(-1) ?? 0;
@@ -178,6 +189,11 @@ export function createWindows({
     spendOf(network, address, until) {
       const entry = entries.get(network);
       if (entry?.addresses) spendOf(entry, address, until);
+    },
+    forgetHost(host) {
+      const number = hostNumbers.get(host);
+      if (number === undefined) return;
+      for (const entry of entries.values()) dropHost(entry, number);
     },
     sweep(now) {
       const horizon = now - 2 * findtime;

@@ -13,6 +13,7 @@
  */
 import * as z from "zod";
 import { ban } from "./ban.ts";
+import { liftManyRequest, manyBansReply, manyBansRequest } from "./ban-selection.ts";
 import { address, instant } from "./codec.ts";
 import { reach, standing } from "./reach.ts";
 import {
@@ -31,7 +32,7 @@ import {
   UNTIL_BEFORE_SINCE,
   waitField,
 } from "./request-fields.ts";
-import { allowed, jail, ownAddress } from "./settings.ts";
+import { allowed, jail, ownAddress, quarantine } from "./settings.ts";
 import { NAME } from "./subjects.ts";
 import { hostStatus } from "./status.ts";
 import { warning } from "./warnings.ts";
@@ -61,6 +62,8 @@ export const hostRow = z.object({
   clockSkew: z.number(),
   /** Offences that it completed and that were over before a ban could be written. */
   missedOffences: z.number().optional(),
+  /** Its failures do not count; undefined: they do. */
+  quarantine: quarantine.optional(),
   /** Its last own words; null when it was not heard since the coordinator started. */
   status: hostStatus.nullable(),
 });
@@ -91,6 +94,8 @@ export const api = {
       startedAt: instant,
       hosts: z.object({ up: z.number(), down: z.number(), current: z.number() }),
       bans: z.number(),
+      /** Bans that a guard has held: in force nowhere until somebody releases them. */
+      heldBans: count.optional(),
       allowed: z.number(),
       jails: z.array(jail),
       /** Failures that the decider counted since it started. */
@@ -125,6 +130,17 @@ export const api = {
     request: z.strictObject({ host: hostField }),
     reply: z.object({ host: z.string(), wasUp: z.boolean() }),
   },
+  /** What the host reports does not count, until that is undone. */
+  "host.quarantine": {
+    request: z.strictObject({ host: hostField, undo: flagField, reason: textField }),
+    reply: z.object({
+      host: z.string(),
+      quarantine,
+      changed: z.boolean(),
+      /** Bans that no other host has seen a failure for. */
+      alone: z.object({ inForce: count, held: count }),
+    }),
+  },
   "ban.list": {
     request: z.strictObject({
       jail: jailField.optional(),
@@ -132,6 +148,8 @@ export const api = {
       address: addressField.optional(),
       /** true: also those that have ended, from the history. */
       all: flagField,
+      /** true: bans that are held, and in force nowhere. */
+      held: flagField.optional(),
       limit: limitField,
       after: cursorField(BAN_CURSOR),
     }),
@@ -183,6 +201,12 @@ export const api = {
     /** The first bans that were lifted, and how many were. */
     reply: z.object({ bans: z.array(ban), total: count, reach: reach.nullable() }),
   },
+  /** Lifts every ban in force that is selected. */
+  "ban.lift": { request: z.strictObject(liftManyRequest), reply: manyBansReply },
+  /** Puts held bans into force. */
+  "ban.release": { request: z.strictObject(manyBansRequest), reply: manyBansReply },
+  /** Drops held bans. */
+  "ban.discard": { request: z.strictObject(manyBansRequest), reply: manyBansReply },
   "allow.list": {
     request: z.strictObject({
       /** Without: as many as one message holds. */

@@ -3,7 +3,7 @@
  * agents and the API all follow the bucket; there is no second write.
  *
  * active -> lifted (by an operator) or expired (its time was over), and from
- * either to active again. The longest wins: an active ban is extended by a later
+ * either to active again. held -> active (released), lifted (discarded) or expired. The longest wins: an active ban is extended by a later
  * decision and never shortened, unless an operator replaces it.
  */
 import * as z from "zod";
@@ -27,13 +27,16 @@ export const ban = z.object({
   change: z.uuid(),
   jail: z.string().regex(JAIL_NAME),
   address,
-  state: z.enum(["active", "lifted", "expired"]),
+  /** "held": decided, and in force only when an operator releases it. */
+  state: z.enum(["active", "held", "lifted", "expired"]),
   startsAt: instant,
   /** When it ends by itself; null: never. */
   until: instant.nullable(),
   /** When this change was made. */
   changedAt: instant,
   reason: foreignText,
+  /** Held only: why, as a sentence without its end. */
+  held: foreignText.optional(),
   /** 1 for the first ban of this address in this jail, as far as is remembered. */
   offence: z.number().int().min(1),
   /** Whose failures brought it, all hosts together; empty for an operator's ban. */
@@ -80,6 +83,11 @@ export function decodeBan(bytes: Uint8Array, key: string): Ban {
 /** Is it to be in force at `now`? */
 export function isInForce(value: Pick<Ban, "state" | "until">, now: number): boolean {
   return value.state === "active" && (value.until === null || value.until > now);
+}
+
+/** Would it be in force at `now`, were it not held? */
+export function isHeld(value: Pick<Ban, "state" | "until">, now: number): boolean {
+  return value.state === "held" && (value.until === null || value.until > now);
 }
 
 /** Failures of the address up to this instant do not count (again). */

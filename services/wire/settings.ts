@@ -80,6 +80,23 @@ export const machine = z.object({
 });
 export type Machine = z.infer<typeof machine>;
 
+/**
+ * A host whose failures do not count, under `quarantine.<host>`. After its end the entry stays
+ * until nobody reads failures of that time any more.
+ */
+export const quarantine = z.object({
+  v: z.literal(1),
+  since: instant,
+  /** null: it goes on. */
+  until: instant.nullable(),
+  by: foreignText,
+  reason: foreignText,
+});
+export type Quarantine = z.infer<typeof quarantine>;
+
+export const encodeQuarantine = (value: Quarantine): Uint8Array => encode(quarantine, value);
+export const decodeQuarantine = (bytes: Uint8Array, key: string): Quarantine =>
+  decode(quarantine, bytes, key);
 export const encodeMachine = (value: Machine): Uint8Array => encode(machine, value);
 export const decodeMachine = (bytes: Uint8Array, key: string): Machine =>
   decode(machine, bytes, key);
@@ -103,6 +120,7 @@ export type Setting =
   | { type: "ready"; bansCreated: string }
   | { type: "duplicate-agents"; host: string; refused: DuplicateNotice }
   | { type: "machine"; machine: Machine }
+  | { type: "quarantine"; quarantine: Quarantine }
   | { type: "other" };
 
 /** Throws a WireError for what no coordinator has written. */
@@ -112,6 +130,9 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   const name = rest.join(".");
   if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };
   if (kind === "allow") return { type: "allowed", entry: decodeAllowed(bytes, key) };
+  if (kind === "quarantine") {
+    return { type: "quarantine", quarantine: decodeQuarantine(bytes, key) };
+  }
   if (kind === "machine") return { type: "machine", machine: decodeMachine(bytes, key) };
   if (kind !== "duplicate") return { type: "other" };
   return { type: "duplicate-agents", host: name, refused: decodeDuplicateNotice(bytes, key) };

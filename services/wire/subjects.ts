@@ -72,5 +72,15 @@ export function machineKey(kind: "host" | "coordinator", name: string): string {
   return `machine.${kind}.${name}`;
 }
 
+/** Settings bucket: this host's failures do not count, see `Quarantine`. */
+export function quarantineKey(host: string): string {
+  return `quarantine.${host}`;
+}
+
+/** undefined: it is the key of something else. */
+export function hostOfQuarantineKey(key: string): string | undefined {
+  return key.startsWith("quarantine.") ? key.slice("quarantine.".length) : undefined;
+}
+
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */
 export const READY_KEY = "ready";

@@ -207,6 +207,22 @@ export const WARNINGS = {
       "(set timezone: of the source), its clock may be wrong, or its agent was away for as long",
   }),
 
+  "bans-held": declare<{ count: number; reason: string }>({
+    severity: "high",
+    title: "automatic bans are held",
+    text: ({ count, reason }) =>
+      `its failures have caused ${count === 1 ? "1 ban that is" : `${count} bans that are`} held and in ` +
+      `force nowhere: ${reason}; fleetban ban list --held shows them, ban release puts them into ` +
+      "force, ban discard drops them; where the host lies: fleetban host quarantine",
+  }),
+  quarantined: declare<{ since: number; by: string }>({
+    severity: "medium",
+    title: "a host is in quarantine",
+    text: ({ since, by }) =>
+      `it is in quarantine since ${new Date(since).toISOString()} (${by}): its failures do not ` +
+      "count; fleetban host quarantine --undo ends that",
+  }),
+
   // NATS, PostgreSQL and the coordinator itself.
   "offences-not-decided": declare<{ count: number }>({
     severity: "medium",

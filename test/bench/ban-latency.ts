@@ -14,6 +14,9 @@ import { measureFail2ban } from "./fail2ban.ts";
 import { percentile, type Figure } from "./figure.ts";
 import { openKernelSet } from "./kernel-set.ts";
 
+/** One host brings more bans within a minute than the guard lets through. */
+const UNGUARDED = "guard: { bansPerMinute: off, perHost: off }";
+
 const WARM_UP = 30;
 const BANS = 300;
 
@@ -32,7 +35,7 @@ export async function run(): Promise<Figure[]> {
 
 /** Milliseconds of each ban. */
 async function measureFleet(): Promise<number[]> {
-  const fleet = await createFleet({ withDovecot: false });
+  const fleet = await createFleet({ withDovecot: false, coordinatorYaml: UNGUARDED });
   try {
     const [mx1, mx2, mx3] = fleet.hosts;
     if (!mx1 || !mx2 || !mx3) throw new Error("there are not three hosts");

@@ -179,6 +179,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
+    quarantines: { forgetOld: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
       ...{ recordedRevision: () => Promise.resolve(0), takeCut: () => false },
@@ -265,6 +266,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
     ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log, history },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
+    quarantines: { forgetOld: () => Promise.resolve() },
     ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
   });
   await eventually("both are there again", async () => {

@@ -12,6 +12,7 @@ import type { Lease } from "../buckets/lease.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
 import type { SparedOffences } from "../decide/spared-offences.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
+import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import { ApiError } from "./api-server.ts";
@@ -32,6 +33,7 @@ export interface ApiContext {
   missed: MissedOffences;
   spared: Pick<SparedOffences, "counts">;
   machines: OwnMachines;
+  quarantines: Quarantines;
   fleet: FleetStatus;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;

@@ -1,6 +1,6 @@
 /** `fleetban ban list|show|add|remove`. */
 import { overlaps } from "../../wire/address.ts";
-import { ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
+import { ban as banSchema, isHeld, isInForce, type Ban } from "../../wire/ban.ts";
 import { failureRow, type Request } from "../../wire/api.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
 import type { Written } from "../buckets/ban-store.ts";
@@ -23,10 +23,11 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
 
   /** A page of the bans in force. */
   async function current(query: Request<"ban.list">): Promise<Page<Ban> & { total: number }> {
-    const { jail, address, limit, after } = query;
+    const { jail, address, held = false, limit, after } = query;
+    const isWantedState = held ? isHeld : isInForce;
     const { first, total } = await firstAfter(bans.entries(), {
       isWanted: ({ ban }) =>
-        isInForce(ban, now()) &&
+        isWantedState(ban, now()) &&
         (jail === undefined || ban.jail === jail) &&
         (address === undefined || overlaps(ban.address, address)),
       nameOf,

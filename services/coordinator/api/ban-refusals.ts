@@ -1,6 +1,6 @@
 /** Why a ban is not made, or not lifted, and what to do instead. */
 import { overlaps, type Address } from "../../wire/address.ts";
-import { isInForce } from "../../wire/ban.ts";
+import { isHeld, isInForce, type Ban } from "../../wire/ban.ts";
 import { whyNeverRemote } from "../../wire/never-remote.ts";
 import { nameBan, type ApiContext } from "./api-context.ts";
 import { firstAfter } from "./page.ts";
@@ -38,6 +38,11 @@ export async function describeMissing(
   address: Address,
   jail: string | undefined,
 ): Promise<string> {
+  const isOfAddress = (ban: Ban) => ban.address === address && isHeld(ban, now());
+  if ([...bans.held()].some(isOfAddress)) {
+    const remedy = `fleetban ban discard ${address} drops it, ban release puts it into force`;
+    return `${nameBan(address, jail)}: is not banned: a guard holds its ban; ${remedy}`;
+  }
   const missing = `${nameBan(address, jail)}: is not banned`;
   const { first, total } = await firstAfter(bans.entries(), {
     isWanted: ({ ban }) =>

@@ -1,5 +1,6 @@
 /** `fleetban status`, `fleetban host list|remove`, `fleetban failure list`. */
 import { failureRow, hostRow } from "../../wire/api.ts";
+import { isHeld } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Warning } from "../../wire/warnings.ts";
@@ -39,6 +40,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
           current: up.filter(({ current }) => current).length,
         },
         bans: bans.countInForce(now()),
+        heldBans: [...bans.held()].filter((ban) => isHeld(ban, now())).length,
         allowed: settings.allowlist.list().length,
         jails: context.jails.slice(0, FIRST).map(withoutFilter),
         jailCount: context.jails.length,

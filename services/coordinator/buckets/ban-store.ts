@@ -15,6 +15,7 @@ import type { Address } from "../../wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
 import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
+import { isDue } from "../../policy/held-ban.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
 export type Step = (present: Ban | undefined) => Ban | undefined;
@@ -37,6 +38,8 @@ export interface BanStore {
    * over since the last call, for coordinators delete only what is over; and what NATS has lost.
    */
   takeTampered(): Ban[];
+  /** Bans that are held, or were until their time was over. */
+  held(): Iterable<Ban>;
   /** Bans in force at `now`. */
   countInForce(now: number): number;
   /** Resolves when every entry has been read once. */
@@ -60,12 +63,14 @@ const PURGE_WITHIN_MS = 5_000;
 
 export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanStore {
   const tampered = new Map<string, Ban>();
+  const held = new Map<string, Ban>();
   const writer = createBucketWriter(connection, BANS_BUCKET);
   const mirror = mirrorBucket({
     ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
   });
 
   function onEvent(event: MirrorEvent<Ban>): void {
+    noteHeld(event);
     switch (event.type) {
       case "loading":
       case "live":
@@ -74,7 +79,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
         noteWritten(event.key, event.value);
         return;
       case "deleted":
-        if (event.previous && isInForce(event.previous, Date.now())) {
+        if (event.previous && isDue(event.previous, Date.now())) {
           noteTampered(event.key, event.previous, "deleted");
         }
         return;
@@ -87,6 +92,12 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
           tampered.set(event.key, event.previous);
         return;
     }
+  }
+
+  function noteHeld(event: MirrorEvent<Ban>): void {
+    if (event.type === "loading" || event.type === "live") return;
+    if (event.type === "put" && event.value.state === "held") held.set(event.key, event.value);
+    else held.delete(event.key);
   }
 
   function noteWritten(key: string, ban: Ban): void {
@@ -158,6 +169,8 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
       return taken;
     },
 
+    held: () => held.values(),
+
     countInForce(now) {
       let count = 0;
       for (const { value } of mirror.entries.values()) if (isInForce(value, now)) count += 1;
@@ -171,5 +184,5 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
 /** Of bans that are over, PostgreSQL knows what is to be known. */
 function doesMatter(ban: Ban): boolean {
   const now = Date.now();
-  return isInForce(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
+  return isDue(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
 }

@@ -17,6 +17,7 @@ import {
   encodeBucketReady,
   encodeJail,
   encodeDuplicateNotice,
+  encodeQuarantine,
   type Allowed,
   type Jail,
   type DuplicateNotice,
@@ -70,8 +71,8 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
   const settings = new Map<string, Setting>();
   /** Keys of what somebody who is no coordinator has written over. */
   const unreadable = new Set<string>();
-  /** Entries of operators that NATS has lost, by key. */
-  const lost = new Map<string, Allowed>();
+  /** What operators have set and NATS has lost, by key. */
+  const lost = new Map<string, Setting>();
   let isSpoiled = false;
 
   function forget(key: string): void {
@@ -103,9 +104,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
         forget(event.key);
         return;
       case "rolled-back":
-        if (event.previous.type === "allowed" && event.previous.entry.origin === "operator") {
-          lost.set(event.key, event.previous.entry);
-        }
+        if (isOfOperator(event.previous)) lost.set(event.key, event.previous);
         isSpoiled = true;
         forget(event.key);
         return;
@@ -141,12 +140,12 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
   /** Entries that an operator has made, and that somebody has written over, or NATS has lost. */
   async function restoreOperators(): Promise<void> {
     for (const key of unreadable) {
-      const setting = settings.get(key);
-      if (setting?.type !== "allowed" || setting.entry.origin !== "operator") continue;
-      await ensure(key, encodeAllowed(setting.entry), () => false);
+      const bytes = encodeOfOperator(settings.get(key));
+      if (bytes) await ensure(key, bytes, () => false);
     }
-    for (const [key, entry] of lost) {
-      if (!settings.has(key)) await ensure(key, encodeAllowed(entry), () => false);
+    for (const [key, setting] of lost) {
+      const bytes = encodeOfOperator(setting);
+      if (bytes && !settings.has(key)) await ensure(key, bytes, () => false);
       lost.delete(key);
     }
   }
@@ -228,4 +227,13 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
 
     stop: mirror.stop,
   };
+}
+
+const isOfOperator = (setting: Setting) => encodeOfOperator(setting) !== undefined;
+
+/** undefined: no operator has set that, a coordinator's configuration or its own work brings it. */
+function encodeOfOperator(setting: Setting | undefined): Uint8Array | undefined {
+  if (setting?.type === "quarantine") return encodeQuarantine(setting.quarantine);
+  const isAllowed = setting?.type === "allowed" && setting.entry.origin === "operator";
+  return isAllowed ? encodeAllowed(setting.entry) : undefined;
 }

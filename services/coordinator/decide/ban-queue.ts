@@ -8,6 +8,7 @@
  */
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
+import type { Ban } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
 import { banKey } from "../../wire/subjects.ts";
 import { banForOffence } from "../../policy/ban-lifecycle.ts";
@@ -29,6 +30,11 @@ export interface BanQueueOptions {
   now: () => number;
   newId: () => string;
   log: Log;
+  /**
+   * What is to be written in place of a ban whose last failure `host` has reported; undefined:
+   * nothing. `present` is what stands there.
+   */
+  judge: (ban: Ban, present: Ban | undefined, host: string) => Ban | undefined;
   /** A ban was written; `storedAt` is that of the failure that brought it. */
   onBanned: ((written: Written, storedAt: number) => void) | undefined;
   /** An offence was over before its ban could be written. */
@@ -90,18 +96,23 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
     writing.add(key);
     const { jail, offence } = task;
     try {
-      const written = await bans.change(jail.name, offence.address, (present) =>
-        banForOffence(present, jail, offence, { now: now(), id: newId() }),
-      );
+      const written = await bans.change(jail.name, offence.address, (present) => {
+        const ban = banForOffence(present, jail, offence, { now: now(), id: newId() });
+        return ban && options.judge(ban, present, task.host);
+      });
       isFailing = false;
       if (due.get(key) === task) {
         due.delete(key);
         if (!written && isPast(task)) onMissed(task);
       }
       if (written) {
-        const { address, reason, until } = written.ban;
-        log.info({ jail: jail.name, address, reason, until: spell(until) }, "banned");
-        options.onBanned?.(written, task.storedAt);
+        const { address, reason, until, held } = written.ban;
+        const facts = { jail: jail.name, address, reason, until: spell(until) };
+        if (held !== undefined) log.debug({ ...facts, held }, "ban is held");
+        else {
+          log.info(facts, "banned");
+          options.onBanned?.(written, task.storedAt);
+        }
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -14,11 +14,12 @@ import { countedUntil, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
 import { decodeFailureBatch, type Failure, type FailureBatch } from "../../wire/failure.ts";
 import type { Jail } from "../../wire/settings.ts";
-import type { Allowlist } from "../buckets/allowlist.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
 import { byServersClock } from "./clock-correction.ts";
 import { createBanQueue, type DueBan } from "./ban-queue.ts";
 import type { MissedOffences } from "./missed-offences.ts";
+import type { BanGuard } from "./ban-guard.ts";
+import type { Quarantines } from "../buckets/quarantines.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
 import type { SparedOffences } from "./spared-offences.ts";
 import { countedAs, countsSingly } from "../../policy/counted-network.ts";
@@ -31,13 +32,15 @@ export interface DeciderOptions {
     get(jail: string, address: Address): Ban | undefined;
     change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   };
-  allowlist: Pick<Allowlist, "find">;
   /** Addresses that no automatic ban may touch. */
   spared: Pick<SparedOffences, "spares" | "isSpared">;
   isLeader: () => boolean;
   now: () => number;
   newId: () => string;
   log: Log;
+  guard: BanGuard;
+  /** Hosts whose failures do not count. */
+  quarantines: Pick<Quarantines, "ignores">;
   /** Offences that no ban answers, because they were over. */
   missed: Pick<MissedOffences, "note">;
   /** A ban was written; `storedAt` is the stream's time of the failure that brought it. */
@@ -49,6 +52,8 @@ export interface Decider {
   take(message: Pick<StoredMessage, "subject" | "data" | "storedAt">): void;
   /** A ban was seen in the bucket. */
   observe(ban: Ban): void;
+  /** What the host has reported no longer counts. */
+  forgetHost(host: string): void;
   /** Writes what is due: the lease was taken, or a write has failed. */
   submitDue(): void;
   /** Lets go of what is too old to matter. */
@@ -66,7 +71,7 @@ interface JailWindows {
 const COMPLAIN_EVERY_MS = 60_000;
 
 export function createDecider(options: DeciderOptions): Decider {
-  const { bans, spared, isLeader, now, newId, log } = options;
+  const { bans, spared, guard, quarantines, isLeader, now, newId, log } = options;
   const jails = new Map<string, JailWindows>(
     options.jails.map((jail) => {
       const { name, maxretry, findtime } = jail;
@@ -83,6 +88,7 @@ export function createDecider(options: DeciderOptions): Decider {
   const queue = createBanQueue({
     ...{ bans, isLeader, now, newId, log, onBanned: options.onBanned },
     onMissed: options.missed.note,
+    judge: guard.judge,
   });
   const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
   let failures = 0;
@@ -110,6 +116,7 @@ export function createDecider(options: DeciderOptions): Decider {
     const counted = batch && jails.get(batch.jail);
     if (!counted) return;
     const { storedAt } = message;
+    if (quarantines.ignores(batch.host, storedAt)) return;
     const { jail, windows, isSingle } = counted;
     for (const failure of duplicates.take(byServersClock(batch, storedAt))) {
       failures += failure.attempts;
@@ -146,7 +153,11 @@ export function createDecider(options: DeciderOptions): Decider {
 
   return {
     take,
+    forgetHost(host) {
+      for (const { windows } of jails.values()) windows.forgetHost(host);
+    },
     observe(ban) {
+      guard.observe(ban);
       const until = countedUntil(ban);
       const counted = jails.get(ban.jail);
       if (counted) spend(counted, ban, until);

@@ -102,13 +102,15 @@ const BAN_COLUMNS = Prisma.raw(
   "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, revision",
 );
 
+const STATES = ["active", "held", "lifted", "expired"] as const;
+
 function banOf(row: BanRow): Ban {
   return {
     v: 1,
     change: row.change,
     jail: row.jail,
     address: canonical(row.address),
-    state: row.state === "lifted" || row.state === "expired" ? row.state : "active",
+    state: STATES.find((state) => state === row.state) ?? "active",
     startsAt: row.starts_at.getTime(),
     until: row.until?.getTime() ?? null,
     changedAt: row.changed_at.getTime(),
@@ -122,14 +124,14 @@ function banOf(row: BanRow): Ban {
   };
 }
 
-/** Bans in force, and those that were lifted and whose addresses still are immune. */
+/** Bans in force, bans that are held, and those that were lifted and whose addresses still are immune. */
 export async function findBansToRestore(prisma: PrismaClient, now: number): Promise<Ban[]> {
   const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
     SELECT ${BAN_COLUMNS} FROM (
       SELECT DISTINCT ON (jail, address) * FROM ban_change
       ORDER BY jail, address, changed_at DESC, revision DESC
     ) AS latest
-    WHERE (state = 'active' AND (until IS NULL OR until > ${new Date(now)}))
+    WHERE (state IN ('active', 'held') AND (until IS NULL OR until > ${new Date(now)}))
       OR (state = 'lifted' AND immune_until > ${new Date(now)})`);
   return rows.map(banOf);
 }

@@ -7,6 +7,7 @@ import { warn, type Warning } from "../../wire/warnings.ts";
 import type { Expiry } from "../../nats/credential-expiry.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Lease } from "../buckets/lease.ts";
+import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
 import type { History } from "../history/history.ts";
@@ -14,6 +15,7 @@ import { fromHistory } from "../history/stale-answers.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import type { Clock } from "./clock-check.ts";
 import type { DuplicateAgent } from "./duplicate-agents.ts";
+import { heldByHost, warnOfHeld } from "./held-bans.ts";
 import type { Host, Hosts } from "./hosts.ts";
 
 export interface FleetStatus {
@@ -32,17 +34,36 @@ export interface FleetParts {
   hosts: Hosts;
   history: History;
   missed: MissedOffences;
+  quarantines: Pick<Quarantines, "of">;
+  now: () => number;
   streams: Streams;
   lease: Pick<Lease, "holder" | "trouble">;
   clock: Clock;
   expiry: Pick<Expiry, "warnings">;
 }
 
-export function createFleetStatus(parts: FleetParts): FleetStatus {
-  const { bans, hosts, history } = parts;
+type HeldByHost = ReturnType<typeof heldByHost>;
 
-  const describeHost = (host: Host, duplicateAgents: readonly DuplicateAgent[]): HostRow => ({
+export function createFleetStatus(parts: FleetParts): FleetStatus {
+  const { bans, hosts, history, quarantines } = parts;
+
+  /** What the coordinator has against a host. */
+  const ownWarnings = (host: string, held: HeldByHost): Warning[] => {
+    const quarantine = quarantines.of(host);
+    const itsHeld = held.get(host);
+    return [
+      ...(itsHeld ? [warnOfHeld(itsHeld)] : []),
+      ...(quarantine ? [warn("quarantined", quarantine)] : []),
+    ];
+  };
+
+  const describeHost = (
+    host: Host,
+    duplicateAgents: readonly DuplicateAgent[],
+    held: HeldByHost,
+  ): HostRow => ({
     host: host.status.host,
+    quarantine: quarantines.of(host.status.host),
     state: hosts.isUp(host) ? "up" : "down",
     lastSeenAt: host.seenAt,
     current: host.status.revision >= bans.revision() && host.status.bansCreated === bans.created(),
@@ -53,6 +74,7 @@ export function createFleetStatus(parts: FleetParts): FleetStatus {
       warnings: [
         ...duplicateAgents.map((duplicate) => secondAgent(host.status.host, duplicate)),
         ...(hosts.isUp(host) ? parts.clock.hostWarnings(host) : []),
+        ...ownWarnings(host.status.host, held),
         ...parts.missed.hostWarnings(host.status.host),
         ...host.status.warnings,
       ].slice(0, 20),
@@ -64,22 +86,33 @@ export function createFleetStatus(parts: FleetParts): FleetStatus {
       const { value: recorded, stale } = await fromHistory(() => history.hosts(), []);
       const recordedNames = new Set(recorded.map(({ host }) => host));
       const refused = hosts.refused();
+      const held = heldByHost(bans, parts.now());
       const heard = new Map<string, HostRow>();
       for (const host of hosts.list()) {
         const name = host.status.host;
         // A silent host that the history does not know was removed through another coordinator.
         const isRemoved = stale === null && !hosts.isUp(host) && !recordedNames.has(name);
-        if (!isRemoved) heard.set(name, describeHost(host, refused.get(name) ?? []));
+        if (!isRemoved) heard.set(name, describeHost(host, refused.get(name) ?? [], held));
       }
       const silent = recorded
         .filter(({ host }) => !heard.has(host))
         .map(({ host, lastSeenAt }): HostRow => {
-          return { host, state: "down", lastSeenAt, current: false, clockSkew: 0, status: null };
+          const quarantine = quarantines.of(host);
+          const unheard = { current: false, clockSkew: 0, status: null };
+          return { host, state: "down", lastSeenAt, quarantine, ...unheard };
         });
       return { rows: [...heard.values(), ...silent], stale };
     },
 
-    warnings: (rows, lag) => [...centreWarnings(parts, lag), ...rows.flatMap(hostWarnings)],
+    warnings(rows, lag) {
+      const heard = new Set(rows.filter(({ status }) => status !== null).map(({ host }) => host));
+      const unheard = [...heldByHost(bans, parts.now())].filter(([host]) => !heard.has(host));
+      return [
+        ...centreWarnings(parts, lag),
+        ...unheard.map(([host, held]) => ofHost(host, warnOfHeld(held))),
+        ...rows.flatMap(hostWarnings),
+      ];
+    },
   };
 }
 
@@ -111,9 +144,11 @@ function hostWarnings({ host, state, status }: HostRow): Warning[] {
     ...(state === "up" && status?.firewall === "dry-run" ? [warn("dry-run")] : []),
     ...(status?.warnings ?? []),
   ];
-  return own.map((warning) => {
-    const subject = warning.subject === undefined ? host : `${host}/${warning.subject}`;
-    const text = `host ${host}: ${warning.text}`.slice(0, 500);
-    return { ...warning, subject: subject.slice(0, 64), text };
-  });
+  return own.map((warning) => ofHost(host, warning));
+}
+
+function ofHost(host: string, warning: Warning): Warning {
+  const subject = warning.subject === undefined ? host : `${host}/${warning.subject}`;
+  const text = `host ${host}: ${warning.text}`.slice(0, 500);
+  return { ...warning, subject: subject.slice(0, 64), text };
 }

@@ -7,6 +7,7 @@ import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
+import type { Quarantines } from "../buckets/quarantines.ts";
 import { expireBans } from "./expire-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
@@ -22,6 +23,7 @@ export interface UpkeepOptions {
   jails: readonly Jail[];
   allowlist: readonly Address[];
   machines: Pick<OwnMachines, "publishHosts">;
+  quarantines: Pick<Quarantines, "forgetOld">;
   longestFindtime: number;
   now: () => number;
   newId: () => string;
@@ -65,6 +67,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     }
     await settings.refuse(duplicateNotices(hosts));
     await options.machines.publishHosts(settings);
+    await options.quarantines.forgetOld(settings, now());
     for (const ban of bans.takeTampered()) {
       const { jail, address, state } = ban;
       const written = await bans.change(jail, address, (present) =>

@@ -9,6 +9,8 @@ import * as z from "zod";
 import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
 import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints.ts";
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
+import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
+import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
 import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
 import { createFleetStatus } from "../../../../services/coordinator/hosts/fleet-status.ts";
 import type { Host } from "../../../../services/coordinator/hosts/hosts.ts";
@@ -50,6 +52,7 @@ const LONGEST_BAN: Omit<Ban, "address"> = {
   by: longText(256),
   immuneUntil: NOW,
   countedUntil: NOW,
+  held: longText(256),
 };
 
 const LONGEST_STATUS: Omit<HostStatus, "host"> = {
@@ -89,6 +92,8 @@ const ENTRY = {
   origin: "operator",
 } as const;
 
+const QUARANTINE = { v: 1, since: NOW, until: null, by: longText(256), reason: longText(256) };
+
 /** Everything that answers are made from, as large as it may be, but for the status of each host. */
 function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiContext {
   const { warnings } = status;
@@ -124,6 +129,7 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
       },
       get: () => banOf(1),
       countInForce: () => BANS,
+      held: () => many(1_000, (index) => ({ ...banOf(index), state: "held" as const })),
       revision: () => 1,
       created: () => null,
     },
@@ -180,9 +186,11 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
         ),
     },
     machines: {
-      find: () => ({ address: longAddress(1), what: longText(256) }),
+      find: (address: Address) =>
+        address === ONE ? undefined : { address: longAddress(1), what: longText(256) },
       forgetHost: () => Promise.resolve(),
     },
+    quarantines: { of: () => QUARANTINE },
     spared: { counts: () => ({ allowlist: 9e15, machines: 9e15 }) },
     streams: { faults: () => many(100, () => longText(9_000)) },
     lease: { holder: () => longName(1), trouble: () => longText(9_000) },
@@ -212,6 +220,7 @@ const ONE = parseNetwork("198.51.100.7")!;
 const wait = 1;
 
 /** The requests with the largest replies; a list is read for some pages. */
+const MANY = { selection: {}, dryRun: true, reason: longText(256) };
 const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "status.show": {},
   "host.list": {},
@@ -220,6 +229,10 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "ban.show": { address: WIDE },
   "ban.add": { address: ONE, jail: longName(1, 16), reason: "", replace: false, wait },
   "ban.remove": { address: WIDE, reason: longText(256), wait },
+  "ban.lift": MANY,
+  "ban.release": MANY,
+  "ban.discard": MANY,
+  "host.quarantine": { host: longName(1), undo: false, reason: longText(256) },
   "allow.list": {},
   "allow.add": { address: WIDE, comment: longText(256) },
   "allow.remove": { address: longAddress(1) },
@@ -232,6 +245,8 @@ type Answer = (request: object, by: string) => unknown;
 function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
   return {
     ...banEndpoints(context),
+    ...manyBansEndpoints(context),
+    ...quarantineEndpoint(context),
     ...allowEndpoints(context),
     ...statusEndpoints(context),
   } as unknown as Record<Endpoint, Answer>;

@@ -36,6 +36,7 @@ function setUp() {
     log: pino({ level: "silent" }),
     onBanned: undefined,
     onMissed() {},
+    judge: (ban) => ban,
   });
   const settle = () => new Promise(setImmediate);
   const endOne = async () => {

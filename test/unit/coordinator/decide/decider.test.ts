@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { createDecider, type Decider } from "../../../../services/coordinator/decide/decider.ts";
 import { createAllowlist } from "../../../../services/coordinator/buckets/allowlist.ts";
+import { createBanGuard } from "../../../../services/coordinator/decide/ban-guard.ts";
+import { createQuarantines } from "../../../../services/coordinator/buckets/quarantines.ts";
 import { createSparedOffences } from "../../../../services/coordinator/decide/spared-offences.ts";
 import { createOwnMachines } from "../../../../services/coordinator/hosts/own-machines.ts";
 import { createMissedOffences } from "../../../../services/coordinator/decide/missed-offences.ts";
@@ -59,11 +61,20 @@ function setUp(bucket = new Map<string, Ban>(), isLeader = true, jails: Jail[] =
   const log = pino({ base: null }, { write: (line) => void lines.push(line) });
   const now = () => clock.now;
   const machines = createOwnMachines({ isQuarantined: () => false, now });
+  const quarantines = createQuarantines({
+    horizon: 2_400_000,
+    onBegin: (host) => later.decider?.forgetHost(host),
+  });
+  const guard = createBanGuard({
+    ...{ limits: { bansPerMinute: null, perHost: null }, distrust: () => undefined, now },
+    isQuarantined: (host) => quarantines.of(host) !== undefined,
+  });
   const spared = createSparedOffences({ allowlist, machines, now, log });
   const decider = createDecider({
     jails,
-    allowlist,
     spared,
+    guard,
+    quarantines,
     missed,
     isLeader: () => lease.isLeader,
     now,
@@ -100,6 +111,7 @@ function setUp(bucket = new Map<string, Ban>(), isLeader = true, jails: Jail[] =
     allowlist,
     machines,
     spared,
+    quarantines,
     missed,
     clock,
     lease,
@@ -137,6 +149,31 @@ test("an address of a machine of the fleet is not banned, which is counted and l
   assert.equal(written.length, 0);
   assert.deepEqual(spared.counts(), { allowlist: 0, machines: 2 });
   assert.equal(lines.filter((line) => line.includes("host mx9")).length, 1);
+});
+
+test("what a host in quarantine has reported counts neither before nor after, nor in a later fold", async () => {
+  const { tell, written, quarantines, clock } = setUp();
+  const begin = {
+    v: 1,
+    since: START,
+    until: null,
+    by: "operator alice",
+    reason: "it lies",
+  } as const;
+  await tell(ATTACK.slice(0, 4)); // two of mx1, one of mx2, one of mx3
+  quarantines.noteSetting("quarantine.mx1", { type: "quarantine", quarantine: begin });
+  await tell([failure("mx1", 10), failure("mx1", 11), failure("mx2", 12), failure("mx3", 13)]);
+  assert.equal(written.length, 0); // four honest ones
+  clock.now = START + 20_000;
+  const end = { ...begin, until: clock.now };
+  quarantines.noteSetting("quarantine.mx1", { type: "quarantine", quarantine: end });
+  const later = setUp();
+  later.quarantines.noteSetting("quarantine.mx1", { type: "quarantine", quarantine: end });
+  await later.tell([...ATTACK.slice(0, 4), failure("mx1", 10), failure("mx2", 12)]);
+  assert.equal(later.written.length, 0);
+  await tell([failure("mx1", 21)]);
+  assert.equal(written.length, 1);
+  assert.deepEqual(written[0]?.evidence.find(({ host }) => host === "mx1")?.failures, 1);
 });
 
 test("another decider that folds the same messages over the same bucket writes nothing", async () => {

@@ -1,0 +1,168 @@
+/**
+ * Commands that change many bans by what the bans have in common: always with a preview of numbers,
+ * and a confirmation before anything is changed.
+ */
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Readable } from "node:stream";
+import { Option, type Command } from "commander";
+import { EXIT, PlainError, SilentExit } from "../process/exit.ts";
+import type { Address } from "../wire/address.ts";
+import type { BanSelection, ManyBansReply } from "../wire/ban-selection.ts";
+import type { Request } from "../wire/api.ts";
+import { UsageError, type checksOf } from "./arguments.ts";
+import type { Context, JsonOption } from "./context.ts";
+import { count } from "./status.ts";
+import type { Cell } from "./table.ts";
+
+/** Commands that ask before they act read the answer from here. */
+export interface AskingContext extends Context {
+  stdin: Readable & { isTTY?: boolean };
+}
+
+export interface SelectionOptions extends JsonOption {
+  jail?: string;
+  network?: Address;
+  causedBy?: string;
+  alone?: true;
+  by?: string;
+  since?: number;
+  all?: true;
+  dryRun?: true;
+  yes?: true;
+}
+
+/** The options that say which bans are meant; `--jail` is left to the command. */
+export function addSelection(command: Command, check: ReturnType<typeof checksOf>): Command {
+  return command
+    .option("--caused-by <host>", "bans that this host has seen most failures for", check.host)
+    .option("--alone", "with --caused-by: that no other host has seen a failure for")
+    .option("--by <name>", "bans that this operator has made; decider: automatic ones", check.text)
+    .addOption(
+      new Option("--since <when>", "bans that were made or changed then or later").argParser(
+        check.instant,
+      ),
+    )
+    .option("--network <network>", "bans within this network", check.address)
+    .option("--all", "every one of them")
+    .option("--dry-run", "only say how many bans that would be")
+    .option("--yes", "do not ask");
+}
+
+/** Does a command mean many bans? */
+export function isSelecting(options: SelectionOptions): boolean {
+  const { network, causedBy, alone, by, since, all, dryRun } = options;
+  return [network, causedBy, alone, by, since, all, dryRun].some((each) => each !== undefined);
+}
+
+export function selectionOf(where: string, options: SelectionOptions): BanSelection {
+  const { jail, network, causedBy, alone, by, since, all } = options;
+  if (alone && causedBy === undefined) {
+    throw new UsageError(`${where}: --alone: expected --caused-by beside it`);
+  }
+  const selection = { jail, within: network, causedBy, alone, by, since };
+  const isEmpty = Object.values(selection).every((each) => each === undefined);
+  if (isEmpty && !all) {
+    const expected = "expected --caused-by, --by, --since, --network, --jail or --all";
+    throw new UsageError(`${where}: ${expected}`);
+  }
+  if (!isEmpty && all) {
+    throw new UsageError(`${where}: --all: expected it alone, without what chooses some bans`);
+  }
+  return selection;
+}
+
+type ManyEndpoint = "ban.lift" | "ban.release" | "ban.discard";
+
+export interface ManyBans<E extends ManyEndpoint> {
+  where: string;
+  endpoint: E;
+  /** All of the request but what changes between preview and command. */
+  request: Omit<Request<E>, "dryRun" | "asOf">;
+  options: SelectionOptions;
+  /** "would be lifted", "lifted". */
+  words: { would: string; done: string };
+}
+
+const ASK_AGAIN_MS = 1_000;
+const GIVE_UP_AFTER = 30;
+
+export async function changeManyBans<E extends ManyEndpoint>(
+  context: AskingContext,
+  { where, endpoint, request, options, words }: ManyBans<E>,
+): Promise<void> {
+  const { output } = context;
+  const { json, dryRun, yes } = options;
+  const ask = (more: { dryRun: boolean; asOf?: number }) =>
+    context.ask(endpoint, { ...request, ...more } as Request<E>) as Promise<ManyBansReply>;
+
+  const preview = await ask({ dryRun: true });
+  const isAsked = !dryRun && !yes && preview.matched > 0;
+  if (dryRun || preview.matched === 0 || isAsked) {
+    if (json) output.json(endpoint, preview as never);
+    else printPreview(context, preview, words.would);
+  }
+  if (dryRun) return;
+  if (preview.matched === 0) throw new SilentExit(EXIT.refused);
+  if (isAsked) await confirm(context, where, `${count(preview.matched, "ban")} ${words.would}`);
+
+  const { asOf, matched } = preview;
+  const reply = await ask({ dryRun: false, asOf });
+  const left = await untilDone(reply.pending, async () => {
+    return (await ask({ dryRun: true, asOf })).matched;
+  });
+  const final = { ...reply, changed: reply.changed + reply.pending - left, pending: left };
+  if (json) output.json(endpoint, final as never);
+  else output.line(`${count(final.changed, "ban")} ${words.done}`);
+  if (left > 0) {
+    const text = `${where}: ${left} of ${matched} bans are not ${words.done} yet; give the same command again`;
+    throw new PlainError(text, EXIT.unavailable);
+  }
+}
+
+/** Waits as long as the number of bans that are left falls; returns that number. */
+async function untilDone(pending: number, look: () => Promise<number>): Promise<number> {
+  let left = pending;
+  for (let idle = 0; left > 0 && idle < GIVE_UP_AFTER; idle += 1) {
+    await sleep(ASK_AGAIN_MS);
+    const found = await look();
+    if (found < left) idle = 0;
+    left = found;
+  }
+  return left;
+}
+
+function printPreview({ output }: Context, preview: ManyBansReply, would: string): void {
+  const { matched, spared, byJail, byHost, byMaker } = preview;
+  output.line(matched === 0 ? "no ban matches" : `${count(matched, "ban")} ${would}`);
+  if (matched > 0) {
+    output.facts([
+      ...rowsOf("in jail", byJail),
+      ...rowsOf("caused by", byHost),
+      ...rowsOf("made by", byMaker),
+    ]);
+  }
+  if (spared > 0) {
+    output.note(`${spared} stay held: on the allowlist, or addresses of the fleet's own machines`);
+  }
+}
+
+function rowsOf(label: string, numbers: ManyBansReply["byJail"]): Cell[][] {
+  return numbers.map(({ name, bans }) => [`  ${label}`, name, String(bans)]);
+}
+
+/** Throws where the answer is no, or where nobody can be asked. */
+async function confirm({ stdin, output }: AskingContext, where: string, what: string) {
+  if (stdin.isTTY !== true) {
+    throw new UsageError(`${where}: ${what}; expected --yes to do it, or --dry-run only to look`);
+  }
+  output.note(`${what}. Go on? [y/N]`);
+  const lines = createInterface({ input: stdin });
+  for await (const line of lines) {
+    lines.close();
+    if (/^y(?:es)?$/i.test(line.trim())) return;
+    break;
+  }
+  output.note("nothing was changed");
+  throw new SilentExit(EXIT.refused);
+}

@@ -1,0 +1,147 @@
+/** `fleetban ban remove --caused-by ...`, `ban release`, `ban discard`: many bans by what they share. */
+import { contains } from "../../wire/address.ts";
+import { ban as banSchema, isHeld, isInForce, type Ban } from "../../wire/ban.ts";
+import type { BanSelection, ManyBansReply } from "../../wire/ban-selection.ts";
+import { causeOf, isCausedAloneBy, isCausedBy } from "../../policy/ban-cause.ts";
+import { discardBan, releaseBan } from "../../policy/held-ban.ts";
+import { liftBan } from "../../policy/ban-lifecycle.ts";
+import { inSlices } from "../../process/slices.ts";
+import type { Step } from "../buckets/ban-store.ts";
+import { jailNamed, type ApiContext } from "./api-context.ts";
+import type { Endpoints } from "./api-server.ts";
+import { changeMany } from "./change-many.ts";
+import { firstRows } from "./page.ts";
+
+type ManyBansEndpoints = Pick<Endpoints, "ban.lift" | "ban.release" | "ban.discard">;
+
+interface Wanted {
+  selection: BanSelection;
+  dryRun: boolean;
+  asOf?: number | undefined;
+}
+
+interface Order {
+  work: string;
+  /** Which bans the command is for, whatever is selected. */
+  isRight: (ban: Ban, now: number) => boolean;
+  /** Is the ban left as it is? */
+  isSpared: (ban: Ban) => boolean;
+  step: (ban: Ban) => Step;
+}
+
+export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
+  const { bans, settings, machines, now, newId } = context;
+
+  async function run({ selection, dryRun, asOf }: Wanted, order: Order): Promise<ManyBansReply> {
+    if (selection.jail !== undefined) jailNamed(context, selection.jail);
+    const lookedAt = now();
+    const found: Ban[] = [];
+    let spared = 0;
+    const groups = {
+      jail: new Map<string, number>(),
+      host: new Map<string, number>(),
+      maker: new Map<string, number>(),
+    };
+    await inSlices(bans.entries(), ({ ban }) => {
+      if (!order.isRight(ban, lookedAt) || ban.changedAt > (asOf ?? lookedAt)) return;
+      if (!matches(ban, selection)) return;
+      if (order.isSpared(ban)) {
+        spared += 1;
+        return;
+      }
+      found.push(ban);
+      add(groups.jail, ban.jail);
+      add(groups.host, causeOf(ban) ?? "no host");
+      add(groups.maker, ban.by);
+    });
+    const facts = { selection };
+    const remedy = "give the same command again";
+    const { changed, pending } = dryRun
+      ? { changed: 0, pending: 0 }
+      : await changeMany(context, found, order.step, { work: order.work, facts, remedy });
+    return {
+      asOf: lookedAt,
+      matched: found.length,
+      ...{ changed, pending, spared },
+      byJail: largest(groups.jail),
+      byHost: largest(groups.host),
+      byMaker: largest(groups.maker),
+      bans: firstRows(found, banSchema, { bytes: 500_000 }),
+    };
+  }
+
+  const none = () => false;
+
+  return {
+    "ban.lift"(request, by) {
+      const { reason, immunity } = request;
+      const seconds = (jail: string) =>
+        immunity ?? context.jails.find(({ name }) => name === jail)?.findtime ?? 0;
+      return run(request, {
+        work: "lifts bans",
+        isRight: isInForce,
+        isSpared: none,
+        step: (ban) => (present) =>
+          present && isInForce(present, now()) && !isNewer(present, request.asOf)
+            ? liftBan(present, { by, reason, immunity: seconds(ban.jail) }, change())
+            : undefined,
+      });
+    },
+
+    "ban.release"(request, by) {
+      return run(request, {
+        work: "releases held bans",
+        isRight: isHeld,
+        isSpared: ({ address }) =>
+          settings.allowlist.find(address) !== undefined || machines.find(address) !== undefined,
+        step: () => (present) => releaseBan(present, by, change()),
+      });
+    },
+
+    "ban.discard"(request, by) {
+      const { reason } = request;
+      return run(request, {
+        work: "discards held bans",
+        isRight: isHeld,
+        isSpared: none,
+        step: () => (present) => discardBan(present, { by, reason }, change()),
+      });
+    },
+  };
+
+  function change() {
+    return { now: now(), id: newId() };
+  }
+}
+
+const isNewer = ({ changedAt }: Ban, asOf: number | undefined) =>
+  asOf !== undefined && changedAt > asOf;
+
+function matches(ban: Ban, { jail, within, causedBy, alone, by, since }: BanSelection): boolean {
+  return (
+    (jail === undefined || ban.jail === jail) &&
+    (since === undefined || ban.changedAt >= since) &&
+    (within === undefined || contains(within, ban.address)) &&
+    (by === undefined || isMadeBy(ban, by)) &&
+    (causedBy === undefined ||
+      (alone === true ? isCausedAloneBy(ban, causedBy) : isCausedBy(ban, causedBy)))
+  );
+}
+
+/** "alice" is "operator alice", also where NATS did not vouch for the name. */
+function isMadeBy({ by }: Ban, name: string): boolean {
+  return by === name || by === `operator ${name}` || by === `operator ${name} (unverified)`;
+}
+
+function add(groups: Map<string, number>, name: string): void {
+  groups.set(name, (groups.get(name) ?? 0) + 1);
+}
+
+const SHOWN = 20;
+
+function largest(groups: ReadonlyMap<string, number>): ManyBansReply["byJail"] {
+  return [...groups]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SHOWN)
+    .map(([name, bans]) => ({ name, bans }));
+}

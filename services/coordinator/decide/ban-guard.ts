@@ -1,0 +1,111 @@
+/**
+ * Guards against wrong mass bans: what the coordinator that decides makes of an automatic ban just
+ * before it writes it.
+ *
+ * Above a number of bans within a minute, for the fleet or for the host that causes them, bans are
+ * held: written as bans that no host enforces, for an operator to release or to discard. Bans that
+ * extend one in force are no new bans: they are neither counted nor held.
+ *
+ * The guard counts what it sees in the bucket, not what it has decided itself. So a coordinator
+ * that takes over knows how many bans the last minute has brought.
+ */
+import { isInForce, type Ban } from "../../wire/ban.ts";
+import { banKey } from "../../wire/subjects.ts";
+import { causeOf } from "../../policy/ban-cause.ts";
+import { holdBan, sameOffence } from "../../policy/held-ban.ts";
+
+/** Most new bans within a minute; null: as many as there are. */
+export interface GuardLimits {
+  bansPerMinute: number | null;
+  perHost: number | null;
+}
+
+export interface BanGuard {
+  /**
+   * What is to be written in place of `ban`, whose last failure `completedBy` has reported;
+   * `present` is what stands there. undefined: nothing is to be written.
+   */
+  judge(ban: Ban, present: Ban | undefined, completedBy: string): Ban | undefined;
+  /** A ban was seen in the bucket. */
+  observe(ban: Ban): void;
+}
+
+export interface GuardOptions {
+  limits: GuardLimits;
+  /** Does what the host has reported not count? */
+  isQuarantined: (host: string) => boolean;
+  /** Why nothing that this host causes is to be in force now, as a sentence; undefined: it may be. */
+  distrust: (host: string) => string | undefined;
+  now: () => number;
+}
+
+const MINUTE_MS = 60_000;
+
+export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOptions): BanGuard {
+  /** New bans of the last minute, the oldest first. */
+  const recent = new Map<string, { at: number; cause: string }>();
+  const byHost = new Map<string, number>();
+
+  function count(cause: string, step: 1 | -1): void {
+    const left = (byHost.get(cause) ?? 0) + step;
+    if (left > 0) byHost.set(cause, left);
+    else byHost.delete(cause);
+  }
+
+  function forget(key: string): void {
+    const known = recent.get(key);
+    if (known && recent.delete(key)) count(known.cause, -1);
+  }
+
+  function forgetOld(): void {
+    for (const [key, { at }] of recent) {
+      if (at > now() - MINUTE_MS) return;
+      forget(key);
+    }
+  }
+
+  function note(ban: Ban, cause: string): void {
+    const key = banKey(ban.jail, ban.address);
+    forget(key);
+    recent.set(key, { at: ban.startsAt, cause });
+    count(cause, 1);
+  }
+
+  function whyHeld(cause: string): string | undefined {
+    forgetOld();
+    const { bansPerMinute, perHost } = limits;
+    const distrusted = distrust(cause);
+    if (distrusted !== undefined) return distrusted;
+    if (perHost !== null && (byHost.get(cause) ?? 0) >= perHost) {
+      return `host ${cause} has caused more than ${perHost} bans within a minute (guard.perHost)`;
+    }
+    if (bansPerMinute !== null && recent.size >= bansPerMinute) {
+      return `the fleet has more than ${bansPerMinute} new bans within a minute (guard.bansPerMinute)`;
+    }
+    return undefined;
+  }
+
+  return {
+    judge(ban, present, completedBy) {
+      if (ban.evidence.some(({ host }) => isQuarantined(host))) return undefined;
+      const cause = causeOf(ban, completedBy);
+      const isExtension = present !== undefined && isInForce(present, ban.changedAt);
+      if (isExtension || cause === undefined) return ban;
+      // A write that is tried again has its place already.
+      if (recent.has(banKey(ban.jail, ban.address))) return sameOffence(ban, present);
+      const why = whyHeld(cause);
+      if (why !== undefined) return holdBan(ban, present, why);
+      note(ban, cause);
+      return sameOffence(ban, present);
+    },
+
+    observe(ban) {
+      const isNew =
+        ban.state === "active" && ban.by === "decider" && ban.startsAt === ban.changedAt;
+      if (!isNew || ban.startsAt <= now() - MINUTE_MS) return;
+      const key = banKey(ban.jail, ban.address);
+      const cause = causeOf(ban);
+      if (cause !== undefined && !recent.has(key)) note(ban, cause);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * Which host a ban is laid at the door of.
+ *
+ * A ban is caused by the host that saw most of the failures behind it; of several that saw equally
+ * many, by the one whose failure completed it. The failure that completes a ban may be the only
+ * honest one among five, so that alone does not decide. And not every host that saw one of the
+ * failures causes the ban: an attacker who goes round over ten hosts would count ten times.
+ */
+import type { Ban } from "../wire/ban.ts";
+
+type Evidence = Pick<Ban, "evidence">;
+
+/** undefined: an operator's ban, which no host has caused. */
+export function causeOf({ evidence }: Evidence, completedBy?: string): string | undefined {
+  const most = mostOf(evidence);
+  const hosts = evidence.filter(({ failures }) => failures === most).map(({ host }) => host);
+  if (completedBy !== undefined && hosts.includes(completedBy)) return completedBy;
+  return hosts.sort()[0];
+}
+
+/** Has no other host seen more of the failures behind the ban? */
+export function isCausedBy({ evidence }: Evidence, host: string): boolean {
+  const most = mostOf(evidence);
+  return evidence.some((each) => each.host === host && each.failures === most);
+}
+
+/** Has no other host seen any of the failures behind the ban? */
+export function isCausedAloneBy({ evidence }: Evidence, host: string): boolean {
+  return evidence.length > 0 && evidence.every((each) => each.host === host);
+}
+
+const mostOf = (evidence: Ban["evidence"]) =>
+  Math.max(...evidence.map(({ failures }) => failures), 0);

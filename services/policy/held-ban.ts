@@ -1,0 +1,47 @@
+/**
+ * A held ban: decided, and kept from being in force until an operator has looked. It is an entry of
+ * the bans bucket like any other, so it survives what bans survive, and ends when the ban would
+ * have ended.
+ */
+import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
+import { liftBan, type Change } from "./ban-lifecycle.ts";
+
+/** `ban` as it is written when it is held because of `why`; `present` is the entry before it. */
+export function holdBan(ban: Ban, present: Ban | undefined, why: string): Ban {
+  const held = { ...ban, state: "held" as const, held: why.slice(0, LONGEST_REASON) };
+  return sameOffence(held, present);
+}
+
+/** The address was held already: what is decided now is the same offence, and its first moment counts. */
+export function sameOffence(ban: Ban, present: Ban | undefined): Ban {
+  if (!present || !isHeld(present, ban.changedAt)) return ban;
+  const startsAt = ban.state === "held" ? present.startsAt : ban.startsAt;
+  return { ...ban, offence: present.offence, startsAt };
+}
+
+/** undefined: it is not held any more. */
+export function releaseBan(
+  present: Ban | undefined,
+  by: string,
+  { now, id }: Change,
+): Ban | undefined {
+  if (!present || !isHeld(present, now)) return undefined;
+  const { held: _, ...ban } = present;
+  return { ...ban, change: id, state: "active", startsAt: now, changedAt: now, by };
+}
+
+/** Drops a held ban: what brought it counts no more, what comes later does. */
+export function discardBan(
+  present: Ban | undefined,
+  { by, reason }: { by: string; reason: string },
+  change: Change,
+): Ban | undefined {
+  if (!present || !isHeld(present, change.now)) return undefined;
+  const { held: _, ...ban } = present;
+  return liftBan(ban, { by, reason, immunity: 0 }, change);
+}
+
+/** Is it in force, or would it be, were it not held? */
+export const isDue = (ban: Ban, now: number): boolean => isInForce(ban, now) || isHeld(ban, now);
+
+const LONGEST_REASON = 256;

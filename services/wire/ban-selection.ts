@@ -1,0 +1,70 @@
+/** Which bans a command is for that changes many of them, and what is answered to it. */
+import * as z from "zod";
+import { ban } from "./ban.ts";
+import { instant } from "./codec.ts";
+import {
+  addressField,
+  flagField,
+  hostField,
+  immunityField,
+  instantField,
+  jailField,
+  textField,
+} from "./request-fields.ts";
+
+/** Every field that is given must hold of a ban. */
+export const banSelection = z.strictObject({
+  jail: jailField.optional(),
+  /** Bans of this address, or of addresses and networks within this network. */
+  within: addressField.optional(),
+  /** No other host has seen more of the failures behind the ban. */
+  causedBy: hostField.optional(),
+  /** true: no other host has seen any of these failures. */
+  alone: flagField.optional(),
+  /** "decider", or an operator's name. */
+  by: textField.optional(),
+  /** The last change of the ban was made at this instant or later. */
+  since: instantField.optional(),
+});
+export type BanSelection = z.infer<typeof banSelection>;
+
+const count = z.number().int().nonnegative();
+
+/** A request that changes many bans. */
+export const manyBansRequest = {
+  selection: banSelection,
+  /** true: only says what would be changed. */
+  dryRun: flagField,
+  /** Bans that were changed after this instant are left alone: it is `asOf` of the preview. */
+  asOf: instantField.optional(),
+  reason: textField,
+} as const;
+
+export const liftManyRequest = {
+  ...manyBansRequest,
+  /** Seconds in which failures do not count; undefined: the findtime of each ban's jail. */
+  immunity: immunityField.optional(),
+} as const;
+
+/** How many bans, by a name of what they have in common; the largest numbers first. */
+const numbers = z.array(z.object({ name: z.string().max(256), bans: count })).max(20);
+
+export const manyBansReply = z.object({
+  /** When the coordinator has looked. */
+  asOf: instant,
+  /** Bans that the selection is for. */
+  matched: count,
+  /** How many of them were changed when this was answered, and how many are still to be. */
+  changed: count,
+  pending: count,
+  /** Held bans that stay held: their addresses are on the allowlist, or machines of the fleet. */
+  spared: count,
+  byJail: numbers,
+  /** By the host that has caused them. */
+  byHost: numbers,
+  /** By who has made them. */
+  byMaker: numbers,
+  /** The first of them, as they were. */
+  bans: z.array(ban),
+});
+export type ManyBansReply = z.infer<typeof manyBansReply>;

@@ -1,0 +1,163 @@
+/**
+ * Guards against wrong mass bans, on a real NATS and two coordinators: what is held is in force
+ * nowhere, survives the coordinator that has held it, and is released, dropped and lifted by
+ * commands.
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { jetstream } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { freePort, startChild } from "../../services/standalone/child.ts";
+import type { Reply } from "../../services/wire/api.ts";
+import { encodeFailureBatch } from "../../services/wire/failure.ts";
+import { failureSubject } from "../../services/wire/subjects.ts";
+import { parseNetwork } from "../../services/wire/address.ts";
+import { startCentre, type Centre } from "../harness/centre.ts";
+import { eventually } from "../harness/eventually.ts";
+import { restartable, type Restartable } from "../harness/restartable.ts";
+import { startTestNats, type TestNats } from "../harness/servers.ts";
+
+const NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none";
+const GUARD = "guard: { bansPerMinute: 300, perHost: 3 }";
+
+let folder: string;
+let nats: TestNats;
+let centre: Centre;
+let second: Restartable;
+let connection: NatsConnection;
+let position = 0;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleetban-guards-"));
+  nats = await startTestNats();
+  const natsUrl = nats.url;
+  centre = await startCentre({ folder, natsUrl, coordinatorYaml: GUARD });
+  const config = join(folder, "second.yaml");
+  const http = `http: { listen: "127.0.0.1:${await freePort()}" }`;
+  await writeFile(config, `id: c2\n${http}\n${GUARD}\n`);
+  const main = resolve(import.meta.dirname, "../../dist/services/coordinator/main.js");
+  const env = { PATH: process.env["PATH"], NATS_URL: natsUrl, DATABASE_URL: NO_DATABASE };
+  second = await restartable((onOutput) =>
+    startChild(process.execPath, { args: [main, "run", "--config", config], env, onOutput }),
+  );
+  await eventually(
+    "the second coordinator is ready",
+    () => second.log().includes("coordinator is ready"),
+    40,
+  );
+  connection = await connect({ servers: natsUrl });
+});
+
+after(async () => {
+  await connection?.close();
+  await second?.stop();
+  await centre?.[Symbol.asyncDispose]();
+  await nats?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A host that lies: one failure of each address stands for as many attempts as the jail takes. */
+async function lie(host: string, addresses: readonly string[]): Promise<void> {
+  const from = position;
+  position += addresses.length;
+  const failures = addresses.map((text, index) => ({
+    ...{ position: from + index + 1, address: parseNetwork(text)!, at: Date.now() },
+    ...{ attempts: 5, form: "made-up" },
+  }));
+  const batch = { host, jail: "dovecot", source: "mail-log", epoch: "e1", sentAt: Date.now() };
+  const bytes = encodeFailureBatch({ v: 1, ...batch, from, to: position, failures });
+  await jetstream(connection).publish(failureSubject("dovecot", host), bytes);
+}
+
+async function ask<T>(...args: string[]): Promise<T> {
+  const { code, stdout, stderr } = await centre.cli(...args, "--json");
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as T;
+}
+
+const listed = async (...args: string[]) =>
+  (await ask<Reply<"ban.list">>("ban", "list", ...args)).total;
+const many = (count: number, third: number) =>
+  Array.from({ length: count }, (_, index) => `198.18.${third}.${index + 1}`);
+
+test("above the limit of a host bans are held, by whichever coordinator decides", async () => {
+  await lie("mx7", many(10, 1));
+  await eventually("seven bans are held", async () => (await listed("--held")) === 7);
+  assert.equal(await listed(), 3);
+  const status = await centre.status();
+  assert.equal(status.heldBans, 7);
+  const warning = status.warnings.find(({ code }) => code === "bans-held");
+  assert.match(warning?.text ?? "", /host mx7: its failures have caused 7 bans/);
+
+  await centre.coordinator.stop();
+  await lie("mx7", many(2, 2));
+  await eventually(
+    "the other coordinator holds, too",
+    async () => (await listed("--held")) === 9,
+    30,
+  );
+  await centre.coordinator.start();
+  assert.equal(await listed(), 3);
+});
+
+test("no command changes many bans without a confirmation, and the preview changes nothing", async () => {
+  const { code, stdout, stderr } = await centre.cli("ban", "release", "--caused-by", "mx7");
+  assert.equal(code, 64);
+  assert.match(stdout, /9 bans would come into force/);
+  assert.match(stdout, /caused by +mx7 +9/);
+  assert.match(stderr, /expected --yes/);
+  const dry = await centre.cli("ban", "remove", "--all", "--dry-run");
+  assert.deepEqual([dry.code, /3 bans would be lifted/.test(dry.stdout)], [0, true]);
+  assert.deepEqual([await listed(), await listed("--held")], [3, 9]);
+  for (const args of [["--alone"], [], ["--all", "--jail", "dovecot"], ["--since", "soon"]]) {
+    assert.equal((await centre.cli("ban", "remove", "--yes", ...args)).code, 64);
+  }
+  assert.equal((await centre.cli("ban", "remove", "--caused-by", "mx8", "--yes")).code, 1);
+});
+
+test("held bans are released or dropped one by one and by host", async () => {
+  const [first = "", other = "", ...rest] = (
+    await ask<Reply<"ban.list">>("ban", "list", "--held")
+  ).bans.map(({ address }) => String(address));
+  await centre.cli("ban", "release", first, "--yes");
+  assert.equal(await centre.isBanned(first), true);
+  const { stdout } = await centre.cli("ban", "discard", other, "--yes");
+  assert.match(stdout, /1 ban dropped/);
+  assert.match((await centre.cli("ban", "remove", rest[0] ?? "")).stderr, /a guard holds its ban/);
+  await centre.cli("ban", "release", "--caused-by", "mx7", "--yes");
+  assert.deepEqual([await listed(), await listed("--held")], [3 + 8, 0]);
+});
+
+test("what one host has caused is lifted with one command, and comes back by no replay", async () => {
+  await lie("mx6", ["203.0.113.6"]);
+  await eventually("another host's ban is in force", () => centre.isBanned("203.0.113.6"));
+  const reply = await ask<Reply<"ban.lift">>("ban", "remove", "--caused-by", "mx7", "--yes");
+  assert.deepEqual([reply.changed, reply.pending], [11, 0]);
+  await centre.coordinator.stop();
+  await second.stop();
+  await centre.coordinator.start();
+  await second.start();
+  await eventually("the fleet answers", async () => (await centre.cli("status")).code === 0, 30);
+  assert.equal(await listed(), 1);
+});
+
+test("a host in quarantine bans nobody, in no coordinator; when that ends it counts again", async () => {
+  assert.equal((await centre.cli("host", "quarantine", "mx77")).code, 1);
+  await ask("host", "quarantine", "mx1", "--reason", "broken into");
+  await centre.fail("203.0.113.1", 5);
+  await lie("mx1", ["203.0.113.2"]);
+  await lie("mx6", ["203.0.113.3"]);
+  await eventually("an honest host still bans", () => centre.isBanned("203.0.113.3"));
+  assert.equal(await centre.isBanned("203.0.113.2"), false);
+  const { stdout } = await centre.cli("host", "list");
+  assert.match(stdout, /up, quarantined/);
+  assert.match(stdout, /its failures do not count/);
+  await ask("host", "quarantine", "mx1", "--undo");
+  await centre.fail("203.0.113.4", 5);
+  await eventually("it counts again", () => centre.isBanned("203.0.113.4"));
+  assert.equal(await centre.isBanned("203.0.113.1"), false);
+});
