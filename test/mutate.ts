@@ -22,6 +22,7 @@ const TESTS = [
   "dovecot/lines",
   "attempts/scenarios",
   "dovecot/login-elements",
+  "dovecot/usual-auth-line",
   "dovecot/usual-login-line",
   "attempts/holds",
 ].map((name) => join(ROOT, `test/unit/detection/${name}.test.ts`));

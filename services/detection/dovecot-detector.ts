@@ -7,6 +7,7 @@ import { countLine } from "./attempts/count-line.ts";
 import type { Failure } from "./attempts/failure.ts";
 import type { Ledger } from "./attempts/attempt-ledger.ts";
 import { openEnvelope } from "./lines/envelope.ts";
+import { detached } from "./lines/detached.ts";
 import type { Steps } from "./filter/steps.ts";
 import type { WrittenAt } from "./lines/timestamp.ts";
 import { LOCAL_LOG, type LogFacts } from "./lines/log-facts.ts";
@@ -61,7 +62,7 @@ export function createDetector(options: DetectorOptions): Detector {
       const failures: Failure[] = [];
       // One character a byte: an index in it is an index in the chunk.
       const text = chunk.toString("latin1");
-      const encoding = isAscii(chunk) ? "latin1" : "utf8"; // the former is decoded much faster
+      const isText = isAscii(chunk); // so that its lines need no decoding of their own
       MARK.lastIndex = 0;
       while (MARK.test(text)) {
         const at = MARK.lastIndex;
@@ -70,11 +71,11 @@ export function createDetector(options: DetectorOptions): Detector {
         const end = newline < 0 ? chunk.length : newline;
         if (end - start > MAX_LINE_BYTES) overlong += 1;
         else {
-          const line = chunk.toString(encoding, start, end);
+          const line = isText ? text.slice(start, end) : chunk.toString("utf8", start, end);
           const before = last?.end === position + start ? last.reading : undefined;
           const reading = readNextLine(line, before, receivedAt, log);
           last = { reading, end: position + end + 1 };
-          if (reading.isUnrecognized) onUnrecognized?.(line);
+          if (reading.isUnrecognized) onUnrecognized?.(detached(line));
           const failure = countLine(reading, ledger, source, receivedAt, position + end + 1);
           if (failure) failures.push(failure);
         }

@@ -191,14 +191,20 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
         known.pam = [...known.pam, teller];
         return undefined;
       }
-      return add(address, { ...newAttempt(at, at, user), pam: [teller], isUnknownHere });
+      const attempt = newAttempt(at, at, user);
+      attempt.pam = [teller];
+      attempt.isUnknownHere = isUnknownHere;
+      return add(address, attempt);
     },
 
     takePam,
 
     sessionTells(address, user, from, to, session) {
       if (takePamOf(address, user, from, to, session)) return undefined;
-      return add(address, { ...newAttempt(from, to, user), isTold: true, session });
+      const attempt = newAttempt(from, to, user);
+      attempt.isTold = true;
+      attempt.session = session;
+      return add(address, attempt);
     },
 
     acceptPam({ address, user, at }) {
@@ -252,21 +258,22 @@ export function createUntiedAttempts(known: readonly [Address, Untied[]][] = [])
         known.isTold = true;
         return false;
       }
-      add(address, {
-        ...newAttempt(from, at, user),
-        ...{ isTold: true, ends: [source], endedAt: at },
-      });
+      const attempt = newAttempt(from, at, user);
+      attempt.isTold = true;
+      attempt.ends = [source];
+      attempt.endedAt = at;
+      add(address, attempt);
       return true;
     },
 
     forget(before) {
-      for (const [address, own] of attempts) {
-        const [oldest] = own;
-        if (oldest && oldest.to >= before) continue; // they are nearly in order
+      attempts.forEach((own, address) => {
+        const oldest = own[0];
+        if (oldest && oldest.to >= before) return; // they are nearly in order
         const rest = own.filter(({ to }) => to >= before);
         if (rest.length === 0) attempts.delete(address);
         else if (rest.length < own.length) attempts.set(address, rest);
-      }
+      });
     },
     snapshot: () => structuredClone([...attempts]),
     get size() {

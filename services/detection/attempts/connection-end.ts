@@ -62,18 +62,14 @@ export function closeConnection(
 ): number {
   const end = readEnd(reading, chain, mode, at);
   learnFrom(lines, reading, end, chain);
-  const isComplete =
+  // Only now is it known whether this chain reports every attempt.
+  end.isComplete =
     mode === "normal" && reportsAll(chain) && !hasUnseenBeginning(reading, at, chain);
-  endConnection(lines, { ...end, isComplete }, chain);
+  endConnection(lines, end, chain);
   return totalOf(lines) + lines.owed;
 }
 
-function readEnd(
-  reading: Reading,
-  chain: PassdbChain,
-  mode: Mode,
-  at: number,
-): Omit<ConnectionEnd, "isComplete"> {
+function readEnd(reading: Reading, chain: PassdbChain, mode: Mode, at: number): ConnectionEnd {
   const { verdict, begun, accepted, isBrokenOff, isProxied, user } = reading;
   const isRefusedBehind = isProxied || (chain.isProxy && isBrokenOff);
   return {
@@ -84,6 +80,7 @@ function readEnd(
     isFailure: verdict === "failure",
     isProxied,
     isNameless: user === "",
+    isComplete: false,
   };
 }
 
@@ -100,7 +97,7 @@ function hasUnseenBeginning({ seconds }: Reading, at: number, { since }: PassdbC
 function learnFrom(
   lines: SessionAttempts,
   { seconds }: Reading,
-  { at, stated, isFailure, isNameless }: Omit<ConnectionEnd, "isComplete">,
+  { at, stated, isFailure, isNameless }: ConnectionEnd,
   chain: PassdbChain,
 ): void {
   if (!isFailure) return;

@@ -3,6 +3,7 @@
  * been read before PAM's line about the same attempt, which stands in the other log.
  */
 import type { Address } from "../../wire/address.ts";
+import { detached } from "../lines/detached.ts";
 import { dropOldest } from "./bounded-map.ts";
 import { isSamePerson } from "./same-user.ts";
 import { PAM_ACCEPTED_WITHIN_MS, type PamLine, type Success } from "./attempts-by-address.ts";
@@ -20,14 +21,15 @@ const MAX_ADDRESSES = 20_000;
 export function createSuccesses(): Successes {
   const addresses = new Map<Address, (Success & { tellers: string[] })[]>();
   return {
-    add(success) {
-      const own = addresses.get(success.address) ?? [];
+    add({ address, user, at }) {
+      const own = addresses.get(address) ?? [];
+      const kept = detached(address) as Address;
       if (own.length === 0) {
         if (addresses.size >= MAX_ADDRESSES) dropOldest(addresses);
-        addresses.set(success.address, own);
+        addresses.set(kept, own);
       }
       if (own.length >= MAX_OF_ADDRESS) own.shift();
-      own.push({ ...success, tellers: [] });
+      own.push({ address: kept, user: detached(user), at, tellers: [] });
     },
     follows({ address, user, at, source, module }) {
       const teller = `${source} ${module}`;

@@ -1,6 +1,6 @@
 /** Sessions by their names, in bounded room: the longest untouched make way. */
 import { dropOldest } from "./bounded-map.ts";
-import type { SessionAttempts } from "./session-attempts.ts";
+import { noAttempts, type SessionAttempts } from "./session-attempts.ts";
 
 export interface Session {
   lastAt: number;
@@ -14,8 +14,11 @@ export interface Session {
 
 export interface SessionStore {
   find(name: string): Session | undefined;
-  /** Makes it where there is none; `now` is the time of the last line. */
-  ensure(name: string, now: number): Session;
+  /**
+   * The session of a line that was written at `at`: `known`, which `find` has found, or a new one.
+   * `now` is the time of the newest line.
+   */
+  ensure(name: string, known: Session | undefined, at: number, now: number): Session;
   /** Forgets what was last touched before. */
   forget(before: number): void;
   snapshot(): [string, Session][];
@@ -27,8 +30,11 @@ const MOVE_AFTER_MS = 150_000;
 /** Of most sessions there is nothing but the end. */
 export const NO_LINES: Record<string, SessionAttempts> = {};
 
-/** A part of a line would keep all of the line in memory. */
-export const copyOf = (text: string): string => ` ${text}`.slice(1);
+/** What the lines of `source` have reported of the session. */
+export function linesOf(session: Session, source: string): SessionAttempts {
+  if (session.bySource === NO_LINES) session.bySource = {};
+  return (session.bySource[source] ??= noAttempts());
+}
 
 export function createSessionStore(
   max: number,
@@ -37,19 +43,20 @@ export function createSessionStore(
   const sessions = new Map<string, Session>(structuredClone(known as [string, Session][]));
   return {
     find: (name) => sessions.get(name),
-    ensure(name, now) {
-      const found = sessions.get(name);
-      if (found) {
-        if (now - found.lastAt < MOVE_AFTER_MS) return found;
+    ensure(name, found, at, now) {
+      if (found === undefined) {
+        if (sessions.size >= max) dropOldest(sessions);
+        const made = { lastAt: at, counted: 0, bySource: NO_LINES, isEnded: false };
+        sessions.set(name, made);
+        return made;
+      }
+      if (now - found.lastAt >= MOVE_AFTER_MS) {
         // The Map keeps the order of insertion: the first are the longest untouched, but for that.
         sessions.delete(name);
         sessions.set(name, found);
-        return found;
       }
-      if (sessions.size >= max) dropOldest(sessions);
-      const made = { lastAt: now, counted: 0, bySource: NO_LINES, isEnded: false };
-      sessions.set(copyOf(name), made);
-      return made;
+      found.lastAt = at;
+      return found;
     },
     forget(before) {
       for (const [name, { lastAt }] of sessions) {

@@ -213,8 +213,13 @@ function isSpelled(user: string): boolean {
   return user.length <= MAX_SPELLED_USER && SPELLED.test(user);
 }
 
+/** Does the head's message report an attempt? */
+export function isAttempt({ said }: AuthHead): boolean {
+  return said.verdict !== "other" || said.isRight;
+}
+
 /** By hand: copies of objects would take longer than all the rest. */
-function makeHead(named: Named, session: string | undefined, by: SaidBy): AuthHead {
+export function makeHead(named: Named, session: string | undefined, by: SaidBy): AuthHead {
   const { user, address, isMaster } = named;
   return { user, address, session, isMaster, said: by.said, refusedBy: by.name };
 }

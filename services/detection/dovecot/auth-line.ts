@@ -10,16 +10,23 @@
  * written. All of these readings must name one address and say that the attempt was refused.
  * Otherwise nothing is counted, and the line is reported as not understood.
  */
-import { findHeads, type AuthHead } from "./auth-heads.ts";
+import { findHeads, isAttempt, type AuthHead, type AuthHeads } from "./auth-heads.ts";
 import { emptyReading, unrecognizedReading, type Reading } from "./reading.ts";
+import { readUsualHead } from "./usual-auth-line.ts";
 
 export { isMechanism } from "./auth-heads.ts";
 
 /** Reads a message; undefined when no auth process wrote it. */
 export function readAuthLine(text: string): Reading | undefined {
+  const head = readUsualHead(text);
+  return head === undefined ? readAnyAuthLine(text) : readHead(head, { isNamed: false }, text);
+}
+
+/** Reads a message of any shape; undefined when no auth process wrote it. */
+export function readAnyAuthLine(text: string): Reading | undefined {
   const found = findHeads(text);
   if (found === undefined) return undefined;
-  const { heads, unlikely, isNamed } = found;
+  const { heads, unlikely } = found;
   const all = unlikely.length === 0 ? heads : [...heads, ...unlikely];
   const [first] = all;
   if (!first) {
@@ -28,12 +35,12 @@ export function readAuthLine(text: string): Reading | undefined {
   const agree = all.every(({ address }) => address === first.address);
   if (all.every(isAttempt) && agree && first.address !== undefined) {
     // A rejected name is `?`, and is repeated in the message; other names stand before the head.
-    return readHead(first.user === "?" ? first : (heads.at(-1) ?? first), isNamed, text);
+    return readHead(first.user === "?" ? first : (heads.at(-1) ?? first), found, text);
   }
   const isSuspect = all.some((head) => isAttempt(head) || head.said.form === UNRECOGNIZED);
   if (isSuspect) return unrecognizedReading(UNRECOGNIZED);
   return agree && first.said.form !== "auth-other"
-    ? readHead(first, isNamed, text)
+    ? readHead(first, found, text)
     : emptyReading("auth-other");
 }
 
@@ -48,11 +55,7 @@ function readIllegalPassword(): Reading {
   return reading;
 }
 
-function isAttempt({ said }: AuthHead): boolean {
-  return said.verdict !== "other" || said.isRight;
-}
-
-function readHead(head: AuthHead, isNamed: boolean, text: string): Reading {
+function readHead(head: AuthHead, { isNamed }: Pick<AuthHeads, "isNamed">, text: string): Reading {
   const { said, user } = head;
   const reading = emptyReading(said.form);
   reading.verdict = said.verdict;

@@ -5,11 +5,12 @@
 import { findDate } from "./find-date.ts";
 import { writtenAtOf, type StampClock, type WrittenAt } from "./timestamp.ts";
 
+const OWN_BEGINNING =
+  /^(?:[a-z0-9]{1,16}-login: |auth(?:-worker)?(?:: |\()|pam_[a-z0-9_]{1,24}\(dovecot)/;
+
 /** Does the text begin as Dovecot's processes do? */
 export function isOwnText(text: string): boolean {
-  return /^(?:[a-z0-9]{1,16}-login: |auth(?:-worker)?(?:: |\()|pam_[a-z0-9_]{1,24}\(dovecot)/.test(
-    text.slice(0, 48),
-  );
+  return OWN_BEGINNING.test(text);
 }
 
 /** `Info: auth(default): ...`: Dovecot 1 has the level in front of the process's name. */

@@ -2,6 +2,7 @@
  * Time stamps at the beginning of log lines. Each reader returns when the line was
  * written (epoch milliseconds) and where the stamp ends, or undefined.
  */
+import { detached } from "./detached.ts";
 import { LOCAL_ZONE, type Zone } from "./zone.ts";
 
 /** When a line was written. */
@@ -97,12 +98,10 @@ export function inRepeatedHour(at: number, { receivedAt, zone }: StampClock): nu
  * "2026-03-03 04:05:06" in the zone of the log.
  */
 export function readIsoStamp(text: string, clock: StampClock): Stamp | undefined {
-  // By hand: nearly every line of a log has one, and a pattern takes five times as long.
-  if (text[4] !== "-" || text[7] !== "-" || text[13] !== ":" || text[16] !== ":") return undefined;
-  if (text[10] !== "T" && text[10] !== " ") return undefined;
-  const [year, month, day] = [digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2)];
-  const [hours, minutes, seconds] = [digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2)];
-  if (Number.isNaN(year + month + day + hours + minutes + seconds)) return undefined;
+  const minute = utcOfMinute(text);
+  if (minute === undefined || text[16] !== ":") return undefined;
+  const seconds = digits(text, 17, 2);
+  if (Number.isNaN(seconds)) return undefined;
   let end = 19;
   if (text[end] === "." || text[end] === ",") {
     let last = end + 1;
@@ -111,12 +110,34 @@ export function readIsoStamp(text: string, clock: StampClock): Stamp | undefined
   }
   const fraction = end > 19 ? thousandths(text, 20, end) : 0;
   const zone = readZone(text, end);
-  if (!zone) {
-    const at = clock.zone.instantOf(year, month - 1, day, hours, minutes, seconds);
-    return { at: inRepeatedHour(at, clock) + fraction, hasZone: false, end };
+  if (zone) {
+    const at = minute + seconds * 1000 - zone.offset + fraction;
+    return { at, hasZone: true, end: zone.end };
   }
-  const at = Date.UTC(year, month - 1, day, hours, minutes, seconds) - zone.offset + fraction;
-  return { at, hasZone: true, end: zone.end };
+  const at = clock.zone.instantOf(
+    ...([digits(text, 0, 4), digits(text, 5, 2) - 1, digits(text, 8, 2)] as const),
+    ...([digits(text, 11, 2), digits(text, 14, 2), seconds] as const),
+  );
+  return { at: inRepeatedHour(at, clock) + fraction, hasZone: false, end };
+}
+
+/** Many lines of a log are of one minute, so the last minute that was read is remembered. */
+let lastMinute = "1970-01-01T00:00";
+let lastUtc = 0;
+
+/** What `2026-03-03T04:05` is in UTC, epoch milliseconds; undefined: the text begins otherwise. */
+function utcOfMinute(text: string): number | undefined {
+  if (text.startsWith(lastMinute)) return lastUtc;
+  // By hand: nearly every line of a log has one, and a pattern takes five times as long.
+  if (text[4] !== "-" || text[7] !== "-" || text[13] !== ":") return undefined;
+  if (text[10] !== "T" && text[10] !== " ") return undefined;
+  const month = digits(text, 5, 2) - 1;
+  const hours = digits(text, 11, 2);
+  const utc = Date.UTC(digits(text, 0, 4), month, digits(text, 8, 2), hours, digits(text, 14, 2));
+  if (Number.isNaN(utc)) return undefined;
+  lastMinute = detached(text.slice(0, 16));
+  lastUtc = utc;
+  return utc;
 }
 
 /** `Z`, `+01:00`, `+0100`: milliseconds before UTC, and where it ends. */
