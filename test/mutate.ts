@@ -17,13 +17,14 @@ import type { Mutant } from "./mutation/mutants.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const PARSER = join(ROOT, "services/detection/dovecot");
-/** All but properties of random lines, which would take seconds for every mutant that survives. */
+/**
+ * All but properties of random lines: they take seconds for every mutant that survives, and some of
+ * them are sure only after many lines.
+ */
 const TESTS = [
   "dovecot/lines",
   "attempts/scenarios",
   "dovecot/login-elements",
-  "dovecot/usual-auth-line",
-  "dovecot/usual-login-line",
   "attempts/holds",
 ].map((name) => join(ROOT, `test/unit/detection/${name}.test.ts`));
 /** The tests stop a mutant that loops, long before this. */

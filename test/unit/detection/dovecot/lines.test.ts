@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { readLine } from "../../../../services/detection/dovecot/read-line.ts";
+import { readAnyAuthLine, readAuthLine } from "../../../../services/detection/dovecot/auth-line.ts";
 import { readAnyLoginLine } from "../../../../services/detection/dovecot/login-line.ts";
 import { readUsualLoginLine } from "../../../../services/detection/dovecot/usual-login-line.ts";
 import { openEnvelope } from "../../../../services/detection/lines/envelope.ts";
@@ -37,6 +38,7 @@ for (const name of CORPORA) {
       const { text } = openEnvelope(line, { receivedAt: RECEIVED, zone: LOG.zone });
       const usual = readUsualLoginLine(text);
       if (usual) assert.deepEqual(readAnyLoginLine(text), usual, String(number));
+      assert.deepEqual(readAuthLine(text), readAnyAuthLine(text), String(number));
     }
   });
 }
