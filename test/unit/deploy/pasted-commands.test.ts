@@ -13,7 +13,7 @@ const DOCUMENTS = [
 ];
 
 test("README begins an installation by hand as docs/installation.md does", () => {
-  const [readme] = readBlocks("README.md", "On a fleet");
+  const [readme] = readBlocks("README.md", "Install with packages, by hand");
   const [installation] = readBlocks("docs/installation.md", "Step 1: make the keys");
   assert.deepEqual(readme, installation);
 });
