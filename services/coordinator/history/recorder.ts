@@ -10,6 +10,9 @@
  * When its machine loses power, NATS loses the end of a stream, and gives the numbers of what
  * is lost to what comes then. So the last recorded message is read again; where it is another one,
  * everything that the stream holds is recorded again.
+ *
+ * Messages at the end of the stream may be gone before they are delivered. That the place is behind
+ * them is claimed only by proof (see end-proof.ts), and only when everything before is recorded.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -22,6 +25,7 @@ import {
 } from "@nats-io/jetstream";
 import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
+import { createEndProof } from "../../nats/end-proof.ts";
 import { onReconnect } from "../../nats/reconnects.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
 import { storedAtOf } from "../decide/clock-correction.ts";
@@ -55,7 +59,7 @@ export interface Recorder {
 
 interface Waiting<T> {
   sequence: number;
-  storedAt: number;
+  storedAt: number | null;
   subject: string;
   /** Decodes it at the first call; undefined: there is nothing to record. */
   value: () => T | undefined;
@@ -143,8 +147,15 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     onCut?.();
   }
 
-  /** The stream from our place on, that itself included where it can be told from another. */
-  async function open(): Promise<{ place: Place; end: Place; opened: ConsumerMessages }> {
+  /**
+   * The stream from our place on, that itself included where it can be told from another. `end`:
+   * where the stream ended then; undefined: it is proved that nothing is left before that.
+   */
+  async function open(): Promise<{
+    place: Place;
+    end: Place | undefined;
+    opened: ConsumerMessages;
+  }> {
     const manager = await jetstreamManager(connection);
     const { created, state } = await manager.streams.info(stream);
     const known = await places.read(stream);
@@ -163,13 +174,13 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
       inactive_threshold: FORGET_AFTER_MS * NANOSECONDS,
       ...(filter !== undefined && { filter_subject: filter }),
     });
-    // Messages between may have been purged: nobody waits for them.
     const storedAt = state.last_seq === 0 ? null : Date.parse(state.last_ts);
     const end = { created, sequence: state.last_seq, storedAt };
-    if (made.num_pending === 0) await keep(end);
+    if (state.messages === 0) await keep(end);
     const consumer = jetstream(connection).consumers.getConsumerFromInfo(made);
     const how = { max_messages: AT_ONCE, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS };
-    return { place, end, opened: await consumer.consume(how) };
+    const opened = await consumer.consume(how);
+    return { place, end: state.messages === 0 ? undefined : end, opened };
   }
 
   /**
@@ -186,15 +197,25 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     let wake: () => void = () => {};
     let proceed: () => void = () => {};
     const reader = { isOver: false };
+    const proof = createEndProof(end?.sequence ?? 0);
+    /** What was at the end is gone: the place moves there when everything before is recorded. */
+    function noteHeartbeat(deliveries: number, sequence: number): void {
+      if (!end || proof.isComplete()) return;
+      proof.reported(deliveries, sequence);
+      if (!proof.isComplete()) return;
+      const { sequence: last, storedAt } = end;
+      waiting.push({ sequence: last, storedAt, subject: "", value: () => undefined });
+      wake();
+    }
     const reading = (async () => {
       let delivered = 0;
       for await (const message of opened) {
         delivered += 1;
         if (message.info.deliverySequence !== delivered) break;
         const [sequence, storedAt] = [message.seq, storedAtOf(message)];
+        proof.delivered(sequence);
         if (sequence === place.sequence) {
           if (storedAt !== place.storedAt) return noteCut();
-          if (message.info.pending === 0) await keep(end);
           continue;
         }
         const value = once(() => decodeOrComplain(message));
@@ -210,7 +231,12 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
     });
     reading.catch(() => {}); // is thrown below
     void (async () => {
-      for await (const { type } of opened.status()) if (LOST.has(type)) opened.stop();
+      for await (const status of opened.status()) {
+        if (LOST.has(status.type)) opened.stop();
+        if (status.type === "heartbeat") {
+          noteHeartbeat(status.lastConsumerSequence, status.lastStreamSequence);
+        }
+      }
     })();
     try {
       while (!reader.isOver || waiting.length > 0) {
