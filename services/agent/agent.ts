@@ -54,6 +54,7 @@ export async function startAgent(
     now: Date.now,
   });
   enforcing.onApplied(status.soon);
+  reporting.onLoginTrouble(status.soon);
   onRelease(status.stop);
   log.info({ host, firewall: kind }, "agent is at work");
 }

@@ -135,7 +135,11 @@ export const coordinatorConfig = z.strictObject({
     .default(2 ** 30),
   allowlist: addressList.default([]),
   guard: z
-    .strictObject({ bansPerMinute: guardLimit.default(300), perHost: guardLimit.default(60) })
+    .strictObject({
+      bansPerMinute: guardLimit.default(300),
+      perHost: guardLimit.default(60),
+      outages: z.boolean().default(true),
+    })
     .prefault({}),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))

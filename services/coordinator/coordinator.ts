@@ -20,6 +20,7 @@ import { createBanGuard } from "./decide/ban-guard.ts";
 import { manyBansEndpoints } from "./api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "./api/quarantine-endpoint.ts";
 import type { Setting } from "../wire/settings.ts";
+import { whyDistrusted } from "./hosts/broken-logins.ts";
 import { createOwnMachines } from "./hosts/own-machines.ts";
 import { watchSurroundings } from "./hosts/own-surroundings.ts";
 import { createFleetStatus } from "./hosts/fleet-status.ts";
@@ -103,7 +104,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const onBanned = createLogRollout({ bans, hosts, now, log, onBanned: measured });
   const missed = createMissedOffences(now);
   const spared = createSparedOffences({ ...common, allowlist });
-  const distrust = () => undefined;
+  const distrust = (host: string) =>
+    config.guard.outages ? whyDistrusted(hosts.status(host)) : undefined;
   const guard = createBanGuard({ limits: config.guard, isQuarantined, distrust, now });
   const decider = createDecider({ ...common, spared, guard, missed, onBanned });
   later.decider = decider;

@@ -38,6 +38,8 @@ export interface DetectorOptions {
   ledger: Ledger;
   /** Hears of a line that looks like an attempt and is not understood. */
   onUnrecognized?: ((line: string) => void) | undefined;
+  /** Hears of every line that is looked at. */
+  onReading?: ((reading: Reading) => void) | undefined;
   /** Left out: what a log of this machine is like. */
   log?: LogFacts;
 }
@@ -51,7 +53,7 @@ const MARK = /rip=|rhost=|repeated [\dt]|auth(?:: |\(|-worker)|"MESSAGE" ?: ?\[/
 const NEWLINE = 10;
 
 export function createDetector(options: DetectorOptions): Detector {
-  const { source, ledger, onUnrecognized, log = LOCAL_LOG } = options;
+  const { source, ledger, onUnrecognized, onReading, log = LOCAL_LOG } = options;
   let overlong = 0;
   /** The last line that was read, and where it ended: the next one may only say "again". */
   let last: { reading: Reading; end: number } | undefined;
@@ -76,6 +78,7 @@ export function createDetector(options: DetectorOptions): Detector {
           const reading = readNextLine(line, before, receivedAt, log);
           last = { reading, end: position + end + 1 };
           if (reading.isUnrecognized) onUnrecognized?.(detached(line));
+          onReading?.(reading);
           const failure = countLine(reading, ledger, source, receivedAt, position + end + 1);
           if (failure) failures.push(failure);
         }

@@ -62,6 +62,15 @@ export const WARNINGS = {
       "they are sent as soon as it does",
   }),
 
+  // What Dovecot says of a host's logins.
+  "logins-broken": declare<{ reason: string }>({
+    severity: "high",
+    title: "logins fail for a reason of the host's own",
+    text: ({ reason }) =>
+      `logins fail for a reason of the host's own: ${reason}; automatic bans that it causes are ` +
+      "held until that is over: see doveadm log errors on the host, and fleetban ban list --held",
+  }),
+
   // The firewall of a host.
   "firewall-not-effective": declare<{ reason: string }>({
     severity: "high",

@@ -4,7 +4,7 @@
  * commands.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
@@ -160,4 +160,26 @@ test("a host in quarantine bans nobody, in no coordinator; when that ends it cou
   await centre.fail("203.0.113.4", 5);
   await eventually("it counts again", () => centre.isBanned("203.0.113.4"));
   assert.equal(await centre.isBanned("203.0.113.1"), false);
+});
+
+test("what a host causes is held while its logins fail for a reason of its own", async () => {
+  const line =
+    "auth-worker(77): Error: pam(bob,198.51.100.7): unknown user (/etc/pam.d/dovecot missing?)";
+  await appendFile(join(folder, "mail.log"), `Nov 24 12:00:00 mx1 dovecot: ${line}\n`);
+  await eventually("the host says so", async () => {
+    return (await centre.status()).warnings.some(({ code }) => code === "logins-broken");
+  });
+  await lie("mx1", ["203.0.113.50"]);
+  await lie("mx6", ["203.0.113.51"]);
+  await eventually("another host still bans", () => centre.isBanned("203.0.113.51"));
+  const { bans } = await ask<Reply<"ban.list">>("ban", "list", "--held");
+  assert.deepEqual(
+    bans.map(({ address, held }) => [address, held]),
+    [
+      [
+        "203.0.113.50",
+        "on host mx1 logins fail for a reason of the host's own: PAM's service file is missing, says Dovecot (/etc/pam.d/dovecot missing?)",
+      ],
+    ],
+  );
 });

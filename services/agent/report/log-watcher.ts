@@ -3,6 +3,7 @@
  * the publisher and the checkpoint.
  */
 import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
+import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { Log } from "../../process/log.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
@@ -28,6 +29,8 @@ export interface LogWatcher {
 export interface LogWatcherOptions {
   config: Pick<AgentConfig, "sources" | "stateDir" | "mode" | "users" | "usersKey">;
   publisher: FailurePublisher;
+  /** Hears of every line of Dovecot's that is looked at. */
+  onReading: (reading: Reading) => void;
   state: StateHealth;
   /** The last known ones. */
   jails: readonly Jail[];
@@ -64,6 +67,7 @@ export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWa
       watchSource({
         ...{ config: source, ledger, publisher, nameOf, now, log },
         restored,
+        onReading: options.onReading,
         onRead: checkpoint.touch,
       }),
     );

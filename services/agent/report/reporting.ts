@@ -8,6 +8,7 @@ import type { AgentConfig } from "../agent-config.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
 import type { StateHealth } from "../state/state-health.ts";
 import { createFailurePublisher } from "./failure-publisher.ts";
+import { createLoginOutcomes } from "./login-outcomes.ts";
 import { startLogWatcher } from "./log-watcher.ts";
 import { createPublishHealth } from "./publish-health.ts";
 
@@ -18,6 +19,10 @@ export interface Reporting {
   sourceWarnings(): Warning[];
   /** Why NATS does not store failures of this host; undefined: it does. */
   publishTrouble(): string | undefined;
+  /** Why logins fail for a reason of this host's own; undefined: they do not. */
+  loginTrouble(): string | undefined;
+  /** Calls `listener` when that begins or ends. */
+  onLoginTrouble(listener: () => void): void;
   stop(): Promise<void>;
 }
 
@@ -46,9 +51,17 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     onStored: health.stored,
     onTrouble: health.failed,
   });
+  const listeners: (() => void)[] = [];
+  const outcomes = createLoginOutcomes({
+    now: Date.now,
+    onChange() {
+      for (const listener of listeners) listener();
+    },
+  });
   const watcher = await startLogWatcher({
     ...{ config, publisher, state, log, onFailed },
     jails: settings.jails(),
+    onReading: outcomes.note,
     now: Date.now,
   });
   settings.onChange(() => watcher.jailsChanged(settings.jails()));
@@ -58,6 +71,8 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     sources: watcher.describe,
     sourceWarnings: watcher.warnings,
     publishTrouble: health.trouble,
+    loginTrouble: outcomes.trouble,
+    onLoginTrouble: (listener) => void listeners.push(listener),
     async stop() {
       await watcher.stop();
       publisher.close();

@@ -3,6 +3,7 @@
  * the source's jail has.
  */
 import { createDetector, type Detector } from "../../detection/dovecot-detector.ts";
+import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { Ledger } from "../../detection/attempts/attempt-ledger.ts";
 import { compileFilter, FilterError } from "../../detection/filter/filter.ts";
 import { createFilterDetector } from "../../detection/filter/filter-detector.ts";
@@ -24,6 +25,8 @@ export interface SourceDetectorOptions {
   ledger: Ledger;
   log: LogFacts;
   onUnrecognized?: ((line: string) => void) | undefined;
+  /** Hears of every line of Dovecot's that is looked at. */
+  onReading?: ((reading: Reading) => void) | undefined;
   /** The jail's filter cannot be used, because of this. */
   onUnusable: (reason: string) => void;
 }
@@ -35,7 +38,7 @@ export function writersOf({ container, match, instance }: SourceConfig): Writers
 }
 
 export function createSourceDetector(options: SourceDetectorOptions): SourceDetector {
-  const { source, ledger, log, onUnrecognized, onUnusable } = options;
+  const { source, ledger, log, onUnrecognized, onReading, onUnusable } = options;
   let detector: Detector | undefined;
   let rules: string | undefined;
 
@@ -45,7 +48,9 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
     ignoreregex,
     datepattern,
   }: Jail): Detector | undefined {
-    if (failregex === undefined) return createDetector({ source, ledger, log, onUnrecognized });
+    if (failregex === undefined) {
+      return createDetector({ source, ledger, log, onUnrecognized, onReading });
+    }
     try {
       const filter = compileFilter({ failregex, prefregex, ignoreregex, datepattern });
       return createFilterDetector(filter, log);

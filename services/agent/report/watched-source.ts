@@ -4,6 +4,7 @@
  */
 import type { Ledger } from "../../detection/attempts/attempt-ledger.ts";
 import type { Failure } from "../../detection/attempts/failure.ts";
+import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { LogFacts } from "../../detection/lines/log-facts.ts";
 import { zoneOrLocal } from "../../detection/lines/zone.ts";
 import type { Log } from "../../process/log.ts";
@@ -51,6 +52,8 @@ export interface WatchedSourceOptions {
   publisher: Pick<FailurePublisher, "add">;
   /** A user name as it is published. */
   nameOf: (user: string | undefined) => string | undefined;
+  /** Hears of every line of Dovecot's that is looked at. */
+  onReading: (reading: Reading) => void;
   /** Something was read. */
   onRead: () => void;
   now: () => number;
@@ -94,6 +97,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
   };
   const detector = createSourceDetector({
     ...{ source: name, jail, ledger, log: logFacts, onUnrecognized: unrecognized.note },
+    onReading: options.onReading,
     onUnusable: (reason) => log.error({ jail, reason }, "the jail's filter cannot be used"),
   });
 

@@ -40,6 +40,7 @@ export function startHostStatus(options: HostStatusOptions): StatusSender {
     const conditions: Conditions = {
       ...enforcing.trouble(),
       publishing: reporting.publishTrouble(),
+      logins: reporting.loginTrouble(),
       state: stateTrouble(),
       passedOver,
     };

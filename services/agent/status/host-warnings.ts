@@ -7,6 +7,8 @@ export interface Conditions extends FirewallTrouble {
   state: string | undefined;
   /** Why NATS does not store failures. */
   publishing: string | undefined;
+  /** Why logins fail for a reason of this host's own. */
+  logins: string | undefined;
   /** What is still in force of a back end that is no longer in use. */
   leftBehind: readonly string[];
   /** Why back ends that come first in the configuration are not used. */
@@ -14,9 +16,11 @@ export interface Conditions extends FirewallTrouble {
 }
 
 export function warningsOf(conditions: Conditions): Warning[] {
-  const { passedOver, state, publishing, leftBehind } = conditions;
+  const { passedOver, state, publishing, logins, leftBehind } = conditions;
   const { ineffective, refusals, kernelRejected } = conditions;
   const warnings: Warning[] = [];
+  // First, because a coordinator looks for it: a status holds only so many.
+  if (logins !== undefined) warnings.push(warn("logins-broken", { reason: logins }));
   for (const reason of ineffective) warnings.push(warn("firewall-not-effective", { reason }));
   for (const reason of refusals) warnings.push(warn("firewall-refuses", { reason }));
   if (kernelRejected) warnings.push(warn("bans-rejected", kernelRejected));

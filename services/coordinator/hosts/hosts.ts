@@ -26,6 +26,8 @@ export interface Progress {
 export interface Hosts {
   list(): Host[];
   isUp(host: Host): boolean;
+  /** What the host has said last; undefined: nothing since the start. */
+  status(host: string): HostStatus | undefined;
   /**
    * Waits until every live host has applied the bans bucket that was made at `created` up to
    * `revision`, at most `patience` milliseconds; `since` is when that was written (performance.now).
@@ -77,6 +79,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
   return {
     list: () => [...hosts.values()].toSorted((a, b) => compare(a.status.host, b.status.host)),
     isUp,
+    status: (host) => hosts.get(host)?.status,
 
     untilApplied({ created, revision }, since, patience) {
       const up = [...hosts.values()].filter(isUp);

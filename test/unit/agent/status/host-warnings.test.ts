@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { warningsOf, type Conditions } from "../../../../services/agent/status/host-warnings.ts";
 
 const fine: Conditions = {
-  ...{ state: undefined, publishing: undefined },
+  ...{ state: undefined, publishing: undefined, logins: undefined },
   ...{ leftBehind: [], passedOver: [], ineffective: [], refusals: [], kernelRejected: undefined },
 };
 
@@ -17,6 +17,12 @@ const CASES: readonly [string, Partial<Conditions>, string, RegExp][] = [
     { publishing: "maximum bytes exceeded" },
     "failures-not-stored",
     /not counted.*maximum bytes exceeded/,
+  ],
+  [
+    "logins that fail for a reason of the host's own",
+    { logins: "PAM's service file is missing" },
+    "logins-broken",
+    /PAM's service file is missing; automatic bans that it causes are held/,
   ],
   [
     "bans of a back end that is no longer in use",
