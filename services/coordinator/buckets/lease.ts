@@ -1,42 +1,35 @@
 /**
- * Which of several coordinators decides: the one whose name stands in the lease.
+ * Which of several coordinators decides: the one whose claim stands in the lease.
  *
- *   waiting --key missing, or unchanged for 4 s by our own clock--> holding
- *   holding --renewed every second--> holding
- *   holding --somebody else's, or no renewal for 3 s--> waiting
- *   waiting --still ours, because nobody took it meanwhile--> holding
+ *   waiting --the lease is free, or has not changed for 4 s by our own clock--> leading
+ *   leading --renewed every second--> leading
+ *   leading --another coordinator's claim, or no renewal for 3 s--> waiting
+ *   waiting --still our claim, because nobody took the lease meanwhile--> leading
  *
- * Every step is a compare-and-set, so two cannot take it at once; and the holder gives up
- * a second before anybody may take over. No host's clock is compared with another's.
- *
- * A write may be stored although nobody said so, when the server that leads the bucket dies. So
- * what stands there tells whose it is, not what we remember to have written.
+ * Invariants:
+ * - Every step is a compare-and-set, so two coordinators cannot take the lease at once.
+ * - The leader gives up a second before another coordinator may take over.
+ * - No host's clock is compared with another's.
+ * - A write may be stored although nobody said so, when the server that leads the bucket dies. So
+ *   the claim that the bucket holds tells whose the lease is, not what we remember to have written.
  */
 import { TimeoutError, type NatsConnection } from "@nats-io/nats-core";
-import * as z from "zod";
 import type { Log } from "../../process/log.ts";
-import { decode, encode, instant, WireError } from "../../wire/codec.ts";
-import { LEASE_BUCKET, LEASE_KEY } from "../../wire/subjects.ts";
-import { createBucketWriter, isConflict } from "../../nats/compare-and-set.ts";
-import { readLatest } from "../../nats/read-latest.ts";
+import { createComplaint, reasonOf, type Complaint } from "../../process/retry.ts";
+import { LeaseTakenError, openLeaseBucket, type Claim, type LeaseBucket } from "./lease-bucket.ts";
 
 const RENEW_EVERY_MS = 1_000;
 const STALE_AFTER_MS = 4_000;
 const GIVE_UP_AFTER_MS = 3_000;
-const WRITE_WITHIN_MS = 2_000;
-/** An ordinary shutdown does not wait for a NATS that has ended, too. */
-const RELEASE_WITHIN_MS = 1_000;
-
-const lease = z.object({ v: z.literal(1), id: z.string().max(128), since: instant });
 
 export interface Lease {
   /** Does this coordinator decide, at this moment? */
   isLeader(): boolean;
-  /** Who holds it, as far as is known; null: nobody. */
+  /** Who holds the lease, as far as this coordinator knows; null: nobody. */
   holder(): string | null;
   /** Why NATS does not store it, where that keeps everybody from deciding: its store is full, perhaps. */
   trouble(): string | undefined;
-  /** Gives it back, for another to take at once. */
+  /** Gives the lease back, for another coordinator to take at once. */
   release(): Promise<void>;
 }
 
@@ -47,114 +40,190 @@ export interface LeaseOptions {
   onTaken: () => void;
 }
 
-export function openLease({ connection, id, log, onTaken }: LeaseOptions): Lease {
-  const writer = createBucketWriter(connection, LEASE_BUCKET);
-  let since = 0;
-  /** Our own revision while we hold it. */
-  let held: number | undefined;
-  let renewedAt = 0;
-  let seen = { revision: 0, at: performance.now(), holder: null as string | null };
-  let stopped = false;
-  let trouble: string | undefined;
-  let said: string | undefined;
-  let working: Promise<void> = Promise.resolve();
-
-  const isFresh = () => performance.now() - renewedAt < GIVE_UP_AFTER_MS;
-
-  /** Puts our name where `expected` is the last revision (0: none). */
-  function write(expected: number): Promise<number> {
-    const value = encode(lease, { v: 1, id, since });
-    return writer.put(LEASE_KEY, value, expected, WRITE_WITHIN_MS);
-  }
-
-  async function look(): Promise<{ revision: number; holder: string | null; isOurs: boolean }> {
-    const { revision, value } = await readLatest(connection, LEASE_BUCKET, LEASE_KEY);
-    if (!value) return { revision, holder: null, isOurs: false };
-    try {
-      const entry = decode(lease, value, LEASE_KEY);
-      return { revision, holder: entry.id, isOurs: entry.id === id && entry.since === since };
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      // No coordinator wrote that.
-      log.error({ reason: error.message }, "unreadable lease, treating it as free");
-      return { revision, holder: null, isOurs: false };
-    }
-  }
-
-  async function renew(revision: number): Promise<void> {
-    const began = performance.now();
-    held = await write(revision);
-    renewedAt = began;
-  }
-
-  async function tryToTake(): Promise<void> {
-    const now = await look();
-    if (now.revision !== seen.revision || now.revision === 0) {
-      seen = { ...now, at: performance.now() };
-    }
-    const isStale = performance.now() - seen.at >= STALE_AFTER_MS;
-    if (seen.holder !== null && !isStale && !now.isOurs) return;
-    if (!now.isOurs) since = Date.now();
-    await renew(seen.revision);
-    seen = { ...seen, holder: id };
-    log.info({ id }, "lease taken: this coordinator decides");
-    onTaken();
-  }
-
-  function note(reason: string | undefined): void {
-    trouble = reason;
-    if (held !== undefined) said = undefined;
-    if (held !== undefined || reason === said) return;
-    said = reason;
-    if (reason !== undefined)
-      log.error({ id, reason }, "NATS does not store the lease, keeps trying");
-  }
-
-  async function step(): Promise<void> {
-    try {
-      if (held === undefined) await tryToTake();
-      else await renew(held);
-      note(undefined);
-    } catch (error) {
-      // Somebody was quicker, or NATS is away: either way there is another second.
-      note(isConflict(error) ? undefined : explain(error));
-      if (held === undefined) return;
-      const now = await look().catch(() => undefined);
-      if (now?.isOurs) held = now.revision;
-      if ((now && !now.isOurs) || !isFresh()) {
-        const reason = error instanceof Error ? error.message : String(error);
-        log.warn({ id, reason }, "lease lost: this coordinator no longer decides");
-        held = undefined;
-        seen = { revision: 0, at: performance.now(), holder: null };
-      }
-    }
-  }
-
-  const timer = setInterval(() => {
-    working = working.then(() => (stopped ? undefined : step()));
-  }, RENEW_EVERY_MS);
-  working = step();
-
+/** Takes the lease whenever it can be taken, and renews it. */
+export function openLease({ connection, ...options }: LeaseOptions): Lease {
+  const bucket = openLeaseBucket(connection);
+  const candidate = new Candidate({ ...options, bucket, now: () => performance.now() });
+  const timer = setInterval(() => void candidate.round(), RENEW_EVERY_MS);
+  void candidate.round();
   return {
-    isLeader: () => held !== undefined && isFresh(),
-    holder: () => (held === undefined ? seen.holder : id),
-    trouble: () => (held === undefined ? trouble : undefined),
+    isLeader: () => candidate.isLeader(),
+    holder: () => candidate.holder(),
+    trouble: () => candidate.trouble(),
     async release() {
-      stopped = true;
       clearInterval(timer);
-      await working;
-      if (held === undefined || connection.isClosed()) return;
-      try {
-        await writer.erase(LEASE_KEY, "DEL", held, RELEASE_WITHIN_MS);
-      } catch (error) {
-        // NATS is away, or somebody has the lease already. It runs out by itself.
-        log.info({ id, reason: explain(error) }, "lease is not given back, it runs out in 4 s");
-      }
+      await candidate.resign(() => !connection.isClosed());
     },
   };
 }
 
+type Phase =
+  | { phase: "waiting"; seen: Sighting | undefined } // undefined: the bucket was not read yet.
+  | { phase: "leading"; lease: HeldLease };
+
+/** The lease while this coordinator has it. */
+interface HeldLease {
+  claim: Claim;
+  revision: number;
+  /** By our own clock. */
+  expiresAt: number;
+}
+
+/** What the bucket has shown, and since when by our own clock. */
+interface Sighting {
+  revision: number;
+  /** null: the lease is free, or nobody can read it. */
+  owner: string | null;
+  since: number;
+}
+
+export interface CandidateOptions {
+  bucket: LeaseBucket;
+  /** Names this coordinator. */
+  id: string;
+  log: Log;
+  onTaken: () => void;
+  /** Our own clock: milliseconds, of any beginning. */
+  now: () => number;
+}
+
+/** A coordinator that would lead. Its owner calls `round` every second. */
+export class Candidate {
+  readonly #options: CandidateOptions;
+  #phase: Phase = { phase: "waiting", seen: undefined };
+  /** Our last claim. NATS may have stored it although it has not said so. */
+  #claim: Claim | undefined;
+  /** Why NATS has not stored our last claim; undefined: NATS has, or another coordinator was quicker. */
+  #trouble: string | undefined;
+  /** Complains in the log of what keeps NATS from storing the lease. */
+  readonly #complaint: Complaint;
+  /** Resolves when the last round is over. Rounds run one after another. */
+  #rounds: Promise<void> = Promise.resolve();
+  #hasResigned = false;
+
+  constructor(options: CandidateOptions) {
+    this.#options = options;
+    const { id, log } = options;
+    this.#complaint = createComplaint((reason) => {
+      log.error({ id, reason }, "NATS does not store the lease, keeps trying");
+    });
+  }
+
+  isLeader(): boolean {
+    return this.#phase.phase === "leading" && this.#options.now() < this.#phase.lease.expiresAt;
+  }
+
+  holder(): string | null {
+    if (this.#phase.phase === "leading") return this.#options.id;
+    return this.#phase.seen?.owner ?? null;
+  }
+
+  trouble(): string | undefined {
+    return this.#phase.phase === "leading" ? undefined : this.#trouble;
+  }
+
+  /** Acquires the lease if it can be taken, renews it if it is ours. */
+  round(): Promise<void> {
+    this.#rounds = this.#rounds.then(() => (this.#hasResigned ? undefined : this.#doRound()));
+    return this.#rounds;
+  }
+
+  /** Ends all rounds, and releases the lease if it is ours and NATS can be asked. */
+  async resign(canAsk: () => boolean): Promise<void> {
+    this.#hasResigned = true;
+    await this.#rounds;
+    if (this.#phase.phase === "leading" && canAsk()) await this.#release(this.#phase.lease);
+  }
+
+  async #doRound(): Promise<void> {
+    try {
+      if (this.#phase.phase === "leading") await this.#renew(this.#phase.lease);
+      else await this.#tryToAcquire(this.#phase.seen);
+      this.#note(undefined);
+    } catch (error) {
+      // Another coordinator was quicker, or NATS is away: either way there is another round.
+      this.#note(error instanceof LeaseTakenError ? undefined : explain(error));
+      if (this.#phase.phase === "leading") await this.#reconsider(this.#phase.lease, error);
+    }
+  }
+
+  async #tryToAcquire(before: Sighting | undefined): Promise<void> {
+    const { id, now } = this.#options;
+    const { ours, ...found } = await this.#look();
+    const isUnchanged = before?.revision === found.revision && found.revision !== 0;
+    const seen = isUnchanged ? before : { ...found, since: now() };
+    this.#phase = { phase: "waiting", seen };
+    const isStale = now() - seen.since >= STALE_AFTER_MS;
+    if (seen.owner !== null && !isStale && !ours) return;
+    await this.#acquire(ours ?? { owner: id, takenAt: Date.now() }, seen.revision);
+  }
+
+  async #acquire(claim: Claim, replaced: number): Promise<void> {
+    const { id, log, onTaken } = this.#options;
+    this.#claim = claim;
+    await this.#renew({ claim, revision: replaced });
+    log.info({ id }, "lease taken: this coordinator decides");
+    onTaken();
+  }
+
+  async #renew({ claim, revision: replaced }: Omit<HeldLease, "expiresAt">): Promise<void> {
+    const { bucket, now } = this.#options;
+    const expiresAt = now() + GIVE_UP_AFTER_MS;
+    const revision = await bucket.write(claim, replaced);
+    this.#phase = { phase: "leading", lease: { claim, revision, expiresAt } };
+  }
+
+  async #release({ revision }: HeldLease): Promise<void> {
+    const { bucket, id, log } = this.#options;
+    try {
+      await bucket.erase(revision);
+    } catch (error) {
+      // NATS is away, or another coordinator has the lease already. It runs out by itself.
+      log.info({ id, reason: explain(error) }, "lease is not given back, it runs out in 4 s");
+    }
+  }
+
+  /** The lease could not be renewed: it is lost if another coordinator has it, or if it has run out. */
+  async #reconsider(lease: HeldLease, error: unknown): Promise<void> {
+    const { id, log } = this.#options;
+    const found = await this.#look().catch(() => undefined);
+    const isOthers = found !== undefined && found.ours === undefined;
+    if (found?.ours) {
+      this.#phase = { phase: "leading", lease: { ...lease, revision: found.revision } };
+    }
+    if (!isOthers && this.isLeader()) return;
+    log.warn({ id, reason: reasonOf(error) }, "lease lost: this coordinator no longer decides");
+    this.#phase = { phase: "waiting", seen: undefined };
+  }
+
+  /** `ours` is our last claim where the bucket holds it. */
+  async #look(): Promise<Omit<Sighting, "since"> & { ours: Claim | undefined }> {
+    const { bucket, log } = this.#options;
+    const stored = await bucket.read();
+    const { revision } = stored;
+    switch (stored.state) {
+      case "free":
+        return { revision, owner: null, ours: undefined };
+      case "claimed": {
+        const { owner, takenAt } = stored.claim;
+        const isOurs = owner === this.#claim?.owner && takenAt === this.#claim.takenAt;
+        return { revision, owner, ours: isOurs ? this.#claim : undefined };
+      }
+      case "unreadable":
+        log.error({ reason: stored.reason }, "unreadable lease, treating it as free");
+        return { revision, owner: null, ours: undefined };
+    }
+  }
+
+  /** undefined: NATS has stored the lease, or another coordinator has it. */
+  #note(trouble: string | undefined): void {
+    this.#trouble = trouble;
+    if (trouble === undefined || this.#phase.phase === "leading") this.#complaint.over();
+    else this.#complaint.failed(trouble);
+  }
+}
+
 function explain(error: unknown): string {
   if (error instanceof TimeoutError) return "it does not answer in time";
-  return error instanceof Error ? error.message : String(error);
+  return reasonOf(error);
 }
