@@ -1,5 +1,4 @@
 /** The connection to NATS that both daemons use: named, patient, never given up. */
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   connect,
   credsAuthenticator,
@@ -10,6 +9,7 @@ import {
 import { readCredentials, type Credentials } from "./credentials.ts";
 import { PlainError } from "../process/exit.ts";
 import type { Log } from "../process/log.ts";
+import { createComplaint, retry, type Pauses } from "../process/retry.ts";
 import { natsTls } from "./tls.ts";
 import { explainTrouble } from "./connect-error.ts";
 import type { NatsConfig } from "./nats-config.ts";
@@ -92,6 +92,8 @@ function createPace() {
   };
 }
 
+const PAUSES: Pauses = { firstMs: 250, longestMs: 2_000 };
+
 export interface Patience {
   config: NatsConfig;
   options: ConnectionOptions;
@@ -106,27 +108,23 @@ export interface Patience {
  * when `signal` ended it first. After that the client reconnects by itself.
  */
 export async function connectPatiently(patience: Patience): Promise<NatsConnection | undefined> {
-  const { config, options, log, signal } = patience;
-  let said = "";
-  let saidKind = "";
-  for (let delay = 250; !signal.aborted; delay = Math.min(delay * 2, 2_000)) {
-    try {
-      const connection = await connect({ ...options, timeout: 5_000, maxReconnectAttempts: -1 });
-      log.info({ server: connection.getServer() }, "connected to NATS");
-      return connection;
-    } catch (error) {
-      const { kind, text } = explainTrouble(error, config, Date.now());
-      patience.onTrouble?.(text);
-      // What a certificate lacks is told with the time of day, which is another every time.
-      if (kind === "untrusted" ? saidKind !== kind : said !== text) {
-        log.error(
-          { servers: options.servers, reason: text },
-          "NATS cannot be reached, keeps trying",
-        );
-      }
-      [said, saidKind] = [text, kind];
-      await sleep(delay, undefined, { signal }).catch(() => {});
-    }
-  }
-  return undefined;
+  const { config, options, log, signal, onTrouble } = patience;
+  const complaint = createComplaint((reason) => {
+    log.error({ servers: options.servers, reason }, "NATS cannot be reached, keeps trying");
+  });
+  const connection = await retry(
+    () => connect({ ...options, timeout: 5_000, maxReconnectAttempts: -1 }),
+    {
+      pauses: PAUSES,
+      signal,
+      onFailed(error) {
+        const { kind, text } = explainTrouble(error, config, Date.now());
+        onTrouble?.(text);
+        // What a certificate lacks is told with the time of day, which is another every time.
+        complaint.failed(text, kind === "untrusted" ? kind : text);
+      },
+    },
+  );
+  if (connection) log.info({ server: connection.getServer() }, "connected to NATS");
+  return connection;
 }
