@@ -1,6 +1,7 @@
 /** The licences of everything in an executable, as its packages carry them. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { carriedNode } from "./carried-node.ts";
 import type { BundledPackage } from "./sbom.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -9,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 export function copyrightOf(program: string, packages: readonly BundledPackage[]): string {
   const own = readFileSync(join(ROOT, "LICENSE"), "utf8").trim();
   const others = packages.map(({ name, version, license }) => `  ${name} ${version}: ${license}`);
-  const node = `  Node.js ${process.version}: MIT, with parts of others under licences of their own`;
+  const node = `  Node.js ${carriedNode().version}: MIT, with parts of others under licences of their own`;
   const heading = `The executable also holds, each under its own licence; texts in licenses.gz
 (the Apache License: on Debian in /usr/share/common-licenses/Apache-2.0, too):`;
   return `${program}\n\n${own}\n\n${heading}\n\n${[...others, node].join("\n")}\n`;
@@ -22,7 +23,7 @@ export function licensesOf(packages: readonly BundledPackage[]): string {
       `${name} ${version}: ${license}`,
       licenseIn(join(ROOT, folder)) ?? `See https://www.npmjs.com/package/${name}`,
     ]),
-    [`Node.js ${process.version}`, nodeLicense()],
+    [`Node.js ${carriedNode().version}`, readFileSync(carriedNode().license, "utf8")],
   ];
   return parts.map(([title, text = ""]) => `${title}\n\n${text.trim()}\n`).join(`\n${RULE}\n\n`);
 }
@@ -34,15 +35,4 @@ function licenseIn(folder: string): string | undefined {
     .sort()
     .find((name) => /^licen[cs]e/i.test(name));
   return file && readFileSync(join(folder, file), "utf8");
-}
-
-/** Beside Node's program, in nodejs.org's archives and in packages made of them. */
-function nodeLicense(): string {
-  const folder = dirname(dirname(process.execPath));
-  const file = ["LICENSE", "share/doc/nodejs/LICENSE"]
-    .map((name) => join(folder, name))
-    .find((each) => existsSync(each));
-  return file
-    ? readFileSync(file, "utf8")
-    : `See https://github.com/nodejs/node/blob/${process.version}/LICENSE`;
 }

@@ -1,19 +1,20 @@
 /**
- * A single executable: the Node that runs this, with a bundle inside
- * (https://nodejs.org/docs/latest-v20.x/api/single-executable-applications.html).
+ * A single executable: the Node of carried-node.ts, with a bundle inside
+ * (https://nodejs.org/docs/latest-v24.x/api/single-executable-applications.html).
  */
 import { execFileSync } from "node:child_process";
 import { chmod, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { EXIT, PlainError } from "../../services/process/exit.ts";
+import { carriedNode } from "./carried-node.ts";
 
 /** What postject switches on in Node's program, so that it looks for a script in itself. */
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 const POSTJECT = resolve(import.meta.dirname, "../../node_modules/postject/dist/cli.js");
 
-/** Throws a PlainError when this Node cannot be made into one. */
+/** Throws a PlainError when the carried Node cannot be made into one. */
 export async function writeExecutable(bundle: string, executable: string): Promise<void> {
-  const node = process.execPath;
+  const { program: node } = carriedNode();
   if (!(await readFile(node)).includes(FUSE)) {
     const expected = "expected one that is whole in one file, as nodejs.org's";
     throw new PlainError(`${node} keeps Node in a library, ${expected}`, EXIT.unavailable);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { carriedNode } from "./carried-node.ts";
 import type { Release } from "./release.ts";
 import { canMakeRpms } from "./rpm-package.ts";
 
@@ -17,7 +18,7 @@ export function hashInputs(release: Release): string {
       .map((entry) => join(entry.parentPath, entry.name)),
   );
   // With rpmbuild there are RPMs besides.
-  const made = [release, process.versions, canMakeRpms()];
+  const made = [release, carriedNode().versions, canMakeRpms()];
   const hash = createHash("sha256").update(JSON.stringify(made));
   for (const file of [...files.sort(), ...FILES.map((name) => join(ROOT, name))]) {
     hash.update(`\n${file}\n`).update(readFileSync(file));

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import * as z from "zod";
+import { carriedNode } from "./carried-node.ts";
 import type { Release } from "./release.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -62,9 +63,9 @@ export function sbomOf(
   }
   const ref = `${program}@${release.version}`;
   const own = { "bom-ref": ref, type: "application", name: program, version: release.version };
-  const node = Object.entries(process.versions)
+  const node = Object.entries(carriedNode().versions)
     .filter(([name]) => name !== "modules" && name !== "napi")
-    .map(([name, version = ""]) => ({
+    .map(([name, version]) => ({
       "bom-ref": name === "node" ? `node@${version}` : `node/${name}@${version}`,
       type: name === "node" ? "platform" : "library",
       name,

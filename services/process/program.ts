@@ -1,12 +1,13 @@
 /** Command lines of all programs: commander, with sysexits' code for a wrong call. */
 import { Command, CommanderError } from "commander";
 import { EXIT, explainExit, type ExitCode } from "./exit.ts";
+import { describeVersion } from "./describe-version.ts";
 import { readVersion } from "./version.ts";
 
 export function createProgram(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .version(readVersion(), "-V, --version", "print the version")
+    .version(readVersion(), "-V, --version", "print the version; with --verbose, that of Node, too")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .showHelpAfterError("(--help lists what there is)")
@@ -19,6 +20,10 @@ export function createProgram(name: string, description: string): Command {
 /** Runs the command line and returns the exit code; errors are explained on stderr. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
   overrideExit(program);
+  if (asksForEveryVersion(argv.slice(2))) {
+    process.stdout.write(describeVersion());
+    return EXIT.ok;
+  }
   try {
     await program.parseAsync([...argv]);
     return EXIT.ok;
@@ -28,6 +33,10 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
     return explainExit(program.name(), error);
   }
 }
+
+const asksForEveryVersion = (args: readonly string[]) =>
+  args.length === 2 && args.includes("--verbose") && args.some((each) => VERSION.has(each));
+const VERSION: ReadonlySet<string> = new Set(["-V", "--version"]);
 
 /** Subcommands that were made elsewhere do not inherit it. */
 function overrideExit(command: Command): void {

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync } from "node:fs";
 import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import * as z from "zod";
 import { freePort, startChild } from "../../services/standalone/child.ts";
@@ -52,6 +52,24 @@ test("executable and bundle say the version of their Debian package", () => {
     assert.equal(execFileSync(process.execPath, [bundle, "--version"]).toString(), version);
   }
 });
+
+test("an executable carries a Node of an LTS line, and says so, as does its SBOM", () => {
+  for (const name of PROGRAMS) {
+    const said = run(name, ["--version", "--verbose"]);
+    const [, version = ""] = /^Node\.js (\S+) \(LTS \w+\), in this executable$/m.exec(said) ?? [];
+    assert.equal(version, pinnedNode(), said);
+    const sbom = readFileSync(join(artifacts.folder, `${name}.cdx.json`), "utf8");
+    assert.match(sbom, new RegExp(`"bom-ref": "node@${version.replaceAll(".", "\\.")}"`));
+    const [, openssl = ""] = /^OpenSSL (\S+), /m.exec(said) ?? [];
+    assert.ok(sbom.includes(`"bom-ref": "node/openssl@${openssl}"`), openssl);
+  }
+});
+
+/** Of the lockfile that executables are made by. */
+function pinnedNode(): string {
+  const file = resolve(import.meta.dirname, "../../deploy/node/package-lock.json");
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, "utf8"))).version;
+}
 
 test("the agent is made of neither Prisma nor a driver of PostgreSQL", () => {
   const schema = z.object({ components: z.array(z.object({ name: z.string() })) });
