@@ -17,7 +17,18 @@ const SOURCE = resolve(import.meta.dirname, "../../deploy/compose");
 const CHECKOUT = "/srv/fleetban";
 const COMPOSE = `${CHECKOUT}/deploy/compose`;
 const ADMIN = 1000;
+const AGENT = "FLEETBAN_HOST=mx1 NATS_URL=tls://nats.example.net:4222 docker compose -f agent.yaml";
 const ATTACKER = "198.51.100.7";
+/** Where the mail host stands: its clock has no daylight saving, and no other zone's minutes. */
+const ZONE = { name: "Asia/Kathmandu", aheadMs: 20_700_000 };
+
+/** As syslog stamps a line there, without the zone: "Nov 29 20:38:31". */
+function stampOf(now: number): string {
+  const [, day = "", month = "", , time = ""] = new Date(now + ZONE.aheadMs)
+    .toUTCString()
+    .split(" ");
+  return `${month} ${day.replace(/^0/, " ")} ${time}`;
+}
 
 /** The commands below a heading of the README, as they stand there. */
 function commandsBelow(heading: string): string {
@@ -51,6 +62,7 @@ describe("the compose files in a Docker engine", { skip: needsDocker }, () => {
     });
     const hosts = `127.0.0.1 localhost\n${namespace.address4} nats.example.net\n`;
     await engine.run("tee", ["/etc/hosts"], hosts);
+    await engine.run("ln", ["-sf", `/usr/share/zoneinfo/${ZONE.name}`, "/etc/localtime"]);
     await engine.run("useradd", ["--create-home", "--uid", String(ADMIN), "admin"]);
     await engine.run("usermod", ["--append", "--groups", "docker", "admin"]);
   });
@@ -83,7 +95,7 @@ describe("the compose files in a Docker engine", { skip: needsDocker }, () => {
   async function attack(from: string): Promise<void> {
     const lines = [1, 2, 3, 4, 5].map(
       (number) =>
-        `${new Date().toISOString()} mx1 dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<info>, method=PLAIN, rip=${from}, lip=192.0.2.1, session=<${from}-${number}>\n`,
+        `${stampOf(Date.now())} mx1 dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<info>, method=PLAIN, rip=${from}, lip=192.0.2.1, session=<${from}-${number}>\n`,
     );
     await engine.run("tee", ["--append", "/var/log/mail.log"], lines.join(""));
     await eventually(`${from} is banned`, async () => (await members()).includes(from), 30);
@@ -118,6 +130,14 @@ install -m 640 -g adm /dev/null /var/log/mail.log`);
     await attack(ATTACKER);
   });
 
+  test("lines in the host's time zone are taken for what they are, and not corrected", async () => {
+    const hosts = await fleetban("host list");
+    assert.match(hosts, /^mx1 +up /m);
+    assert.doesNotMatch(hosts, /corrected:/);
+    const log = await asRoot(`${AGENT} logs agent`);
+    assert.doesNotMatch(log, /of another time zone/);
+  });
+
   test("the host's time zone is not mounted under the name of another one", async () => {
     const image =
       "docker run --rm --entrypoint sh -v /usr/share/zoneinfo/America/New_York:/etc/localtime:ro";
@@ -133,11 +153,9 @@ install -m 640 -g adm /dev/null /var/log/mail.log`);
   });
 
   test("without its container the bans are still there, until they are removed", async () => {
-    const agent =
-      "FLEETBAN_HOST=mx1 NATS_URL=tls://nats.example.net:4222 docker compose -f agent.yaml";
-    await asRoot(`${agent} down`);
+    await asRoot(`${AGENT} down`);
     assert.match(await members(), new RegExp(ATTACKER.replaceAll(".", "\\.")));
-    await asRoot(`${agent} run --rm agent uninstall`);
+    await asRoot(`${AGENT} run --rm agent uninstall`);
     assert.equal(await namespace.run("ipset", ["list", "-name"]), "");
     assert.doesNotMatch(await namespace.run("iptables-save", []), /fleetban/);
   });
