@@ -21,6 +21,8 @@ const addresses = async (firewall: Firewall) =>
 export interface Kernel {
   /** Every script of changes fails as a whole. */
   isRefusing: boolean;
+  /** Its words, where it is no real one. */
+  says?: string;
 }
 
 type Check = (firewall: Firewall, kernel: Kernel) => Promise<void>;

@@ -20,7 +20,9 @@ export function refusable(firewall: Firewall, kernel: Kernel): Firewall {
   const unlessRefusing = <Args extends unknown[], T>(change: (...args: Args) => Promise<T>) => {
     return (...args: Args): Promise<T> =>
       kernel.isRefusing
-        ? Promise.reject(new FirewallError("nft -f -: exit 1: Operation not permitted"))
+        ? Promise.reject(
+            new FirewallError(`nft -f -: exit 1: ${kernel.says ?? "Operation not permitted"}`),
+          )
         : change(...args);
   };
   return {

@@ -6,7 +6,7 @@
  * - A refusal is a reason to show until the same work has succeeded. Any other error is not of the
  *   firewall, and is thrown.
  */
-import { FirewallError } from "./firewall/command.ts";
+import { FirewallError, shortReason } from "./firewall/command.ts";
 
 export interface FirewallRetry<Work extends string> {
   /** Does the work; resolves also when the firewall has refused it. */
@@ -75,7 +75,7 @@ export function createFirewallRetry<Work extends string>(
         await doWork();
       } catch (error) {
         if (!(error instanceof FirewallError)) throw error;
-        onRefused(work, error.message);
+        onRefused(work, shortReason(error.message));
         return;
       }
       onTaken(work);

@@ -11,7 +11,7 @@ import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import { banKey } from "../../wire/subjects.ts";
 import type { BanFilter, HostBan } from "./ban-filter.ts";
-import { FirewallError } from "./firewall/command.ts";
+import { FirewallError, shortReason } from "./firewall/command.ts";
 import type { Firewall, Refused, TimedBan } from "./firewall/firewall.ts";
 import { createSkippedBans, type SkippedBan } from "./skipped-bans.ts";
 
@@ -98,8 +98,9 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
   }
 
   /** What the kernel refuses is not in force, and not to be kept for the next boot. */
-  function reject({ jail, address, reason }: Refused): void {
+  function reject({ jail, address, ...refused }: Refused): void {
     const key = banKey(jail, address);
+    const reason = shortReason(refused.reason);
     letGo(key);
     kernelRejected.set(key, reason);
     skipped.note(address, reason);

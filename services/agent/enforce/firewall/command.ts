@@ -10,6 +10,11 @@ export class FirewallError extends PlainError {
   }
 }
 
+/** As a status holds it: 256 characters at most, of the line that says what is wrong. */
+export function shortReason(message: string): string {
+  return (message.split("\n")[0] ?? "").slice(0, 256);
+}
+
 /** Runs one command of the firewall tools to its end, never through a shell; returns its stdout. */
 export type Run = (command: string, args: readonly string[], stdin?: string) => Promise<string>;
 
@@ -23,7 +28,7 @@ export type Start = (
 export const start: Start = (command, args, options) => spawn(command, args, options);
 
 /** Characters. nft repeats the line that it refuses, which may hold every ban there is. */
-const LONGEST_COMPLAINT = 1_000;
+const LONGEST_LINE = 1_000;
 
 export const run: Run = async (command, args, stdin = "") => {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
@@ -41,7 +46,8 @@ export const run: Run = async (command, args, stdin = "") => {
       exit,
     ]);
     if (status !== 0) {
-      const said = stderr.trim().slice(0, LONGEST_COMPLAINT);
+      const lines = stderr.trim().split("\n");
+      const said = lines.map((line) => line.slice(0, LONGEST_LINE)).join("\n");
       throw new FirewallError(`${commandLine}: exit ${status}: ${said}`);
     }
     return stdout;

@@ -1,11 +1,11 @@
 /** The kernel sync with a fake mirror and the firewall of dry-run, which passes the firewalls' suite. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { pino } from "pino";
 import type { HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
 import { createDryRunFirewall } from "../../../../services/agent/enforce/firewall/dry-run.ts";
 import type { Firewall } from "../../../../services/agent/enforce/firewall/firewall.ts";
 import { createKernelSync } from "../../../../services/agent/enforce/kernel-sync.ts";
-import { createLog } from "../../../../services/process/log.ts";
 import type { MirrorEntry, MirrorEvent } from "../../../../services/nats/bucket-mirror.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
 import { createAddressTrie } from "../../../../services/wire/address-trie.ts";
@@ -35,11 +35,13 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const { firewall: pausable, replacing } = pausableReplace(dryRun);
   const firewall = refusable(pausable, nftables);
   await firewall.open([JAIL]);
+  let logged = "";
+  const log = pino({ level: "warn" }, { write: (line: string) => void (logged += line) });
   const sync = createKernelSync({
     ...{ firewall, jails: [JAIL], repairEveryMs, now: Date.now },
     retryDelays: { firstMs: 5, mostMs: 20 },
     settings: { jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor },
-    ...{ neverBan: { reason: () => undefined }, log: createLog("test", "silent") },
+    ...{ neverBan: { reason: () => undefined }, log },
     onApplied: () => (told.applied += 1),
     onFailed: assert.ifError,
   });
@@ -81,6 +83,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
     onEvent({ type: "rolled-back", key, previous: ban, isSameBucket: true });
   };
   return {
+    ...{ logged: () => logged },
     ...{
       sync,
       firewall,
@@ -287,4 +290,18 @@ test("bans of before are in force again when the firewall takes them", async () 
   assert.equal(sync.trouble().kernelRejected?.count, 1);
   nftables.isRefusing = false;
   await eventually("it is in force", async () => (await inKernel()).join() === addressAt(9));
+});
+
+test("a firewall that refuses everything leaves a few short lines in the log and in the status", async () => {
+  await using host = await setUp();
+  const { sync, nftables, told, put, begin, finish, logged } = host;
+  nftables.isRefusing = true;
+  nftables.says = `Error: Operation not permitted ${"x".repeat(5_000)}\n${"y".repeat(5_000)}`;
+  told.readyFor = BUCKET;
+  begin();
+  for (let n = 0; n < 200; n += 1) put(banOn(addressAt(n)));
+  finish();
+  await eventually("all are tried", () => sync.trouble().kernelRejected?.count === 200);
+  assert.ok(sync.state().refused.every(({ reason }) => reason.length <= 256));
+  assert.ok(logged().length < 10_000, `${logged().length} characters`);
 });
