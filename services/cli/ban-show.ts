@@ -66,6 +66,7 @@ function describe(ban: Ban, standing: Standing | null, now: number): Cell[][] {
     ...(ban.held !== undefined ? [["  held", ban.held]] : []),
     ["  offence", String(ban.offence)],
     ["  failures", formatEvidence(ban)],
+    ...(ban.basis?.bans ? [["  bans", formatBans(ban.basis.bans)]] : []),
     ...(ban.basis?.addresses ? [["  addresses", formatAddresses(ban.basis.addresses)]] : []),
     ...(isBanned && standing ? [["  in force", formatWhere(ban, standing)]] : []),
     ...(ban.immuneUntil !== null && ban.immuneUntil > now
@@ -73,6 +74,10 @@ function describe(ban: Ban, standing: Standing | null, now: number): Cell[][] {
       : []),
   ];
 }
+
+/** "dovecot 4, submission 1". */
+const formatBans = (bans: readonly { jail: string; bans: number }[]): string =>
+  bans.map(({ jail, bans: count }) => `${jail} ${count}`).join(", ");
 
 /** "2001:db8::1 3, 2001:db8::2 2": the most failures first. */
 function formatAddresses(addresses: readonly { address: Address; failures: number }[]): string {

@@ -116,8 +116,15 @@ function describeJail({ name, ports, protocol, ...jail }: Jail): string {
   const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
   const numbers = ports.length === 0 ? "all ports" : `ports ${ports.join(", ")}`;
   const closed = protocol === undefined ? numbers : `${numbers} (${protocol})`;
-  const earned = `${count(maxretry, "failure")} within ${formatDuration(findtime)}`;
-  return `${name}: ${earned}, banned ${punished}, ${closed}`;
+  const counted = count(maxretry, jail.source === "bans" ? "ban" : "failure");
+  const earned = `${counted} within ${formatDuration(findtime)}`;
+  return `${name}: ${earned}, banned ${punished}${describeGrowth(jail)}, ${closed}`;
+}
+
+function describeGrowth({ increment }: Pick<Jail, "increment">): string {
+  if (!increment) return "";
+  const { maxtime } = increment;
+  return `, longer each time${maxtime === undefined ? "" : ` up to ${formatDuration(maxtime)}`}`;
 }
 
 /** A row: how bad it is, what it is and what to run. */

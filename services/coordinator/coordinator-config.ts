@@ -1,89 +1,25 @@
 /** coordinator.yaml: every option with its default; deploy/examples/coordinator.yaml explains them. */
 import { hostname } from "node:os";
 import * as z from "zod";
-import { durationOrForever, duration } from "../config/duration.ts";
+import { duration } from "../config/duration.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
 import { addressList } from "../config/address-list.ts";
-import {
-  compileFilter,
-  FilterError,
-  type FilterFault,
-  type FilterRules,
-} from "../detection/filter/filter.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
-import { PROTOCOLS, type Jail } from "../wire/settings.ts";
+import type { Jail } from "../wire/settings.ts";
+import { jailConfig } from "./jail-config.ts";
 
-type FilterOptions = Omit<FilterRules, "failregex"> & { failregex?: string[] | undefined };
-
-const port = z.number().int().min(1).max(65535);
-
-/** Of a filter, beside its failregex. */
-const FILTER_OPTIONS = ["prefregex", "ignoreregex", "datepattern"] as const;
-
-/** A jail travels to the agents as one message. */
-const MAX_FILTER_LENGTH = 200_000;
-
-/** One expression a line, as in fail2ban's files, or a list of them. */
-const expressions = z
-  .union([z.string(), z.array(z.string())])
-  .transform((value) =>
-    (typeof value === "string" ? value.split("\n") : value)
-      .map((each) => each.trim())
-      .filter((each) => each !== ""),
-  )
-  .pipe(z.array(z.string().max(8_192)).max(100))
-  .optional();
-
-/** The set-up that mail administrators come from (fail2ban's jail for pop3 and imap). */
-const jailConfig = z
-  .strictObject({
-    ports: z
-      .union([z.literal("all"), z.array(port).min(1).max(64)], {
-        error: (issue) =>
-          `expected a list of ports such as [143, 993], or all, got ${JSON.stringify(issue.input)}`,
-      })
-      .transform((ports) => (ports === "all" ? [] : ports))
-      .default([110, 995, 143, 993]),
-    protocol: z.enum(PROTOCOLS).optional(),
-    maxretry: z.number().int().min(1).max(100).default(5),
-    findtime: duration.default(1200),
-    bantime: durationOrForever.default(1200),
-    ipv4_prefix: z.number().int().min(8).max(32).default(32),
-    ipv6_prefix: z.number().int().min(32).max(128).default(64),
-    prefregex: z.string().min(1).max(8_192).optional(),
-    failregex: expressions,
-    ignoreregex: expressions,
-    datepattern: z.string().min(1).max(8_192).optional(),
-  })
-  .superRefine((jail, context) => {
-    for (const { option, index, column, reason } of faultsOf(jail)) {
-      context.addIssue({
-        code: "custom",
-        path: option === "prefregex" || option === "datepattern" ? [option] : [option, index],
-        message: column === undefined ? reason : `column ${column}: ${reason}`,
-      });
-    }
-  });
-
-function faultsOf({ failregex, ...others }: FilterOptions): readonly FilterFault[] {
-  const { prefregex, ignoreregex, datepattern } = others;
-  if (failregex === undefined || failregex.length === 0) {
-    const [option] = FILTER_OPTIONS.filter((name) => others[name] !== undefined);
-    const reason = "expected a failregex beside it, got none";
-    return option ? [{ option, index: 0, column: undefined, reason }] : [];
-  }
-  const size = JSON.stringify([prefregex, failregex, ignoreregex, datepattern]).length;
-  if (size > MAX_FILTER_LENGTH) {
-    const reason = `expected at most ${MAX_FILTER_LENGTH} characters in all, got ${size}`;
-    return [{ option: "failregex", index: 0, column: undefined, reason }];
-  }
-  try {
-    compileFilter({ prefregex, failregex, ignoreregex, datepattern });
-    return [];
-  } catch (error) {
-    if (error instanceof FilterError) return error.faults;
-    throw error;
+/** A jail that counts bans needs others that make them. */
+function refuseBansOfNone(
+  jails: Readonly<Record<string, Pick<Jail, "source">>>,
+  context: z.RefinementCtx,
+): void {
+  const names = Object.keys(jails);
+  const counting = names.filter((name) => jails[name]?.source === "bans");
+  if (counting.length < names.length) return;
+  for (const name of counting) {
+    const message = "expected another jail beside it, whose bans it counts, got none";
+    context.addIssue({ code: "custom", path: [name, "source"], message });
   }
 }
 
@@ -144,7 +80,10 @@ export const coordinatorConfig = z.strictObject({
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
     .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")
+    .superRefine(refuseBansOfNone)
     .prefault({ dovecot: {} }),
+  /** fail2ban's default, too. */
+  dbpurgeage: duration.default(86_400),
 });
 export type CoordinatorConfig = z.output<typeof coordinatorConfig>;
 

@@ -73,9 +73,10 @@ export function coordinatorProgram(options: ProgramOptions): Command {
 
   async function check(configOnly: true | undefined): Promise<ExitCode> {
     const config = await load();
-    for (const { name, maxretry, findtime, bantime } of jailsOf(config)) {
+    for (const { name, maxretry, findtime, bantime, source } of jailsOf(config)) {
       const ban = bantime === null ? "for ever" : `for ${bantime} s`;
-      write(`jail ${name}: ${maxretry} failures within ${findtime} s are banned ${ban}\n`);
+      const counted = source === "bans" ? "bans of other jails" : "failures";
+      write(`jail ${name}: ${maxretry} ${counted} within ${findtime} s are banned ${ban}\n`);
     }
     if (configOnly) {
       write("configuration: ok\n");

@@ -13,6 +13,7 @@ import { statusEndpoints } from "./api/status-endpoints.ts";
 import { openBanStore } from "./buckets/ban-store.ts";
 import { watchClock } from "./hosts/clock-check.ts";
 import { jailsOf, type CoordinatorConfig } from "./coordinator-config.ts";
+import { countsBans, createChanges, createKeptSeconds, memoryOf } from "../policy/ban-memory.ts";
 import { createDecider, type Decider } from "./decide/decider.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
 import { createQuarantines } from "./buckets/quarantines.ts";
@@ -58,7 +59,9 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const { connection, link, expiry } = session;
   const { onRelease } = life;
   const jails = jailsOf(config);
-  const longestFindtime = Math.max(...jails.map(({ findtime }) => findtime));
+  const memory = memoryOf(jails, config.dbpurgeage);
+  const failureJails = jails.filter((jail) => !countsBans(jail));
+  const longestFindtime = Math.max(...failureJails.map(({ findtime }) => findtime));
   const now = Date.now;
   const newId = randomUUID;
   const startedAt = now();
@@ -96,9 +99,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(() => lease.release());
   await Promise.all([bans.ready, settings.ready]);
 
+  const newChange = createChanges({ jails, bans, memory, now, newId });
   const common = {
     ...{ bans, settings, history, hosts, machines, quarantines },
-    ...{ jails, isLeader, now, newId, log },
+    ...{ jails, isLeader, now, newId, newChange, log },
   };
   const measured = (ms: number) => health.metrics?.banned(ms);
   const onBanned = createLogRollout({ bans, hosts, now, log, onBanned: measured });
@@ -111,7 +115,12 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   later.decider = decider;
   const { take, sweep, counters } = decider;
   const feed = startFailureFeed({ connection, horizon, take, log });
-  const upkeep = createUpkeep({ ...common, allowlist: config.allowlist, longestFindtime });
+  const upkeep = createUpkeep({
+    ...common,
+    allowlist: config.allowlist,
+    longestFindtime,
+    keptSeconds: createKeptSeconds(jails, memory),
+  });
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, decider.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, sweep));

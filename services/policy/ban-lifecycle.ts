@@ -7,23 +7,21 @@
 import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
+import { bansBefore, rememberStarts, type Change } from "./ban-memory.ts";
+import { banSeconds } from "./ban-time.ts";
 import type { Offence } from "./sliding-window.ts";
 import { formatDuration } from "../config/duration.ts";
-
-/** Facts that every change carries: when it is made, and a name for it. */
-export interface Change {
-  now: number;
-  id: string;
-}
 
 /** The ban that `offence` has earned. The same offence told again changes nothing. */
 export function banForOffence(
   present: Ban | undefined,
   jail: Jail,
   offence: Offence,
-  { now, id }: Change,
+  change: Change,
 ): Ban | undefined {
-  const until = endOf(offence.at, jail.bantime);
+  const { now, id } = change;
+  const before = bansBefore(present, change);
+  const { until, seconds } = termOf(present, jail, offence, change);
   if (until !== null && until <= now) return undefined;
   // Spent before: this very ban, or one that was given or lifted since, has covered it.
   if (present && (present.countedUntil ?? 0) >= offence.at) return undefined;
@@ -39,10 +37,11 @@ export function banForOffence(
     startsAt: isBanned ? present.startsAt : now,
     until,
     changedAt: now,
-    reason: describe(offence),
-    offence: offenceNumber(present, now),
+    reason: describe(offence) + describeGrowth(jail, before + (change.elsewhere ?? 0), seconds),
+    offence: before + 1,
     evidence: [...offence.hosts].map(([host, failures]) => ({ host, failures })),
-    ...(offence.addresses && { basis: { addresses: addressesOf(offence.addresses) } }),
+    ...basisOf(offence),
+    ...earlierOf(present, change),
     by: "decider",
     immuneUntil: null,
     countedUntil: offence.at,
@@ -62,9 +61,12 @@ export interface OperatorBan {
 export function banByOperator(
   present: Ban | undefined,
   order: OperatorBan,
-  { now, id }: Change,
+  change: Change,
 ): Ban | undefined {
-  const seconds = order.seconds === undefined ? order.jail.bantime : order.seconds;
+  const { now, id } = change;
+  const before = bansBefore(present, change);
+  const usual = () => banSeconds(order.jail, before + (change.elsewhere ?? 0), fractionOf(id));
+  const seconds = order.seconds === undefined ? usual() : order.seconds;
   const until = endOf(now, seconds);
   const isBanned = present !== undefined && isInForce(present, now);
   if (isBanned && !order.replace && !isLonger(until, present.until)) return undefined;
@@ -78,9 +80,10 @@ export function banByOperator(
     until,
     changedAt: now,
     reason: order.reason,
-    offence: offenceNumber(present, now),
+    offence: before + 1,
     evidence: isBanned ? present.evidence : [],
     ...(isBanned && present.basis && { basis: present.basis }),
+    ...earlierOf(present, change),
     by: order.by,
     immuneUntil: null,
     countedUntil: present?.countedUntil ?? null,
@@ -111,11 +114,57 @@ export function expireBan(present: Ban, { now, id }: Change): Ban | undefined {
   return { ...present, change: id, state: "expired", changedAt: now, by: "decider" };
 }
 
-/** May the entry be forgotten? Nothing that replays could bring the ban back. */
-export function isOver(ban: Ban, now: number, longestFindtime: number): boolean {
+/**
+ * May the entry be forgotten? Nothing that replays could bring the ban back, and what it remembers
+ * matters no more, `keptSeconds` after its end.
+ */
+export function isOver(
+  ban: Ban,
+  now: number,
+  longestFindtime: number,
+  keptSeconds: number,
+): boolean {
   if (ban.state === "active" || ban.state === "held") return false;
   const rest = Math.max(ban.changedAt, ban.immuneUntil ?? 0);
-  return rest + 2 * longestFindtime * 1000 < now;
+  return rest + Math.max(2 * longestFindtime, keptSeconds) * 1000 < now;
+}
+
+/** Would the ban of this offence be over by now? */
+export function isOffenceOver(
+  present: Ban | undefined,
+  jail: Jail,
+  offence: Offence,
+  change: Change,
+): boolean {
+  const { until } = termOf(present, jail, offence, change);
+  return until !== null && until <= change.now;
+}
+
+/**
+ * The ban as it would be, had it been known at its beginning what `recorded` remembers: a
+ * coordinator may have banned before it could read its history. undefined: it was known.
+ */
+export function recallEarlier(
+  present: Ban,
+  recorded: Ban,
+  jail: Jail,
+  change: Change,
+): Ban | undefined {
+  if (recorded.startsAt >= present.startsAt || present.offence > recorded.offence) return undefined;
+  const then = { now: present.startsAt, ...(change.memory && { memory: change.memory }) };
+  const before = bansBefore(recorded, then);
+  if (before === 0) return undefined;
+  const offence = present.offence + before;
+  const grown = banSeconds(jail, offence - 1 + (change.elsewhere ?? 0), fractionOf(change.id));
+  const isGrown = present.state === "active" && present.countedUntil !== null;
+  const due = isGrown ? endOf(present.countedUntil ?? 0, grown) : present.until;
+  const starts = [...(rememberStarts(recorded, then) ?? []), ...(present.earlier ?? [])];
+  return {
+    ...present,
+    ...{ change: change.id, changedAt: change.now, offence },
+    until: isLonger(due, present.until) ? due : present.until,
+    ...(starts.length > 0 && { earlier: starts.slice(-(change.memory?.starts?.count ?? 0)) }),
+  };
 }
 
 /** ISO 8601 has four digits for a year: who reads a later instant refuses the whole message. */
@@ -133,20 +182,54 @@ function isLonger(until: number | null, than: number | null): boolean {
   return until === null || until > than;
 }
 
-function offenceNumber(present: Ban | undefined, now: number): number {
-  if (!present) return 1;
-  return isInForce(present, now) ? present.offence : present.offence + 1;
+/** When the ban of an offence ends, and how long it lasts. */
+function termOf(
+  present: Ban | undefined,
+  jail: Jail,
+  offence: Offence,
+  change: Change,
+): { until: number | null; seconds: number | null } {
+  const before = bansBefore(present, change) + (change.elsewhere ?? 0);
+  const seconds = banSeconds(jail, before, fractionOf(change.id));
+  return { seconds, until: endOf(offence.at, seconds) };
 }
 
-const addressesOf = (addresses: ReadonlyMap<Address, number>) =>
-  [...addresses].map(([address, failures]) => ({ address, failures }));
+/** A random number from 0 to 1, for the id is random: nobody can foresee when a ban ends. */
+const fractionOf = (id: string) => Number.parseInt(id.slice(0, 8), 16) / 2 ** 32;
 
-function describe({ at, since, hosts, addresses }: Offence): string {
+function earlierOf(present: Ban | undefined, change: Change): { earlier?: number[] } {
+  const isBanned = present !== undefined && isInForce(present, change.now);
+  const earlier = isBanned ? present.earlier : rememberStarts(present, change);
+  return earlier ? { earlier } : {};
+}
+
+function basisOf({ addresses, bans }: Offence): Pick<Ban, "basis"> {
+  if (!addresses && !bans) return {};
+  return {
+    basis: {
+      ...(addresses && {
+        addresses: [...addresses].map(([address, failures]) => ({ address, failures })),
+      }),
+      ...(bans && { bans: [...bans].map(([jail, count]) => ({ jail, bans: count })) }),
+    },
+  };
+}
+
+function describe({ at, since, hosts, addresses, bans }: Offence): string {
   const failures = [...hosts.values()].reduce((sum, count) => sum + count, 0);
   const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
   const on = formatCount(hosts.size, "host", "hosts");
   const within = formatDuration(Math.ceil((at - since) / 1000));
+  if (bans) {
+    const count = [...bans.values()].reduce((sum, each) => sum + each, 0);
+    return `${count} bans in ${formatCount(bans.size, "jail", "jails")} within ${within}`;
+  }
   return `${failures} failures${of} on ${on} within ${within}`;
+}
+
+/** ", offence 3: 1h 20m". */
+function describeGrowth({ increment }: Jail, before: number, seconds: number | null): string {
+  return increment && before > 0 ? `, offence ${before + 1}: ${formatDuration(seconds)}` : "";
 }
 
 const formatCount = (count: number, one: string, many: string) =>

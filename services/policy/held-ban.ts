@@ -4,7 +4,8 @@
  * have ended.
  */
 import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
-import { liftBan, type Change } from "./ban-lifecycle.ts";
+import { liftBan } from "./ban-lifecycle.ts";
+import type { Change } from "./ban-memory.ts";
 
 /** `ban` as it is written when it is held because of `why`; `present` is the entry before it. */
 export function holdBan(ban: Ban, present: Ban | undefined, why: string): Ban {

@@ -39,6 +39,8 @@ export interface Offence {
   hosts: Map<string, number>;
   /** Of a network: attempts per address. */
   addresses?: Map<Address, number>;
+  /** Where bans are counted: bans per jail. */
+  bans?: Map<string, number>;
 }
 
 export interface Windows {

@@ -51,8 +51,15 @@ export const ban = z.object({
         .array(z.object({ address, failures: z.number().int().min(1) }))
         .max(MAX_EVIDENCE)
         .optional(),
+      /** How many bans of each jail brought it, where the jail counts bans. */
+      bans: z
+        .array(z.object({ jail: z.string().regex(JAIL_NAME), bans: z.number().int().min(1) }))
+        .max(MAX_EVIDENCE)
+        .optional(),
     })
     .optional(),
+  /** When the bans before this one began, as long as a jail counts them; the oldest first. */
+  earlier: z.array(instant).max(MAX_EVIDENCE).optional(),
   /** "decider", or who commanded it: "operator alice", "operator root@mx1 (unverified)". */
   by: foreignText,
   /** Lifted only: until then failures do not count. */
@@ -70,6 +77,7 @@ export function encodeBan(value: Ban): Uint8Array {
     changedAt: spellInstant(value.changedAt),
     immuneUntil: spellInstant(value.immuneUntil),
     countedUntil: spellInstant(value.countedUntil),
+    earlier: value.earlier?.map((at) => spellInstant(at)),
   });
 }
 

@@ -24,6 +24,20 @@ export const jail = z.object({
   ipv6_prefix: z.number().int().min(32).max(128).optional(),
   /** null: for ever. */
   bantime: z.number().positive().nullable(),
+  /** How bans of an address that was banned before grow; undefined: all last bantime. */
+  increment: z
+    .object({
+      factor: z.number().positive(),
+      /** Empty: 1, 2, 4, 8 ... */
+      multipliers: z.array(z.number().positive()).max(100),
+      maxtime: z.number().positive().optional(),
+      rndtime: z.number().positive().optional(),
+      /** Bans of all jails count as earlier ones. */
+      overalljails: z.boolean(),
+    })
+    .optional(),
+  /** What the jail counts: failures, or the bans of the other jails. undefined: failures. */
+  source: z.enum(["failures", "bans"]).optional(),
   /** Of a jail with a filter of its own, as fail2ban has them; without: Dovecot's own lines count. */
   prefregex: z.string().max(8_192).optional(),
   failregex: expressions.optional(),

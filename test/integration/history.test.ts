@@ -188,14 +188,15 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
     return { ban: decodeBan(sent, banKey(each.jail, each.address)), revision: index + 1 };
   });
   await database.ask((prisma) => insertBanChanges(prisma, changes));
-  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0));
+  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0, 0));
   assert.deepEqual(bans.map(({ reason }) => reason).sort(), expected.sort());
 });
 
 test("a ban of a network is restored with the addresses that brought it", async () => {
   await using database = await openEmpty();
   const [address, one] = [parseNetwork("2001:db8::/64")!, parseNetwork("2001:db8::1")!];
-  const of64 = { ...ban, address, basis: { addresses: [{ address: one, failures: 5 }] } };
+  const basis = { addresses: [{ address: one, failures: 5 }], bans: [{ jail: "x", bans: 2 }] };
+  const of64 = { ...ban, address, basis, earlier: [T0 - 60_000, T0 - 30_000] };
   const changes = [of64, { ...ban, change: randomUUID() }];
   await database.ask((prisma) =>
     insertBanChanges(
@@ -203,8 +204,30 @@ test("a ban of a network is restored with the addresses that brought it", async 
       changes.map((each, index) => ({ ban: each, revision: index + 1 })),
     ),
   );
-  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0));
+  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0, 0));
   assert.deepEqual(new Set(bans), new Set(changes));
+});
+
+test("bans that have ended are restored as long as they are remembered", async () => {
+  await using database = await openEmpty();
+  const HOUR = 3_600_000;
+  const ended = (state: Ban["state"], until: number, last: number): Ban => {
+    const address = parseNetwork(`192.0.2.${last}`)!;
+    return { ...ban, change: randomUUID(), address, state, until, changedAt: until };
+  };
+  const expired = ended("expired", T0 - HOUR, 1);
+  // NATS has lost that it has ended.
+  const active = { ...ended("active", T0 - HOUR, 2), changedAt: T0 - 100 * HOUR };
+  const lifted = ended("lifted", T0 - HOUR, 3);
+  const old = ended("expired", T0 - 3 * HOUR, 4);
+  const rows = [expired, active, lifted, old].map((each, index) => {
+    return { ban: each, revision: index + 1 };
+  });
+  await database.ask((prisma) => insertBanChanges(prisma, rows));
+  const find = (seconds: number) =>
+    database.ask((prisma) => findBansToRestore(prisma, T0, seconds));
+  assert.deepEqual(await find(0), []);
+  assert.deepEqual(new Set(await find(7200)), new Set([expired, active, lifted]));
 });
 
 test("any instant and position that the wire allows can be recorded", async () => {

@@ -184,7 +184,8 @@ test("a ban and an unban that NATS has lost are written again", async () => {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
       ...{ recordedRevision: () => Promise.resolve(0), takeCut: () => false },
     },
-    ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
+    ...{ longestFindtime: 1e9, keptSeconds: () => 0, now: Date.now, newId: randomUUID },
+    newChange: () => ({ now: Date.now(), id: randomUUID() }),
   });
   await duties.round();
   await eventually("both are there again", () => {
@@ -267,7 +268,8 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
     quarantines: { forgetOld: () => Promise.resolve() },
-    ...{ longestFindtime: 1e9, now: Date.now, newId: randomUUID },
+    ...{ longestFindtime: 1e9, keptSeconds: () => 0, now: Date.now, newId: randomUUID },
+    newChange: () => ({ now: Date.now(), id: randomUUID() }),
   });
   await eventually("both are there again", async () => {
     await duties.round();

@@ -16,6 +16,7 @@ import {
 } from "./fail2ban-filter.ts";
 import { sourcesOf, wordsOf, type ImportedSource } from "./fail2ban-sources.ts";
 import { isOfAll, placeOf, readIni, setKnown, valueOf, within, type Ini } from "./ini.ts";
+import { dbpurgeageOf, growthOf, type ImportedGrowth } from "./fail2ban-bantime.ts";
 import { optionsOf, type Options, type OptionsFrom } from "./jail-options.ts";
 
 export interface ImportedJail {
@@ -24,7 +25,9 @@ export interface ImportedJail {
   /** As fail2ban has it. */
   origin: string;
   /** undefined: it cannot be carried over, see the notes. */
-  settings?: {
+  settings?: ImportedGrowth & {
+    /** The jail counts bans. */
+    source?: "bans";
     ports: number[] | "all";
     /** Where it is not what coordinator.yaml has for these ports by itself. */
     protocol?: Protocol;
@@ -43,11 +46,15 @@ export interface ImportedJail {
 export interface ImportedFail2ban {
   jails: ImportedJail[];
   allowlist: Address[];
+  /** Of fail2ban.conf, where bans grow and it is not fail2ban's default. */
+  dbpurgeage?: string;
   notes: string[];
 }
 
 /** The filter whose lines fleetban knows by itself, better. */
 const BUILT_IN = "dovecot";
+/** The filter that reads fail2ban's own log: its jail counts bans. */
+const COUNTS_BANS = "recidive";
 const LOOPBACK = ["127.0.0.0/8", "::1"].flatMap((text) => parseNetwork(text) ?? []);
 const NAME_LENGTH = 16;
 
@@ -81,8 +88,15 @@ export function importFail2ban(from: string): ImportedFail2ban | undefined {
   const jails = names.map((name) =>
     importJail({ ini, folder, notesOfAll }, name, nameOf(name, taken)),
   );
+  const isGrowing = jails.some(({ settings }) => settings?.["bantime.increment"]);
+  const purging = isGrowing ? dbpurgeageOf(folder) : { notes: [] };
+  notes.push(...purging.notes);
   const faults = ini.faults.map((fault) => within(folder, fault));
-  return { jails, allowlist, notes: [...faults, ...notes, ...notesOfAll] };
+  const { dbpurgeage } = purging;
+  return {
+    ...{ jails, allowlist, notes: [...faults, ...notes, ...notesOfAll] },
+    ...(dbpurgeage !== undefined && { dbpurgeage }),
+  };
 }
 
 function importJail(
@@ -96,28 +110,45 @@ function importJail(
   if (name !== origin) {
     jail.notes.push(`its name is ${name} here: sets in the kernel have short ones`);
   }
-  const filter = filterOf({ ini, folder, origin, options });
+  const countsBans = isRecidive(options, origin);
+  const filter = countsBans ? NO_FILTER : filterOf({ ini, folder, origin, options });
   jail.notes.push(...filter.notes);
   noteOptions(options);
-  if (!filter.isBuiltIn && !filter.rules) return jail;
+  if (!filter.isBuiltIn && !filter.rules && !countsBans) return jail;
   const closed = closedBy(folder, options, origin);
   if (!closed) return jail;
-  jail.sources = sourcesOf(options, name, filter.unit);
+  if (!countsBans) jail.sources = sourcesOf(options, name, filter.unit);
   if (closed.chains.some((chain) => chain !== "INPUT")) jail.chains = closed.chains;
   const maxretry = Number(option("maxretry") || 5);
   const isCounted = Number.isInteger(maxretry) && maxretry >= 1 && maxretry <= 100;
   if (!isCounted) note("maxretry", `expected 1 to 100, got ${option("maxretry")}, 5 is taken`);
+  const bantime = durationOf("bantime", options);
   jail.settings = {
+    ...(countsBans && { source: "bans" }),
     ports: closed.ports,
     ...(closed.protocol !== (closed.ports === "all" ? "all" : "tcp") && {
       protocol: closed.protocol,
     }),
     maxretry: isCounted ? maxretry : 5,
     findtime: durationOf("findtime", options),
-    bantime: durationOf("bantime", options),
+    bantime,
+    ...growthOf(options, parseDuration(String(bantime)) ?? null),
     ...(filter.rules && { rules: filter.rules }),
   };
   return jail;
+}
+
+const NO_FILTER: ImportedFilter & { isBuiltIn: boolean } = { notes: [], isBuiltIn: false };
+
+/** Does the jail read fail2ban's log for bans? A failregex of its own reads something else. */
+function isRecidive({ valueOf: option, note }: Options, origin: string): boolean {
+  const { name } = parseFilterOption(option("filter") || origin);
+  if (name !== COUNTS_BANS || option("failregex") !== "") return false;
+  note(
+    "filter",
+    "recidive: source: bans takes its place, which counts the bans of the whole fleet",
+  );
+  return true;
 }
 
 interface FilterFrom {
@@ -171,9 +202,6 @@ function filterOf({
 
 /** What fleetban does its own way, or not at all. */
 function noteOptions({ valueOf: option, note }: Options): void {
-  if (isTrue(option("bantime.increment"))) {
-    note("bantime.increment", "every ban has the same length");
-  }
   if (option("ignorecommand") !== "") note("ignorecommand", "no commands are run");
   const encoding = option("logencoding");
   if (!/^(?:|auto|utf-?8|ascii)$/i.test(encoding)) {

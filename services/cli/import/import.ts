@@ -37,13 +37,17 @@ export function importCommand(context: Context): Command {
     .addCommand(fail2ban);
 }
 
-function* tell({ jails, allowlist, notes }: ImportedFail2ban, folder: string): Generator<string> {
+function* tell(
+  { jails, allowlist, dbpurgeage, notes }: ImportedFail2ban,
+  folder: string,
+): Generator<string> {
   const usable = jails.filter(({ settings }) => settings !== undefined);
   yield `# From ${folder}: ${usable.length} of ${jails.length} enabled jails. Lines behind ! were not carried over.`;
   yield "";
   yield "# coordinator.yaml";
   for (const note of notes) yield `# ! ${note}`;
   if (allowlist.length > 0) yield* textOf(new Document({ allowlist }));
+  if (dbpurgeage !== undefined) yield* textOf(new Document({ dbpurgeage }));
   if (usable.length > 0) yield "jails:";
   for (const jail of jails) yield* tellJail(jail);
   yield "";

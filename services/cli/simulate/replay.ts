@@ -1,26 +1,36 @@
-/** What a policy would have done to the failures of a log: who is banned when, and what that prevents. */
-import { createWindows, type Windows } from "../../policy/sliding-window.ts";
+/**
+ * What a policy would have done to the failures of a log: who is banned when, and what that
+ * prevents. It decides with the coordinator's own code.
+ */
+import { banForOffence } from "../../policy/ban-lifecycle.ts";
+import { memoryOf, type BanMemory } from "../../policy/ban-memory.ts";
 import { countedAs } from "../../policy/counted-network.ts";
+import { findRepeatedBans } from "../../policy/repeated-bans.ts";
+import { createWindows, type Offence, type Windows } from "../../policy/sliding-window.ts";
 import type { Address } from "../../wire/address.ts";
+import { countedUntil, isInForce, type Ban } from "../../wire/ban.ts";
+import type { Jail } from "../../wire/settings.ts";
 
 export interface SimulatedPolicy {
-  maxretry: number;
+  jail: Jail;
+  /** A jail that counts the bans of the first; undefined: there is none. */
+  recidive: Jail | undefined;
   /** Seconds. */
-  findtime: number;
-  /** Seconds; null: for ever. */
-  bantime: number | null;
-  ipv4_prefix: number;
-  ipv6_prefix: number;
+  dbpurgeage: number;
   /** fleet: all hosts count together and ban together; alone: each for itself. */
   scope: "fleet" | "alone";
 }
 
 export interface SimulatedBan {
+  jail: string;
   /** The address, or its network where addresses count by networks. */
   address: Address;
   /** Epoch milliseconds. */
   at: number;
   until: number | null;
+  /** How often it was banned, this time included. */
+  offence: number;
+  reason: string;
   /** Whose counts brought it. */
   hosts: ReadonlyMap<string, number>;
   /** Of a network: whose failures brought it. */
@@ -36,47 +46,75 @@ export interface Replay {
   prevented(): number;
 }
 
+/** What counts together: the fleet, or one host. */
+interface Counter {
+  windows: Windows;
+  /** The last ban of each address, by jail. */
+  bans: Map<string, Map<Address, Ban>>;
+}
+
 /** The name of what counts for all hosts. */
 const EVERY_HOST = "";
+/** It stands in the middle of what rndtime may add. */
+const CHANGE_ID = "80000000-0000-4000-8000-000000000000";
 
 export function createReplay(policy: SimulatedPolicy): Replay {
-  const { maxretry, findtime, bantime, scope } = policy;
-  const counters = new Map<string, { windows: Windows; bannedUntil: Map<Address, number> }>();
+  const { jail, recidive, dbpurgeage, scope } = policy;
+  const memory = memoryOf(recidive ? [jail, recidive] : [jail], dbpurgeage);
+  const counters = new Map<string, Counter>();
   const bans: SimulatedBan[] = [];
   let prevented = 0;
 
-  function counterOf(host: string) {
+  function counterOf(host: string): Counter {
     const known = counters.get(host);
     if (known) return known;
-    const windows = createWindows({ maxretry, findtime: findtime * 1000 });
-    const made = { windows, bannedUntil: new Map<Address, number>() };
+    const windows = createWindows({ maxretry: jail.maxretry, findtime: jail.findtime * 1000 });
+    const made = { windows, bans: new Map<string, Map<Address, Ban>>() };
     counters.set(host, made);
     return made;
+  }
+
+  /** The ban of the offence; undefined: an earlier one covers it. */
+  function give(counter: Counter, of: Jail, offence: Offence): Ban | undefined {
+    const ban = banIn(counter, of, offence, memory);
+    if (!ban) return undefined;
+    const { hosts, addresses } = offence;
+    const { address, until, offence: number, reason } = ban;
+    const facts = { jail: of.name, address, at: offence.at, until, offence: number, reason, hosts };
+    bans.push({ ...facts, ...(addresses && { addresses }) });
+    return ban;
   }
 
   return {
     policy,
     bans,
     fail(host, address, at, attempts) {
-      const { windows, bannedUntil } = counterOf(scope === "fleet" ? EVERY_HOST : host);
-      const counted = countedAs(address, policy);
-      if (at < (bannedUntil.get(counted) ?? -Infinity)) {
+      const counter = counterOf(scope === "fleet" ? EVERY_HOST : host);
+      const counted = countedAs(address, jail);
+      const isBanned = [...counter.bans.values()].some((ofJail) => {
+        const ban = ofJail.get(counted);
+        return ban !== undefined && isInForce(ban, at);
+      });
+      if (isBanned) {
         prevented += attempts; // they would not have been made: they count for nothing
         return;
       }
-      const [offence] = windows.add(counted, host, { address, at, attempts });
-      if (!offence) return;
-      const until = bantime === null ? null : offence.at + bantime * 1000;
-      const { hosts, addresses } = offence;
-      bans.push({
-        address: counted,
-        at: offence.at,
-        until,
-        hosts,
-        ...(addresses && { addresses }),
-      });
-      bannedUntil.set(counted, until ?? Infinity);
+      const [offence] = counter.windows.add(counted, host, { address, at, attempts });
+      const ban = offence && give(counter, jail, offence);
+      if (!ban || !recidive) return;
+      const before = counter.bans.get(recidive.name)?.get(counted);
+      const repeated = findRepeatedBans([ban], recidive, before ? countedUntil(before) : -Infinity);
+      if (repeated) give(counter, recidive, repeated);
     },
     prevented: () => prevented,
   };
+}
+
+function banIn(counter: Counter, jail: Jail, offence: Offence, memory: BanMemory) {
+  const ofJail = counter.bans.get(jail.name) ?? new Map<Address, Ban>();
+  counter.bans.set(jail.name, ofJail);
+  const change = { now: offence.at, id: CHANGE_ID, memory };
+  const ban = banForOffence(ofJail.get(offence.address), jail, offence, change);
+  if (ban) ofJail.set(offence.address, ban);
+  return ban;
 }

@@ -1,6 +1,6 @@
 /** `fleetban simulate`: who would have been banned, had this policy been in force; asks no server. */
 import { Command, Option } from "commander";
-import { formatDuration, parseDuration } from "../../config/duration.ts";
+import { formatDuration } from "../../config/duration.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
 import { countedAs } from "../../policy/counted-network.ts";
 import type { Address } from "../../wire/address.ts";
@@ -14,20 +14,12 @@ import { createProgress } from "../progress.ts";
 import type { Cell } from "../table.ts";
 import { formatInstant } from "../time.ts";
 import { quote } from "../visible.ts";
+import { addPolicyOptions, describePolicy, policyOf, type PolicyFlags } from "./policy-options.ts";
 import { createReplay, type Replay, type SimulatedPolicy } from "./replay.ts";
 
 export interface SimulateOptions {
   output: Output;
   now: () => number;
-}
-
-interface PolicyFlags {
-  maxretry: number;
-  findtime: number;
-  /** Infinity: for ever. */
-  bantime: number;
-  ipv4Prefix: number;
-  ipv6Prefix: number;
 }
 
 interface Flags extends FilterFlags, PolicyFlags {
@@ -47,27 +39,6 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
       new Option("--host <name=log>", "a log of another host; may be repeated")
         .argParser(addHost)
         .default([], "none"),
-    )
-    .option("--maxretry <number>", "so many failures", check.limit, 5)
-    .addOption(
-      new Option("--findtime <duration>", "within this time")
-        .argParser(seconds)
-        .default(1200, "20m"),
-    )
-    .addOption(
-      new Option("--bantime <duration>", "are banned for so long; -1: for ever")
-        .argParser(check.seconds)
-        .default(1200, "20m"),
-    )
-    .addOption(
-      new Option("--ipv4-prefix <bits>", "count and ban networks of this prefix; 32: addresses")
-        .argParser((text) => prefix(text, { min: 8, max: 32 }))
-        .default(32),
-    )
-    .addOption(
-      new Option("--ipv6-prefix <bits>", "the same of IPv6; 128: addresses")
-        .argParser((text) => prefix(text, { min: 32, max: 128 }))
-        .default(64),
     )
     .option("--json", "print the answer as one JSON document")
     .addHelpText("after", MORE)
@@ -114,7 +85,7 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
       if (json) await output.jsonLine(describe(replays, facts));
       else tell(replays, facts, output);
     });
-  return addFilterOptions(command);
+  return addFilterOptions(addPolicyOptions(command, check));
 }
 
 interface Facts {
@@ -124,24 +95,15 @@ interface Facts {
   successes: ReadonlySet<Address>;
 }
 
-function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
-  const { maxretry, findtime, bantime, ipv4Prefix, ipv6Prefix } = flags;
-  return {
-    maxretry,
-    findtime,
-    bantime: bantime === Infinity ? null : bantime,
-    ipv4_prefix: ipv4Prefix,
-    ipv6_prefix: ipv6Prefix,
-  };
-}
-
 /** The policy that was asked for comes first; beside it others, for comparison. */
 function policiesOf(asked: Omit<SimulatedPolicy, "scope">): SimulatedPolicy[] {
   const fleet: SimulatedPolicy = { ...asked, scope: "fleet" };
-  const others = [Math.ceil(asked.maxretry / 2), asked.maxretry * 2]
-    .filter((maxretry) => maxretry !== asked.maxretry)
-    .map((maxretry): SimulatedPolicy => ({ ...fleet, maxretry }));
-  return [fleet, { ...asked, scope: "alone" }, ...others, { ...fleet, bantime: 86_400 }];
+  const { jail } = asked;
+  const others = [Math.ceil(jail.maxretry / 2), jail.maxretry * 2]
+    .filter((maxretry) => maxretry !== jail.maxretry)
+    .map((maxretry): SimulatedPolicy => ({ ...fleet, jail: { ...jail, maxretry } }));
+  const day: SimulatedPolicy = { ...fleet, jail: { ...jail, bantime: 86_400 } };
+  return [fleet, { ...asked, scope: "alone" }, ...others, day];
 }
 
 function addHost(text: string, before: [string, string][]): [string, string][] {
@@ -153,15 +115,9 @@ function addHost(text: string, before: [string, string][]): [string, string][] {
   );
 }
 
-function seconds(text: string): number {
-  const parsed = parseDuration(text);
-  if (typeof parsed === "number" && parsed > 0) return parsed;
-  throw new UsageError(`simulate: ${quote(text)}: expected a duration such as "20m" or 1200`);
-}
-
 /** The addresses and networks, as the policy counts them, from which somebody has logged in. */
 const loggedInOf = ({ policy }: Replay, { successes }: Facts) =>
-  new Set([...successes].map((address) => countedAs(address, policy)));
+  new Set([...successes].map((address) => countedAs(address, policy.jail)));
 
 function summaryOf(replay: Replay, facts: Facts) {
   const { bans, prevented } = replay;
@@ -171,14 +127,27 @@ function summaryOf(replay: Replay, facts: Facts) {
   return { bans: bans.length, addresses: addresses.size, withLogin, prevented: prevented() };
 }
 
+function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
+  const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, increment } = jail;
+  const counted = { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix };
+  const repeated = recidive && {
+    ...{ maxretry: recidive.maxretry, findtime: recidive.findtime, bantime: recidive.bantime },
+  };
+  return { ...counted, increment, dbpurgeage, recidive: repeated, scope };
+}
+
 function describe(replays: readonly Replay[], facts: Facts) {
   const [asked] = replays;
   const loggedIn = asked && loggedInOf(asked, facts);
   return {
     attempts: facts.attempts,
     hosts: facts.hosts,
-    policies: replays.map((replay) => ({ ...replay.policy, ...summaryOf(replay, facts) })),
-    bans: (asked?.bans ?? []).map(({ address, at, until, hosts, addresses }) => ({
+    policies: replays.map((replay) => ({
+      ...numbersOf(replay.policy),
+      ...summaryOf(replay, facts),
+    })),
+    bans: (asked?.bans ?? []).map(({ address, at, until, hosts, addresses, ...others }) => ({
+      ...others,
       address,
       at: new Date(at).toISOString(),
       until: until === null ? null : new Date(until).toISOString(),
@@ -195,12 +164,13 @@ function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
   const loggedIn = asked && loggedInOf(asked, facts);
   if (bans.length > 0) {
     output.table([
-      ["BANNED AT", "ADDRESS", "FAILURES", "LOGGED IN"],
+      ["BANNED AT", "ADDRESS", "FOR", "FAILURES", "LOGGED IN"],
       ...bans
         .slice(0, SHOWN)
-        .map(({ at, address, hosts }): Cell[] => [
+        .map(({ at, until, address, hosts }): Cell[] => [
           formatInstant(at),
           address,
+          until === null ? "ever" : formatDuration((until - at) / 1000),
           [...hosts].map(([host, count]) => `${host} ${count}`).join(", "),
           loggedIn?.has(address) ? { text: "yes", color: "yellow" } : "no",
         ]),
@@ -216,21 +186,12 @@ function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
     ["POLICY", "BANS", "ADDRESSES", "WITH A LOGIN", "ATTEMPTS PREVENTED"],
     ...replays.map((replay) => {
       const { bans: count, addresses, withLogin, prevented } = summaryOf(replay, facts);
-      return [spell(replay.policy), ...[count, addresses, withLogin, prevented].map(String)];
+      return [
+        describePolicy(replay.policy),
+        ...[count, addresses, withLogin, prevented].map(String),
+      ];
     }),
   ]);
-}
-
-function prefix(text: string, { min, max }: { min: number; max: number }): number {
-  const bits = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
-  if (bits >= min && bits <= max) return bits;
-  throw new UsageError(`simulate: ${quote(text)}: expected a prefix of ${min} to ${max} bits`);
-}
-
-function spell({ maxretry, findtime, bantime, scope }: SimulatedPolicy): string {
-  const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
-  const where = scope === "fleet" ? "all hosts together" : "each host alone";
-  return `${maxretry} within ${formatDuration(findtime)}, ${punished}, ${where}`;
 }
 
 const MORE = `
@@ -241,4 +202,5 @@ worth a look before the policy is put in force.
 Examples:
   fleetban simulate /var/log/mail.log*
   fleetban simulate --host mx1=mx1.log --host mx2=mx2.log --maxretry 3
+  fleetban simulate mail.log --bantime.increment --bantime.maxtime 5w --recidive
 `;

@@ -15,6 +15,7 @@ import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
+import type { NewChange } from "../../policy/ban-memory.ts";
 import { ApiError } from "./api-server.ts";
 
 export interface ApiContext {
@@ -38,6 +39,7 @@ export interface ApiContext {
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;
   newId: () => string;
+  newChange: NewChange;
   log: Log;
 }
 

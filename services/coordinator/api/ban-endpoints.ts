@@ -111,7 +111,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       const since = performance.now();
       const order = { jail, address, seconds, reason, by, replace };
       const written = await bans.change(jail.name, address, (present) =>
-        banByOperator(present, order, { now: now(), id: newId() }),
+        banByOperator(present, order, context.newChange(jail, address)),
       );
       const ban = written?.ban ?? bans.get(jail.name, address);
       if (!ban) {

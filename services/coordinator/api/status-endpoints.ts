@@ -19,8 +19,9 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
   const { bans, settings, hosts, history, fleet, lease, now } = context;
 
   const withoutFilter = ({ v, name, ports, protocol, ...jail }: Jail): Jail => {
-    const { maxretry, findtime, bantime } = jail;
-    return { v, name, ports, protocol, maxretry, findtime, bantime };
+    const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, increment, source } = jail;
+    const counting = { maxretry, findtime, ipv4_prefix, ipv6_prefix, source };
+    return { v, name, ports, protocol, ...counting, bantime, increment };
   };
 
   return {

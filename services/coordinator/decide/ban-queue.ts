@@ -11,7 +11,9 @@ import type { Address } from "../../wire/address.ts";
 import type { Ban } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
 import { banKey } from "../../wire/subjects.ts";
-import { banForOffence } from "../../policy/ban-lifecycle.ts";
+import { banForOffence, isOffenceOver } from "../../policy/ban-lifecycle.ts";
+import type { NewChange } from "../../policy/ban-memory.ts";
+import { longestBanSeconds } from "../../policy/ban-time.ts";
 import type { Offence } from "../../policy/sliding-window.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
 
@@ -28,7 +30,7 @@ export interface BanQueueOptions {
   bans: { change(jail: string, address: Address, step: Step): Promise<Written | undefined> };
   isLeader: () => boolean;
   now: () => number;
-  newId: () => string;
+  newChange: NewChange;
   log: Log;
   /**
    * What is to be written in place of a ban whose last failure `host` has reported; undefined:
@@ -53,15 +55,18 @@ export interface BanQueue {
 const AT_ONCE = 64;
 
 export function createBanQueue(options: BanQueueOptions): BanQueue {
-  const { bans, isLeader, now, newId, log, onMissed } = options;
+  const { bans, isLeader, now, newChange, log, onMissed } = options;
   const due = new Map<string, DueBan>();
   const writing = new Set<string>();
   /** Keys that wait to be written, by host; the host whose turn it is comes first. */
   const turns = new Map<string, Set<string>>();
   let isFailing = false;
 
-  const isPast = ({ jail, offence }: DueBan) =>
-    jail.bantime !== null && offence.at + jail.bantime * 1000 <= now();
+  /** However long the ban may be. */
+  function isPast({ jail, offence }: DueBan): boolean {
+    const seconds = longestBanSeconds(jail);
+    return seconds !== null && offence.at + seconds * 1000 <= now();
+  }
 
   function line(key: string, host: string): void {
     const waiting = turns.get(host);
@@ -95,15 +100,18 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
   async function write(key: string, task: DueBan): Promise<void> {
     writing.add(key);
     const { jail, offence } = task;
+    let wasOver = false;
     try {
       const written = await bans.change(jail.name, offence.address, (present) => {
-        const ban = banForOffence(present, jail, offence, { now: now(), id: newId() });
+        const change = newChange(jail, offence.address);
+        wasOver = isOffenceOver(present, jail, offence, change);
+        const ban = banForOffence(present, jail, offence, change);
         return ban && options.judge(ban, present, task.host);
       });
       isFailing = false;
       if (due.get(key) === task) {
         due.delete(key);
-        if (!written && isPast(task)) onMissed(task);
+        if (!written && wasOver) onMissed(task);
       }
       if (written) {
         const { address, reason, until, held } = written.ban;

@@ -22,6 +22,8 @@ import type { BanGuard } from "./ban-guard.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
 import type { SparedOffences } from "./spared-offences.ts";
+import { createBanCounter } from "./ban-counter.ts";
+import { countsBans, type NewChange } from "../../policy/ban-memory.ts";
 import { countedAs, countsSingly } from "../../policy/counted-network.ts";
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
@@ -31,12 +33,13 @@ export interface DeciderOptions {
   bans: {
     get(jail: string, address: Address): Ban | undefined;
     change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
+    entries(): Iterable<{ ban: Ban }>;
   };
   /** Addresses that no automatic ban may touch. */
   spared: Pick<SparedOffences, "spares" | "isSpared">;
   isLeader: () => boolean;
   now: () => number;
-  newId: () => string;
+  newChange: NewChange;
   log: Log;
   guard: BanGuard;
   /** Hosts whose failures do not count. */
@@ -71,9 +74,10 @@ interface JailWindows {
 const COMPLAIN_EVERY_MS = 60_000;
 
 export function createDecider(options: DeciderOptions): Decider {
-  const { bans, spared, guard, quarantines, isLeader, now, newId, log } = options;
+  const { bans, spared, guard, quarantines, isLeader, now, newChange, log } = options;
+  const failureJails = options.jails.filter((jail) => !countsBans(jail));
   const jails = new Map<string, JailWindows>(
-    options.jails.map((jail) => {
+    failureJails.map((jail) => {
       const { name, maxretry, findtime } = jail;
       const alreadyCounted = (address: Address) => {
         const present = bans.get(name, address);
@@ -83,10 +87,10 @@ export function createDecider(options: DeciderOptions): Decider {
       return [name, { jail, windows: createWindows(options), isSingle: countsSingly(jail) }];
     }),
   );
-  const longestFindtimeMs = Math.max(...options.jails.map(({ findtime }) => findtime)) * 1000;
+  const longestFindtimeMs = Math.max(...failureJails.map(({ findtime }) => findtime)) * 1000;
   const duplicates = createDuplicateFilter(now);
   const queue = createBanQueue({
-    ...{ bans, isLeader, now, newId, log, onBanned: options.onBanned },
+    ...{ bans, isLeader, now, newChange, log, onBanned: options.onBanned },
     onMissed: options.missed.note,
     judge: guard.judge,
   });
@@ -151,6 +155,9 @@ export function createDecider(options: DeciderOptions): Decider {
     if (!spared.spares(task.offence.address)) queue.add(task);
   }
 
+  const banCounter = createBanCounter({ jails: options.jails, bans, decide });
+  banCounter.countAll();
+
   return {
     take,
     forgetHost(host) {
@@ -162,6 +169,7 @@ export function createDecider(options: DeciderOptions): Decider {
       const counted = jails.get(ban.jail);
       if (counted) spend(counted, ban, until);
       queue.covered(ban.jail, ban.address, until);
+      banCounter.observe(ban);
     },
     submitDue: () => queue.submit(),
     sweep() {

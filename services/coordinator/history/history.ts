@@ -38,7 +38,8 @@ export interface History {
   lag(): Promise<number | undefined>;
   /** Revision of the bans bucket up to which everything is recorded. */
   recordedRevision(): Promise<number>;
-  bansToRestore(now: number): Promise<Ban[]>;
+  /** `keptSeconds`: bans that have ended no longer ago are restored, too. */
+  bansToRestore(now: number, keptSeconds: number): Promise<Ban[]>;
   allowlist(): Promise<Allowed[]>;
   bans(query: BanQuery): Promise<Marked<Ban>[]>;
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
@@ -111,7 +112,8 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
       return all?.reduce((sum, { waiting }) => sum + waiting, 0);
     },
     recordedRevision: async () => (await bans.progress()).sequence,
-    bansToRestore: (now) => database.ask((prisma) => findBansToRestore(prisma, now)),
+    bansToRestore: (now, keptSeconds) =>
+      database.ask((prisma) => findBansToRestore(prisma, now, keptSeconds)),
     allowlist: () => database.ask(findAllowed),
     bans: (query) => database.ask((prisma) => findBans(prisma, query)),
     changes: (query) => database.ask((prisma) => findChanges(prisma, query)),

@@ -95,11 +95,12 @@ interface BanRow {
   immune_until: Date | null;
   counted_until: Date | null;
   basis: NonNullable<Ban["basis"]> | null;
+  earlier: string[] | null;
   revision: bigint;
 }
 
 const BAN_COLUMNS = Prisma.raw(
-  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, revision",
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, earlier, revision",
 );
 
 const STATES = ["active", "held", "lifted", "expired"] as const;
@@ -121,18 +122,28 @@ function banOf(row: BanRow): Ban {
     immuneUntil: row.immune_until?.getTime() ?? null,
     countedUntil: row.counted_until?.getTime() ?? null,
     ...(row.basis && { basis: row.basis }),
+    ...(row.earlier && { earlier: row.earlier.map((at) => Date.parse(at)) }),
   };
 }
 
-/** Bans in force, bans that are held, and those that were lifted and whose addresses still are immune. */
-export async function findBansToRestore(prisma: PrismaClient, now: number): Promise<Ban[]> {
+/**
+ * Bans in force, bans that are held, those that were lifted and whose addresses still are immune, and those that have
+ * ended within the last `keptSeconds`.
+ */
+export async function findBansToRestore(
+  prisma: PrismaClient,
+  now: number,
+  keptSeconds: number,
+): Promise<Ban[]> {
+  const since = new Date(now - keptSeconds * 1000);
   const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
     SELECT ${BAN_COLUMNS} FROM (
       SELECT DISTINCT ON (jail, address) * FROM ban_change
       ORDER BY jail, address, changed_at DESC, revision DESC
     ) AS latest
     WHERE (state IN ('active', 'held') AND (until IS NULL OR until > ${new Date(now)}))
-      OR (state = 'lifted' AND immune_until > ${new Date(now)})`);
+      OR (state = 'lifted' AND immune_until > ${new Date(now)})
+      OR (CASE WHEN state IN ('active', 'held') THEN until ELSE changed_at END) > ${since}`);
   return rows.map(banOf);
 }
 

@@ -10,6 +10,8 @@ export interface ExpiryOptions {
   newId: () => string;
   /** Seconds. */
   longestFindtime: number;
+  /** Seconds that an ended ban of a jail is remembered. */
+  keptSeconds: (jail: string) => number;
   /** Revision of the bans bucket up to which everything is on record. */
   recordedRevision: () => Promise<number>;
 }
@@ -19,12 +21,14 @@ const AT_ONCE = 256;
 
 /** One round: to be called every few seconds by the coordinator that decides. */
 export async function expireBans(options: ExpiryOptions): Promise<void> {
-  const { bans, now, newId, longestFindtime } = options;
+  const { bans, now, newId, longestFindtime, keptSeconds } = options;
   const ended: Ban[] = [];
   const over: { key: string; revision: number }[] = [];
   await inSlices(bans.entries(), ({ key, ban, revision }) => {
     if (ended.length < AT_ONCE && expireBan(ban, { now: now(), id: "" })) ended.push(ban);
-    if (over.length < AT_ONCE && isOver(ban, now(), longestFindtime)) over.push({ key, revision });
+    if (over.length === AT_ONCE) return;
+    const kept = keptSeconds(ban.jail);
+    if (isOver(ban, now(), longestFindtime, kept)) over.push({ key, revision });
   });
   await Promise.all(
     ended.map(({ jail, address }) =>

@@ -8,6 +8,8 @@ import type { Address } from "../../wire/address.ts";
 import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
+import { recallEarlier } from "../../policy/ban-lifecycle.ts";
+import { isRemembered, type NewChange } from "../../policy/ban-memory.ts";
 import { expireBans } from "./expire-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
@@ -25,6 +27,9 @@ export interface UpkeepOptions {
   machines: Pick<OwnMachines, "publishHosts">;
   quarantines: Pick<Quarantines, "forgetOld">;
   longestFindtime: number;
+  /** Seconds that an ended ban of a jail is remembered. */
+  keptSeconds: (jail: string) => number;
+  newChange: NewChange;
   now: () => number;
   newId: () => string;
   log: Log;
@@ -45,12 +50,18 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   async function restore(created: string): Promise<void> {
     // Whatever the mirror has: it may not know yet that the bucket was made anew.
     for (const entry of await history.allowlist()) await settings.allow(entry);
-    const recorded = await history.bansToRestore(now());
+    const longest = Math.max(...jails.map(({ name }) => options.keptSeconds(name)));
+    const onRecord = await history.bansToRestore(now(), longest);
+    const recorded = onRecord.filter((ban) =>
+      isRemembered(ban, now(), options.keptSeconds(ban.jail)),
+    );
     let restored = 0;
     for (const ban of recorded) {
-      const written = await bans.change(ban.jail, ban.address, (present) =>
-        present ? undefined : ban,
-      );
+      const jail = jails.find(({ name }) => name === ban.jail);
+      const written = await bans.change(ban.jail, ban.address, (present) => {
+        if (!present) return ban;
+        return jail && recallEarlier(present, ban, jail, options.newChange(jail, ban.address));
+      });
       if (written) restored += 1;
     }
     await settings.declareReady(created);

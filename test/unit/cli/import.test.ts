@@ -446,3 +446,76 @@ test("the time zone of a log goes with its source", async () => {
   });
   assert.deepEqual(jails[0]?.sources, [{ name: "x", path: "/x", timezone: "UTC+0200" }]);
 });
+
+const GROWING = `[DEFAULT]
+enabled = true
+action = iptables-multiport[port="imap"]
+bantime = 10m
+bantime.increment = true
+bantime.factor = 2.0 / 4
+bantime.multipliers = 1  2 4
+bantime.maxtime = 5w
+bantime.rndtime = 90
+bantime.overalljails = true
+[dovecot]
+[recidive]
+action = iptables-allports
+bantime = 1w
+findtime = 1d
+maxretry = 3
+bantime.increment = false
+`;
+
+test("bans that grow, and fail2ban's recidive, are carried over", async () => {
+  const { jails, dbpurgeage } = await importFrom({
+    "jail.local": GROWING,
+    "fail2ban.conf": "[Definition]\ndbpurgeage = 1d\n",
+    "fail2ban.local": "[Definition]\ndbpurgeage = 648000\n",
+    "filter.d/dovecot.conf": "[Definition]\nfailregex = x\n",
+    "filter.d/recidive.conf": "[Definition]\nfailregex = Ban <HOST>\n",
+  });
+  const [dovecot, recidive] = jails;
+  assert.equal(dbpurgeage, "7d12h");
+  const { "bantime.increment": isGrowing, ...others } = dovecot?.settings ?? assert.fail();
+  assert.equal(isGrowing, true);
+  assert.equal(others["bantime.factor"], 0.5);
+  assert.equal(others["bantime.multipliers"], "1 2 4");
+  assert.equal(others["bantime.maxtime"], "35d");
+  assert.equal(others["bantime.rndtime"], "1m30s");
+  assert.equal(others["bantime.overalljails"], true);
+  assert.deepEqual(recidive?.settings, {
+    ...{
+      source: "bans",
+      ports: "all",
+      protocol: "tcp",
+      maxretry: 3,
+      findtime: "1d",
+      bantime: "7d",
+    },
+  });
+  assert.deepEqual(recidive.sources, []);
+  assert.match(recidive.notes.join(), /recidive: source: bans takes its place/);
+  const settings = { dovecot: dovecot?.settings, recidive: recidive.settings };
+  assert.ok(coordinatorConfig.parse({ jails: settings, dbpurgeage }));
+});
+
+test("what fleetban cannot say of bans that grow is noted", async () => {
+  const { jails, notes, dbpurgeage } = await importFrom({
+    "jail.local": `[dovecot]
+enabled = true
+action = iptables-multiport[port="imap"]
+bantime = 10m
+bantime.increment = true
+bantime.factor = math.pi
+bantime.formula = ban.Time * math.exp(float(ban.Count+1)*banFactor)/math.exp(1*banFactor)
+bantime.maxtime = 5m
+`,
+    "filter.d/dovecot.conf": "[Definition]\nfailregex = x\n",
+  });
+  const said = [...notes, ...(jails[0]?.notes ?? [])].join("\n");
+  assert.match(said, /:6: bantime\.factor: expected a number, got math\.pi, 1 is taken/);
+  assert.match(said, /:7: bantime\.formula: no formula but fail2ban's own is known/);
+  assert.match(said, /:8: bantime\.maxtime: is shorter than bantime/);
+  assert.equal(jails[0]?.settings?.["bantime.maxtime"], undefined);
+  assert.equal(dbpurgeage, undefined);
+});

@@ -50,6 +50,9 @@ interface Simulated {
     withLogin: number;
   }[];
   bans: {
+    jail: string;
+    offence: number;
+    reason: string;
     address: string;
     at: string;
     until: string | null;
@@ -85,6 +88,7 @@ test("an attacker below maxretry on every host is banned by the fleet, and by no
       until: new Date(START + 1_204_000).toISOString(),
       hosts: { mx1: 2, mx2: 2, mx3: 1 },
       hasLoggedIn: false,
+      ...{ jail: "simulated", offence: 1, reason: "5 failures on 3 hosts within 4s" },
     },
   ]);
   assert.deepEqual(
@@ -171,5 +175,29 @@ test("IPv6 addresses count by their /64 unless told otherwise, and a login of on
   await assert.rejects(simulate(path, "--ipv6-prefix", "200"), {
     exitCode: 64,
     message: /expected a prefix of 32 to 128 bits/,
+  });
+});
+
+test("bans grow as they would in the fleet, and recidive bans who was banned several times", async () => {
+  const path = await log(
+    "grows",
+    [0, 200, 500, 1000].flatMap((start) => [[A, start] as const, [A, start + 1] as const]),
+  );
+  const policy = ["--maxretry", "2", "--findtime", "60", "--bantime", "100"];
+  const growing = [...policy, "--bantime.increment", "--bantime.maxtime", "300"];
+  const { bans } = await simulated(path, ...growing);
+  const secondsOf = (each: Simulated["bans"]) =>
+    each.map(({ at, until }) => (Date.parse(until ?? "") - Date.parse(at)) / 1000);
+  assert.deepEqual(secondsOf(bans), [100, 200, 300, 300]);
+  const recidive = ["--recidive", "--recidive.maxretry", "3", "--recidive.bantime", "1d"];
+  const answer = await simulated(path, ...policy, ...recidive);
+  assert.deepEqual(
+    answer.bans.map(({ jail }) => jail),
+    ["simulated", "simulated", "simulated", "recidive"],
+  );
+  assert.equal(answer.policies[0]?.prevented, 2);
+  await assert.rejects(simulate(path, "--bantime.maxtime", "1d"), {
+    exitCode: 64,
+    message: /without --bantime\.increment/,
   });
 });

@@ -30,3 +30,55 @@ test("IPv6 addresses are counted by their /64, and a prefix that is too wide is 
   assert.match(ipv6 ?? "", /^jails\.dovecot\.ipv6_prefix: .*128/);
   assert.deepEqual(more, []);
 });
+
+const jailsOfYaml = (jails: object) => coordinatorConfig.parse({ jails }).jails;
+
+test("bans that grow have fail2ban's options", () => {
+  const plain = jailsOfYaml({ dovecot: {} })["dovecot"];
+  assert.equal(plain?.increment, undefined);
+  const { dovecot } = jailsOfYaml({
+    dovecot: {
+      ...{ "bantime.increment": true, "bantime.factor": 2, "bantime.multipliers": "1 5 30" },
+      ...{ "bantime.maxtime": "5w", "bantime.rndtime": 60, "bantime.overalljails": true },
+    },
+  });
+  assert.deepEqual(dovecot?.increment, {
+    ...{ factor: 2, multipliers: [1, 5, 30], overalljails: true },
+    ...{ maxtime: 3_024_000, rndtime: 60 },
+  });
+  const { sparse } = jailsOfYaml({ sparse: { "bantime.increment": true } });
+  assert.deepEqual(sparse?.increment, { factor: 1, multipliers: [], overalljails: false });
+});
+
+test("a jail that counts bans has recidive's defaults", () => {
+  const { recidive } = jailsOfYaml({ dovecot: {}, recidive: { source: "bans" } });
+  assert.deepEqual(recidive, {
+    ...{ source: "bans", ports: [], maxretry: 5, findtime: 86_400, bantime: 604_800 },
+  });
+});
+
+test("options that contradict each other are refused, all at once", () => {
+  assert.deepEqual(
+    faultsOf({
+      jails: {
+        idle: { "bantime.factor": 2, "bantime.maxtime": "5w" },
+        ever: { bantime: -1, "bantime.increment": true },
+        short: { bantime: "1h", "bantime.increment": true, "bantime.maxtime": "10m" },
+        recidive: { source: "bans", ipv6_prefix: 64, failregex: "x <HOST>" },
+      },
+    }),
+    [
+      "jails.idle.bantime.factor: has no effect without bantime.increment: true",
+      "jails.idle.bantime.maxtime: has no effect without bantime.increment: true",
+      "jails.ever.bantime.increment: has no effect: bans are for ever already",
+      "jails.short.bantime.maxtime: expected at least bantime, which is 1h, got 10m",
+      "jails.recidive.ipv6_prefix: has no effect with source: bans, which takes addresses and networks as banned",
+      "jails.recidive.failregex: has no effect with source: bans, which reads no log",
+    ],
+  );
+  assert.deepEqual(faultsOf({ jails: { recidive: { source: "bans" } } }), [
+    "jails.recidive.source: expected another jail beside it, whose bans it counts, got none",
+  ]);
+  const [fault] = faultsOf({ jails: { dovecot: { "bantime.multipliers": "1 two" } } }) ?? [];
+  assert.match(fault ?? "", /expected 1 to 100 numbers such as "1 2 4 8", got "1 two"/);
+});

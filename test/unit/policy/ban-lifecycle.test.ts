@@ -7,8 +7,10 @@ import {
   expireBan,
   isOver,
   liftBan,
+  recallEarlier,
   type OperatorBan,
 } from "../../../services/policy/ban-lifecycle.ts";
+import { memoryOf } from "../../../services/policy/ban-memory.ts";
 import type { Offence } from "../../../services/policy/sliding-window.ts";
 import { parseAddress } from "../../../services/wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../../../services/wire/ban.ts";
@@ -154,7 +156,8 @@ describe("a ban by an operator", () => {
   test("wins over an immunity, and over a ban that has ended", () => {
     const lifted = liftedAt(T0 + SECOND, bannedAt(T0)!);
     assert.equal(orderedAt(T0 + 2 * SECOND, {}, lifted)?.state, "active");
-    assert.equal(orderedAt(T0 + 2 * SECOND, {}, lifted)?.offence, 2);
+    assert.equal(orderedAt(T0 + 2 * SECOND, {}, lifted)?.offence, 1);
+    assert.equal(orderedAt(T0 + 1200 * SECOND, {}, bannedAt(T0))?.offence, 2);
   });
 
   test("does not let old failures count again", () => {
@@ -220,12 +223,95 @@ test("a ban expires when its time is over, once, and never when it is for ever o
 
 test("an ended ban may be forgotten only when no failure before its end can come back", () => {
   const ban = bannedAt(T0)!;
-  assert.equal(isOver(ban, Number.MAX_SAFE_INTEGER, 1200), false);
+  assert.equal(isOver(ban, Number.MAX_SAFE_INTEGER, 1200, 0), false);
   const end = ban.until!;
   const expired = expireBan(ban, { now: end, id })!;
-  assert.equal(isOver(expired, end + 2400 * SECOND, 1200), false);
-  assert.equal(isOver(expired, end + 2400 * SECOND + 1, 1200), true);
+  assert.equal(isOver(expired, end + 2400 * SECOND, 1200, 0), false);
+  assert.equal(isOver(expired, end + 2400 * SECOND + 1, 1200, 0), true);
   const lifted = liftedAt(T0, ban, 86_400);
-  assert.equal(isOver(lifted, T0 + (86_400 + 2400) * SECOND, 1200), false);
-  assert.equal(isOver(lifted, T0 + (86_400 + 2400) * SECOND + 1, 1200), true);
+  assert.equal(isOver(lifted, T0 + (86_400 + 2400) * SECOND, 1200, 0), false);
+  assert.equal(isOver(lifted, T0 + (86_400 + 2400) * SECOND + 1, 1200, 0), true);
+});
+
+describe("bans that grow", () => {
+  const DAY = 86_400;
+  const increment = { factor: 1, multipliers: [], maxtime: 4000, overalljails: false };
+  const growing: Jail = { ...jail, increment };
+  const memory = memoryOf([growing], DAY);
+  const at = (now: number, present?: Ban, elsewhere = 0) =>
+    banForOffence(present, growing, offenceAt(now), { now, id, memory, elsewhere })!;
+  const secondsOf = (ban: Ban) => ((ban.until ?? Infinity) - (ban.countedUntil ?? 0)) / SECOND;
+
+  test("last longer each time, up to maxtime, and say so", () => {
+    const bans = [at(T0)];
+    for (let count = 1; count < 4; count += 1) bans.push(at(bans.at(-1)!.until!, bans.at(-1)));
+    assert.deepEqual(bans.map(secondsOf), [1200, 2400, 4000, 4000]);
+    assert.deepEqual(
+      bans.map(({ offence }) => offence),
+      [1, 2, 3, 4],
+    );
+    assert.equal(bans[0]?.reason, "5 failures on 2 hosts within 12s");
+    assert.equal(bans[1]?.reason, "5 failures on 2 hosts within 12s, offence 2: 40m");
+  });
+
+  test("an offence during the ban extends it by the same length", () => {
+    const second = at(T0 + 1200 * SECOND, at(T0));
+    const extended = at(T0 + 1300 * SECOND, second);
+    assert.deepEqual([secondsOf(extended), extended.offence], [2400, 2]);
+  });
+
+  test("begin anew when the last ban has ended dbpurgeage ago", () => {
+    const first = at(T0);
+    const end = first.until! + DAY * SECOND;
+    assert.equal(at(end - 1, first).offence, 2);
+    assert.equal(at(end, first).offence, 1);
+  });
+
+  test("what an operator has lifted, or a guard has held, is no offence", () => {
+    const second = at(T0 + 1200 * SECOND, at(T0));
+    const lifted = liftedAt(T0 + 1300 * SECOND, second, 0);
+    assert.equal(at(T0 + 1400 * SECOND, lifted).offence, 2);
+    const held: Ban = { ...at(T0), state: "expired", held: "too many bans" };
+    assert.equal(at(T0 + 1400 * SECOND, held).offence, 1);
+  });
+
+  test("grow by bans elsewhere, too, where all jails count", () => {
+    const ban = at(T0, undefined, 1);
+    assert.deepEqual([ban.offence, secondsOf(ban)], [1, 2400]);
+  });
+
+  test("an operator's ban without a length is as long", () => {
+    const first = at(T0);
+    const now = first.until!;
+    const commanded = banByOperator(first, order({ jail: growing }), { now, id, memory });
+    assert.equal(commanded?.until, now + 2400 * SECOND);
+  });
+
+  test("rndtime adds what nobody can foresee, and no more than it says", () => {
+    const random: Jail = { ...growing, increment: { ...increment, rndtime: 600 } };
+    const lengths = ["00000000", "80000000", "ffffffff"].map((start) => {
+      const change = { now: T0 + 1200 * SECOND, id: start + id.slice(8), memory };
+      return secondsOf(banForOffence(at(T0), random, offenceAt(change.now), change)!);
+    });
+    assert.deepEqual(lengths, [2400, 2700, 3000]);
+  });
+
+  test("an ended ban is kept as long as it counts", () => {
+    const expired = expireBan(at(T0), { now: T0 + 1200 * SECOND, id })!;
+    const end = T0 + (1200 + DAY) * SECOND;
+    assert.equal(isOver(expired, end, 1200, DAY), false);
+    assert.equal(isOver(expired, end + 1, 1200, DAY), true);
+  });
+
+  test("a ban that was given before history could be read grows when it is read", () => {
+    const third = at(T0 + 3600 * SECOND, at(T0 + 1200 * SECOND, at(T0)));
+    const now = third.until! + 60 * SECOND;
+    const unaware = at(now);
+    assert.equal(unaware.offence, 1);
+    const change = { now: now + SECOND, id, memory };
+    const aware = recallEarlier(unaware, third, growing, change)!;
+    assert.deepEqual([aware.offence, secondsOf(aware)], [4, 4000]);
+    assert.equal(recallEarlier(aware, third, growing, change), undefined);
+    assert.equal(recallEarlier(unaware, unaware, growing, change), undefined);
+  });
 });

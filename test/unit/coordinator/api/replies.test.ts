@@ -209,6 +209,7 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
     counters: { failures: 9e15, undecodable: 9e15 },
     now: () => NOW,
     newId: randomUUID,
+    newChange: () => ({ now: NOW, id: randomUUID() }),
     log: createLog("replies.test", "silent"),
   };
   const context = parts as unknown as Omit<ApiContext, "fleet">;

@@ -135,7 +135,7 @@ test("a held ban is in force nowhere, ends by itself, is released for its rest o
   const change = (seconds: number) => ({ now: START + seconds * 1000, id: randomUUID() });
   assert.equal(isInForce(held, START + 1), false);
   assert.equal(isHeld(held, START + 1), true);
-  assert.equal(isOver(held, START + 1e12, 1), false);
+  assert.equal(isOver(held, START + 1e12, 1, 0), false);
   assert.equal(expireBan(held, change(1199)), undefined);
   assert.equal(expireBan(held, change(1200))?.state, "expired");
   const released = releaseBan(held, "operator alice", change(600))!;

@@ -32,7 +32,7 @@ function setUp() {
     },
     isLeader: () => true,
     now: () => START,
-    newId: () => "id",
+    newChange: () => ({ now: START, id: "id" }),
     log: pino({ level: "silent" }),
     onBanned: undefined,
     onMissed() {},

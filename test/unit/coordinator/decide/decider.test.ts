@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { pino } from "pino";
-import { createDecider, type Decider } from "../../../../services/coordinator/decide/decider.ts";
+import {
+  createDecider,
+  type Decider,
+  type DeciderOptions,
+} from "../../../../services/coordinator/decide/decider.ts";
 import { createAllowlist } from "../../../../services/coordinator/buckets/allowlist.ts";
 import { createBanGuard } from "../../../../services/coordinator/decide/ban-guard.ts";
 import { createQuarantines } from "../../../../services/coordinator/buckets/quarantines.ts";
@@ -10,6 +14,7 @@ import { createSparedOffences } from "../../../../services/coordinator/decide/sp
 import { createOwnMachines } from "../../../../services/coordinator/hosts/own-machines.ts";
 import { createMissedOffences } from "../../../../services/coordinator/decide/missed-offences.ts";
 import { banByOperator, liftBan } from "../../../../services/policy/ban-lifecycle.ts";
+import { createChanges, memoryOf } from "../../../../services/policy/ban-memory.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
 import { decodeBan, encodeBan, type Ban } from "../../../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../../../services/wire/failure.ts";
@@ -49,8 +54,13 @@ function failure(
 }
 
 /** A decider with a bucket in memory; `bucket` outlives it, as NATS does. */
-function setUp(bucket = new Map<string, Ban>(), isLeader = true, jails: Jail[] = [JAIL]) {
-  const clock = { now: START };
+function setUp(
+  bucket = new Map<string, Ban>(),
+  isLeader = true,
+  jails: Jail[] = [JAIL],
+  begin = START,
+) {
+  const clock = { now: begin };
   const lease = { isLeader: isLeader };
   const nats = { isAway: false };
   const written: Ban[] = [];
@@ -70,6 +80,25 @@ function setUp(bucket = new Map<string, Ban>(), isLeader = true, jails: Jail[] =
     isQuarantined: (host) => quarantines.of(host) !== undefined,
   });
   const spared = createSparedOffences({ allowlist, machines, now, log });
+  const newId = () => crypto.randomUUID();
+  /** The first jail's bans stand under their address alone, for most tests have no other jail. */
+  const keyOf = (jail: string, address: Address) =>
+    jail === jails[0]?.name ? address : `${jail}.${address}`;
+  const bans: DeciderOptions["bans"] = {
+    get: (jail, address) => bucket.get(keyOf(jail, address)),
+    *entries() {
+      for (const ban of bucket.values()) yield { ban };
+    },
+    change(jail, address, step) {
+      if (nats.isAway) return Promise.reject(new Error("no responders"));
+      const ban = step(bucket.get(keyOf(jail, address)));
+      if (!ban) return Promise.resolve(undefined);
+      bucket.set(keyOf(jail, address), ban);
+      written.push(ban);
+      later.decider?.observe(ban);
+      return Promise.resolve({ ban, revision: written.length });
+    },
+  };
   const decider = createDecider({
     jails,
     spared,
@@ -78,20 +107,9 @@ function setUp(bucket = new Map<string, Ban>(), isLeader = true, jails: Jail[] =
     missed,
     isLeader: () => lease.isLeader,
     now,
-    newId: () => crypto.randomUUID(),
+    newChange: createChanges({ ...{ jails, bans, memory: memoryOf(jails, 86_400) }, now, newId }),
     log,
-    bans: {
-      get: (_jail, address) => bucket.get(address),
-      change(_jail, address, step) {
-        if (nats.isAway) return Promise.reject(new Error("no responders"));
-        const ban = step(bucket.get(address));
-        if (!ban) return Promise.resolve(undefined);
-        bucket.set(address, ban);
-        written.push(ban);
-        later.decider?.observe(ban);
-        return Promise.resolve({ ban, revision: written.length });
-      },
-    },
+    bans,
   });
   later.decider = decider;
   const tell = async (messages: readonly Message[]) => {
@@ -296,7 +314,7 @@ test("an unban holds against the failures that brought the ban, and those of its
   assert.equal(again.written.length, 0);
   await again.tell([1300, 1301, 1302, 1303, 1304].map((at) => failure("mx3", at)));
   assert.equal(again.written.length, 1);
-  assert.equal(again.written[0]?.offence, 2);
+  assert.equal(again.written[0]?.offence, 1);
   assert.equal(written.length, 1);
 });
 
@@ -518,4 +536,82 @@ describe("addresses of a /64 count together", () => {
     await again.tell([6, 7, 8, 9, 10, 11].map((at) => failure("mx2", at, addressOf(1))));
     assert.equal(again.written.length, 0);
   });
+});
+
+describe("a jail that counts bans", () => {
+  const dovecot: Jail = { ...JAIL, bantime: 60 };
+  const recidive: Jail = {
+    ...JAIL,
+    ...{ name: "recidive", source: "bans", ports: [] },
+    ...{ maxretry: 3, findtime: 86_400, bantime: 604_800 },
+  };
+  const jails = [dovecot, recidive];
+  const attackAt = (second: number) =>
+    [0, 1, 2, 3, 4].map((n) => failure("mx1", second + n, A, second + n, (second + n) * 1000 + 1));
+  const bansOf = ({ written }: { written: readonly Ban[] }, jail: string) =>
+    written.filter((ban) => ban.jail === jail);
+
+  test("bans who was banned maxretry times, and says which bans brought it", async () => {
+    const fleet = setUp(new Map(), true, jails);
+    await fleet.tell([...attackAt(0), ...attackAt(1000)]);
+    assert.equal(bansOf(fleet, "recidive").length, 0);
+    await fleet.tell(attackAt(2000));
+    const [ban, ...more] = bansOf(fleet, "recidive");
+    assert.deepEqual([ban?.address, more], [A, []]);
+    assert.deepEqual(ban?.basis?.bans, [{ jail: "dovecot", bans: 3 }]);
+    assert.equal(ban.until, ban.countedUntil! + 604_800_000);
+  });
+
+  test("goes on counting where another coordinator has left off, from the bucket alone", async () => {
+    const first = setUp(new Map(), true, jails);
+    await first.tell([...attackAt(0), ...attackAt(1000)]);
+    const second = setUp(first.bucket, true, jails);
+    second.clock.now = first.clock.now;
+    await second.tell(attackAt(2000));
+    assert.equal(bansOf(second, "recidive").length, 1);
+  });
+
+  test("writes at its start what the last coordinator could not write", async () => {
+    const first = setUp(new Map(), true, jails);
+    await first.tell([...attackAt(0), ...attackAt(1000), ...attackAt(2000)]);
+    first.bucket.delete(`recidive.${A}`);
+    const second = setUp(first.bucket, true, jails, first.clock.now);
+    await second.tell([]);
+    assert.equal(bansOf(second, "recidive").length, 1);
+    const third = setUp(second.bucket, true, jails, first.clock.now);
+    await third.tell([]);
+    assert.deepEqual(third.written, []);
+  });
+
+  test("does not ban an allowed address", async () => {
+    const fleet = setUp(new Map(), true, jails);
+    await fleet.tell([...attackAt(0), ...attackAt(1000)]);
+    const allowed = { v: 1, comment: "", addedAt: START, by: "test", origin: "operator" } as const;
+    fleet.allowlist.set({ ...allowed, address: A });
+    await fleet.tell(attackAt(2000));
+    assert.equal(bansOf(fleet, "recidive").length, 0);
+  });
+
+  test("counts no failures that name it", async () => {
+    const fleet = setUp(new Map(), true, jails);
+    const each = { position: 1, address: A, at: START, attempts: 9, form: "test" };
+    const batch = { host: "mx1", source: "mail", epoch: "e", sentAt: START, from: 0, to: 1 };
+    const data = encodeFailureBatch({ v: 1, jail: "recidive", ...batch, failures: [each] });
+    await fleet.tell([{ subject: failureSubject("recidive", "mx1"), data, storedAt: START }]);
+    assert.deepEqual([fleet.written, fleet.decider.counters.failures], [[], 0]);
+  });
+});
+
+test("an offence whose grown ban is not over yet is banned, however old it is", async () => {
+  const increment = { factor: 1, multipliers: [], overalljails: false };
+  const jails = [{ ...JAIL, bantime: 60, increment }];
+  const first = setUp(new Map(), true, jails);
+  await first.tell(ATTACK);
+  const second = setUp(first.bucket, true, jails);
+  await second.tell([200, 201, 202, 203, 204].map((at) => failure("mx1", at, A, at + 90)));
+  assert.deepEqual([second.written.length, second.missed.total()], [1, 0]);
+  assert.equal(second.written[0]?.until, START + 204_000 + 120_000);
+  const third = setUp(new Map(), true, jails);
+  await third.tell([200, 201, 202, 203, 204].map((at) => failure("mx1", at, A, at + 90)));
+  assert.deepEqual([third.written.length, third.missed.total()], [0, 1]);
 });

@@ -1,0 +1,140 @@
+/** The options of `fleetban simulate` that say which policy is tried, with coordinator.yaml's names. */
+import { Option, type Command } from "commander";
+import { formatDuration, parseDuration } from "../../config/duration.ts";
+import type { Jail } from "../../wire/settings.ts";
+import { UsageError } from "../arguments.ts";
+import { quote } from "../visible.ts";
+import type { SimulatedPolicy } from "./replay.ts";
+
+/** What commander makes of the options; Infinity: for ever. */
+export interface PolicyFlags {
+  maxretry: number;
+  findtime: number;
+  bantime: number;
+  ipv4Prefix: number;
+  ipv6Prefix: number;
+  "bantime.increment"?: true;
+  "bantime.factor": number;
+  "bantime.multipliers": number[];
+  "bantime.maxtime"?: number;
+  "bantime.rndtime"?: number;
+  dbpurgeage: number;
+  recidive?: true;
+  "recidive.maxretry": number;
+  "recidive.findtime": number;
+  "recidive.bantime": number;
+}
+
+/** The checks of the command line that the options need. */
+interface Checks {
+  limit: (text: string) => number;
+  seconds: (text: string) => number;
+}
+
+export function addPolicyOptions(command: Command, check: Checks): Command {
+  const options: readonly [flags: string, about: string, ...rest: Parsed][] = [
+    ["--maxretry <number>", "so many failures", check.limit, 5, "5"],
+    ["--findtime <duration>", "within this time", seconds, 1200, "20m"],
+    ["--bantime <duration>", "are banned for so long; -1: for ever", check.seconds, 1200, "20m"],
+    ["--ipv4-prefix <bits>", "count and ban networks of this prefix", prefix(8, 32), 32, "32"],
+    ["--ipv6-prefix <bits>", "the same of IPv6; 128: single addresses", prefix(32, 128), 64, "64"],
+    ["--bantime.factor <number>", "of bans that grow", factor, 1, "1"],
+    ["--bantime.multipliers <list>", 'of bans that grow: "1 5 30"', factors, [], "1 2 4 8 16 ..."],
+    ["--dbpurgeage <duration>", "earlier bans count so long", seconds, 86_400, "1d"],
+    ["--recidive.maxretry <number>", "of recidive: so many bans", check.limit, 5, "5"],
+    ["--recidive.findtime <duration>", "within this time", seconds, 86_400, "1d"],
+    ["--recidive.bantime <duration>", "ban for so long", check.seconds, 604_800, "1w"],
+  ];
+  for (const [flags, about, parse, value, shown] of options) {
+    command.addOption(new Option(flags, about).argParser<unknown>(parse).default(value, shown));
+  }
+  return command
+    .option("--bantime.increment", "who was banned before is banned for longer")
+    .option("--bantime.maxtime <duration>", "bans do not grow beyond this", seconds)
+    .option("--bantime.rndtime <duration>", "is added to bans that grow; half of it here", seconds)
+    .option("--recidive", "ban again who was banned several times");
+}
+
+type Parsed = [parse: (text: string) => unknown, value: unknown, shown: string];
+
+export function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
+  const { maxretry, findtime, bantime, ipv4Prefix, ipv6Prefix, dbpurgeage } = flags;
+  refuseIdle(flags);
+  const jail: Jail = {
+    ...{ v: 1, name: "simulated", ports: [], maxretry, findtime, bantime: orForEver(bantime) },
+    ...{ ipv4_prefix: ipv4Prefix, ipv6_prefix: ipv6Prefix },
+    ...(flags["bantime.increment"] && { increment: incrementOf(flags) }),
+  };
+  const recidive: Jail = {
+    ...{ v: 1, name: "recidive", ports: [], source: "bans" },
+    ...{ maxretry: flags["recidive.maxretry"], findtime: flags["recidive.findtime"] },
+    bantime: orForEver(flags["recidive.bantime"]),
+  };
+  return { jail, recidive: flags.recidive && recidive, dbpurgeage };
+}
+
+/** An option that changes nothing without another one is a slip. */
+function refuseIdle(flags: PolicyFlags): void {
+  const { "bantime.maxtime": maxtime, "bantime.rndtime": rndtime } = flags;
+  const isGrowthGiven =
+    (maxtime ?? rndtime) !== undefined ||
+    flags["bantime.factor"] !== 1 ||
+    flags["bantime.multipliers"].length > 0;
+  if (isGrowthGiven && !flags["bantime.increment"]) {
+    throw new UsageError("simulate: bans do not grow without --bantime.increment");
+  }
+}
+
+const orForEver = (seconds: number) => (seconds === Infinity ? null : seconds);
+
+function incrementOf(flags: PolicyFlags): NonNullable<Jail["increment"]> {
+  const { "bantime.maxtime": maxtime, "bantime.rndtime": rndtime } = flags;
+  return {
+    factor: flags["bantime.factor"],
+    multipliers: flags["bantime.multipliers"],
+    overalljails: false,
+    ...(maxtime !== undefined && { maxtime }),
+    ...(rndtime !== undefined && { rndtime }),
+  };
+}
+
+/** As one row of the table: "5 within 20m, for 20m, all hosts together". */
+export function describePolicy({ jail, recidive, scope }: SimulatedPolicy): string {
+  const { maxretry, findtime, bantime, increment } = jail;
+  const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
+  return [
+    `${maxretry} within ${formatDuration(findtime)}`,
+    increment ? `${punished} and longer` : punished,
+    ...(recidive ? ["recidive"] : []),
+    scope === "fleet" ? "all hosts together" : "each host alone",
+  ].join(", ");
+}
+
+function seconds(text: string): number {
+  const parsed = parseDuration(text);
+  if (typeof parsed === "number" && parsed > 0) return parsed;
+  throw wrong(text, 'a duration such as "20m" or 1200');
+}
+
+const prefix =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const bits = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+    if (bits >= min && bits <= max) return bits;
+    throw wrong(text, `a prefix of ${min} to ${max} bits`);
+  };
+
+function factor(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && number > 0 && number < Infinity) return number;
+  throw wrong(text, "a number above 0");
+}
+
+const factors = (text: string): number[] =>
+  text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map(factor);
+
+const wrong = (text: string, expected: string) =>
+  new UsageError(`simulate: ${quote(text)}: expected ${expected}`);

@@ -1,0 +1,206 @@
+/**
+ * A jail of coordinator.yaml. It has fail2ban's names and meanings where fail2ban has the option;
+ * deploy/examples/coordinator.yaml explains all of them.
+ */
+import * as z from "zod";
+import { duration, durationOrForever, formatDuration } from "../config/duration.ts";
+import {
+  compileFilter,
+  FilterError,
+  type FilterFault,
+  type FilterRules,
+} from "../detection/filter/filter.ts";
+import { PROTOCOLS, type Jail } from "../wire/settings.ts";
+
+type FilterOptions = Omit<FilterRules, "failregex"> & { failregex?: string[] | undefined };
+
+/** Of a filter, beside its failregex. */
+const FILTER_OPTIONS = ["prefregex", "ignoreregex", "datepattern"] as const;
+
+/** A jail travels to the agents as one message. */
+const MAX_FILTER_LENGTH = 200_000;
+
+/** One expression a line, as in fail2ban's files, or a list of them. */
+const expressions = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) =>
+    (typeof value === "string" ? value.split("\n") : value)
+      .map((each) => each.trim())
+      .filter((each) => each !== ""),
+  )
+  .pipe(z.array(z.string().max(8_192)).max(100))
+  .optional();
+
+const port = z.number().int().min(1).max(65535);
+
+/** "1 2 4 8", as in fail2ban's files, or a list. */
+const multipliers = z
+  .union([z.string(), z.array(z.number())], {
+    error: (issue) => `expected numbers such as "1 2 4 8", got ${JSON.stringify(issue.input)}`,
+  })
+  .transform((value, context): number[] => {
+    const numbers = typeof value === "string" ? value.split(/[\s,]+/).filter(Boolean) : value;
+    const parsed = numbers.map(Number);
+    if (parsed.length > 0 && parsed.length <= 100 && parsed.every((each) => each > 0)) {
+      return parsed;
+    }
+    const message = `expected 1 to 100 numbers such as "1 2 4 8", got ${JSON.stringify(value)}`;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+
+const options = z.strictObject({
+  source: z.enum(["failures", "bans"]).default("failures"),
+  ports: z
+    .union([z.literal("all"), z.array(port).min(1).max(64)], {
+      error: (issue) =>
+        `expected a list of ports such as [143, 993], or all, got ${JSON.stringify(issue.input)}`,
+    })
+    .transform((ports) => (ports === "all" ? [] : ports))
+    .optional(),
+  protocol: z.enum(PROTOCOLS).optional(),
+  maxretry: z.number().int().min(1).max(100).default(5),
+  findtime: duration.optional(),
+  bantime: durationOrForever.optional(),
+  "bantime.increment": z.boolean().optional(),
+  "bantime.factor": z.number().positive().optional(),
+  "bantime.multipliers": multipliers.optional(),
+  "bantime.maxtime": duration.optional(),
+  "bantime.rndtime": duration.optional(),
+  "bantime.overalljails": z.boolean().optional(),
+  ipv4_prefix: z.number().int().min(8).max(32).optional(),
+  ipv6_prefix: z.number().int().min(32).max(128).optional(),
+  prefregex: z.string().min(1).max(8_192).optional(),
+  failregex: expressions,
+  ignoreregex: expressions,
+  datepattern: z.string().min(1).max(8_192).optional(),
+});
+type JailOptions = z.output<typeof options>;
+
+/**
+ * What holds where a jail says nothing. For failures it is the set-up that mail administrators come
+ * from (fail2ban's jail for pop3 and imap), for bans it is fail2ban's recidive.
+ */
+const DEFAULTS = {
+  failures: {
+    ...{ ports: [110, 995, 143, 993], findtime: 1200, bantime: 1200 },
+    ...{ ipv4_prefix: 32, ipv6_prefix: 64 },
+  },
+  bans: { ports: [], findtime: 86_400, bantime: 604_800 },
+} as const satisfies Record<string, Partial<JailOptions>>;
+
+export const jailConfig = options
+  .superRefine((jail, context) => {
+    for (const { path, message } of faultsOf(jail)) {
+      context.addIssue({ code: "custom", path: [...path], message });
+    }
+  })
+  .transform(jailOf);
+
+interface Fault {
+  path: readonly (string | number)[];
+  message: string;
+}
+
+function faultsOf(jail: JailOptions): Fault[] {
+  return [...filterFaults(jail), ...incrementFaults(jail), ...bansFaults(jail)];
+}
+
+const GROWTH = [
+  ...(["bantime.factor", "bantime.multipliers", "bantime.maxtime", "bantime.rndtime"] as const),
+  "bantime.overalljails",
+] as const;
+
+function incrementFaults(jail: JailOptions): Fault[] {
+  if (!jail["bantime.increment"]) {
+    return GROWTH.filter((name) => jail[name] !== undefined).map((name) => ({
+      path: [name],
+      message: "has no effect without bantime.increment: true",
+    }));
+  }
+  const { bantime = DEFAULTS[jail.source].bantime, "bantime.maxtime": maxtime } = jail;
+  if (bantime === null) {
+    return [{ path: ["bantime.increment"], message: "has no effect: bans are for ever already" }];
+  }
+  if (maxtime === undefined || maxtime >= bantime) return [];
+  const given = `got ${formatDuration(maxtime)}`;
+  const message = `expected at least bantime, which is ${formatDuration(bantime)}, ${given}`;
+  return [{ path: ["bantime.maxtime"], message }];
+}
+
+function bansFaults(jail: JailOptions): Fault[] {
+  if (jail.source !== "bans") return [];
+  const networks = (["ipv4_prefix", "ipv6_prefix"] as const)
+    .filter((name) => jail[name] !== undefined)
+    .map((name) => ({
+      path: [name],
+      message: "has no effect with source: bans, which takes addresses and networks as banned",
+    }));
+  const filters = (["failregex", ...FILTER_OPTIONS] as const)
+    .filter((name) => jail[name] !== undefined)
+    .map((name) => ({
+      path: [name],
+      message: "has no effect with source: bans, which reads no log",
+    }));
+  return [...networks, ...filters];
+}
+
+/** The jail as agents and the policy know it; what is not given is no key, as on the wire. */
+function jailOf(given: JailOptions): Omit<Jail, "v" | "name"> {
+  const {
+    source,
+    ports,
+    findtime,
+    bantime,
+    "bantime.increment": isGrowing,
+    "bantime.factor": factor = 1,
+    "bantime.multipliers": multipliers = [],
+    "bantime.maxtime": maxtime,
+    "bantime.rndtime": rndtime,
+    "bantime.overalljails": overalljails = false,
+    ...unchanged
+  } = given;
+  const defaults = DEFAULTS[source];
+  const increment = {
+    ...{ factor, multipliers, overalljails },
+    ...(maxtime !== undefined && { maxtime }),
+    ...(rndtime !== undefined && { rndtime }),
+  };
+  return {
+    ...defaults,
+    ...unchanged,
+    ports: ports ?? [...defaults.ports],
+    findtime: findtime ?? defaults.findtime,
+    bantime: bantime === undefined ? defaults.bantime : bantime,
+    ...(source === "bans" && { source }),
+    ...(isGrowing && { increment }),
+  };
+}
+
+function filterFaults(jail: FilterOptions): Fault[] {
+  return faultsOfFilter(jail).map(({ option, index, column, reason }) => ({
+    path: option === "prefregex" || option === "datepattern" ? [option] : [option, index],
+    message: column === undefined ? reason : `column ${column}: ${reason}`,
+  }));
+}
+
+function faultsOfFilter({ failregex, ...others }: FilterOptions): readonly FilterFault[] {
+  const { prefregex, ignoreregex, datepattern } = others;
+  if (failregex === undefined || failregex.length === 0) {
+    const [option] = FILTER_OPTIONS.filter((name) => others[name] !== undefined);
+    const reason = "expected a failregex beside it, got none";
+    return option ? [{ option, index: 0, column: undefined, reason }] : [];
+  }
+  const size = JSON.stringify([prefregex, failregex, ignoreregex, datepattern]).length;
+  if (size > MAX_FILTER_LENGTH) {
+    const reason = `expected at most ${MAX_FILTER_LENGTH} characters in all, got ${size}`;
+    return [{ option: "failregex", index: 0, column: undefined, reason }];
+  }
+  try {
+    compileFilter({ prefregex, failregex, ignoreregex, datepattern });
+    return [];
+  } catch (error) {
+    if (error instanceof FilterError) return error.faults;
+    throw error;
+  }
+}
