@@ -86,7 +86,7 @@ function formatAddresses(addresses: readonly { address: Address; failures: numbe
 }
 
 /** "on 2/3 hosts: mx1, mx2; not known of mx3". */
-function formatWhere({ address }: Ban, standing: Standing): string {
+export function formatWhere({ address }: Ban, standing: Standing): string {
   const { counts, inForce, missing, dryRun, ineffective } = standing;
   if (counts.live === 0) return "nowhere that is known: no host is up";
   const refused = standing.refused.filter((each) => overlaps(each.address, address));

@@ -7,6 +7,7 @@ import { checksOf, UsageError } from "./arguments.ts";
 import { discardCommand, releaseCommand } from "./ban-held.ts";
 import { describeBan, banHead, formatState } from "./ban-words.ts";
 import { showCommand } from "./ban-show.ts";
+import { whyCommand } from "./ban-why.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import {
   addSelection,
@@ -24,6 +25,7 @@ export function banCommand(context: AskingContext): Command {
   const command = new Command("ban").description("who is banned, since when, why and where");
   command.addCommand(listCommand(context));
   command.addCommand(showCommand(context));
+  command.addCommand(whyCommand(context));
   command.addCommand(addCommand(context));
   command.addCommand(removeCommand(context));
   command.addCommand(releaseCommand(context));

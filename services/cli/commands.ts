@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   host: async () => (await import("./host.ts")).hostCommand,
   ban: async () => (await import("./ban.ts")).banCommand,
   allow: async () => (await import("./allow.ts")).allowCommand,
+  audit: async () => (await import("./audit.ts")).auditCommand,
   failure: async () => (await import("./failure.ts")).failureCommand,
   explain: async () => (await import("./explain/explain.ts")).explainCommand,
   simulate: async () => (await import("./simulate/simulate.ts")).simulateCommand,

@@ -68,6 +68,7 @@ Examples:
   fleetban status                             is everything well?
   fleetban ban list                           who is banned?
   fleetban ban show 198.51.100.7              why, since when, where in force?
+  fleetban ban why 198.51.100.7               what has decided that?
   fleetban ban add 198.51.100.7 --wait        ban, and wait for every host
   fleetban ban remove 198.51.100.7            unban
   fleetban failure list --since 1h --json     for a script

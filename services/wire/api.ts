@@ -41,6 +41,8 @@ import { warning } from "./warnings.ts";
 export const BAN_CURSOR = /^(?:\d{1,15}|[\w-]{1,16}\.[\w/-]{1,64})$/;
 /** Where the list of failures goes on: a row's number in PostgreSQL. */
 const FAILURE_CURSOR = /^\d{1,18}$/;
+/** Where the audit goes on: how many of its rows came before. */
+const AUDIT_CURSOR = /^\d{1,15}$/;
 /** Where the allowlist goes on: when an entry was added, and its address. */
 const ALLOWED_CURSOR = /^\d{1,15}\/[0-9a-f.:/]{1,49}$/;
 
@@ -81,6 +83,17 @@ export const failureRow = z.object({
   form: z.string(),
 });
 export type FailureRow = z.infer<typeof failureRow>;
+
+export const auditRow = z.object({
+  at: instant,
+  /** "operator alice", "decider", "config". */
+  by: z.string(),
+  /** "ban", "ban lifted", "allow add", "host quarantine". */
+  action: z.string(),
+  /** What it was done to, and why. */
+  detail: z.string(),
+});
+export type AuditRow = z.infer<typeof auditRow>;
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
@@ -232,6 +245,23 @@ export const api = {
   "allow.remove": {
     request: z.strictObject({ address: addressField }),
     reply: z.object({ allowed }),
+  },
+  /** Who has done what. */
+  "audit.list": {
+    request: z
+      .strictObject({
+        /** An operator's name, "decider" or "config". */
+        by: textField.optional(),
+        since: instantField.optional(),
+        until: instantField.optional(),
+        /** true: also what coordinators have decided by themselves. */
+        all: flagField,
+        limit: limitField,
+        after: cursorField(AUDIT_CURSOR),
+      })
+      .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
+    /** Newest first. */
+    reply: z.object({ audit: z.array(auditRow), next, stale }),
   },
   "failure.list": {
     request: z

@@ -82,5 +82,8 @@ export function hostOfQuarantineKey(key: string): string | undefined {
   return key.startsWith("quarantine.") ? key.slice("quarantine.".length) : undefined;
 }
 
+/** Who has removed an entry of the settings bucket, as a header of what removes it. */
+export const REMOVED_BY_HEADER = "Fleetban-By";
+
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */
 export const READY_KEY = "ready";

@@ -42,14 +42,14 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       };
     },
 
-    async "allow.remove"({ address }) {
+    async "allow.remove"({ address }, by) {
       const allowed = find(address);
       if (!allowed) throw new ApiError(404, `${address}: is not on the allowlist`);
       if (allowed.origin === "config") {
         const place = "the coordinator's configuration, allowlist";
         throw new ApiError(409, `${address}: comes from ${place}; remove it there`);
       }
-      await settings.disallow(address);
+      await settings.disallow(address, by);
       return { allowed };
     },
   };

@@ -24,7 +24,7 @@ export function quarantineEndpoint(context: ApiContext): QuarantineEndpoint {
         throw new ApiError(404, `${host}: is no host that is listed; see fleetban host list`);
       }
       const begun: Quarantine = present ?? { v: 1, since: now(), until: null, by, reason };
-      const quarantine = undo ? { ...begun, until: now() } : begun;
+      const quarantine = undo ? { ...begun, until: now(), by } : begun;
       if (quarantine !== present) await writeQuarantine(settings, host, quarantine);
       const alone = { inForce: 0, held: 0 };
       await inSlices(bans.entries(), ({ ban }) => {

@@ -1,5 +1,5 @@
 /** `fleetban status`, `fleetban host list|remove`, `fleetban failure list`. */
-import { failureRow, hostRow } from "../../wire/api.ts";
+import { auditRow, failureRow, hostRow } from "../../wire/api.ts";
 import { isHeld } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import type { Jail } from "../../wire/settings.ts";
@@ -12,7 +12,7 @@ import { HistoryUnavailable } from "../history/history.ts";
 
 type StatusEndpoints = Pick<
   Endpoints,
-  "status.show" | "host.list" | "host.remove" | "failure.list"
+  "status.show" | "host.list" | "host.remove" | "failure.list" | "audit.list"
 >;
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
@@ -71,6 +71,18 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       hosts.forget(host);
       await context.machines.forgetHost(settings, host);
       return { host, wasUp: known !== undefined && hosts.isUp(known) };
+    },
+
+    async "audit.list"(query) {
+      try {
+        const { limit } = query;
+        const found = await history.audit({ ...query, limit: limit + 1 });
+        const { rows, next } = pageOf(found, auditRow, limit);
+        return { audit: rows, next, stale: staleRecord(context) };
+      } catch (error) {
+        if (!(error instanceof HistoryUnavailable)) throw error;
+        throw new ApiError(503, error.message, { cause: error });
+      }
     },
 
     async "failure.list"(query) {

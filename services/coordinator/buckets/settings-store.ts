@@ -4,9 +4,9 @@
  * the allowlist. Every coordinator follows it.
  */
 import { isDeepStrictEqual } from "node:util";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { headers, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
@@ -29,6 +29,7 @@ import {
   jailKey,
   READY_KEY,
   duplicateKey,
+  REMOVED_BY_HEADER,
   SETTINGS_BUCKET,
 } from "../../wire/subjects.ts";
 import { createAllowlist, type Allowlist } from "./allowlist.ts";
@@ -38,7 +39,8 @@ export interface Settings {
   /** Writes what the configuration says, and removes what it no longer says. */
   publish(jails: readonly Jail[], allowed: readonly Address[]): Promise<void>;
   allow(entry: Allowed): Promise<void>;
-  disallow(address: Address): Promise<void>;
+  /** `by` is who removes it, for the record. */
+  disallow(address: Address, by: string): Promise<void>;
   /** Tells agents which of them are refused, by host, and takes back what no longer holds. */
   refuse(refused: ReadonlyMap<string, DuplicateNotice>): Promise<void>;
   /** Tells agents that the bans bucket created then is complete. */
@@ -137,6 +139,15 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
     forget(key);
   }
 
+  /** Erases the entry as a client of NATS's buckets does, and says by whom. */
+  async function eraseBy(key: string, by: string): Promise<void> {
+    const fields = headers();
+    fields.set("KV-Operation", "DEL");
+    fields.set(REMOVED_BY_HEADER, encodeURIComponent(by));
+    await jetstream(connection).publish(`$KV.${SETTINGS_BUCKET}.${key}`, "", { headers: fields });
+    forget(key);
+  }
+
   /** Entries that an operator has made, and that somebody has written over, or NATS has lost. */
   async function restoreOperators(): Promise<void> {
     for (const key of unreadable) {
@@ -198,7 +209,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
     write: ensure,
     erase,
     allow: (entry) => ensure(allowKey(entry.address), encodeAllowed(entry), () => false),
-    disallow: (address) => erase(allowKey(address)),
+    disallow: (address, by) => eraseBy(allowKey(address), by),
 
     async refuse(refused) {
       const wanted = new Set([...refused.keys()].map(duplicateKey));

@@ -3,21 +3,24 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import type { Log } from "../../process/log.ts";
 import { decodeBan, type Ban } from "../../wire/ban.ts";
-import type { FailureRow } from "../../wire/api.ts";
+import type { AuditRow, FailureRow } from "../../wire/api.ts";
 import { decodeFailureBatch } from "../../wire/failure.ts";
 import type { Allowed } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
 import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjects.ts";
 import { byServersClock, storedAtOf } from "../decide/clock-correction.ts";
 import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
+import { decodeAudited, insertAudited } from "./audit.ts";
 import { openDatabase } from "./database.ts";
 import { insertBanChanges, insertFailures } from "./insert.ts";
 import {
+  findAudit,
   findBansToRestore,
   findAllowed,
   findBans,
   findChanges,
   findFailures,
+  type AuditQuery,
   type BanQuery,
   type FailureQuery,
   type Marked,
@@ -43,6 +46,7 @@ export interface History {
   allowlist(): Promise<Allowed[]>;
   bans(query: BanQuery): Promise<Marked<Ban>[]>;
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
+  audit(query: AuditQuery): Promise<Marked<AuditRow>[]>;
   failures(query: FailureQuery): Promise<Marked<FailureRow>[]>;
   hosts(): Promise<{ host: string; lastSeenAt: number }[]>;
   /** NATS was found to have lost what is on record, since the last call. */
@@ -63,6 +67,9 @@ export interface HistoryOptions {
 }
 
 const HOST_EVERY_MS = 30_000;
+
+const isOfAllowlist = ({ subject }: { subject: string }) =>
+  subject.startsWith(`$KV.${SETTINGS_BUCKET}.allow.`);
 
 export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryOptions): History {
   const database = openDatabase({ url: databaseUrl, log });
@@ -90,9 +97,21 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
   const allowed = startRecorder({
     ...common,
     stream: bucketStream(SETTINGS_BUCKET),
-    filter: `$KV.${SETTINGS_BUCKET}.allow.*`,
-    decode: decodeAllowedChange,
-    record: (changes) => database.ask((prisma) => applyAllowed(prisma, changes)),
+    decode: (message) => ({
+      allowed: isOfAllowlist(message) ? decodeAllowedChange(message) : undefined,
+      audited: decodeAudited(message),
+    }),
+    record: (changes) =>
+      database.ask(async (prisma) => {
+        await applyAllowed(
+          prisma,
+          changes.flatMap(({ allowed }) => allowed ?? []),
+        );
+        await insertAudited(
+          prisma,
+          changes.flatMap(({ audited }) => audited ?? []),
+        );
+      }),
     onCut,
   });
   const hostsNoted = new Map<string, number>();
@@ -117,6 +136,7 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     allowlist: () => database.ask(findAllowed),
     bans: (query) => database.ask((prisma) => findBans(prisma, query)),
     changes: (query) => database.ask((prisma) => findChanges(prisma, query)),
+    audit: (query) => database.ask((prisma) => findAudit(prisma, query)),
     failures: (query) => database.ask((prisma) => findFailures(prisma, query)),
     hosts: () =>
       database.ask(async (prisma) => {

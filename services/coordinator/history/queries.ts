@@ -1,7 +1,7 @@
 /** What people ask of the record. Lists go from newest to oldest, from behind the mark `after`. */
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 import { isNetwork, parseNetwork, type Address } from "../../wire/address.ts";
-import type { FailureRow } from "../../wire/api.ts";
+import type { AuditRow, FailureRow } from "../../wire/api.ts";
 import type { Ban } from "../../wire/ban.ts";
 import type { Allowed } from "../../wire/settings.ts";
 
@@ -182,6 +182,47 @@ function conditionOf({ jail, address }: Pick<BanQuery, "jail" | "address">): Pri
   const ofJail = jail === undefined ? Prisma.sql`TRUE` : Prisma.sql`jail = ${jail}`;
   if (address === undefined) return ofJail;
   return Prisma.sql`${ofJail} AND (address <<= ${address}::inet OR address >> ${address}::inet)`;
+}
+
+export interface AuditQuery {
+  /** An operator's name, or "decider", "config". */
+  by?: string | undefined;
+  since?: number | undefined;
+  until?: number | undefined;
+  /** Also what the coordinator has decided by itself. */
+  all: boolean;
+  limit: number;
+  after: string | null;
+}
+
+/** What was done, newest first: changes of bans, of the allowlist and of hosts. */
+export async function findAudit(
+  prisma: PrismaClient,
+  query: AuditQuery,
+): Promise<Marked<AuditRow>[]> {
+  const { by, since, until, all, limit, after } = query;
+  const offset = after === null ? 0 : Number(after);
+  const makers = by === undefined ? [] : [by, `operator ${by}`, `operator ${by} (unverified)`];
+  const rows = await prisma.$queryRaw<
+    { at: Date; by: string; action: string; detail: string }[]
+  >(Prisma.sql`
+    SELECT at, by, action, detail FROM (
+      SELECT at, by, action, detail, key AS id FROM audit
+      UNION ALL
+      SELECT changed_at AS at, by,
+        CASE state WHEN 'active' THEN 'ban' WHEN 'held' THEN 'ban held' WHEN 'lifted' THEN 'ban lifted'
+          ELSE 'ban expired' END AS action,
+        regexp_replace(address::text, '^([^:]+)/32$|/128$', '\\1') || ' in ' || jail || ': ' || reason AS detail, change::text AS id
+      FROM ban_change
+    ) AS done
+    WHERE ${all ? Prisma.sql`TRUE` : Prisma.sql`by <> 'decider'`}
+      ${by === undefined ? Prisma.empty : Prisma.sql`AND by = ANY(${makers})`}
+      ${since === undefined ? Prisma.empty : Prisma.sql`AND at >= ${new Date(since)}`}
+      ${until === undefined ? Prisma.empty : Prisma.sql`AND at <= ${new Date(until)}`}
+    ORDER BY at DESC, id LIMIT ${limit} OFFSET ${offset}`);
+  return rows.map(({ at, ...row }, index) => {
+    return { row: { at: at.getTime(), ...row }, mark: String(offset + index + 1) };
+  });
 }
 
 export async function findAllowed(prisma: PrismaClient): Promise<Allowed[]> {

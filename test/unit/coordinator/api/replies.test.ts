@@ -167,6 +167,13 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
       bans: ({ limit }: { limit: number }) =>
         Promise.resolve(many(limit, (index) => ({ row: banOf(index), mark: String(index) }))),
       changes: ({ limit }: { limit: number }) => Promise.resolve(many(limit, banOf)),
+      audit: ({ limit, after }: { limit: number; after: string | null }) =>
+        Promise.resolve(
+          many(limit, (index) => ({
+            row: { at: NOW, by: longText(256), action: longText(32), detail: longText(600) },
+            mark: String(Number(after ?? 0) + index + 1),
+          })),
+        ),
       failures: ({ limit, after }: { limit: number; after: string | null }) =>
         Promise.resolve(
           many(limit, (index) => ({
@@ -238,6 +245,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "allow.add": { address: WIDE, comment: longText(256) },
   "allow.remove": { address: longAddress(1) },
   "failure.list": { limit: 1_000, after: null },
+  "audit.list": { all: true, limit: 1_000, after: null },
 };
 const PAGES = 3;
 

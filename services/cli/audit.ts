@@ -1,0 +1,64 @@
+/** `fleetban audit list`: who has done what, when. */
+import { Command } from "commander";
+import type { AuditRow } from "../wire/api.ts";
+import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
+import { checksOf, UsageError } from "./arguments.ts";
+import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import { readPages } from "./pages.ts";
+import { formatInstant, zoneOf } from "./time.ts";
+
+interface ListOptions extends JsonOption {
+  by?: string;
+  since?: number;
+  until?: number;
+  all?: boolean;
+  limit: number;
+}
+
+export function auditCommand(context: Context): Command {
+  const { ask, output, now } = context;
+  const check = checksOf("audit list", output.note);
+  const command = new Command("audit").description("who has done what, when");
+  command
+    .command("list")
+    .description(
+      "bans and unbans by operators, changes of the allowlist, quarantines; newest first",
+    )
+    .option("--by <name>", "by this operator; decider or config", check.text)
+    .option("--since <when>", "from then on: 1h (ago), or 2026-11-24T12:00", check.instant)
+    .option("--until <when>", "up to then", check.instant)
+    .option("--all", "also what coordinators have decided by themselves")
+    .option("--limit <number>", "at most so many", check.limit, 100)
+    .option(...JSON_OPTION)
+    .addHelpText("after", EXAMPLES)
+    .action(async ({ json, limit, all = false, ...query }: ListOptions) => {
+      const { since = -Infinity, until = Infinity, by } = query;
+      if (since > until) throw new UsageError(`audit list: ${UNTIL_BEFORE_SINCE}`);
+      let stale: string | null = null;
+      const { rows, next } = await readPages(limit, async (page) => {
+        const reply = await ask("audit.list", { ...query, all: all || by === "decider", ...page });
+        stale = reply.stale;
+        return { rows: reply.audit, next: reply.next };
+      });
+      noteStale(context, stale);
+      if (json) {
+        output.json("audit.list", { audit: rows, next, stale });
+        return;
+      }
+      if (rows.length === 0) output.line("nothing on record");
+      else output.table([headOf(now()), ...rows.map(describe)]);
+      if (next !== null) output.note(`there is more than these ${limit}: --limit shows more`);
+    });
+  return command;
+}
+
+const headOf = (now: number) => [`TIME (${zoneOf(now)})`, "BY", "ACTION", "WHAT"];
+
+const describe = ({ at, by, action, detail }: AuditRow) => [formatInstant(at), by, action, detail];
+
+const EXAMPLES = `
+Examples:
+  fleetban audit list --since 1d
+  fleetban audit list --by alice
+  fleetban audit list --all --since 10m --json
+`;

@@ -1,0 +1,104 @@
+/** `fleetban ban why ADDRESS`: why the address is banned, or why it is not. */
+import { Command } from "commander";
+import { formatDuration } from "../config/duration.ts";
+import type { Address } from "../wire/address.ts";
+import type { Reply } from "../wire/api.ts";
+import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
+import type { Jail } from "../wire/settings.ts";
+import { checksOf } from "./arguments.ts";
+import { formatWhere } from "./ban-show.ts";
+import { formatEvidence, formatState } from "./ban-words.ts";
+import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import { count } from "./status.ts";
+import type { Cell } from "./table.ts";
+import { formatBoth } from "./time.ts";
+import { shorten } from "./visible.ts";
+
+type Answer = Reply<"ban.show">;
+
+export function whyCommand(context: Context): Command {
+  const { ask, output, now } = context;
+  const check = checksOf("ban why", output.note);
+  return new Command("why")
+    .description("why an address is banned, or why it is not: evidence, rule, what spares it")
+    .argument("<address>", "address or network", check.address)
+    .option("--jail <jail>", "in this jail (default: in every one)", check.jail)
+    .option(...JSON_OPTION)
+    .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
+      const reply = await ask("ban.show", { address, jail });
+      noteStale(context, reply.stale);
+      if (json) {
+        output.json("ban.show", reply);
+        return;
+      }
+      const { jails } = await ask("status.show", {});
+      const isDue = reply.bans.some((ban) => isInForce(ban, now()) || isHeld(ban, now()));
+      if (!isDue) output.line(`${address} is not banned`);
+      for (const ban of reply.bans) {
+        output.line(`${ban.address} in ${ban.jail}: ${formatState(ban, now())}`);
+        const rule = jails.find(({ name }) => name === ban.jail);
+        output.facts(explain(ban, rule, reply, now()));
+      }
+      output.line("");
+      output.facts(explainAddress(reply, now()));
+    });
+}
+
+function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): Cell[][] {
+  const isAutomatic = ban.evidence.length > 0;
+  return [
+    ["  decided", `${formatBoth(ban.changedAt, now)} by ${ban.by}`],
+    ["  because", ban.reason],
+    ...(isAutomatic && rule ? [["  rule", describeRule(rule)]] : []),
+    ["  offence", `number ${ban.offence} of this address in this jail`],
+    ["  evidence", formatEvidence(ban)],
+    ...(ban.basis?.addresses
+      ? [["  addresses", ban.basis.addresses.map(tellAddress).join(", ")]]
+      : []),
+    ...(ban.held !== undefined ? [["  held", ban.held]] : []),
+    ...(isInForce(ban, now) && reply.standing
+      ? [["  in force", formatWhere(ban, reply.standing)]]
+      : []),
+    ...(ban.immuneUntil !== null && ban.immuneUntil > now
+      ? [["  immune", `its failures do not count until ${formatBoth(ban.immuneUntil, now)}`]]
+      : []),
+  ];
+}
+
+const tellAddress = ({ address, failures }: { address: Address; failures: number }) =>
+  `${address} ${failures}`;
+
+function describeRule({ name, maxretry, findtime, bantime }: Jail): string {
+  const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
+  const earned = `${count(maxretry, "failure")} within ${formatDuration(findtime)}`;
+  return `jail ${name}: ${earned} on all hosts together, banned ${punished} (as it is now)`;
+}
+
+/** What holds of the address whatever its bans are. */
+function explainAddress({ allowed, machine, failures }: Answer, now: number): Cell[][] {
+  const [last] = failures;
+  return [
+    ["allowlist", allowed ? `yes: ${allowed.address} (${allowed.comment || allowed.by})` : "no"],
+    ["machine of the fleet", machine ? `yes: ${machine.address} is of ${machine.what}` : "no"],
+    ["last failure", last ? formatBoth(last.at, now) : "none on record"],
+    ...tally("by host", failures, ({ host }) => host),
+    ...tally("by user", failures, ({ user }) => (user === null ? "none named" : shorten(user, 48))),
+    ...tally("by form", failures, ({ form }) => form),
+  ];
+}
+
+/** "by host", "mx1 3, mx2 2": of the failures that the answer holds, the last ones. */
+function tally(
+  label: string,
+  failures: Answer["failures"],
+  nameOf: (failure: Answer["failures"][number]) => string,
+): Cell[][] {
+  const counts = new Map<string, number>();
+  for (const failure of failures) {
+    const name = nameOf(failure);
+    counts.set(name, (counts.get(name) ?? 0) + failure.attempts);
+  }
+  if (counts.size === 0) return [];
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  return [[`last failures ${label}`, sorted.map(([name, times]) => `${name} ${times}`).join(", ")]];
+}

@@ -1,0 +1,79 @@
+/**
+ * What operators have done besides bans, out of the settings bucket: who has changed the allowlist,
+ * and who has put hosts into quarantine. Bans are on record with every change of theirs.
+ */
+import type { JsMsg } from "@nats-io/jetstream";
+import type { PrismaClient } from "../../../prisma/client/client.ts";
+import type { AuditRow } from "../../wire/api.ts";
+import { decodeSetting, type Setting } from "../../wire/settings.ts";
+import {
+  addressOfAllowKey,
+  hostOfQuarantineKey,
+  REMOVED_BY_HEADER,
+  SETTINGS_BUCKET,
+} from "../../wire/subjects.ts";
+import { storedAtOf } from "../decide/clock-correction.ts";
+
+export interface Audited extends AuditRow {
+  key: string;
+}
+
+const PREFIX = `$KV.${SETTINGS_BUCKET}.`;
+
+/** undefined: that is nothing that an operator or a configuration has done. Throws a WireError. */
+export function decodeAudited(message: JsMsg): Audited | undefined {
+  const key = message.subject.slice(PREFIX.length);
+  const said = message.headers?.get("KV-Operation")
+    ? removed(key, message.headers.get(REMOVED_BY_HEADER))
+    : done(key, decodeSetting(message.data, key));
+  return said && { ...said, key, at: storedAtOf(message) };
+}
+
+type Said = Pick<AuditRow, "by" | "action" | "detail">;
+
+function removed(key: string, by: string): Said | undefined {
+  const address = addressOfAllowKey(key);
+  if (address === undefined) return undefined;
+  return { by: readName(by), action: "allow remove", detail: address };
+}
+
+function done(key: string, setting: Setting): Said | undefined {
+  switch (setting.type) {
+    case "allowed": {
+      const { address, comment, by } = setting.entry;
+      const detail = comment === "" ? address : `${address}: ${comment}`;
+      return { by, action: "allow add", detail };
+    }
+    case "quarantine": {
+      const { until, by, reason } = setting.quarantine;
+      const host = hostOfQuarantineKey(key) ?? key;
+      if (until !== null) return { by, action: "host quarantine --undo", detail: host };
+      return { by, action: "host quarantine", detail: reason === "" ? host : `${host}: ${reason}` };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Entries that a configuration no longer has, and those that go with NATS's tools, name nobody. */
+function readName(encoded: string): string {
+  if (encoded === "") return "config";
+  try {
+    return decodeURIComponent(encoded).slice(0, 256);
+  } catch {
+    return "config";
+  }
+}
+
+export async function insertAudited(
+  prisma: PrismaClient,
+  audited: readonly Audited[],
+): Promise<void> {
+  if (audited.length === 0) return;
+  await prisma.audit.createMany({
+    data: audited.map(({ key, at, by, action, detail }) => {
+      return { key, at: new Date(at), by, action, detail };
+    }),
+    skipDuplicates: true,
+  });
+}
