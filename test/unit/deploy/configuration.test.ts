@@ -9,7 +9,8 @@ import {
 } from "../../../deploy/package/configuration-page.ts";
 
 test("docs/configuration.md is what the examples say; npm run docs writes it", async () => {
-  assert.equal(await readFile(CONFIGURATION_PAGE, "utf8"), await configurationPage());
+  const isCurrent = (await readFile(CONFIGURATION_PAGE, "utf8")) === (await configurationPage());
+  assert.ok(isCurrent, "deploy/examples has changed: run npm run docs");
 });
 
 test("an option of an example has its path, its default and its comment", () => {
