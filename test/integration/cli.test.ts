@@ -7,10 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import * as fc from "fast-check";
 import * as z from "zod";
-import { followBucket } from "../../services/nats/follow-bucket.ts";
+import { bucketStream, followBucket } from "../../services/nats/follow-bucket.ts";
 import { createLog } from "../../services/process/log.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
@@ -23,10 +24,12 @@ import {
   apiSubject,
   BANS_BUCKET,
   failureSubject,
+  SETTINGS_BUCKET,
   statusSubject,
 } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { programArguments, runFleetban, type Answer } from "../harness/fleetban.ts";
+import { FOREIGN_WORDS, hostileRequests } from "../harness/hostile-requests.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
 
@@ -369,6 +372,45 @@ db.commit()`;
   assert.match(bans, /203\.0\.113\.72 .*in (?:1h|59m)/, "not the ban's whole length");
   assert.match(bans, /203\.0\.113\.74 .*for ever/);
   assert.doesNotMatch(bans, /203\.0\.113\.73/, "it was over");
+});
+
+test("every request is answered with a reply of its shape, or refused plainly and without a change", async (t) => {
+  const seed = Number(process.env["FLEETBAN_SEED"] ?? Date.now() % 2 ** 31);
+  t.diagnostic(`FLEETBAN_SEED=${seed}`);
+  const { streams } = await jetstreamManager(connection);
+  const writes = async () => {
+    const infos = [BANS_BUCKET, SETTINGS_BUCKET].map((name) => streams.info(bucketStream(name)));
+    return (await Promise.all(infos)).map(({ state }) => state.last_seq).join();
+  };
+  const count = { replies: 0, refusals: 0 };
+  let before = await writes();
+  const property = fc.asyncProperty(hostileRequests, async ({ endpoint, bytes }) => {
+    const [noun = "", verb = ""] = endpoint.split(".");
+    const subject = apiSubject(noun, verb, "test");
+    const answer = await connection.request(subject, bytes, { timeout: 20_000 });
+    const after = await writes();
+    const code = answer.headers?.get(ERROR_CODE_HEADER);
+    if (code) {
+      const text = answer.headers?.get(ERROR_HEADER) ?? "";
+      assert.match(code, /^(?:400|404|409)$/, text);
+      // What was given is shown in quotes, and may be anything.
+      assert.doesNotMatch(
+        text.replace(/(?:"(?:[^"\\]|\\.)*"?…?|\{.*\}|\[.*\])/g, ""),
+        FOREIGN_WORDS,
+      );
+      assert.equal(after, before, `${text}: it was refused, and something was written`);
+      count.refusals += 1;
+    } else {
+      (api[endpoint].reply as z.ZodType).parse(answer.json());
+      count.replies += 1;
+    }
+    before = after;
+  });
+  // Each run is one round trip: as many as fit into the time.
+  const limits = { numRuns: 2_000, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false };
+  await fc.assert(property, { ...limits, seed, endOnFailure: true });
+  t.diagnostic(JSON.stringify(count));
+  assert.ok(count.replies > 0 && count.refusals > 0, JSON.stringify(count));
 });
 
 test("without PostgreSQL a ban still happens, and answers from the history say that they are old", async () => {

@@ -21,7 +21,8 @@ import {
   type Failure,
   type FailureBatch,
 } from "../../services/wire/failure.ts";
-import { banKey, failureSubject } from "../../services/wire/subjects.ts";
+import { decodeHostStatus, encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
+import { banKey, failureSubject, statusSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
@@ -324,4 +325,47 @@ test("what PostgreSQL refuses is skipped alone, and keeps nothing else from bein
   assert.ok(!(await users()).includes("poison"));
   const refusals = lines.filter((line) => line.includes("not recorded"));
   assert.equal(refusals.length, 1);
+});
+
+test("3,000 statuses with text that PostgreSQL cannot hold cost no roll-back, and keep no honest host off the record", async () => {
+  const rollbacks = async (databaseUrl: string) => {
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    const { rows } = await client.query<{ count: string }>(
+      "SELECT xact_rollback AS count FROM pg_stat_database WHERE datname = current_database()",
+    );
+    await client.end();
+    return Number(rows[0]?.count);
+  };
+  const status = (host: string, text: string): HostStatus => {
+    const sent = encodeHostStatus({
+      ...{ v: 1, host, instance: randomUUID(), version: text, firewall: text },
+      ...{ startedAt: T0, sentAt: T0, revision: 0, bansCreated: null, bansInForce: 0 },
+      ...{ addresses: [], sources: [], refused: [], repairs: 0, warnings: [] },
+    });
+    return decodeHostStatus(sent, statusSubject(host));
+  };
+  let before = 0;
+  let databaseUrl = "";
+  {
+    await using recording = await record();
+    const { history, publish } = recording;
+    databaseUrl = recording.databaseUrl;
+    await publish(batchOf("mx1", 0, { user: "first" })); // PostgreSQL is reached
+    await isRecorded(recording, "first");
+    before = await rollbacks(databaseUrl);
+    for (let n = 0; n < 3_000; n += 1) {
+      history.hostSeen(status(`bad-${n}`, n % 2 === 0 ? "0.1\0" : "\ud83d cut"), T0);
+      if (n === 1_500) history.hostSeen(status("honest", "0.1.0"), T0);
+    }
+    await eventually(
+      "all hosts are on record",
+      async () => (await history.hosts()).length === 3_001,
+      60,
+    );
+    const hosts = await history.hosts();
+    assert.ok(hosts.some(({ host }) => host === "honest"));
+  }
+  // PostgreSQL counts when a connection ends.
+  assert.equal(await rollbacks(databaseUrl), before);
 });

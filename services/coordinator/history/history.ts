@@ -12,6 +12,7 @@ import { byServersClock, storedAtOf } from "../decide/clock-correction.ts";
 import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
 import { decodeAudited, insertAudited } from "./audit.ts";
 import { openDatabase } from "./database.ts";
+import { createHostRecord } from "./host-record.ts";
 import { insertBanChanges, insertFailures } from "./insert.ts";
 import {
   findAudit,
@@ -66,8 +67,6 @@ export interface HistoryOptions {
   log: Log;
 }
 
-const HOST_EVERY_MS = 30_000;
-
 const isOfAllowlist = ({ subject }: { subject: string }) =>
   subject.startsWith(`$KV.${SETTINGS_BUCKET}.allow.`);
 
@@ -114,7 +113,7 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
       }),
     onCut,
   });
-  const hostsNoted = new Map<string, number>();
+  const hosts = createHostRecord(database);
 
   return {
     reachable: () => database.reachable(),
@@ -148,24 +147,10 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
       isCut = false;
       return taken;
     },
-    async forgetHost(host) {
-      const deletion = { where: { host } };
-      const { count } = await database.ask((prisma) => prisma.host.deleteMany(deletion));
-      hostsNoted.delete(host);
-      return count > 0;
-    },
-    hostSeen({ host, version, firewall }, at) {
-      if (at - (hostsNoted.get(host) ?? 0) < HOST_EVERY_MS || !database.reachable()) return;
-      hostsNoted.set(host, at);
-      const seen = { lastSeenAt: new Date(at), version, firewall };
-      database
-        .ask((prisma) =>
-          prisma.host.upsert({ where: { host }, create: { host, ...seen }, update: seen }),
-        )
-        .catch(() => hostsNoted.delete(host)); // told again with the next status
-    },
+    forgetHost: hosts.forget,
+    hostSeen: hosts.seen,
     async close() {
-      await Promise.all([failures.stop(), bans.stop(), allowed.stop()]);
+      await Promise.all([failures.stop(), bans.stop(), allowed.stop(), hosts.close()]);
       await database.close();
     },
   };

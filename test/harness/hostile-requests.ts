@@ -1,0 +1,84 @@
+/**
+ * Requests as a client might send them that is not ours, or not friendly: what a field may be, what
+ * it must not be, fields that are missing or unknown, and bytes that are no request at all.
+ */
+import * as fc from "fast-check";
+import { api, type Endpoint } from "../../services/wire/api.ts";
+
+export interface HostileRequest {
+  endpoint: Endpoint;
+  bytes: Uint8Array;
+}
+
+/** What a coordinator takes. Few addresses, of documentation, so that a test leaves few bans. */
+const ADDRESSES = ["203.0.113.77", "203.0.113.64/28", "2001:db8:77::1"];
+const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
+  ...{ address: ADDRESSES, jail: ["dovecot", "nosuch"], host: ["mx77", "no-such-host"] },
+  ...{ seconds: [3_600, null], immunity: [0, 60], wait: [null, 1], replace: [true, false] },
+  ...{
+    reason: ["because"],
+    comment: ["office"],
+    user: ["alice"],
+    all: [true, false],
+    undo: [true, false],
+  },
+  ...{ limit: [1, 1_000], after: [null], since: ["2026-01-01T00:00:00.000Z"] },
+  until: ["2026-12-01T00:00:00.000Z"],
+};
+
+const HOSTILE: readonly unknown[] = [
+  ...[null, true, 0, -0, -1, 1.5, 1e308, -1e308, 2 ** 53, 2 ** 31, 2 ** 63, 5e-324],
+  ...["", " ", "\0", "a\0b", "\ud800", "x\udfff", "\u202e\x1b[2J", "9".repeat(19), "9".repeat(300)],
+  ...["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/0", "0/0", "010.0.0.1", "198.51.100.7/33"],
+  ...["198.51.100.1/24", "198.51.100.0/024", "1.2.3.4 ", "fe80::1%eth0", "::ffff:192.0.2.1"],
+  ...["x", "0", "-1", "1e9", "0x10", "0.0", "dovecot.x", "1/x", "1/0.0.0.0/0", "9".repeat(18)],
+  ...["999999999999999/::1", "dovecot.198_51_100_7", "dovecot..", "../../etc/passwd", "*", ">"],
+  ...["9999-12-31T23:59:59.999Z", "0000-01-01T00:00:00.000Z", "+275760-09-13T00:00:00.000Z"],
+  ...["-000001-01-01T00:00:00.000Z", "2026-02-30T00:00:00.000Z", "2026-01-01", "now", "1h"],
+  ...["0001-01-01T00:00:00.000Z", "'; DROP TABLE failure; --", "{1,2}", "%", "\\", "null"],
+  ...["__proto__", "constructor", {}, [], [[]], { toString: 1 }, [null], ["203.0.113.77"]],
+];
+
+const value = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...HOSTILE) },
+  { weight: 2, arbitrary: fc.string({ unit: "binary", maxLength: 300 }) },
+  { weight: 1, arbitrary: fc.double() },
+  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
+);
+
+function fieldOf(name: string): fc.Arbitrary<unknown> {
+  const right = RIGHT[name];
+  if (!right) throw new Error(`${name}: say in RIGHT what a coordinator takes`);
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...right) },
+    { weight: 1, arbitrary: value },
+    { weight: 1, arbitrary: fc.constant(undefined) }, // JSON leaves the field out
+  );
+}
+
+const encode = (request: unknown) => Buffer.from(JSON.stringify(request) ?? "");
+
+function requestsOf(endpoint: Endpoint): fc.Arbitrary<HostileRequest> {
+  const names = Object.keys(api[endpoint].request.shape);
+  const fields = fc.record(Object.fromEntries(names.map((name) => [name, fieldOf(name)])));
+  const bytes = fc.oneof(
+    { weight: 16, arbitrary: fields.map(encode) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(fields, fc.string(), value)
+        .map(([request, name, more]) => encode({ ...request, [name]: more })),
+    },
+    { weight: 1, arbitrary: value.map(encode) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 64 }) },
+  );
+  return bytes.map((given) => ({ endpoint, bytes: given }));
+}
+
+export const hostileRequests: fc.Arbitrary<HostileRequest> = fc.oneof(
+  ...(Object.keys(api) as Endpoint[]).map(requestsOf),
+);
+
+/** Words of zod, PostgreSQL, Prisma and JavaScript, which say nothing to an operator. */
+export const FOREIGN_WORDS =
+  /invalid (?:input|type|byte|union|option)|received|zod|bigint|prisma|postgres|\bsql\b|syntax|utf-?8|cannot read|is not a function|undefined|\bat \w+ \(|out of range|TypeError/i;
