@@ -12,20 +12,25 @@ import {
   textField,
 } from "./request-fields.ts";
 
+const EXPECTED_SELECTION = "expected an object that says which bans are meant";
+
 /** Every field that is given must hold of a ban. */
-export const banSelection = z.strictObject({
-  jail: jailField.optional(),
-  /** Bans of this address, or of addresses and networks within this network. */
-  within: addressField.optional(),
-  /** No other host has seen more of the failures behind the ban. */
-  causedBy: hostField.optional(),
-  /** true: no other host has seen any of these failures. */
-  alone: flagField.optional(),
-  /** "decider", or an operator's name. */
-  by: textField.optional(),
-  /** The last change of the ban was made at this instant or later. */
-  since: instantField.optional(),
-});
+export const banSelection = z.strictObject(
+  {
+    jail: jailField.optional(),
+    /** Bans of this address, or of addresses and networks within this network. */
+    within: addressField.optional(),
+    /** No other host has seen more of the failures behind the ban. */
+    causedBy: hostField.optional(),
+    /** true: no other host has seen any of these failures. */
+    alone: flagField.optional(),
+    /** "decider", or an operator's name. */
+    by: textField.optional(),
+    /** The last change of the ban was made at this instant or later. */
+    since: instantField.optional(),
+  },
+  { error: ({ code }) => (code === "invalid_type" ? EXPECTED_SELECTION : undefined) },
+);
 export type BanSelection = z.infer<typeof banSelection>;
 
 const count = z.number().int().nonnegative();

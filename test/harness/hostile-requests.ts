@@ -4,6 +4,7 @@
  */
 import * as fc from "fast-check";
 import { api, type Endpoint } from "../../services/wire/api.ts";
+import { banSelection } from "../../services/wire/ban-selection.ts";
 
 export interface HostileRequest {
   endpoint: Endpoint;
@@ -24,6 +25,8 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   },
   ...{ limit: [1, 1_000], after: [null], since: ["2026-01-01T00:00:00.000Z"] },
   until: ["2026-12-01T00:00:00.000Z"],
+  ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
+  ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider"] },
 };
 
 const HOSTILE: readonly unknown[] = [
@@ -47,6 +50,7 @@ const value = fc.oneof(
 );
 
 function fieldOf(name: string): fc.Arbitrary<unknown> {
+  if (name === "selection") return fc.oneof({ weight: 4, arbitrary: selection() }, value);
   const right = RIGHT[name];
   if (!right) throw new Error(`${name}: say in RIGHT what a coordinator takes`);
   return fc.oneof(
@@ -56,11 +60,16 @@ function fieldOf(name: string): fc.Arbitrary<unknown> {
   );
 }
 
+/** Of the bans that a request changes. */
+const selection = () => recordOf(Object.keys(banSelection.shape));
+
+const recordOf = (names: readonly string[]): fc.Arbitrary<Record<string, unknown>> =>
+  fc.record(Object.fromEntries(names.map((name) => [name, fieldOf(name)])));
+
 const encode = (request: unknown) => Buffer.from(JSON.stringify(request) ?? "");
 
 function requestsOf(endpoint: Endpoint): fc.Arbitrary<HostileRequest> {
-  const names = Object.keys(api[endpoint].request.shape);
-  const fields = fc.record(Object.fromEntries(names.map((name) => [name, fieldOf(name)])));
+  const fields = recordOf(Object.keys(api[endpoint].request.shape));
   const bytes = fc.oneof(
     { weight: 16, arbitrary: fields.map(encode) },
     {

@@ -53,7 +53,7 @@ before(async () => {
   });
   connection = await connect({ servers: nats.url, inboxPrefix: askerInbox("test") });
   const isReady = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
-  await eventually("the coordinator is ready", isReady, 30);
+  await eventually("the coordinator is ready", isReady, 90);
 });
 
 after(async () => {
