@@ -118,7 +118,10 @@ function describeJail({ name, ports, protocol, ...jail }: Jail): string {
   const closed = protocol === undefined ? numbers : `${numbers} (${protocol})`;
   const counted = count(maxretry, jail.source === "bans" ? "ban" : "failure");
   const earned = `${counted} within ${formatDuration(findtime)}`;
-  return `${name}: ${earned}, banned ${punished}${describeGrowth(jail)}, ${closed}`;
+  const network = jail.network
+    ? `, networks from ${jail.network.addresses} banned addresses on`
+    : "";
+  return `${name}: ${earned}, banned ${punished}${describeGrowth(jail)}${network}, ${closed}`;
 }
 
 function describeGrowth({ increment }: Pick<Jail, "increment">): string {

@@ -68,6 +68,14 @@ const options = z.strictObject({
   "bantime.maxtime": duration.optional(),
   "bantime.rndtime": duration.optional(),
   "bantime.overalljails": z.boolean().optional(),
+  network: z
+    .strictObject({
+      prefix4: z.number().int().min(8).max(31).default(24),
+      prefix6: z.number().int().min(32).max(127).default(48),
+      addresses: z.number().int().min(2).max(100).default(5),
+      findtime: duration.default(3600),
+    })
+    .optional(),
   ipv4_prefix: z.number().int().min(8).max(32).optional(),
   ipv6_prefix: z.number().int().min(32).max(128).optional(),
   prefregex: z.string().min(1).max(8_192).optional(),
@@ -103,7 +111,12 @@ interface Fault {
 }
 
 function faultsOf(jail: JailOptions): Fault[] {
-  return [...filterFaults(jail), ...incrementFaults(jail), ...bansFaults(jail)];
+  return [
+    ...filterFaults(jail),
+    ...incrementFaults(jail),
+    ...networkFaults(jail),
+    ...bansFaults(jail),
+  ];
 }
 
 const GROWTH = [
@@ -128,9 +141,25 @@ function incrementFaults(jail: JailOptions): Fault[] {
   return [{ path: ["bantime.maxtime"], message }];
 }
 
+/** What counts together must be a part of the network that is banned for it. */
+function networkFaults({ source, network, ...given }: JailOptions): Fault[] {
+  if (!network || source === "bans") return [];
+  const { ipv4_prefix, ipv6_prefix } = { ...DEFAULTS.failures, ...given };
+  return (
+    [
+      ["prefix4", network.prefix4, ipv4_prefix],
+      ["prefix6", network.prefix6, ipv6_prefix],
+    ] as const
+  ).flatMap(([name, wide, narrow = 128]) => {
+    if (wide < narrow) return [];
+    const message = `expected less than ${narrow}, the prefix that addresses count by, got ${wide}`;
+    return [{ path: ["network", name], message }];
+  });
+}
+
 function bansFaults(jail: JailOptions): Fault[] {
   if (jail.source !== "bans") return [];
-  const networks = (["ipv4_prefix", "ipv6_prefix"] as const)
+  const networks = (["ipv4_prefix", "ipv6_prefix", "network"] as const)
     .filter((name) => jail[name] !== undefined)
     .map((name) => ({
       path: [name],

@@ -39,7 +39,7 @@ export function banForOffence(
     changedAt: now,
     reason: describe(offence) + describeGrowth(jail, before + (change.elsewhere ?? 0), seconds),
     offence: before + 1,
-    evidence: [...offence.hosts].map(([host, failures]) => ({ host, failures })),
+    evidence: mostOf(offence.hosts).map(([host, failures]) => ({ host, failures })),
     ...basisOf(offence),
     ...earlierOf(present, change),
     by: "decider",
@@ -203,19 +203,30 @@ function earlierOf(present: Ban | undefined, change: Change): { earlier?: number
   return earlier ? { earlier } : {};
 }
 
-function basisOf({ addresses, bans }: Offence): Pick<Ban, "basis"> {
+/** A message holds no more than this; the hosts and addresses with the most failures stay. */
+const MAX_EVIDENCE = 100;
+
+const mostOf = <T>(counts: ReadonlyMap<T, number>): [T, number][] =>
+  counts.size <= MAX_EVIDENCE
+    ? [...counts]
+    : [...counts].sort(([, a], [, b]) => b - a).slice(0, MAX_EVIDENCE);
+
+function basisOf({ addresses, bans, rule }: Offence): Pick<Ban, "basis"> {
   if (!addresses && !bans) return {};
   return {
     basis: {
+      ...(rule && { rule }),
       ...(addresses && {
-        addresses: [...addresses].map(([address, failures]) => ({ address, failures })),
+        addresses: mostOf(addresses).map(([address, failures]) => ({ address, failures })),
       }),
-      ...(bans && { bans: [...bans].map(([jail, count]) => ({ jail, bans: count })) }),
+      ...(bans && { bans: mostOf(bans).map(([jail, count]) => ({ jail, bans: count })) }),
     },
   };
 }
 
-function describe({ at, since, hosts, addresses, bans }: Offence): string {
+function describe(offence: Offence): string {
+  const { at, since, hosts, addresses, bans, rule } = offence;
+  if (rule === "network") return describeNetwork(offence);
   const failures = [...hosts.values()].reduce((sum, count) => sum + count, 0);
   const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
   const on = formatCount(hosts.size, "host", "hosts");
@@ -225,6 +236,12 @@ function describe({ at, since, hosts, addresses, bans }: Offence): string {
     return `${count} bans in ${formatCount(bans.size, "jail", "jails")} within ${within}`;
   }
   return `${failures} failures${of} on ${on} within ${within}`;
+}
+
+function describeNetwork({ at, since, hosts, addresses }: Offence): string {
+  const on = formatCount(hosts.size, "host", "hosts");
+  const within = formatDuration(Math.ceil((at - since) / 1000));
+  return `${addresses?.size ?? 0} banned addresses on ${on} within ${within}`;
 }
 
 /** ", offence 3: 1h 20m". */

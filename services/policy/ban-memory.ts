@@ -46,9 +46,9 @@ export function createKeptSeconds(
   const isOfAll = jails.some(({ increment }) => increment?.overalljails);
   const starts = memory.starts?.seconds ?? 0;
   const kept = new Map(
-    jails.map(({ name, increment }) => {
+    jails.map(({ name, increment, network }) => {
       const seconds = increment || isOfAll ? memory.offenceSeconds : 0;
-      return [name, Math.max(seconds, starts)];
+      return [name, Math.max(seconds, starts, network?.findtime ?? 0)];
     }),
   );
   return (jail) => kept.get(jail) ?? 0;
@@ -69,7 +69,8 @@ export function bansBefore(
  * What an operator has lifted is no offence, as with fail2ban, which forgets it; nor is a ban that
  * was held and never in force.
  */
-const isOffence = ({ state, held }: Ban): boolean => state !== "lifted" && held === undefined;
+export const isOffence = ({ state, held }: Ban): boolean =>
+  state !== "lifted" && held === undefined;
 
 /** When a ban that is not in force has ended. */
 function endOf({ state, changedAt, until }: Ban): number {

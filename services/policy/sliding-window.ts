@@ -39,6 +39,8 @@ export interface Offence {
   hosts: Map<string, number>;
   /** Of a network: attempts per address. */
   addresses?: Map<Address, number>;
+  /** network: so many of its addresses are banned. undefined: attempts have completed it, or bans. */
+  rule?: "network";
   /** Where bans are counted: bans per jail. */
   bans?: Map<string, number>;
 }

@@ -13,6 +13,7 @@ import {
   foreignText,
   instant,
   spellInstant,
+  textOf,
   toBytes,
   WireError,
 } from "./codec.ts";
@@ -46,7 +47,9 @@ export const ban = z.object({
   /** What of the policy brought it; undefined: failures of this one address, or an operator. */
   basis: z
     .object({
-      /** Failures of each address of the banned network. */
+      /** "network": the jail's option of this name has decided. */
+      rule: textOf(32).optional(),
+      /** Failures of each address of the banned network; with the rule network, of each ban. */
       addresses: z
         .array(z.object({ address, failures: z.number().int().min(1) }))
         .max(MAX_EVIDENCE)

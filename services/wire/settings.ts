@@ -36,6 +36,15 @@ export const jail = z.object({
       overalljails: z.boolean(),
     })
     .optional(),
+  /** So many banned addresses of a network within findtime make a ban of the network. */
+  network: z
+    .object({
+      prefix4: z.number().int().min(8).max(31),
+      prefix6: z.number().int().min(32).max(127),
+      addresses: z.number().int().min(2).max(100),
+      findtime: z.number().positive(),
+    })
+    .optional(),
   /** What the jail counts: failures, or the bans of the other jails. undefined: failures. */
   source: z.enum(["failures", "bans"]).optional(),
   /** Of a jail with a filter of its own, as fail2ban has them; without: Dovecot's own lines count. */

@@ -21,6 +21,7 @@ jails:
     bantime: 5
     bantime.increment: true
     bantime.multipliers: 1 2 4 8
+    network: { addresses: 3 }
   recidive: { source: bans, maxretry: 3, findtime: 1h, bantime: 1h }
 `;
 
@@ -81,5 +82,11 @@ test("bans grow and are counted over a restart and the loss of NATS's data", asy
   const { stdout } = await centre.cli("ban", "show", A);
   assert.match(stdout, /bans +dovecot 3/);
   assert.match(stdout, /offence 3: 20s/);
+
+  for (const address of ["203.0.113.1", "203.0.113.2", "203.0.113.3"])
+    await centre.fail(address, 5);
+  await eventually("the network is banned", () => centre.isBanned("203.0.113.0/24"));
+  const shown = await centre.cli("ban", "show", "203.0.113.0/24");
+  assert.match(shown.stdout, /3 banned addresses on 1 host/);
   await rm(folder, { recursive: true, force: true });
 });

@@ -19,6 +19,11 @@ export interface PolicyFlags {
   "bantime.maxtime"?: number;
   "bantime.rndtime"?: number;
   dbpurgeage: number;
+  network?: true;
+  "network.prefix4": number;
+  "network.prefix6": number;
+  "network.addresses": number;
+  "network.findtime": number;
   recidive?: true;
   "recidive.maxretry": number;
   "recidive.findtime": number;
@@ -41,6 +46,10 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
     ["--bantime.factor <number>", "of bans that grow", factor, 1, "1"],
     ["--bantime.multipliers <list>", 'of bans that grow: "1 5 30"', factors, [], "1 2 4 8 16 ..."],
     ["--dbpurgeage <duration>", "earlier bans count so long", seconds, 86_400, "1d"],
+    ["--network.addresses <number>", "of network: so many addresses", check.limit, 5, "5"],
+    ["--network.findtime <duration>", "banned within this time", seconds, 3600, "1h"],
+    ["--network.prefix4 <bits>", "ban all of an IPv4 network", prefix(8, 31), 24, "24"],
+    ["--network.prefix6 <bits>", "the same of IPv6", prefix(32, 127), 48, "48"],
     ["--recidive.maxretry <number>", "of recidive: so many bans", check.limit, 5, "5"],
     ["--recidive.findtime <duration>", "within this time", seconds, 86_400, "1d"],
     ["--recidive.bantime <duration>", "ban for so long", check.seconds, 604_800, "1w"],
@@ -52,6 +61,7 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
     .option("--bantime.increment", "who was banned before is banned for longer")
     .option("--bantime.maxtime <duration>", "bans do not grow beyond this", seconds)
     .option("--bantime.rndtime <duration>", "is added to bans that grow; half of it here", seconds)
+    .option("--network", "ban networks of which several addresses are banned")
     .option("--recidive", "ban again who was banned several times");
 }
 
@@ -64,6 +74,7 @@ export function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
     ...{ v: 1, name: "simulated", ports: [], maxretry, findtime, bantime: orForEver(bantime) },
     ...{ ipv4_prefix: ipv4Prefix, ipv6_prefix: ipv6Prefix },
     ...(flags["bantime.increment"] && { increment: incrementOf(flags) }),
+    ...(flags.network && { network: networkOptions(flags) }),
   };
   const recidive: Jail = {
     ...{ v: 1, name: "recidive", ports: [], source: "bans" },
@@ -98,13 +109,21 @@ function incrementOf(flags: PolicyFlags): NonNullable<Jail["increment"]> {
   };
 }
 
+const networkOptions = (flags: PolicyFlags): NonNullable<Jail["network"]> => ({
+  prefix4: flags["network.prefix4"],
+  prefix6: flags["network.prefix6"],
+  addresses: flags["network.addresses"],
+  findtime: flags["network.findtime"],
+});
+
 /** As one row of the table: "5 within 20m, for 20m, all hosts together". */
 export function describePolicy({ jail, recidive, scope }: SimulatedPolicy): string {
-  const { maxretry, findtime, bantime, increment } = jail;
+  const { maxretry, findtime, bantime, increment, network } = jail;
   const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
   return [
     `${maxretry} within ${formatDuration(findtime)}`,
     increment ? `${punished} and longer` : punished,
+    ...(network ? ["networks"] : []),
     ...(recidive ? ["recidive"] : []),
     scope === "fleet" ? "all hosts together" : "each host alone",
   ].join(", ");

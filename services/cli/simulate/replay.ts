@@ -4,6 +4,11 @@
  */
 import { banForOffence } from "../../policy/ban-lifecycle.ts";
 import { memoryOf, type BanMemory } from "../../policy/ban-memory.ts";
+import {
+  createBannedNetworks,
+  networkAround,
+  type BannedNetworks,
+} from "../../policy/banned-networks.ts";
 import { countedAs } from "../../policy/counted-network.ts";
 import { findRepeatedBans } from "../../policy/repeated-bans.ts";
 import { createWindows, type Offence, type Windows } from "../../policy/sliding-window.ts";
@@ -51,6 +56,8 @@ interface Counter {
   windows: Windows;
   /** The last ban of each address, by jail. */
   bans: Map<string, Map<Address, Ban>>;
+  /** undefined: no network is banned for its addresses. */
+  networks: BannedNetworks | undefined;
 }
 
 /** The name of what counts for all hosts. */
@@ -69,7 +76,8 @@ export function createReplay(policy: SimulatedPolicy): Replay {
     const known = counters.get(host);
     if (known) return known;
     const windows = createWindows({ maxretry: jail.maxretry, findtime: jail.findtime * 1000 });
-    const made = { windows, bans: new Map<string, Map<Address, Ban>>() };
+    const networks = jail.network && createBannedNetworks(jail.network);
+    const made = { windows, networks, bans: new Map<string, Map<Address, Ban>>() };
     counters.set(host, made);
     return made;
   }
@@ -85,23 +93,40 @@ export function createReplay(policy: SimulatedPolicy): Replay {
     return ban;
   }
 
+  function giveNetwork(counter: Counter, ban: Ban): void {
+    const countedBefore = (network: Address) => {
+      const before = counter.bans.get(jail.name)?.get(network);
+      return before ? countedUntil(before) : -Infinity;
+    };
+    const offence = counter.networks?.note(ban, countedBefore);
+    if (offence) give(counter, jail, offence);
+  }
+
+  function isBanned(counter: Counter, counted: Address, at: number): boolean {
+    const around = jail.network && networkAround(counted, jail.network);
+    return [...counter.bans.values()].some((ofJail) =>
+      [counted, ...(around ? [around] : [])].some((each) => {
+        const ban = ofJail.get(each);
+        return ban !== undefined && isInForce(ban, at);
+      }),
+    );
+  }
+
   return {
     policy,
     bans,
     fail(host, address, at, attempts) {
       const counter = counterOf(scope === "fleet" ? EVERY_HOST : host);
       const counted = countedAs(address, jail);
-      const isBanned = [...counter.bans.values()].some((ofJail) => {
-        const ban = ofJail.get(counted);
-        return ban !== undefined && isInForce(ban, at);
-      });
-      if (isBanned) {
+      if (isBanned(counter, counted, at)) {
         prevented += attempts; // they would not have been made: they count for nothing
         return;
       }
       const [offence] = counter.windows.add(counted, host, { address, at, attempts });
       const ban = offence && give(counter, jail, offence);
-      if (!ban || !recidive) return;
+      if (!ban) return;
+      giveNetwork(counter, ban);
+      if (!recidive) return;
       const before = counter.bans.get(recidive.name)?.get(counted);
       const repeated = findRepeatedBans([ban], recidive, before ? countedUntil(before) : -Infinity);
       if (repeated) give(counter, recidive, repeated);

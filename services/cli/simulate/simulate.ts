@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { formatDuration } from "../../config/duration.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
+import { networkAround } from "../../policy/banned-networks.ts";
 import { countedAs } from "../../policy/counted-network.ts";
 import type { Address } from "../../wire/address.ts";
 import { hostToken } from "../../wire/subjects.ts";
@@ -117,7 +118,13 @@ function addHost(text: string, before: [string, string][]): [string, string][] {
 
 /** The addresses and networks, as the policy counts them, from which somebody has logged in. */
 const loggedInOf = ({ policy }: Replay, { successes }: Facts) =>
-  new Set([...successes].map((address) => countedAs(address, policy.jail)));
+  new Set(
+    [...successes].flatMap((address) => {
+      const { network } = policy.jail;
+      const around = network && networkAround(address, network);
+      return [countedAs(address, policy.jail), ...(around ? [around] : [])];
+    }),
+  );
 
 function summaryOf(replay: Replay, facts: Facts) {
   const { bans, prevented } = replay;
@@ -128,12 +135,12 @@ function summaryOf(replay: Replay, facts: Facts) {
 }
 
 function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
-  const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, increment } = jail;
+  const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, increment, network } = jail;
   const counted = { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix };
   const repeated = recidive && {
     ...{ maxretry: recidive.maxretry, findtime: recidive.findtime, bantime: recidive.bantime },
   };
-  return { ...counted, increment, dbpurgeage, recidive: repeated, scope };
+  return { ...counted, increment, network, dbpurgeage, recidive: repeated, scope };
 }
 
 function describe(replays: readonly Replay[], facts: Facts) {

@@ -23,6 +23,7 @@ import type { Quarantines } from "../buckets/quarantines.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
 import type { SparedOffences } from "./spared-offences.ts";
 import { createBanCounter } from "./ban-counter.ts";
+import { createNetworkCounter } from "./network-counter.ts";
 import { countsBans, type NewChange } from "../../policy/ban-memory.ts";
 import { countedAs, countsSingly } from "../../policy/counted-network.ts";
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
@@ -156,7 +157,9 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   const banCounter = createBanCounter({ jails: options.jails, bans, decide });
+  const networkCounter = createNetworkCounter({ jails: options.jails, bans, decide });
   banCounter.countAll();
+  networkCounter.countAll();
 
   return {
     take,
@@ -170,10 +173,12 @@ export function createDecider(options: DeciderOptions): Decider {
       if (counted) spend(counted, ban, until);
       queue.covered(ban.jail, ban.address, until);
       banCounter.observe(ban);
+      networkCounter.observe(ban);
     },
     submitDue: () => queue.submit(),
     sweep() {
       for (const { windows } of jails.values()) windows.sweep(now());
+      networkCounter.sweep(now());
       duplicates.sweep(now() - 4 * longestFindtimeMs);
     },
     counters: {

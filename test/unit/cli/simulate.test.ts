@@ -201,3 +201,19 @@ test("bans grow as they would in the fleet, and recidive bans who was banned sev
     message: /without --bantime\.increment/,
   });
 });
+
+test("a network is banned of which several addresses were", async () => {
+  const addresses = [1, 2, 3, 4].map((last) => `203.0.113.${last}`);
+  const path = await log(
+    "network",
+    addresses.flatMap((address, n) => [[address, n * 10] as const, [address, n * 10 + 1] as const]),
+  );
+  const policy = ["--maxretry", "2", "--network", "--network.addresses", "3"];
+  const { bans, policies } = await simulated(path, ...policy);
+  assert.deepEqual(
+    bans.map(({ address }) => address),
+    [...addresses.slice(0, 3), "203.0.113.0/24"],
+  );
+  assert.equal(policies[0]?.prevented, 2);
+  assert.equal((await simulated(path, "--maxretry", "2")).bans.length, 4);
+});

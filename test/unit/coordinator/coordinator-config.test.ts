@@ -82,3 +82,22 @@ test("options that contradict each other are refused, all at once", () => {
   const [fault] = faultsOf({ jails: { dovecot: { "bantime.multipliers": "1 two" } } }) ?? [];
   assert.match(fault ?? "", /expected 1 to 100 numbers such as "1 2 4 8", got "1 two"/);
 });
+
+test("a network that is banned for its addresses is wider than what they count by", () => {
+  const { dovecot } = jailsOfYaml({ dovecot: { network: {} } });
+  assert.deepEqual(dovecot?.network, { prefix4: 24, prefix6: 48, addresses: 5, findtime: 3600 });
+  assert.deepEqual(
+    faultsOf({
+      jails: {
+        dovecot: { network: { prefix6: 64 } },
+        wide: { ipv4_prefix: 24, network: {} },
+        recidive: { source: "bans", network: {} },
+      },
+    }),
+    [
+      "jails.dovecot.network.prefix6: expected less than 64, the prefix that addresses count by, got 64",
+      "jails.wide.network.prefix4: expected less than 24, the prefix that addresses count by, got 24",
+      "jails.recidive.network: has no effect with source: bans, which takes addresses and networks as banned",
+    ],
+  );
+});

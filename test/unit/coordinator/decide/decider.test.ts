@@ -615,3 +615,54 @@ test("an offence whose grown ban is not over yet is banned, however old it is", 
   await third.tell([200, 201, 202, 203, 204].map((at) => failure("mx1", at, A, at + 90)));
   assert.deepEqual([third.written.length, third.missed.total()], [0, 1]);
 });
+
+describe("a network of which several addresses are banned", () => {
+  const option = { prefix4: 24, prefix6: 48, addresses: 3, findtime: 3600 };
+  const jails: Jail[] = [{ ...JAIL, network: option }];
+  const attackBy = (last: number, second: number) =>
+    [0, 1, 2, 3, 4].map((n) => failure("mx1", second + n, network(`198.51.100.${last}`)));
+  const addressesOf = ({ written }: { written: readonly Ban[] }) =>
+    written.map(({ address }) => address);
+
+  test("is banned as a whole, and the bans of its addresses stay", async () => {
+    const fleet = setUp(new Map(), true, jails);
+    await fleet.tell([...attackBy(1, 0), ...attackBy(2, 100)]);
+    assert.equal(fleet.written.length, 2);
+    await fleet.tell(attackBy(3, 200));
+    assert.deepEqual(addressesOf(fleet).slice(2), ["198.51.100.3", "198.51.100.0/24"]);
+    assert.equal(fleet.bucket.get(network("198.51.100.1"))?.state, "active");
+    await fleet.tell(attackBy(4, 300));
+    assert.deepEqual(addressesOf(fleet).slice(4), ["198.51.100.4"]);
+  });
+
+  test("is banned by another coordinator, too, that knows only the bucket", async () => {
+    const first = setUp(new Map(), true, jails);
+    await first.tell([...attackBy(1, 0), ...attackBy(2, 100)]);
+    const second = setUp(first.bucket, true, jails, first.clock.now);
+    await second.tell(attackBy(3, 200));
+    assert.deepEqual(addressesOf(second), ["198.51.100.3", "198.51.100.0/24"]);
+  });
+
+  test("is not banned where it holds an allowed address", async () => {
+    const fleet = setUp(new Map(), true, jails);
+    const allowed = { v: 1, comment: "", addedAt: START, by: "test", origin: "operator" } as const;
+    fleet.allowlist.set({ ...allowed, address: network("198.51.100.99") });
+    await fleet.tell([...attackBy(1, 0), ...attackBy(2, 100), ...attackBy(3, 200)]);
+    assert.equal(fleet.written.length, 3);
+  });
+
+  test("is not banned for bans of before, once its ban was lifted", async () => {
+    const fleet = setUp(new Map(), true, jails);
+    await fleet.tell([...attackBy(1, 0), ...attackBy(2, 100), ...attackBy(3, 200)]);
+    const key = network("198.51.100.0/24");
+    const order = { by: "operator", reason: "", immunity: 0 };
+    const change = { now: fleet.clock.now, id: crypto.randomUUID() };
+    const lifted = liftBan(fleet.bucket.get(key)!, order, change);
+    fleet.bucket.set(key, lifted);
+    fleet.decider.observe(lifted);
+    await fleet.tell([...attackBy(4, 300), ...attackBy(5, 400)]);
+    assert.equal(fleet.bucket.get(key)?.state, "lifted");
+    await fleet.tell(attackBy(6, 500));
+    assert.equal(fleet.bucket.get(key)?.state, "active");
+  });
+});

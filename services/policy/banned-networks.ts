@@ -1,0 +1,82 @@
+/**
+ * Networks of which so many addresses are banned that the whole network is: one jail's option
+ * `network`. What is counted are addresses, each by the beginning of its last ban; bans that an
+ * operator has made or lifted, and bans that are held, do not count.
+ *
+ * Whoever sees the entries of the bans bucket, in whatever order, counts the same.
+ */
+import { networkOf, familyOf, prefixOf, type Address } from "../wire/address.ts";
+import type { Ban } from "../wire/ban.ts";
+import type { Jail } from "../wire/settings.ts";
+import { isOffence } from "./ban-memory.ts";
+import type { Offence } from "./sliding-window.ts";
+
+export interface BannedNetworks {
+  /** Counts the ban; returns the offence that it completes, of addresses banned after `countedUntil`. */
+  note(ban: Ban, countedUntil: (network: Address) => number): Offence | undefined;
+  /** Forgets bans that are too old to matter at `now`. */
+  sweep(now: number): void;
+}
+
+type Escalation = NonNullable<Jail["network"]>;
+
+export function createBannedNetworks(options: Escalation): BannedNetworks {
+  const { addresses: needed, findtime } = options;
+  const networks = new Map<Address, Map<Address, Ban>>();
+
+  function remove(network: Address, address: Address): void {
+    const bans = networks.get(network);
+    bans?.delete(address);
+    if (bans?.size === 0) networks.delete(network);
+  }
+
+  return {
+    note(ban, countedUntil) {
+      const network = networkAround(ban.address, options);
+      if (network === undefined) return undefined;
+      if (!isOffence(ban) || ban.evidence.length === 0) {
+        remove(network, ban.address);
+        return undefined;
+      }
+      const bans = networks.get(network) ?? new Map<Address, Ban>();
+      networks.set(network, bans.set(ban.address, ban));
+      if (bans.size < needed) return undefined;
+      const end = ban.startsAt;
+      const begin = Math.max(end - findtime * 1000, countedUntil(network));
+      const counted = [...bans.values()].filter(
+        ({ startsAt }) => startsAt > begin && startsAt <= end,
+      );
+      return counted.length < needed ? undefined : offenceOf(network, counted);
+    },
+    sweep(now) {
+      for (const [network, bans] of networks) {
+        for (const { address, startsAt } of bans.values()) {
+          if (startsAt <= now - 2 * findtime * 1000) remove(network, address);
+        }
+      }
+    },
+  };
+}
+
+/** undefined: what is banned is no part of a network that could be banned for it. */
+export function networkAround(
+  address: Address,
+  { prefix4, prefix6 }: Pick<Escalation, "prefix4" | "prefix6">,
+): Address | undefined {
+  const prefix = familyOf(address) === 4 ? prefix4 : prefix6;
+  return prefixOf(address) > prefix ? networkOf(address, prefix) : undefined;
+}
+
+function offenceOf(network: Address, bans: readonly Ban[]): Offence {
+  const starts = bans.map(({ startsAt }) => startsAt);
+  const hosts = new Map<string, number>();
+  const addresses = new Map<Address, number>();
+  for (const { address, evidence } of bans) {
+    for (const { host, failures } of evidence) {
+      hosts.set(host, (hosts.get(host) ?? 0) + failures);
+      addresses.set(address, (addresses.get(address) ?? 0) + failures);
+    }
+  }
+  const [at, since] = [Math.max(...starts), Math.min(...starts)];
+  return { address: network, at, since, hosts, addresses, rule: "network" };
+}
