@@ -43,7 +43,7 @@ interface Link {
   connection: NatsConnection;
   /** "nats://127.0.0.1:4222 (from NATS_URL)". */
   where: string;
-  /** Whom the credentials name. */
+  /** The user that the credentials name. */
   name: string | undefined;
 }
 

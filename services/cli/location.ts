@@ -23,7 +23,7 @@ const LOGIN_VARIABLES = Object.fromEntries(
 
 export interface Location {
   nats: NatsConfig;
-  /** Who said so: "--nats", "NATS_URL", a file, "default". */
+  /** Where the address comes from: "--nats", "NATS_URL", a file, "default". */
   origin: string;
 }
 

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import type { Output } from "./output.ts";
 
 export interface Progress {
-  /** So many bytes more have been read. */
+  /** Further bytes have been read. */
   advance(bytes: number): void;
   done(): void;
 }

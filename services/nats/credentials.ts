@@ -11,7 +11,7 @@ import { whyDenied, whyExposed } from "../process/private-file.ts";
 export interface Credentials {
   /** The whole file. */
   text: string;
-  /** Whom they name: the host of an agent, an operator. */
+  /** The name in the credentials: the host of an agent, or an operator. */
   name: string;
   /** The only inbox that they may read: the client's inboxPrefix; undefined: any. */
   inbox: string | undefined;

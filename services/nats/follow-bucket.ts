@@ -17,15 +17,15 @@ export interface BucketEntry {
 
 export interface BucketReader {
   /**
-   * All present entries follow; `created` changes when the bucket was made anew. `last` is its
-   * highest revision, less than before where NATS has lost the end of it.
+   * All present entries follow. `created` changes when the bucket was made anew. `last` is the
+   * highest revision of the bucket; it is lower than before if NATS has lost the newest entries.
    */
   begin(created: string, last: number): void;
   entry(entry: BucketEntry): void;
   /**
-   * The entries since `begin` are all that were there, as far as their revisions prove. `missing`
-   * is 0 where their number says the same. Else the mirror has fewer keys than the bucket: no key
-   * may be taken for deleted, and the bucket is read again soon.
+   * The entries since `begin` are all entries of the bucket, as far as their revisions prove.
+   * `missing` is 0 if their number proves the same. Otherwise the mirror has fewer keys than the
+   * bucket: no key may be taken for deleted, and the bucket is read again soon.
    */
   caughtUp(missing: number): void;
 }

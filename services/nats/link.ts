@@ -18,7 +18,7 @@ export interface Link {
 export interface LinkOptions {
   connection: NatsConnection;
   config: NatsConfig;
-  /** What it was made with. */
+  /** The options that the connection was made with. */
   options: ConnectionOptions;
   log: Log;
 }
@@ -34,7 +34,7 @@ export function watchLink({ connection, config, options, log }: LinkOptions): Li
 
   function note(found: Trouble): void {
     if (found.kind === "away") return;
-    // What a certificate lacks is told with the time of day, which is another every time.
+    // The text about a certificate contains the time of day, so it differs every time.
     const isSaid = found.kind === "untrusted" ? trouble?.kind : trouble?.text;
     const isNew = isSaid !== (found.kind === "untrusted" ? found.kind : found.text);
     trouble = found;

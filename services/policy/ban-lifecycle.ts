@@ -23,7 +23,7 @@ export function banForOffence(
   const before = bansBefore(present, change);
   const { until, seconds } = termOf(present, jail, offence, change);
   if (until !== null && until <= now) return undefined;
-  // Spent before: this very ban, or one that was given or lifted since, has covered it.
+  // Covered already: by this very ban, or by one that was given or lifted since.
   if (present && (present.countedUntil ?? 0) >= offence.at) return undefined;
   if (present?.state === "lifted" && (present.immuneUntil ?? 0) > offence.at) return undefined;
   const isBanned = present !== undefined && isInForce(present, now);
@@ -167,10 +167,10 @@ export function recallEarlier(
   };
 }
 
-/** ISO 8601 has four digits for a year: who reads a later instant refuses the whole message. */
+/** ISO 8601 has four digits for a year: a reader of a later instant rejects the whole message. */
 const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** What would end after that never ends. */
+/** null: never. A ban that would end after LAST_INSTANT never ends, either. */
 function endOf(start: number, seconds: number | null): number | null {
   if (seconds === null) return null;
   const end = Math.round(start + seconds * 1000);
@@ -194,7 +194,7 @@ function termOf(
   return { seconds, until: endOf(offence.at, seconds) };
 }
 
-/** A random number from 0 to 1, for the id is random: nobody can foresee when a ban ends. */
+/** A number from 0 to 1 from the random id, so that nobody can foresee when a ban ends. */
 const fractionOf = (id: string) => Number.parseInt(id.slice(0, 8), 16) / 2 ** 32;
 
 function earlierOf(present: Ban | undefined, change: Change): { earlier?: number[] } {

@@ -10,7 +10,7 @@ import type { Address } from "../wire/address.ts";
 import type { Jail } from "../wire/settings.ts";
 
 export interface BanMemory {
-  /** A ban counts as an earlier one until so many seconds after its end: fail2ban's dbpurgeage. */
+  /** A ban counts as an earlier one until this many seconds after its end: fail2ban's dbpurgeage. */
   offenceSeconds: number;
   /** Which starts of bans are remembered; undefined: no jail counts bans. */
   starts: { seconds: number; count: number } | undefined;

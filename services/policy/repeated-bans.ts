@@ -42,7 +42,7 @@ function countByJail(starts: readonly { jail: string }[]): Map<string, number> {
   return counts;
 }
 
-/** Whose failures brought the last ban of each jail. */
+/** The hosts whose failures brought the last ban of each jail. */
 function hostsOf(bans: readonly Ban[]): Map<string, number> {
   const hosts = new Map<string, number>();
   for (const { host, failures } of bans.flatMap(({ evidence }) => evidence)) {

@@ -1,10 +1,10 @@
 /**
- * Who has failed how often: an exact sliding window per address or network, for one jail.
+ * Counts how often each address or network has failed, in an exact sliding window, for one jail.
  *
- * An address is due for a ban when maxretry attempts lie within less than
- * findtime, by their own times, in whatever order they arrive; one that comes later
- * than a findtime after its successors no longer counts for certain. What a ban
- * has been decided on is spent: it never counts again, nor does anything older.
+ * An address is due for a ban when maxretry attempts lie within less than findtime, by the times of
+ * the attempts, in whatever order they arrive. An attempt that arrives more than a findtime after
+ * its successors may no longer count. Attempts that a ban covers never count again, and older
+ * attempts neither.
  *
  * Because no findtime holds maxretry attempts without a ban, an address never
  * has more than twice maxretry entries.

@@ -1,7 +1,7 @@
 /**
- * What systemd is told of a daemon: that it is ready, alive, stopping (sd_notify(3)). Node has no
- * datagram sockets of Unix, so systemd's own program says it; the unit needs NotifyAccess=all.
- * Where nobody listens (no NOTIFY_SOCKET) nothing is said.
+ * Reports to systemd that a daemon is ready, alive or stopping (sd_notify(3)). Node has no datagram
+ * sockets of Unix, so the program systemd-notify sends the report; the unit needs NotifyAccess=all.
+ * Without NOTIFY_SOCKET nothing is sent.
  */
 import { execFile } from "node:child_process";
 import { performance } from "node:perf_hooks";

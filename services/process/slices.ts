@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** So long may one slice take, and everything else waits for it. */
+/** The longest time of one slice, in milliseconds: everything else waits for the slice. */
 const SLICE_MS = 4;
-/** The clock is read only so often. */
+/** The clock is read once per this many steps. */
 const ITEMS_PER_LOOK = 32;
 
 /**

@@ -9,7 +9,7 @@ export interface NatsServerOptions {
   /** Where it listens: one address, 127.0.0.1 unless others are meant to reach it. */
   address?: string;
   port: number;
-  /** Who may do everything; undefined: whoever can connect. */
+  /** The user that may do everything; undefined: everybody who can connect. */
   login?: { user: string; password: string };
   /** Further lines of its configuration. */
   settings?: readonly string[];

@@ -80,7 +80,7 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
   say(`logs: ${logs}`);
 }
 
-/** What it has said last for people to read; its log is one JSON object a line. */
+/** The last lines of the child that are meant for people; its log is one JSON object a line. */
 function sayWhy(child: Child): string {
   const words = child.lastWords().split("\n").slice(-3);
   const readable = words.filter((line) => line !== "" && !line.startsWith("{"));

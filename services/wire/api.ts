@@ -4,8 +4,8 @@
  * `Nats-Service-Error-Code` and `Nats-Service-Error`, as NATS's services
  * framework has it.
  *
- * No request says who makes it: the subject does, and credentials allow no other. Requests
- * are strict, so that nothing that NATS stores or answers by itself can pass for one.
+ * A request does not name its sender: the subject does, and credentials allow no other name.
+ * Requests are strict, so that no message that NATS stores or sends by itself passes for a request.
  *
  * Every reply fits into one message of NATS, however large the fleet is. A list comes in pages:
  * `next` of one reply is `after` of the next request, and null with the last page. Everything else
@@ -66,7 +66,7 @@ export const hostRow = z.object({
   missedOffences: z.number().optional(),
   /** Its failures do not count; undefined: they do. */
   quarantine: quarantine.optional(),
-  /** Its last own words; null when it was not heard since the coordinator started. */
+  /** Its last status; null if the coordinator has not heard the host since it started. */
   status: hostStatus.nullable(),
 });
 export type HostRow = z.infer<typeof hostRow>;
@@ -90,7 +90,7 @@ export const auditRow = z.object({
   by: z.string(),
   /** "ban", "ban lifted", "allow add", "host quarantine". */
   action: z.string(),
-  /** What it was done to, and why. */
+  /** The object of the action, and the reason. */
   detail: z.string(),
 });
 export type AuditRow = z.infer<typeof auditRow>;
@@ -246,7 +246,7 @@ export const api = {
     request: z.strictObject({ address: addressField }),
     reply: z.object({ allowed }),
   },
-  /** Who has done what. */
+  /** The actions of operators and coordinators. */
   "audit.list": {
     request: z
       .strictObject({

@@ -1,10 +1,13 @@
 /**
- * A ban: one entry of the bans bucket, and the decision itself. Recorder,
- * agents and the API all follow the bucket; there is no second write.
+ * A ban: one entry of the bans bucket, and the decision itself. Recorder, agents and the API all
+ * follow the bucket; there is no second write.
  *
- * active -> lifted (by an operator) or expired (its time was over), and from
- * either to active again. held -> active (released), lifted (discarded) or expired. The longest wins: an active ban is extended by a later
- * decision and never shortened, unless an operator replaces it.
+ *   active -> lifted (by an operator), expired (its time was over)
+ *   held -> active (released), lifted (discarded), expired
+ *   lifted, expired -> active
+ *
+ * The longest ban wins: a later decision extends an active ban and never shortens it, unless an
+ * operator replaces the ban.
  */
 import * as z from "zod";
 import {
@@ -19,7 +22,7 @@ import {
 } from "./codec.ts";
 import { banKey, JAIL_NAME, NAME } from "./subjects.ts";
 
-/** Each failure that brought a ban may be of another host; maxretry is at most this. */
+/** Every failure behind a ban may come from another host; maxretry is at most this. */
 const MAX_EVIDENCE = 100;
 
 export const ban = z.object({
@@ -40,7 +43,7 @@ export const ban = z.object({
   held: foreignText.optional(),
   /** 1 for the first ban of this address in this jail, as far as is remembered. */
   offence: z.number().int().min(1),
-  /** Whose failures brought it, all hosts together; empty for an operator's ban. */
+  /** The failures that brought the ban, by host; empty for an operator's ban. */
   evidence: z
     .array(z.object({ host: z.string().regex(NAME), failures: z.number().int().min(1) }))
     .max(MAX_EVIDENCE),
@@ -67,7 +70,7 @@ export const ban = z.object({
   by: foreignText,
   /** Lifted only: until then failures do not count. */
   immuneUntil: instant.nullable(),
-  /** Failures up to this instant have been paid for by this ban; null: it was not they that brought it. */
+  /** The time of the last failure that this ban covers; null: no failures brought the ban. */
   countedUntil: instant.nullable(),
 });
 export type Ban = z.infer<typeof ban>;

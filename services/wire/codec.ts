@@ -1,6 +1,6 @@
 /**
- * JSON messages, checked at the border: what `decode` returns has the shape
- * its schema says, whoever sent it.
+ * JSON messages, checked at the border: a value that `decode` returns has the shape of its schema,
+ * whoever has sent the message.
  */
 import * as z from "zod";
 import { parseAddress, parseNetwork, type Address } from "./address.ts";
@@ -19,8 +19,8 @@ export function encode<T>(schema: z.ZodType<T>, value: T): Uint8Array {
 }
 
 /**
- * What has been spelled for the wire already. On the way from failure to ban no message of
- * ours is checked once more before it goes out: zod takes ten times as long as JSON for it.
+ * Turns a message whose fields are spelled for the wire into bytes. On the way from failure to ban
+ * no sender checks its messages: zod takes ten times as long as JSON for that.
  */
 export function toBytes(spelled: object): Uint8Array {
   return Buffer.from(JSON.stringify(spelled));

@@ -124,7 +124,7 @@ export function askerInbox(who: string): string {
   return `_INBOX.operator.${who}`;
 }
 
-/** Who asks does so in its own name, the last token of the subject. */
+/** A user asks in its own name, which is the last token of the subject. */
 function askerRights(name: string, verbs: readonly string[]): Rights {
   const inbox = askerInbox(name);
   return {

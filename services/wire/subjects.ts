@@ -15,7 +15,7 @@ export const API_QUEUE = "fleetban.api";
 
 /** A host, jail or source name as one token: what a subject and a file name can both hold. */
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
-/** Who asks: an operator's name; without credentials "root@mx1", whatever they say. */
+/** The name of the user who asks: an operator's name; without credentials "root@mx1", unchecked. */
 export const WHO = /^[A-Za-z0-9_@-]{1,128}$/;
 /** Jails name kernel objects too, which are short (ipset: 31 characters). */
 export const JAIL_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$/;
@@ -82,7 +82,7 @@ export function hostOfQuarantineKey(key: string): string | undefined {
   return key.startsWith("quarantine.") ? key.slice("quarantine.".length) : undefined;
 }
 
-/** Who has removed an entry of the settings bucket, as a header of what removes it. */
+/** The header of a deletion in the settings bucket that names the operator who deletes. */
 export const REMOVED_BY_HEADER = "Fleetban-By";
 
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */

@@ -96,7 +96,7 @@ type Work = LongWork | "apply";
 const RENEW_EVERY_MS = 86_400_000;
 /** A smaller difference to the server's clock is the network's delay. */
 const CLOCK_SLACK_MS = 1_000;
-/** At most so many bans are changed in the kernel in one go, which takes some 10 ms. */
+/** At most this many bans are changed in the kernel in one go, which takes some 10 ms. */
 const AT_ONCE = 1_000;
 
 export function createKernelSync(options: KernelSyncOptions): KernelSync {

@@ -30,7 +30,7 @@ export interface SavedBansOptions {
 }
 
 const EVERY_MS = 10_000;
-/** Writing may take so much of the time. */
+/** Writing may take one part in this many of the time. */
 const SHARE = 50;
 
 const pathIn = (folder: string) => join(folder, "bans");

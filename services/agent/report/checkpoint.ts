@@ -1,7 +1,7 @@
 /**
  * The last place up to which everything is known to be published: a position in every
- * source, and the ledger as it was at just that moment. Who reads on from there finds
- * the same failures at the same positions again.
+ * source, and the ledger as it was at just that moment. An agent that
+ * reads on from there finds the same failures at the same positions again.
  */
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -63,7 +63,7 @@ export interface CheckpointOptions {
 const EVERY_MS = 1_000;
 /** After it could not be written. */
 const AGAIN_MS = 3_000;
-/** Taking a snapshot may use so much of the time. */
+/** Taking a snapshot may use one part in this many of the time. */
 const SHARE = 20;
 
 export const checkpointPath = (folder: string): string => join(folder, "checkpoint.json");

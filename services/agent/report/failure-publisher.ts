@@ -59,7 +59,7 @@ const FAILURE_BYTES = 2_400;
  * Failures in one batch: no attacker makes a batch of more than MAX_MESSAGE_BYTES, which nobody reads.
  */
 const BATCH = 400;
-/** From so many on, reading waits. */
+/** Reading waits while at least this many failures await their acknowledgement. */
 const BACKLOG = 10_000;
 const LONGEST_HOLD_MS = 10_000;
 const RETRY_MS = { first: 100, longest: 2_000 };
@@ -164,7 +164,7 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
     lane.waiting = left;
   }
 
-  /** So many failures need no longer be waited for. */
+  /** `count` failures no longer await anything. */
   function shrink(count: number): void {
     backlog -= count;
     if (backlog >= BACKLOG / 2) return;

@@ -6,7 +6,7 @@
  * - PAM's service file is missing;
  * - Dovecot could not ask its passdb, for clients of several addresses;
  * - users are refused who have logged in from the very same addresses before. An attacker cannot
- *   bring that about, for he would have to log in as them first.
+ *   bring that about, because the attacker would have to log in as these users first.
  */
 import type { Reading } from "../../detection/dovecot/reading.ts";
 import { detached } from "../../detection/lines/detached.ts";

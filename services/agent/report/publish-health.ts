@@ -1,7 +1,8 @@
 /**
- * Whether NATS stores what this host publishes. A failure that it refuses is sent again for ever and
- * nothing is lost, for the log is its own spool; but nothing counts either until somebody sets
- * right what is wrong, so it must be said. A moment without a leader is nobody's business.
+ * Whether NATS stores what this host publishes. The agent sends a failure that NATS
+ * rejects again and again. Nothing is lost, because the log still has the line. But the failure does
+ * not count until somebody repairs the cause, so operators must know. A moment without a leader in a
+ * cluster is no trouble.
  */
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { InvalidArgumentError, PermissionViolationError, RequestError } from "@nats-io/nats-core";

@@ -63,7 +63,7 @@ export interface WatchedSourceOptions {
 const NEWLINE = 10;
 /** How often the time of a log is compared with the clock once it is known. */
 const COMPARE_EVERY_MS = 1_000;
-/** So many of the last lines of a chunk are compared. */
+/** At most this many of the last lines of a chunk are compared. */
 const COMPARED_LINES = 3;
 const TAIL_BYTES = 16_384;
 

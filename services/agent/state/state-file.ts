@@ -71,7 +71,7 @@ export function writeState(path: string, value: unknown): Promise<void> {
   return replace(path, (file) => file.writeFile(JSON.stringify(value)));
 }
 
-/** So many at once: some milliseconds. */
+/** This many at once take some milliseconds. */
 const LINES_PER_SLICE = 2_000;
 
 /** A line for each, in slices: others get their turn between them. */

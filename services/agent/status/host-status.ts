@@ -26,7 +26,7 @@ export interface HostStatusOptions {
   log: Log;
 }
 
-/** At most so many fit into a status. */
+/** At most this many fit into a status. */
 const MAX_WARNINGS = 20;
 
 export function startHostStatus(options: HostStatusOptions): StatusSender {

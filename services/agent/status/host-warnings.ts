@@ -19,7 +19,7 @@ export function warningsOf(conditions: Conditions): Warning[] {
   const { passedOver, state, publishing, logins, leftBehind } = conditions;
   const { ineffective, refusals, kernelRejected } = conditions;
   const warnings: Warning[] = [];
-  // First, because a coordinator looks for it: a status holds only so many.
+  // First, because a coordinator looks for this warning, and a status holds a limited number.
   if (logins !== undefined) warnings.push(warn("logins-broken", { reason: logins }));
   for (const reason of ineffective) warnings.push(warn("firewall-not-effective", { reason }));
   for (const reason of refusals) warnings.push(warn("firewall-refuses", { reason }));

@@ -21,7 +21,7 @@ export interface StatusSenderOptions {
   publish: (subject: string, bytes: Uint8Array) => void;
 }
 
-/** At least so long from one status to the next. */
+/** The shortest time from one status to the next. */
 const APART_MS = 50;
 
 export function startStatusSender({

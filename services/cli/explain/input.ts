@@ -34,7 +34,7 @@ export interface ReadOptions {
   onBytes?: ((count: number) => void) | undefined;
 }
 
-/** What is beyond is cut: no line that matters is so long. */
+/** The text behind this length is cut: no line that counts is longer. */
 const MAX_LINE_BYTES = 1_048_576;
 const NEWLINE = 10;
 

@@ -1,4 +1,4 @@
-/** Lines with what they count once that is certain: a success that follows may take it back. */
+/** Lines with the failure that they count, once no following login can withdraw that failure. */
 import { attemptsOf, type Failure } from "../../detection/attempts/failure.ts";
 import type { InputLine } from "./input.ts";
 
@@ -7,9 +7,9 @@ export interface SettledLine {
   counted: Failure | undefined;
 }
 
-/** What is held is settled by lines so much later, by their own time. */
+/** A provisional attempt is settled by a line that is this much later, by the times of the lines. */
 const SETTLED_AFTER_MS = 5_000;
-/** Lines without a stamp settle nothing: beyond so many the first is taken as it is. */
+/** Lines without a stamp settle nothing. When more lines than this wait, the first is taken as it is. */
 const MOST_LINES = 10_000;
 
 export async function* settled(

@@ -8,7 +8,7 @@ import type { ImportedJail } from "./fail2ban-jails.ts";
 
 /** Requests that wait for the coordinator at a time. */
 const AT_ONCE = 16;
-/** At most so many reasons are shown; the rest is counted. */
+/** At most this many reasons are shown; the others are counted. */
 const SHOWN_REFUSALS = 20;
 
 /** Throws when the coordinator cannot be asked. A ban that it refuses is said, and the rest goes on. */

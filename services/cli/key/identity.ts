@@ -36,7 +36,7 @@ const USER_LIMITS: Readonly<Record<Role, { subs: number; payload: number }>> = {
   viewer: { subs: 64, payload: 65_536 },
 };
 
-/** Who has no rights of its own has none. */
+/** A user without rights in its JWT may do nothing. */
 const NOTHING = { pub: { deny: [">"] }, sub: { deny: [">"] } };
 
 /** Makes everything of NATS that `fleetban key init` makes. */
@@ -138,7 +138,7 @@ export function readMaxHosts(folder: KeyFolder): number | undefined {
   return maxHostsOf(conn);
 }
 
-/** Writes both accounts anew, with limits that leave room for so many mail hosts. */
+/** Writes both accounts anew, with limits that leave room for this number of mail hosts. */
 export async function writeLimits(
   folder: KeyFolder,
   maxHosts: number,

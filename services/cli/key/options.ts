@@ -22,7 +22,7 @@ const DAY_MS = 86_400_000;
 /** A host whose clock is behind by less than this trusts a certificate that was just made. */
 export const BACKDATED_MS = DAY_MS;
 
-/** Epoch milliseconds in so many seconds; null: Infinity seconds, never. */
+/** The instant in `seconds` seconds, epoch milliseconds; null: never (Infinity seconds). */
 export function endOf(seconds: number, now: number): number | null {
   return seconds === Infinity ? null : now + seconds * 1000;
 }

@@ -36,7 +36,7 @@ export interface SimulatedBan {
   /** How often it was banned, this time included. */
   offence: number;
   reason: string;
-  /** Whose counts brought it. */
+  /** The hosts whose failures brought the ban. */
   hosts: ReadonlyMap<string, number>;
   /** Of a network: whose failures brought it. */
   addresses?: ReadonlyMap<Address, number>;

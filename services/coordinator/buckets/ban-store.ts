@@ -2,9 +2,9 @@
  * The bans bucket, as this coordinator sees it: a mirror of all its entries and
  * the one way to change them.
  *
- * A change is a compare-and-set on one key: made from the mirror's entry, and when
- * somebody else was quicker, made anew from what is there then. A write that nobody has
- * acknowledged may be there or not: what is there then tells that, too.
+ * A change is a compare-and-set on one key, made from the entry of the mirror. If another
+ * coordinator was quicker, the change is made again from the new entry. A write without an
+ * acknowledgement may be stored or not: the store reads the entry to find out.
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
@@ -34,8 +34,9 @@ export interface BanStore {
   /** Deletes an entry with its history, if its revision is still this one. */
   purge(key: string, revision: number): Promise<void>;
   /**
-   * What is to be there again: bans in force that somebody who is no coordinator has deleted or written
-   * over since the last call, for coordinators delete only what is over; and what NATS has lost.
+   * Bans that must be written again: bans in force that somebody who is no coordinator has deleted or
+   * overwritten since the last call (coordinators delete only bans that are over), and bans that NATS
+   * has lost.
    */
   takeTampered(): Ban[];
   /** Bans that are held, or were until their time was over. */
@@ -181,7 +182,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   };
 }
 
-/** Of bans that are over, PostgreSQL knows what is to be known. */
+/** PostgreSQL has the history of bans that are over. */
 function doesMatter(ban: Ban): boolean {
   const now = Date.now();
   return isDue(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);

@@ -11,7 +11,7 @@ import { readLatest } from "../../nats/read-latest.ts";
 import { decode, encode, instant, WireError } from "../../wire/codec.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../../wire/subjects.ts";
 
-/** Who has taken the lease, and when; two claims of one coordinator differ by their time. */
+/** The owner of the lease, and the time of its claim: two claims of one coordinator differ by it. */
 export interface Claim {
   owner: string;
   /** By the owner's clock, epoch milliseconds. */

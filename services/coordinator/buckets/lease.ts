@@ -25,9 +25,9 @@ const GIVE_UP_AFTER_MS = 3_000;
 export interface Lease {
   /** Does this coordinator decide, at this moment? */
   isLeader(): boolean;
-  /** Who holds the lease, as far as this coordinator knows; null: nobody. */
+  /** The coordinator that holds the lease, as far as this one knows; null: nobody. */
   holder(): string | null;
-  /** Why NATS does not store it, where that keeps everybody from deciding: its store is full, perhaps. */
+  /** Why NATS does not store the lease, for example a full store, if nobody can decide because of it. */
   trouble(): string | undefined;
   /** Gives the lease back, for another coordinator to take at once. */
   release(): Promise<void>;

@@ -17,7 +17,7 @@ export interface Quarantines {
   list(): [host: string, quarantine: Quarantine][];
   /** The settings bucket has this under the key now; undefined: nothing. */
   noteSetting(key: string, setting: Setting | undefined): void;
-  /** Forgets what ended so long before: for the coordinator that decides. */
+  /** Forgets quarantines that ended long enough ago; only the coordinator that decides does this. */
   forgetOld(settings: Pick<Settings, "erase">, now: number): Promise<void>;
 }
 

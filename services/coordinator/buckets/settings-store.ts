@@ -1,7 +1,7 @@
 /**
- * The settings bucket: what agents must know besides the bans. The coordinator
- * that decides writes into it what its configuration says; operators add to
- * the allowlist. Every coordinator follows it.
+ * The settings bucket: everything that agents must know besides the bans. The coordinator that
+ * decides writes its configuration into the bucket, and operators add to the allowlist. Every
+ * coordinator follows the bucket.
  */
 import { isDeepStrictEqual } from "node:util";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
@@ -73,7 +73,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
   const settings = new Map<string, Setting>();
   /** Keys of what somebody who is no coordinator has written over. */
   const unreadable = new Set<string>();
-  /** What operators have set and NATS has lost, by key. */
+  /** Entries that operators have made and NATS has lost, by key. */
   const lost = new Map<string, Setting>();
   let isSpoiled = false;
 
@@ -101,7 +101,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
         learn(event.key, event.value);
         return;
       case "deleted":
-        // What the configuration has is deleted by nobody but a coordinator of another one.
+        // Only a coordinator with another configuration deletes an entry of the configuration.
         if (settings.get(event.key)?.type === "jail") isSpoiled = true;
         forget(event.key);
         return;

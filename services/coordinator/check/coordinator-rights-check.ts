@@ -19,7 +19,7 @@ import { rightsOf } from "../../wire/rights.ts";
 const WITHIN_MS = 3_000;
 /** Stands for every wildcard of the rights: there is no key, consumer or operator of this name. */
 const NOBODY = "fleetban-check";
-/** So many subjects are named; the rest is counted. */
+/** At most this many subjects are named; the others are counted. */
 const MOST_NAMED = 4;
 
 export async function checkNatsRights(nats: NatsConfig, report: CheckReport): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * What operators have done besides bans, out of the settings bucket: who has changed the allowlist,
- * and who has put hosts into quarantine. Bans are on record with every change of theirs.
+ * The actions of operators besides bans, read from the settings bucket: changes of the allowlist,
+ * and hosts put into quarantine. Every change of a ban is on record by itself.
  */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { PrismaClient } from "../../../prisma/client/client.ts";

@@ -1,6 +1,6 @@
 /**
- * Notes in PostgreSQL when each host was heard. One statement at a time writes all hosts that wait,
- * so many hosts that report at once take one connection, and no query of anybody else waits long.
+ * Notes in PostgreSQL when each host was heard. One statement at a time writes all hosts that wait.
+ * If many hosts report at once, they take one connection, and no other query waits long.
  */
 import type { HostStatus } from "../../wire/status.ts";
 import { HistoryRefused, type Database } from "./database.ts";

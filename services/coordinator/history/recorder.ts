@@ -66,10 +66,10 @@ interface Waiting<T> {
 }
 
 const AT_ONCE = 500;
-/** So many messages wait in memory at most; the others on the stream. */
+/** At most this many messages wait in memory; the others wait in the stream. */
 const HELD = 4 * AT_ONCE;
 const RETRY_MS = 500;
-/** So often it may have been away for just that moment. */
+/** After this many refusals in a row PostgreSQL was not away for one moment only. */
 const REFUSALS = 2;
 /** What comes in this time is written at once; and a ban's own path has the processor first. */
 const GATHER_MS = 500;
@@ -220,7 +220,8 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
         }
         const value = once(() => decodeOrComplain(message));
         waiting.push({ sequence, storedAt, subject: message.subject, value });
-        // PostgreSQL has work: time to do ours. Else the decider, which gets the same, goes first.
+        // While PostgreSQL works there is time to decode. Otherwise the decider, which gets the same
+        // message, goes first.
         if (batch.length > 0) value();
         wake();
         if (waiting.length >= HELD) await new Promise<void>((resolve) => (proceed = resolve));

@@ -32,7 +32,7 @@ interface Instance {
 
 interface Place {
   holder: Instance;
-  /** Whom the holder has followed. */
+  /** The instance that the present one has followed. */
   before: Instance | undefined;
   refused: Map<string, Instance>;
 }

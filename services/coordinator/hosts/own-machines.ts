@@ -50,7 +50,7 @@ const STALE_AFTER_MS = 86_400_000;
 const MAX_ADDRESSES = 256;
 
 export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): OwnMachines {
-  /** What hosts have reported since the start, by the key of the settings bucket. */
+  /** Addresses that hosts have reported since the start, by the key of the settings bucket. */
   const reported = new Map<string, { addresses: readonly OwnAddress[] }>();
   const stored = new Map<string, Machine>();
   let trie = createAddressTrie<OwnAddress>();

@@ -25,7 +25,7 @@ export interface MetricsSources {
 export interface Metrics {
   /** Text for a scraper. */
   read(): Promise<{ type: string; text: string }>;
-  /** A ban was written, so long after NATS had stored the failure that brought it. */
+  /** A ban was written, this many milliseconds after NATS had stored the failure that brought it. */
   banned(milliseconds: number): void;
 }
 

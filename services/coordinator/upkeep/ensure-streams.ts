@@ -32,7 +32,7 @@ export interface StreamOptions {
   /** Seconds: the longest findtime of all jails. */
   longestFindtime: number;
   replicas: number;
-  /** So much of the failures is kept, at most; the oldest go first. */
+  /** The stream of failures holds at most this many bytes; NATS deletes the oldest first. */
   failuresMaxBytes: number;
 }
 
@@ -61,7 +61,7 @@ export async function ensureStreams(
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
-    // A day at least: so long may PostgreSQL be away and nothing is missing from the history.
+    // A day at least: if PostgreSQL is away for a day, nothing is missing from the history.
     max_age: Math.max(2 * longestFindtime, DAY_SECONDS) * SECOND_NS,
     duplicate_window: 120 * SECOND_NS,
     num_replicas: replicas,
@@ -120,8 +120,8 @@ export interface Streams {
 }
 
 /**
- * Makes what is missing now and after every reconnect, for NATS may have lost its
- * storage meanwhile; resolves when everything was there once. `onWaiting` hears why it is not.
+ * Makes missing streams and buckets now and after every reconnect, because NATS may have lost its
+ * storage meanwhile. Resolves when all of them existed once. `onWaiting` gets the reason for waiting.
  */
 export async function keepStreams(
   connection: NatsConnection,

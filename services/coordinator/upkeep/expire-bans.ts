@@ -1,4 +1,4 @@
-/** Notes which bans have run out, and forgets those that are over and on record. */
+/** Marks bans whose time is over as expired, and deletes entries that are over and on record. */
 import { inSlices } from "../../process/slices.ts";
 import type { Ban } from "../../wire/ban.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
@@ -16,7 +16,7 @@ export interface ExpiryOptions {
   recordedRevision: () => Promise<number>;
 }
 
-/** So many writes are under way at once. */
+/** At most this many writes run at a time. */
 const AT_ONCE = 256;
 
 /** One round: to be called every few seconds by the coordinator that decides. */

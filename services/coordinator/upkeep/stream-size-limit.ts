@@ -5,10 +5,10 @@
  */
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 
-/** NATS: the server, or the account, has not so much room. */
+/** NATS: the server, or the account, does not have that much room. */
 const NO_ROOM = new Set([10_047, 10_002, 10_122]);
 const LEAST_BYTES = 1_048_576;
-/** Bans, settings and the lease have nothing set aside: so much of a bound must fit beside it. */
+/** Bans, settings and the lease have no room set aside: this part of a bound must fit beside it. */
 const BESIDE = 1 / 8;
 
 /**

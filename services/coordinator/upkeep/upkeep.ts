@@ -108,7 +108,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   };
 }
 
-/** As agents are told of it, by host. */
+/** The notices that agents read, by host. */
 function duplicateNotices(hosts: Pick<Hosts, "list" | "refused">): Map<string, DuplicateNotice> {
   const told = new Map<string, DuplicateNotice>();
   for (const [host, duplicateAgents] of hosts.refused()) {

@@ -89,7 +89,7 @@ export function isMissing({ cause }: FirewallError): boolean {
 /** No jail can have this name, so nothing of a jail is touched. */
 const TRIAL = "fleetban~try";
 
-/** undefined: all chains exist. Docker's may be missing, for the agent makes it. */
+/** undefined: all chains exist. Docker's chain may be missing, because the agent makes it. */
 async function whyNoChain(chains: readonly string[], run: Run): Promise<string | undefined> {
   for (const { family, iptables } of FAMILIES) {
     if (family === 6 && !(await hasIpv6(run))) continue;

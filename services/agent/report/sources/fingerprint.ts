@@ -11,7 +11,7 @@ export interface Fingerprint {
 }
 
 export const FINGERPRINT_BYTES = 256;
-/** So many bytes of a compressed file hold more than its first 256, and at most some 4 MB. */
+/** This many compressed bytes hold more than the first 256 of the file, and at most some 4 MB. */
 const COMPRESSED_BYTES = 4_096;
 
 export function fingerprintOf(head: Buffer): Fingerprint {

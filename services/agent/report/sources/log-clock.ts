@@ -37,7 +37,7 @@ export interface LogClockOptions {
   onShift: (shiftMs: number) => void;
 }
 
-/** So many lines in a row must agree. */
+/** This many lines in a row must agree. */
 const LINES = 3;
 /** Lines agree when their differences are within that. */
 const STEADY_MS = 20_000;

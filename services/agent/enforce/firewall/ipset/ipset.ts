@@ -36,7 +36,7 @@ export interface IpsetOptions {
   maxMembers?: number | undefined;
 }
 
-/** From so many changes on, one `ipset restore` is cheaper than the session. */
+/** From this number of changes on, one `ipset restore` is cheaper than the session. */
 const SESSION_AT_MOST = 256;
 
 export function createIpsetFirewall(options: IpsetOptions): Firewall {
