@@ -11,7 +11,7 @@ export interface Summary {
   /** Tables with their heads, to be printed one after the other. */
   totals(): Cell[][];
   forms(): Cell[][];
-  /** The addresses with the most attempts, at most a few of them, and how many there are. */
+  /** The addresses with the most attempts, at most `limit` of them, and how many there are. */
   addresses(limit: number): { rows: Cell[][]; total: number };
 }
 
