@@ -171,7 +171,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   log.info({ id, jails: jails.map(({ name }) => name) }, "coordinator is ready");
 }
 
-/** Calls `work` every so often; returns what ends that. */
+/** Calls `work` every `ms` milliseconds; returns a function that stops it. */
 function repeat(ms: number, work: () => unknown): () => Promise<void> {
   const timer = setInterval(work, ms);
   return () => {

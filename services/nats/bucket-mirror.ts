@@ -32,10 +32,10 @@ export type MirrorEvent<T> =
    * (`isSameBucket` is false). A "put" follows where an older state of the entry is left.
    */
   | { type: "rolled-back"; key: string; previous: T; isSameBucket: boolean }
-  /** Somebody who is no program of this fleet has written the entry. It is in the copy no more. */
+  /** Somebody who is no program of this fleet has written the entry. The copy no longer has it. */
   | { type: "unreadable"; key: string; previous: T | undefined; reason: string }
   /**
-   * Everything that was there has been reported. `isWhole` is false where the number of entries
+   * Every entry of the bucket has been reported. `isWhole` is false if the number of entries
    * contradicts that; then the bucket is read again soon.
    */
   | { type: "live"; bucketId: string; isWhole: boolean };
@@ -60,7 +60,7 @@ export interface BucketMirror<T> {
 export interface MirrorOptions<T> {
   connection: NatsConnection;
   bucket: string;
-  /** Throws a WireError for what no program of this fleet has written. */
+  /** Throws a WireError for an entry that no program of this fleet has written. */
   decode: (value: Uint8Array, key: string) => T;
   onEvent: (event: MirrorEvent<T>) => void;
   log: Log;

@@ -1,4 +1,4 @@
-/** What `check` of a daemon prints, a line for every part, and what both daemons check. */
+/** The report of a daemon's `check`, one line per part, and the parts that both daemons check. */
 import type { ConnectionOptions } from "@nats-io/nats-core";
 import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
 import type { NatsConfig } from "./nats-config.ts";
@@ -8,9 +8,9 @@ export interface CheckReport {
   ok(part: string, text: string): void;
   /** Worth knowing, and no fault of what is checked. */
   note(part: string, text: string): void;
-  /** `code` is what the check ends with, unless something has failed before. */
+  /** The check ends with `code`, unless an earlier part has failed. */
   failed(part: string, text: string, code: ExitCode): void;
-  /** The code of the first that failed. */
+  /** The code of the first part that failed. */
   code(): ExitCode;
 }
 
@@ -33,7 +33,7 @@ export function createCheckReport(write: (text: string) => void): CheckReport {
 
 const WITHIN_MS = 3_000;
 
-/** Connects once, with what a daemon would connect with. */
+/** Connects once, with the options of a daemon. */
 export async function checkNats(
   config: NatsConfig,
   optionsOf: () => Promise<ConnectionOptions>,

@@ -1,9 +1,9 @@
 /**
- * Changes one key of a bucket, and nobody else's change is lost: a write names the revision that it
- * was made from, and NATS refuses it where the key has another one by now.
+ * Changes one key of a bucket without losing another program's change: a write names the revision
+ * that it was made from, and NATS rejects the write if the key has another revision by now.
  *
- * A write that nobody has acknowledged may be stored or not, when the server that leads the bucket
- * has died. What the key holds then tells.
+ * If the server that leads the bucket dies, a write without an acknowledgement may be stored or not.
+ * The value of the key then shows which.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
@@ -17,13 +17,13 @@ export interface Versioned<T> {
 
 export interface KeyOptions<T> {
   key: string;
-  /** What the key is believed to hold. */
+  /** The value and revision that the caller expects. */
   present: Versioned<T>;
   /** Makes the next value from the present one; undefined: leave it. */
   step: (present: T | undefined) => T | undefined;
   read: (key: string) => Promise<Versioned<T>>;
   encode: (value: T) => Uint8Array;
-  /** Tells whether a value that is found is the one that we have tried to write. */
+  /** Is the value that the key holds the one that we have tried to write? */
   isSame: (found: T, ours: T) => boolean;
 }
 

@@ -13,7 +13,7 @@ export interface Trouble {
   text: string;
 }
 
-/** OpenSSL's words, as Node has them, for a certificate that was signed by somebody unknown. */
+/** Node's error codes for a certificate that an unknown authority has signed. */
 const UNKNOWN_SIGNER: ReadonlySet<unknown> = new Set([
   "CERT_SIGNATURE_FAILURE",
   "CERT_UNTRUSTED",
@@ -24,7 +24,7 @@ const UNKNOWN_SIGNER: ReadonlySet<unknown> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
-/** What getaddrinfo and connect say, in words. */
+/** The error codes of getaddrinfo and connect, in words. */
 const NETWORK_WORDS: Readonly<Record<string, string>> = {
   EAI_AGAIN: "no name server answers for its name",
   ENOTFOUND: "there is no host of this name",

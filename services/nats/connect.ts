@@ -65,7 +65,7 @@ function rereading(first: Credentials, file: string, asked: () => void): Authent
     try {
       ({ text } = readCredentials(file));
     } catch (error) {
-      if (!(error instanceof PlainError)) throw error; // being replaced: those from before will do
+      if (!(error instanceof PlainError)) throw error; // The file is being replaced: the old ones will do.
     }
     return Buffer.from(text);
   });
@@ -75,7 +75,7 @@ function rereading(first: Credentials, file: string, asked: () => void): Authent
   };
 }
 
-/** Milliseconds between two attempts: soon, but not where a server asks and refuses again and again. */
+/** Milliseconds between two attempts: short, but long if a server rejects the credentials each time. */
 function createPace() {
   const REFUSED_AT_LEAST = 4;
   let attempts: number[] = [];
@@ -99,7 +99,7 @@ export interface Patience {
   options: ConnectionOptions;
   log: Log;
   signal: AbortSignal;
-  /** Told with every attempt that failed, why. */
+  /** Called with the reason of every attempt that failed. */
   onTrouble?: (reason: string) => void;
 }
 
@@ -120,7 +120,7 @@ export async function connectPatiently(patience: Patience): Promise<NatsConnecti
       onFailed(error) {
         const { kind, text } = explainTrouble(error, config, Date.now());
         onTrouble?.(text);
-        // What a certificate lacks is told with the time of day, which is another every time.
+        // The text about a certificate contains the time of day, so it differs every time.
         complaint.failed(text, kind === "untrusted" ? kind : text);
       },
     },

@@ -12,7 +12,7 @@ export interface Expiry {
 }
 
 export interface ExpiryOptions {
-  /** Read anew every time, for they may be renewed. */
+  /** Read anew every time, because the credentials may be renewed. */
   credentials: () => Credentials | undefined;
   /** When the certificate that the server has shown last runs out; undefined: there is none. */
   certificateUntil: () => number | undefined;

@@ -1,6 +1,6 @@
 /**
- * A .creds file: the JWT that says who somebody is and what they may do, and the seed that
- * proves it. Nobody checks the JWT here but for what its bearer must know; NATS's server does.
+ * A .creds file: the JWT that names a user and the user's rights, and the seed that proves it. This
+ * file reads only the parts of the JWT that the user must know. NATS's server checks the JWT.
  */
 import { readFileSync } from "node:fs";
 import * as z from "zod";
@@ -13,7 +13,7 @@ export interface Credentials {
   text: string;
   /** The name in the credentials: the host of an agent, or an operator. */
   name: string;
-  /** The only inbox that they may read: the client's inboxPrefix; undefined: any. */
+  /** The only inbox that the user may read: the client's inboxPrefix; undefined: any inbox. */
   inbox: string | undefined;
   /** Epoch milliseconds; undefined: without end. */
   until: number | undefined;
@@ -28,7 +28,7 @@ const claims = z.object({
 const JWT = /-----BEGIN NATS USER JWT-----\s+(\S+)\s+-+END NATS USER JWT-+/;
 const SEED = /-----BEGIN USER NKEY SEED-----\s+SU\w{56}\s/;
 
-/** Throws a PlainError: 78 for a file that cannot be these, 77 for one that may not be read. */
+/** Throws a PlainError: 78 if the file holds no credentials, 77 if it may not be read. */
 export function readCredentials(file: string): Credentials {
   const text = readPrivately(file);
   const jwt = JWT.exec(text)?.[1];
@@ -48,7 +48,7 @@ export function readCredentials(file: string): Credentials {
   }
 }
 
-/** Refuses what others can read, as ssh does with a key: it may be known by now. */
+/** Rejects a file that others can read, as ssh does with a key: they may know it by now. */
 function readPrivately(file: string): string {
   try {
     const exposed = whyExposed(file);

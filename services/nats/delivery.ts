@@ -1,5 +1,5 @@
 /**
- * The messages that a push consumer of NATS delivers, and what NATS says between them.
+ * The messages that a push consumer of NATS delivers, and NATS's status messages between them.
  *
  * The client's own consumer hides two facts of the protocol that a proof of completeness needs:
  * whether NATS holds messages back at a heartbeat, and the order of heartbeats and messages.
@@ -31,7 +31,7 @@ export type Delivery =
    * stream. `isHeldBack`: NATS does not go on before the reader has confirmed what it was sent.
    */
   | { type: "heartbeat"; deliveries: number; sequence: number; isHeldBack: boolean }
-  /** The consumer, or the right to read from it, is no more. */
+  /** The consumer does not exist any more, or we may not read from it. */
   | { type: "ended"; reason: string };
 
 /** Calls `onDelivery` in the order in which NATS sends, until the subscription is closed. */
@@ -68,7 +68,7 @@ export function subscribeToDeliveries(
 const STATUS = 100;
 
 /**
- * What the reply subject of a delivered message says:
+ * The tokens of the reply subject of a delivered message:
  *
  *   $JS.ACK.<stream>.<consumer>.<times delivered>.<sequence>.<deliveries>.<nanoseconds>.<pending>
  *   $JS.ACK.<domain>.<account>.<stream>.<consumer>.<times delivered>.<sequence>. ...

@@ -4,7 +4,7 @@
  * deleted and made anew.
  *
  * Following is a series of runs. A run ends as soon as something may have been missed, and the
- * next one begins again with what `startFrom` says. A reader must bear to be told twice.
+ * next run begins where `startFrom` says. A reader must accept that a message is delivered twice.
  */
 import { DeliverPolicy } from "@nats-io/jetstream";
 import type { Log } from "../process/log.ts";

@@ -1,7 +1,7 @@
 /**
- * Whether the connection to NATS is up at this moment, and why not. The client, which connects again by
- * itself, tells nothing of a handshake that failed: so where it has not come back for
- * some seconds, a connection of our own finds out what is wrong.
+ * Knows whether the connection to NATS is up at this moment, and why not. The client reconnects by
+ * itself, but does not report why a handshake failed. So if it has not come back for some seconds,
+ * this file opens a second connection to find the reason.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
@@ -11,7 +11,7 @@ import { explainTrouble, type Trouble } from "./connect-error.ts";
 
 export interface Link {
   isUp(): boolean;
-  /** Why it is not, where that is known. */
+  /** Why the connection is not up, if that is known. */
   trouble(): string;
 }
 
@@ -74,7 +74,7 @@ export function watchLink({ connection, config, options, log }: LinkOptions): Li
   };
 }
 
-/** Connects and lets go again: to which server, or why that fails. */
+/** Connects and disconnects again; returns the server, or why that failed. */
 export async function tryNats(
   options: ConnectionOptions,
   config: NatsConfig,

@@ -1,4 +1,4 @@
-/** What configurations say of NATS: `nats:` in agent.yaml, coordinator.yaml and client.yaml. */
+/** The section `nats:` of agent.yaml, coordinator.yaml and client.yaml. */
 import * as z from "zod";
 import { natsUrlSetting } from "./url.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The last state of a key, as the leader of the bucket's stream has it. The client's own `get`
- * asks any server of a cluster, and one that lags behind answers with what was.
+ * Reads the last state of a key from the leader of the bucket's stream. The client's `get` asks any
+ * server of a cluster, and a server that lags behind answers with an old state.
  */
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";

@@ -1,4 +1,4 @@
-/** A daemon's connection to NATS, for its whole life, with what watches over it. */
+/** A daemon's connection to NATS, for the daemon's whole life, and the parts that watch it. */
 import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
 import type { Life } from "../process/daemon.ts";
 import { watchExpiry, type Expiry } from "./credential-expiry.ts";
@@ -18,7 +18,7 @@ export interface NatsSessionOptions {
   /** Options for connect(); `onCertificate` as natsOptions has it. Throws what ends the start. */
   options: (onCertificate: (until: number) => void) => Promise<ConnectionOptions>;
   log: Log;
-  /** Told with every attempt to connect that failed, why. */
+  /** Called with the reason of every attempt to connect that failed. */
   onTrouble?: (reason: string) => void;
 }
 

@@ -16,7 +16,7 @@ export interface StreamState {
    * has lost the end of the stream in a power failure: what is stored since has the same numbers.
    */
   last: number;
-  /** Of how many subjects the stream has messages; undefined: NATS does not say. */
+  /** The number of subjects with messages in the stream; undefined: NATS does not report it. */
   subjects: number | undefined;
   isEmpty: boolean;
 }

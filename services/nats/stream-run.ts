@@ -25,8 +25,8 @@ export interface StreamReader {
 }
 
 type Phase =
-  | "reading" // What the stream had when the run began has not all been delivered yet.
-  | "live" // It has. What is stored from now on is delivered as it comes.
+  | "reading" // Some messages that the stream had when the run began are not delivered yet.
+  | "live" // All of them are delivered. New messages are delivered as they come.
   | "over";
 
 const MISSING_HEARTBEATS = 2;

@@ -1,4 +1,4 @@
-/** How a NATS server's certificate is checked: who signed it, and whom it names. */
+/** How a NATS server's certificate is checked: its authority, and the names in it. */
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";

@@ -1,9 +1,9 @@
 /**
- * Networks of which so many addresses are banned that the whole network is: one jail's option
- * `network`. What is counted are addresses, each by the beginning of its last ban; bans that an
- * operator has made or lifted, and bans that are held, do not count.
+ * Networks that are banned because many of their addresses are: the option `network` of one jail.
+ * An address counts once, from the beginning of its last ban. Bans that an operator has made or
+ * lifted, and bans that are held, do not count.
  *
- * Whoever sees the entries of the bans bucket, in whatever order, counts the same.
+ * Every reader of the bans bucket counts the same, in whatever order it sees the entries.
  */
 import { networkOf, familyOf, prefixOf, type Address } from "../wire/address.ts";
 import type { Ban } from "../wire/ban.ts";

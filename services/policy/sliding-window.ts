@@ -39,7 +39,7 @@ export interface Offence {
   hosts: Map<string, number>;
   /** Of a network: attempts per address. */
   addresses?: Map<Address, number>;
-  /** network: so many of its addresses are banned. undefined: attempts have completed it, or bans. */
+  /** "network": enough addresses of the network are banned. undefined: attempts or bans complete it. */
   rule?: "network";
   /** Where bans are counted: bans per jail. */
   bans?: Map<string, number>;

@@ -11,10 +11,10 @@ const execute = promisify(execFile);
 
 export type AsUnit =
   | { kind: "ran"; code: number; stdout: string }
-  /** Why it could not be run so. */
+  /** Why the command could not run as the unit. */
   | { kind: "impossible"; why: string };
 
-/** Settings of how a service starts, lives and ends, rather than of who it is and what it may do. */
+/** Settings about a service's start, life and end, not about its user and its sandbox. */
 const LIFECYCLE =
   /^(?:Type|ExitType|NotifyAccess|Exec\w+|Restart\w*|SuccessExitStatus|RemainAfterExit|GuessMainPID|PIDFile|Timeout\w+|RuntimeMaxSec|RuntimeDirectory\w*|Watchdog\w+|OOMPolicy|Sockets|FileDescriptor\w+|StartLimit\w+|Standard\w+|TTY\w+|Syslog\w+|Log\w+)$/;
 
@@ -37,7 +37,7 @@ export function settingsOf(unitText: string): string[] {
 /** Folders that a unit with ProtectHome= and PrivateTmp= does not see. */
 const HIDDEN = /^\/(?:home|root|tmp|var\/tmp|run\/user)\//;
 
-/** Why a unit with a sandbox does not see a file; undefined: it does. */
+/** Why a unit with a sandbox does not see a file; undefined: the unit sees the file. */
 export function whyHidden(file: string): string | undefined {
   const folder = HIDDEN.exec(file)?.[0];
   return folder && `its sandbox does not see ${folder}: copy ${file} to /etc/fleetban`;

@@ -1,4 +1,4 @@
-/** `check`, run by root: everything is tried as the service's user in the service's sandbox. */
+/** `check`, run by root: root tries everything as the service's user in the service's sandbox. */
 import { resolve } from "node:path";
 import { isSea } from "node:sea";
 import { runAsUnit, whyHidden, type AsUnit } from "./as-unit.ts";

@@ -15,7 +15,7 @@ export interface Life {
   onRelease: (undo: Release) => void;
   /** Ends the process because a part of it failed; the first call counts. */
   fail: (error: unknown) => void;
-  /** Tells systemd that the daemon does its work, and goes on telling it while `isAlive` resolves. */
+  /** Reports to systemd that the daemon works, again and again as long as `isAlive` resolves. */
   ready: (isAlive?: () => Promise<unknown>) => void;
 }
 
@@ -63,5 +63,5 @@ export async function runDaemon(
   }
 }
 
-/** The start need not go on: the process is to end. */
+/** The start need not go on, because the process is to end. */
 class Cancelled extends Error {}

@@ -1,4 +1,4 @@
-/** What `--version --verbose` prints: what security notices speak of. */
+/** The text of `--version --verbose`: the parts that security notices name. */
 import { isSea } from "node:sea";
 import { readVersion } from "./version.ts";
 

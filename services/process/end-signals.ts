@@ -1,7 +1,7 @@
 /**
  * The signals that ask a process to end: Ctrl-C, SIGTERM, a terminal that was closed.
  *
- * One Ctrl-C may come twice: the terminal sends it to everybody, and npm passes it on to its child.
+ * One Ctrl-C may arrive twice: the terminal sends it to every process, and npm passes it on to its child.
  */
 const ECHO_MS = 1_000;
 

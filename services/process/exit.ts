@@ -1,4 +1,4 @@
-/** Exit codes, from sysexits.h: what systemd and scripts decide by. */
+/** Exit codes, from sysexits.h. systemd and scripts act on them. */
 export const EXIT = {
   ok: 0,
   /** The CLI's "no": there is no such thing, or it may not be done. */
@@ -27,7 +27,7 @@ export class PlainError extends Error {
   }
 }
 
-/** Ends with this code; everything there is to say has been printed. */
+/** Ends the process with this code; everything has been printed already. */
 export class SilentExit extends Error {
   override name = "SilentExit";
   readonly exitCode: ExitCode;
@@ -37,7 +37,7 @@ export class SilentExit extends Error {
   }
 }
 
-/** Says on stderr why `program` ends, and returns its exit code. */
+/** Prints on stderr why `program` ends, and returns its exit code. */
 export function explainExit(program: string, error: unknown): ExitCode {
   if (error instanceof SilentExit) return error.exitCode;
   if (error instanceof PlainError) {

@@ -1,4 +1,4 @@
-/** Why a file cannot be used, in an administrator's words; other errors in their own. */
+/** Why a file cannot be used, in an administrator's words. Other errors keep their message. */
 export function explainFileError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return ("code" in error && WORDS[String(error.code)]) || error.message;

@@ -1,10 +1,10 @@
 /**
- * What is read of systemd's journal, as journalctl's arguments.
+ * Which entries of systemd's journal are read, as journalctl's arguments.
  *
- * Whoever wrote an entry decides whether it counts. Fields with a leading underscore are set by
- * journald itself; all others are text of the writer. Where the administrator names no field that
- * says who wrote an entry, it must be one of root: otherwise any user of the host could write
- * an entry that bans somebody.
+ * The writer of an entry decides whether the entry counts. journald sets the fields with a leading
+ * underscore; the writer chooses all others. If the administrator names no field that identifies the
+ * writer, root must have written the entry. Otherwise any user of the host could write an entry that
+ * bans somebody.
  */
 import { readFileSync } from "node:fs";
 import { aliasesOf } from "./unit-files.ts";
@@ -24,18 +24,18 @@ export interface JournalSelection {
   directory?: string | undefined;
 }
 
-/** What detection reads of an entry. */
+/** The fields of an entry that detection reads. */
 const FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,CONTAINER_NAME,_SOURCE_REALTIME_TIMESTAMP";
 
 /**
- * Fields that say for certain who wrote an entry. Of the others that journald sets, a process can
- * choose its own _COMM and _CMDLINE, and every user may have a unit of any name.
+ * Fields that identify the writer of an entry for certain. journald sets more fields, but a process
+ * chooses its _COMM and _CMDLINE, and every user may have a unit of any name.
  */
 const PROOFS = ["_UID", "_GID", "_EXE", "_SYSTEMD_UNIT", "_SYSTEMD_SLICE", "_SYSTEMD_CGROUP"];
 
 /**
- * --merge, for journalctl --follow shows nothing but the present boot otherwise (systemd 252), and in
- * a sandbox it may not even know which boot that is. The journal may hold entries of other
+ * --merge, because without it journalctl --follow shows only the present boot (systemd 252), and in a
+ * sandbox journalctl may not even know which boot that is. The journal may hold entries of other
  * machines then, which are kept out by this machine's id.
  */
 export function journalArguments(
@@ -76,7 +76,7 @@ export function describeSelection(selection: JournalSelection): string {
   return [unit ?? userUnit, ...named, ...fields].filter((each) => each !== undefined).join(", ");
 }
 
-/** undefined: this system has none, or is still to get it. */
+/** undefined: this system has no journal, or has none yet. */
 function machineId(): string | undefined {
   try {
     return /^[0-9a-f]{32}$/.exec(readFileSync("/etc/machine-id", "latin1").trim())?.[0];

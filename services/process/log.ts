@@ -5,7 +5,7 @@ export type Log = Logger;
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Synchronous: what was logged before a crash is written. */
+/** Synchronous, so that lines logged before a crash are written. */
 export function createLog(program: string, level: LogLevel): Log {
   return pino(
     {

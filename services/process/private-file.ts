@@ -1,8 +1,8 @@
-/** Files with secrets: who may read them, and how an administrator sets that right. */
+/** Files with secrets: who may read them, and how an administrator corrects their mode. */
 import { statSync } from "node:fs";
 import { userInfo } from "node:os";
 
-/** Why a file's secret may be known to others; undefined: only its owner reads it, or its own group. */
+/** Why others may know a file's secret; undefined: only its owner or the daemon's group reads it. */
 export function whyExposed(file: string): string | undefined {
   const { mode, uid } = statSync(file);
   // root may let a daemon's own group read it: root:fleetban-agent 0640.
@@ -17,7 +17,7 @@ function closingRemedy(file: string, owner: number): string {
   return owner === 0 && group !== undefined ? readingRemedy(file, group) : `chmod 600 ${file}`;
 }
 
-/** What lets the daemon that runs as this user read `file`. */
+/** The command that lets the daemon of this user read `file`. */
 export function whyDenied(file: string): string {
   const group = daemonGroup();
   return group === undefined

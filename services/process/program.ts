@@ -1,4 +1,4 @@
-/** Command lines of all programs: commander, with sysexits' code for a wrong call. */
+/** Command lines of all programs: commander, with the exit codes of sysexits. */
 import { Command, CommanderError } from "commander";
 import { EXIT, explainExit, type ExitCode } from "./exit.ts";
 import { describeVersion } from "./describe-version.ts";

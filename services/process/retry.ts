@@ -1,5 +1,5 @@
 /**
- * Tries again until the work succeeds, and complains once about every new reason.
+ * Tries again until the work succeeds, and logs every new reason once.
  *
  * Invariants:
  * - Every pause is twice as long as the pause before, up to the longest.

@@ -1,4 +1,4 @@
-/** Entries of the settings bucket: what agents must know besides the bans. */
+/** Entries of the settings bucket: everything that agents must know besides the bans. */
 import * as z from "zod";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { JAIL_NAME, READY_KEY } from "./subjects.ts";
@@ -36,7 +36,7 @@ export const jail = z.object({
       overalljails: z.boolean(),
     })
     .optional(),
-  /** So many banned addresses of a network within findtime make a ban of the network. */
+  /** A network is banned when `addresses` of its addresses were banned within findtime. */
   network: z
     .object({
       prefix4: z.number().int().min(8).max(31),
