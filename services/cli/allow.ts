@@ -1,4 +1,4 @@
-/** `fleetban allow list|add|remove`: whom no automatic ban may touch. */
+/** `fleetban allow list|add|remove`: addresses that no automatic ban may touch. */
 import { Command, Option } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { Allowed } from "../wire/settings.ts";

@@ -1,4 +1,4 @@
-/** What is given on the command line, checked before anything is asked. */
+/** Checks the arguments of the command line, before any request is sent. */
 import type * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { parseDuration } from "../config/duration.ts";
@@ -33,7 +33,7 @@ export function checksOf(where: string, note: (text: string) => void) {
   const wrong = (text: string, sentence: string) =>
     new UsageError(`${where}: ${quote(text)}: ${sentence}`);
 
-  /** What the coordinator would take for this field; otherwise throws the coordinator's words. */
+  /** Returns a value that the coordinator accepts for this field, or throws in the coordinator's words. */
   function checked<T>(field: z.ZodType<T>, value: unknown, text: string, hint = ""): T {
     const result = field.safeParse(value);
     if (result.success) return result.data;
@@ -103,7 +103,7 @@ export function checksOf(where: string, note: (text: string) => void) {
       throw wrong(text, "expected a number of at least 1");
     },
 
-    /** Free text that is stored with what it explains. */
+    /** Free text that is stored with the ban or entry that it explains. */
     text(text: string): string {
       return checked(textField, text, text.length <= 256 ? text : `${text.slice(0, 20)}…`);
     },

@@ -1,4 +1,4 @@
-/** `fleetban audit list`: who has done what, when. */
+/** `fleetban audit list`: the actions of operators, newest first. */
 import { Command } from "commander";
 import type { AuditRow } from "../wire/api.ts";
 import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";

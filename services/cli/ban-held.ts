@@ -1,4 +1,4 @@
-/** `fleetban ban release` and `ban discard`: what becomes of bans that a guard has held. */
+/** `fleetban ban release` and `ban discard`: decide about bans that a guard has held. */
 import { Command } from "commander";
 import type { Address } from "../wire/address.ts";
 import { checksOf, UsageError } from "./arguments.ts";

@@ -1,4 +1,4 @@
-/** `fleetban ban show ADDRESS`: all there is to say of an address. */
+/** `fleetban ban show ADDRESS`: everything that the fleet knows about an address. */
 import { Command } from "commander";
 import { overlaps, type Address } from "../wire/address.ts";
 import type { Standing } from "../wire/reach.ts";

@@ -74,7 +74,7 @@ function describeRule({ name, maxretry, findtime, bantime }: Jail): string {
   return `jail ${name}: ${earned} on all hosts together, banned ${punished} (as it is now)`;
 }
 
-/** What holds of the address whatever its bans are. */
+/** Facts about the address that do not depend on its bans. */
 function explainAddress({ allowed, machine, failures }: Answer, now: number): Cell[][] {
   const [last] = failures;
   return [

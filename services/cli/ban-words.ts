@@ -1,4 +1,4 @@
-/** A ban in words: a row of a list, its state, whose failures brought it. */
+/** A ban in words: a row of a list, its state, the hosts whose failures brought it. */
 import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatEnd, formatRelative, zoneOf } from "./time.ts";

@@ -1,4 +1,4 @@
-/** Asks a coordinator: one request, one reply; what goes wrong is said in one line. */
+/** Asks a coordinator: one request, one reply. An error is one line. */
 import {
   NoRespondersError,
   PermissionViolationError,
@@ -31,7 +31,7 @@ export interface Client {
 const CONNECT_WITHIN_MS = 3_000;
 const ANSWER_WITHIN_MS = 10_000;
 
-/** What an error reply's code means for a script. */
+/** The exit code for each code of an error reply. */
 const EXIT_OF: Readonly<Record<string, ExitCode>> = {
   400: EXIT.usage,
   404: EXIT.refused,
@@ -47,7 +47,7 @@ interface Link {
   name: string | undefined;
 }
 
-/** `who` asks, unless credentials say who it is. */
+/** The request is made in the name `who`, unless credentials name the user. */
 export function createClient(who: string, locate: () => Promise<Location>): Client {
   let opening: Promise<Link> | undefined;
 

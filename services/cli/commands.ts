@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 import type { ExplainOptions } from "./explain/explain.ts";
 import type { KeyContext } from "./key/key.ts";
 
-/** What the commands need, each some of it. */
+/** The parts that commands need; each command uses some of them. */
 export type CommandContext = Context & ExplainOptions & KeyContext;
 export type MakeCommand = (context: CommandContext) => Command;
 

@@ -1,4 +1,4 @@
-/** What every command has: someone to ask, and a way to answer. */
+/** The parts that every command has: a coordinator to ask, and an output. */
 import type { Ask } from "./client.ts";
 import type { Output } from "./output.ts";
 
@@ -14,7 +14,7 @@ export interface JsonOption {
 }
 export const JSON_OPTION = ["--json", "print the answer as one JSON document"] as const;
 
-/** Says that an answer may be old, where it is one. */
+/** Notes that an answer may be old, if it may be. */
 export function noteStale({ output }: Pick<Context, "output">, stale: string | null): void {
   if (stale !== null) output.note(`this answer may be incomplete: ${stale}`);
 }

@@ -1,4 +1,4 @@
-/** `fleetban host quarantine`: what a host reports no longer counts. */
+/** `fleetban host quarantine`: failures that a host reports no longer count. */
 import { Command } from "commander";
 import type { Reply } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
@@ -35,7 +35,7 @@ export function quarantineCommand(context: Context): Command {
     });
 }
 
-/** What the host has caused alone stays until somebody lifts it. */
+/** Bans that the host alone has caused stay until somebody lifts them. */
 function offerToUndo({ output }: Context, { host, alone }: Reply<"host.quarantine">): void {
   if (alone.inForce > 0) {
     const caused = `it alone has caused ${count(alone.inForce, "ban")} in force`;

@@ -15,7 +15,7 @@ interface WaitOptions extends JsonOption {
   since?: number;
 }
 
-/** What makes a host well, besides what does so for every host. */
+/** Further conditions for a host to be well, besides those that hold for every host. */
 export interface Expected {
   /** The version that its agent must run; undefined: any. */
   version: string | undefined;

@@ -126,7 +126,7 @@ function describeShift({ name, shift = 0 }: Sources[number]): Cell[][] {
   return [["corrected:", text]];
 }
 
-/** What a host says of itself, and the bans that it would not apply. */
+/** The status of a host, and the bans that the host does not apply. */
 function warningsOf({ host, status }: HostRow): Cell[][] {
   if (status === null) return [];
   return [

@@ -38,7 +38,7 @@ export interface Surroundings {
   note: (text: string) => void;
 }
 
-/** Throws a PlainError when what it found cannot be used. */
+/** Throws a PlainError if the address or credentials that it found cannot be used. */
 export async function locateNats(
   flag: string | undefined,
   surroundings: Surroundings,

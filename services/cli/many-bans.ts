@@ -77,7 +77,7 @@ type ManyEndpoint = "ban.lift" | "ban.release" | "ban.discard";
 export interface ManyBans<E extends ManyEndpoint> {
   where: string;
   endpoint: E;
-  /** All of the request but what changes between preview and command. */
+  /** The fields of the request that do not change between preview and command. */
   request: Omit<Request<E>, "dryRun" | "asOf">;
   options: SelectionOptions;
   /** "would be lifted", "lifted". */

@@ -18,7 +18,7 @@ export interface ProgramOptions {
   io: Io;
   environment: Environment;
   surroundings: Omit<Surroundings, "environment" | "note">;
-  /** Who asks, where no credentials say so: "root@mx1". */
+  /** The name of the user if no credentials name one: "root@mx1". */
   who: string;
 }
 
@@ -41,7 +41,7 @@ export function fleetbanProgram(
       note: output.note,
     }),
   );
-  /** For what must not take the address of another fleet from a client.yaml. */
+  /** For commands that must not take the address of another fleet from a client.yaml. */
   const natsUrl = () =>
     program.opts<{ nats?: string }>().nats ?? (environment["NATS_URL"] || undefined);
   const { stdin } = io;

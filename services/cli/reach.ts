@@ -16,7 +16,7 @@ export interface Reached {
   json: true | undefined;
 }
 
-/** Says it on stdout; what is missing is thrown as a PlainError, exit 69. */
+/** Prints the result on stdout. Missing hosts are thrown as a PlainError, exit code 69. */
 export function reportReach(
   { output }: Pick<Context, "output">,
   where: string,
@@ -47,7 +47,7 @@ function faultsOf({ missing, ineffective, refused, counts }: Standing): string[]
   ];
 }
 
-/** As many names stand in one sentence; `host list` has them all. */
+/** One sentence holds at most this many names; `host list` has all of them. */
 const NAMED = 20;
 
 /** "mx1, mx2", "mx1, mx2, ... and 9980 more"; `names` are the first of `count`. */

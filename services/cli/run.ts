@@ -1,4 +1,4 @@
-/** Runs the command line with what this process has: its streams, environment and user. */
+/** Runs the command line with the streams, the environment and the user of this process. */
 import { homedir, hostname, userInfo } from "node:os";
 import * as z from "zod";
 import { EXIT } from "../process/exit.ts";

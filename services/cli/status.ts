@@ -130,7 +130,7 @@ function describeGrowth({ increment }: Pick<Jail, "increment">): string {
   return `, longer each time${maxtime === undefined ? "" : ` up to ${formatDuration(maxtime)}`}`;
 }
 
-/** A row: how bad it is, what it is and what to run. */
+/** A row of three columns: the severity, the warning, and the command to run. */
 export function describeWarning({ severity, text }: Warning): Cell[] {
   const color = severity === "high" ? "red" : severity === "medium" ? "yellow" : "dim";
   return [{ text: `${severity}:`, color }, text];

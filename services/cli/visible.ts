@@ -19,7 +19,7 @@ export function visible(text: string): string {
   });
 }
 
-/** What was given on the command line, in quotes. */
+/** An argument of the command line, in quotes. */
 export function quote(text: string): string {
   return visible(JSON.stringify(text));
 }

@@ -144,7 +144,7 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
   setAt(next, rest, value);
 }
 
-/** What an administrator calls zod's types. */
+/** The words of administrators for zod's types. */
 const YAML_WORDS: Readonly<Record<string, string>> = {
   object: "options by name",
   record: "options by name",
@@ -160,7 +160,7 @@ function describeGiven(value: unknown): string {
   return value === undefined || value === null ? "nothing" : JSON.stringify(value).slice(0, 100);
 }
 
-/** Words what was given and what was expected; undefined leaves zod's own words. */
+/** The given and the expected value in words; undefined: zod's message is used. */
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   const given = describeGiven(issue.input);
   if (issue.code === "invalid_type") {

@@ -12,7 +12,7 @@ import { banSeconds } from "./ban-time.ts";
 import type { Offence } from "./sliding-window.ts";
 import { formatDuration } from "../config/duration.ts";
 
-/** The ban that `offence` has earned. The same offence told again changes nothing. */
+/** The ban that `offence` has earned. The same offence a second time changes nothing. */
 export function banForOffence(
   present: Ban | undefined,
   jail: Jail,

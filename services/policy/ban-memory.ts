@@ -94,7 +94,7 @@ export function startsOf(ban: Ban): readonly number[] {
   return isCounted ? [...earlier, startsAt] : earlier;
 }
 
-/** What a ban that begins now remembers of the starts before it; undefined: nothing. */
+/** The earlier starts that a ban which begins now remembers; undefined: none. */
 export function rememberStarts(
   present: Ban | undefined,
   { now, memory }: Pick<Change, "now" | "memory">,

@@ -58,7 +58,7 @@ export function createBannedNetworks(options: Escalation): BannedNetworks {
   };
 }
 
-/** undefined: what is banned is no part of a network that could be banned for it. */
+/** undefined: the banned address is in no network that could be banned because of it. */
 export function networkAround(
   address: Address,
   { prefix4, prefix6 }: Pick<Escalation, "prefix4" | "prefix6">,

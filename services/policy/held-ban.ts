@@ -13,7 +13,7 @@ export function holdBan(ban: Ban, present: Ban | undefined, why: string): Ban {
   return sameOffence(held, present);
 }
 
-/** The address was held already: what is decided now is the same offence, and its first moment counts. */
+/** The address was held already: this is the same offence, and the first time of holding counts. */
 export function sameOffence(ban: Ban, present: Ban | undefined): Ban {
   if (!present || !isHeld(present, ban.changedAt)) return ban;
   const startsAt = ban.state === "held" ? present.startsAt : ban.startsAt;
@@ -31,7 +31,7 @@ export function releaseBan(
   return { ...ban, change: id, state: "active", startsAt: now, changedAt: now, by };
 }
 
-/** Drops a held ban: what brought it counts no more, what comes later does. */
+/** Drops a held ban: the failures behind it no longer count, later failures do. */
 export function discardBan(
   present: Ban | undefined,
   { by, reason }: { by: string; reason: string },

@@ -27,7 +27,7 @@ export interface Attempts {
   attempts: number;
 }
 
-/** What a ban is decided on. */
+/** Enough attempts of one address or network within findtime: the reason of a ban. */
 export interface Offence {
   /** The address, or the network that its addresses count together for. */
   address: Address;

@@ -1,5 +1,6 @@
 /**
- * Values by address and network, found by whatever has an address in common with them.
+ * Values by address and network. A look-up finds a value whose network has an address in common with
+ * the address that is asked for.
  *
  * A path-compressed binary trie for each family: a look-up takes a step for each bit at most in
  * which stored prefixes differ, whatever their number. Every leaf has a value.

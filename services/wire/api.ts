@@ -1,5 +1,5 @@
 /**
- * What the CLI asks and a coordinator answers: one request, one reply, on
+ * Requests of the CLI and replies of a coordinator: one request, one reply, on
  * `fleetban.api.<noun>.<verb>.<who>`. An error is a reply with the headers
  * `Nats-Service-Error-Code` and `Nats-Service-Error`, as NATS's services
  * framework has it.

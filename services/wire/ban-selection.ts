@@ -1,4 +1,4 @@
-/** Which bans a command is for that changes many of them, and what is answered to it. */
+/** The selection of bans for a command that changes many of them, and the reply to that command. */
 import * as z from "zod";
 import { ban } from "./ban.ts";
 import { instant } from "./codec.ts";

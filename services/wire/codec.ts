@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { parseAddress, parseNetwork, type Address } from "./address.ts";
 
-/** Larger messages are refused before they are parsed; NATS itself ends at 1 MiB. */
+/** Larger messages are rejected before they are parsed; NATS itself ends at 1 MiB. */
 export const MAX_MESSAGE_BYTES = 1_000_000;
 
 /** A message could not be decoded. */

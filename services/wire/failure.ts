@@ -1,11 +1,11 @@
 /**
- * What an agent publishes: failures of one source, in batches.
+ * The messages that an agent publishes: failures of one source, in batches.
  *
  * A position counts the bytes of a source from the start of its epoch, across
  * rotations, so positions only grow. An agent that restarts reads again from its
- * checkpoint and finds the same failures at the same positions; who has seen
- * (host, source, epoch) up to a position drops what is not beyond it. An agent
- * that cannot prove that it goes on where it was begins a new epoch.
+ * checkpoint and finds the same failures at the same positions. A reader that has
+ * seen (host, source, epoch) up to a position drops failures up to that position. An
+ * agent that cannot find its place in the log begins a new epoch.
  */
 import * as z from "zod";
 import { parseAddress } from "./address.ts";

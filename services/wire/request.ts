@@ -1,6 +1,6 @@
 /**
- * A request as a coordinator reads it. What is wrong with one is said in the CLI's own sentences
- * (request-fields.ts), whichever client sent it, and always before anything is changed.
+ * A request as a coordinator reads it. The coordinator reports its faults in the CLI's sentences
+ * (request-fields.ts), whichever client has sent the request, and always before it changes anything.
  */
 import type * as z from "zod";
 import { api, type Endpoint, type Request } from "./api.ts";

@@ -1,8 +1,8 @@
 /**
- * What each role may do on NATS: all subjects that it may publish to and subscribe to, by
- * name, and nothing more. Credentials carry these rights, and the server holds to them.
+ * The rights of each role on NATS: all subjects that the role may publish and subscribe to, by name,
+ * and nothing more. Credentials carry these rights, and the server enforces them.
  *
- * Every name has an inbox of its own, for nobody may read what another was answered.
+ * Every user has a separate inbox, because nobody may read the answers to another user.
  */
 import {
   BANS_BUCKET,

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { JAIL_NAME, READY_KEY } from "./subjects.ts";
 
-/** What a ban closes its ports for. "tcp,udp" is both; "all" is every protocol. */
+/** The protocols whose ports a ban closes. "tcp,udp" is both; "all" is every protocol. */
 export const PROTOCOLS = ["tcp", "udp", "tcp,udp", "all"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 

@@ -1,4 +1,4 @@
-/** What an agent says of itself, every 10 s and after every change it applied. */
+/** The status that an agent publishes every 10 s and after every change that it has applied. */
 import * as z from "zod";
 import {
   address,

@@ -1,4 +1,4 @@
-/** `fleetban explain`: what is seen in the lines of a log, and what is counted of it; asks no server. */
+/** `fleetban explain`: shows how the lines of a log are read and counted. It asks no server. */
 import { Command, Option } from "commander";
 import type { Readable } from "node:stream";
 import type { Failure } from "../../detection/attempts/failure.ts";

@@ -20,7 +20,7 @@ export interface FilterFlags {
 
 /** How lines are read, and what they count. */
 export interface Reader {
-  /** What the lines are that say something. */
+  /** What to call the lines that matter to the filter. */
   whatIsKnown: string;
   read: Read;
   count(line: InputLine, ledger: Ledger, receivedAt: number): Failure | undefined;

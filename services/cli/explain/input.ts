@@ -23,7 +23,7 @@ export interface InputLine {
   reading: Reading;
 }
 
-/** What one line says; `before` is what the line in front of it says, if there is one. */
+/** The reading of one line; `before` is the reading of the line in front of it, if there is one. */
 export type Read = (line: string, receivedAt: number, before: Reading | undefined) => Reading;
 
 const readDovecot: Read = (line, receivedAt, before) => readNextLine(line, before, receivedAt);

@@ -1,4 +1,4 @@
-/** What a whole log came to: lines, attempts, forms and addresses. */
+/** The summary of a whole log: lines, attempts, forms and addresses. */
 import type { Address } from "../../wire/address.ts";
 import type { Failure } from "../../detection/attempts/failure.ts";
 import type { Reading } from "../../detection/dovecot/reading.ts";
@@ -15,7 +15,7 @@ export interface Summary {
   addresses(limit: number): { rows: Cell[][]; total: number };
 }
 
-/** `whatIsKnown`: how the lines are called that say something. */
+/** `whatIsKnown`: what the summary calls the lines that were understood. */
 export function createSummary(whatIsKnown: string): Summary {
   let [lines, known, attempts, successes, unrecognized] = [0, 0, 0, 0, 0];
   const forms = new Map<string, { lines: number; attempts: number }>();

@@ -11,7 +11,7 @@ const AT_ONCE = 16;
 /** At most this many reasons are shown; the others are counted. */
 const SHOWN_REFUSALS = 20;
 
-/** Throws when the coordinator cannot be asked. A ban that it refuses is said, and the rest goes on. */
+/** Throws if the coordinator cannot be asked. A ban that it rejects is printed, and the others go on. */
 export async function carryBans(
   { ask, output }: Pick<Context, "ask" | "output">,
   bans: readonly Fail2banBan[],

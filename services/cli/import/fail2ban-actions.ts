@@ -18,7 +18,7 @@ export interface Action {
   parameters: ReadonlyMap<string, string>;
 }
 
-/** What a ban of one action closes, in fail2ban's own words. */
+/** The ports that a ban of one action closes, in fail2ban's words. */
 export interface BanAction extends Action {
   /** fail2ban's `port`; "all" where the rules of the action name none. */
   port: string;
@@ -68,7 +68,7 @@ export function parseParameters(inside: string): Map<string, string> {
   return parameters;
 }
 
-/** What a ban of this action closes; undefined: the action changes no firewall. */
+/** The ports that a ban of this action closes; undefined: the action changes no firewall. */
 export function readBanAction(folder: string, action: Action): BanAction | undefined {
   const path = join(folder, "action.d", `${action.name}.conf`);
   const local = path.replace(/\.conf$/, ".local");

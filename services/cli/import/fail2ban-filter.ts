@@ -27,11 +27,11 @@ export interface ImportedFilter {
   unit?: string;
   /** Resolved, as the jail knows them under `known/`. */
   options?: ReadonlyMap<string, string>;
-  /** What was not carried over. */
+  /** The parts of the filter that were not carried over. */
   notes: string[];
 }
 
-/** What a jail may say in place of its filter. */
+/** Options of a jail that replace those of its filter. */
 export const FILTER_OPTIONS = [
   "prefregex",
   "failregex",

@@ -200,7 +200,7 @@ function filterOf({
   return none;
 }
 
-/** What fleetban does its own way, or not at all. */
+/** Options of fail2ban that fleetban handles in another way, or not at all. */
 function noteOptions({ valueOf: option, note }: Options): void {
   if (option("ignorecommand") !== "") note("ignorecommand", "no commands are run");
   const encoding = option("logencoding");

@@ -22,7 +22,7 @@ export interface Ini {
   sections: Map<string, Section>;
   /** What an option was before a later file set it again: %(known/option)s. */
   known: Map<string, Section>;
-  /** What could not be read, with its place. */
+  /** Lines that could not be read, with their place. */
   faults: string[];
 }
 

@@ -60,7 +60,7 @@ export function maxHostsOf(connections: number | undefined): number | undefined 
   return (connections - CONNECTIONS_BESIDES) / CONNECTIONS_PER_HOST;
 }
 
-/** What a server's own configuration bounds: clients that have not logged in count here, too. */
+/** Limits in a server's configuration: clients that have not logged in count here, too. */
 export function serverLimitsFor(maxHosts: number) {
   return { maxConnections: connectionsFor(maxHosts) + 2 * OTHERS, maxPending: "16MB" };
 }

@@ -1,4 +1,4 @@
-/** `fleetban key`: who may do what in a fleet. Asks no coordinator. */
+/** `fleetban key`: makes and revokes the identities of a fleet. It asks no coordinator. */
 import { Command } from "commander";
 import type { Output } from "../output.ts";
 import { initCommand } from "./init-command.ts";

@@ -1,4 +1,4 @@
-/** `fleetban key list`: who has credentials, and until when. */
+/** `fleetban key list`: the users with credentials, and when the credentials expire. */
 import { Command } from "commander";
 import { JSON_OPTION } from "../context.ts";
 import type { Cell } from "../table.ts";

@@ -1,4 +1,4 @@
-/** What the commands of `fleetban key` have in common. */
+/** Options that the commands of `fleetban key` share. */
 import { Option } from "commander";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import type { JsonOption } from "../context.ts";

@@ -112,7 +112,7 @@ function noteServersThatForget({ output }: KeyContext, folder: KeyFolder, dir: s
   }
 }
 
-/** What is written down but not pushed is in force nowhere: this must not look like success. */
+/** A revocation that is written but not pushed is in force nowhere: it must not look like success. */
 async function pushOr(
   context: KeyContext,
   folder: KeyFolder,

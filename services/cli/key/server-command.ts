@@ -155,7 +155,7 @@ async function boundAccounts(
 const LIMITS_CHANGED = `the accounts have new limits: fleetban key push tells the servers that run,
 and every server gets its .conf again`;
 
-/** What the administrator does with the files now. */
+/** The next steps of the administrator with the files. */
 function installationOf(server: ServerOptions, isThere: boolean): string[] {
   const { name, files } = server;
   if (isThere) return [`bring its files to ${files} again, then: systemctl reload nats-server`];

@@ -1,11 +1,11 @@
-/** A NATS server of the fleet: what is known of it, and its configuration. */
+/** A NATS server of the fleet: the facts that the key folder keeps, and its configuration. */
 import { join } from "node:path";
 import * as z from "zod";
 import { DEFAULT_MAX_HOSTS, serverLimitsFor } from "./account-limits.ts";
 import { ACCOUNT_NAMES, publicKeyOf, readMaxHosts } from "./identity.ts";
 import type { KeyFolder } from "./key-folder.ts";
 
-/** servers/NAME.json: what `fleetban key server` was told, for the next time. */
+/** servers/NAME.json: the arguments of `fleetban key server`, for the next call. */
 export const serverOptions = z.object({
   name: z.string(),
   /** Host names and IP addresses that clients and the other servers know it by. */

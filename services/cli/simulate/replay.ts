@@ -38,7 +38,7 @@ export interface SimulatedBan {
   reason: string;
   /** The hosts whose failures brought the ban. */
   hosts: ReadonlyMap<string, number>;
-  /** Of a network: whose failures brought it. */
+  /** Of a network: the addresses whose failures brought the ban. */
   addresses?: ReadonlyMap<Address, number>;
 }
 
@@ -51,7 +51,7 @@ export interface Replay {
   prevented(): number;
 }
 
-/** What counts together: the fleet, or one host. */
+/** The hosts that count together: the whole fleet, or one host. */
 interface Counter {
   windows: Windows;
   /** The last ban of each address, by jail. */

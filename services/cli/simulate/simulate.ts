@@ -1,4 +1,4 @@
-/** `fleetban simulate`: who would have been banned, had this policy been in force; asks no server. */
+/** `fleetban simulate`: replays logs, and shows whom a policy would have banned. It asks no server. */
 import { Command, Option } from "commander";
 import { formatDuration } from "../../config/duration.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";

@@ -1,4 +1,4 @@
-/** What cannot be decoded is not recorded; said once per sender and minute, for a sender may lie. */
+/** Skips messages that cannot be decoded, and logs them once per sender and minute. */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Log } from "../../process/log.ts";
 import { createRateLimit } from "../../process/rate-limit.ts";

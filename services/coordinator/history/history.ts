@@ -1,4 +1,4 @@
-/** The record of the fleet: written by recorders that follow the streams, asked by the API. */
+/** The record of the fleet: recorders that follow the streams write it, and the API reads it. */
 import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import type { Log } from "../../process/log.ts";

@@ -6,7 +6,7 @@ import type { HostStatus } from "../../wire/status.ts";
 import { HistoryRefused, type Database } from "./database.ts";
 
 export interface HostRecord {
-  /** Noted not every time. What PostgreSQL did not take is noted with the host's next status. */
+  /** Not every call writes. If PostgreSQL rejects a write, the host's next status is written instead. */
   seen(status: HostStatus, at: number): void;
   /** false: PostgreSQL knew nothing of it. */
   forget(host: string): Promise<boolean>;

@@ -1,7 +1,7 @@
 /**
- * The hot path of recording: one statement a batch, whatever its size.
- * What is there already is left as it is, so a batch may be recorded twice. Every text is
- * one that PostgreSQL stores since it entered from the wire (wire/codec.ts).
+ * The hot path of recording: one statement per batch, whatever its size. Rows that exist stay as they
+ * are, so a batch may be recorded twice. PostgreSQL can store every text, because wire/codec.ts has
+ * checked it.
  */
 import type { PrismaClient } from "../../../prisma/client/client.ts";
 import type { Ban } from "../../wire/ban.ts";

@@ -1,4 +1,4 @@
-/** Up to where each stream is recorded: PostgreSQL has that beside what it stands for. */
+/** Up to which message each stream is recorded. PostgreSQL keeps that place beside the rows. */
 import { HistoryUnavailable, type Database } from "./database.ts";
 
 export interface Place {

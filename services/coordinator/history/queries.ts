@@ -1,4 +1,4 @@
-/** What people ask of the record. Lists go from newest to oldest, from behind the mark `after`. */
+/** People's questions to the record. Lists go from newest to oldest, beginning behind `after`. */
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 import { isNetwork, parseNetwork, type Address } from "../../wire/address.ts";
 import type { AuditRow, FailureRow } from "../../wire/api.ts";

@@ -1,15 +1,15 @@
 /**
- * Writes what happens on a stream into PostgreSQL, in order, from the place on that PostgreSQL has
- * of it. The coordinator that decides does it; another one goes on from that place.
+ * Writes the messages of a stream into PostgreSQL, in order, beginning at the place that PostgreSQL
+ * keeps for the stream. Only the coordinator that decides records; another one goes on from that place.
  *
- * The place is written after what it stands for: who is killed in between records some of it
- * again, which changes nothing. While PostgreSQL is away everything stays on the stream. NATS
- * remembers nothing for us: a durable consumer of a cluster may be left without a leader when its
- * servers were restarted (seen with 2.9.10), and then records no more.
+ * The place is written after the rows. A coordinator that is killed in between records some rows
+ * again, which changes nothing. While PostgreSQL is away, the messages stay in the stream. NATS does
+ * not keep the place: a durable consumer of a cluster may be left without a leader after its servers
+ * were restarted (seen with 2.9.10), and then delivers nothing.
  *
- * When its machine loses power, NATS loses the end of a stream, and gives the numbers of what
- * is lost to what comes then. So the last recorded message is read again; where it is another one,
- * everything that the stream holds is recorded again.
+ * After a power failure NATS loses the end of a stream, and gives the same numbers to the next
+ * messages. So the recorder reads the last recorded message again. If it finds another message there,
+ * it records everything that the stream holds again.
  *
  * Messages at the end of the stream may be gone before they are delivered. That the place is behind
  * them is claimed only by proof (see end-proof.ts), and only when everything before is recorded.

@@ -1,4 +1,4 @@
-/** What an answer says when PostgreSQL cannot be asked, or lacks what is newest. */
+/** Marks answers that may be incomplete: PostgreSQL cannot be asked, or lacks the newest messages. */
 import type { History } from "./history.ts";
 
 /** The longest reason that a reply carries. */
