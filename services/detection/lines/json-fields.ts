@@ -71,6 +71,22 @@ const OBJECTS: ReadonlySet<string> = new Set(
 );
 
 export function readRecord(fields: Fields): JsonRecord {
+  return readDockerRecord(fields) ?? gatherRecord(fields);
+}
+
+/**
+ * `{"log":"...","stream":"stderr","time":"..."}`: what Docker writes for every line of every
+ * container. It has no other field that says something, so none need be looked for.
+ */
+function readDockerRecord(fields: Fields): JsonRecord | undefined {
+  const { log, stream, time } = fields;
+  if (typeof log !== "string" || typeof stream !== "string" || typeof time !== "string")
+    return undefined;
+  if (log === "" || time === "" || Object.keys(fields).length !== 3) return undefined;
+  return { text: log, time, program: undefined, container: undefined };
+}
+
+function gatherRecord(fields: Fields): JsonRecord {
   const record = { text: undefined, time: undefined, program: undefined, container: undefined };
   gather(fields, "", record, { text: 99, time: 99, program: 99, container: 99 });
   return record;

@@ -121,13 +121,17 @@ export function readIsoStamp(text: string, clock: StampClock): Stamp | undefined
   return { at: inRepeatedHour(at, clock) + fraction, hasZone: false, end };
 }
 
-/** Many lines of a log are of one minute, so the last minute that was read is remembered. */
-let lastMinute = "1970-01-01T00:00";
-let lastUtc = 0;
+/**
+ * Many lines of a log are of one minute, so the last minute that was read is remembered: one for
+ * each separator, because Docker's stamp has a `T` where Dovecot's own, in the same line, has a blank.
+ */
+const lastWithT = { minute: "1970-01-01T00:00", utc: 0 };
+const lastWithBlank = { minute: "1970-01-01 00:00", utc: 0 };
 
 /** What `2026-03-03T04:05` is in UTC, epoch milliseconds; undefined: the text begins otherwise. */
 function utcOfMinute(text: string): number | undefined {
-  if (text.startsWith(lastMinute)) return lastUtc;
+  const last = text[10] === "T" ? lastWithT : lastWithBlank;
+  if (text.startsWith(last.minute)) return last.utc;
   // By hand: nearly every line of a log has one, and a pattern takes five times as long.
   if (text[4] !== "-" || text[7] !== "-" || text[13] !== ":") return undefined;
   if (text[10] !== "T" && text[10] !== " ") return undefined;
@@ -135,8 +139,8 @@ function utcOfMinute(text: string): number | undefined {
   const hours = digits(text, 11, 2);
   const utc = Date.UTC(digits(text, 0, 4), month, digits(text, 8, 2), hours, digits(text, 14, 2));
   if (Number.isNaN(utc)) return undefined;
-  lastMinute = detached(text.slice(0, 16));
-  lastUtc = utc;
+  last.minute = detached(text.slice(0, 16));
+  last.utc = utc;
   return utc;
 }
 

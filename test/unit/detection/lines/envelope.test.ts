@@ -165,3 +165,18 @@ test("the session's address tells which of two is right, where a name stands beh
   const text = `dovecot: imap-login: Disconnected: Inactivity (auth failed, 1 attempts in 9 secs): user=<a>, method=PLAIN, rip=192.0.2.55, lip=203.0.113.25, TLS, sni=x, rip=9.9.9.9, session=<${ID}>`;
   assert.equal(readLine(text, NOW).address, "192.0.2.55");
 });
+
+test("Docker's own fields are read as those of a record with more of them", () => {
+  const texts = [
+    "imap-login: Login aborted: x: user=<bob>, rip=192.0.2.9\n",
+    "2026-03-03 04:05:06 auth: Info: passwd-file(bob,192.0.2.9): Password mismatch\n",
+    "",
+  ];
+  for (const log of texts) {
+    for (const time of ["2026-03-03T04:05:06.784598Z", ""]) {
+      const fields = { log, stream: "stderr", time };
+      const read = readLine(JSON.stringify(fields), NOW);
+      assert.deepEqual(read, readLine(JSON.stringify({ ...fields, attrs: {} }), NOW));
+    }
+  }
+});
