@@ -5,7 +5,7 @@ import type { Allowed } from "../wire/settings.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
-import { formatInstant, zoneOf } from "./time.ts";
+import { formatBoth, formatInstant, zoneOf } from "./time.ts";
 
 export function allowCommand(context: Context): Command {
   const command = new Command("allow").description("addresses and networks that are never banned");
@@ -32,7 +32,12 @@ function listCommand({ ask, output, now }: Context): Command {
     });
 }
 
-function addCommand({ ask, output }: Context): Command {
+interface AddOptions extends JsonOption {
+  comment: string;
+  for?: number;
+}
+
+function addCommand({ ask, output, now }: Context): Command {
   const check = checksOf("allow add", output.note);
   return new Command("add")
     .description("never ban an address or a network; lifts the bans that it has")
@@ -40,16 +45,21 @@ function addCommand({ ask, output }: Context): Command {
     .addOption(
       new Option("--comment <text>", "whose it is").argParser(check.text).default("", "none"),
     )
+    .option("--for <duration>", "only for so long: 2h, 7d (default: always)", check.seconds)
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
-    .action(async (address: Address, { json, comment }: JsonOption & { comment: string }) => {
-      const reply = await ask("allow.add", { address, comment });
+    .action(async (address: Address, options: AddOptions) => {
+      const { json, comment } = options;
+      const seconds = options.for === Infinity ? undefined : options.for;
+      const reply = await ask("allow.add", { address, comment, seconds });
       if (json) {
         output.json("allow.add", reply);
         return;
       }
       const already = reply.changed ? "is" : "was already";
-      output.line(`${address} ${already} on the allowlist`);
+      const { until } = reply.allowed;
+      const end = until === undefined ? "" : ` until ${formatBoth(until, now())}`;
+      output.line(`${address} ${already} on the allowlist${end}`);
       for (const ban of reply.lifted) {
         output.line(`${ban.address} is no longer banned in ${ban.jail}`);
       }
@@ -77,14 +87,23 @@ function removeCommand({ ask, output }: Context): Command {
     });
 }
 
-const headOf = (now: number) => ["ADDRESS", "FROM", `ADDED (${zoneOf(now)})`, "BY", "COMMENT"];
+const headOf = (now: number) => [
+  "ADDRESS",
+  "FROM",
+  `ADDED (${zoneOf(now)})`,
+  "UNTIL",
+  "BY",
+  "COMMENT",
+];
 
-function describeAllowed({ address, origin, addedAt, by, comment }: Allowed): string[] {
-  return [address, origin, formatInstant(addedAt), by, comment];
+function describeAllowed({ address, origin, addedAt, until, by, comment }: Allowed): string[] {
+  const end = until === undefined ? "-" : formatInstant(until);
+  return [address, origin, formatInstant(addedAt), end, by, comment];
 }
 
 const EXAMPLES = `
 Examples:
   fleetban allow add 192.0.2.10 --comment "office"
   fleetban allow add 2001:db8:1::/48 --comment "monitoring"
+  fleetban allow add 198.51.100.7 --for 2h --comment "customer migrates mail"
 `;

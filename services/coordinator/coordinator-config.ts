@@ -4,7 +4,8 @@ import * as z from "zod";
 import { duration } from "../config/duration.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
-import { addressList } from "../config/address-list.ts";
+import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
+import { EVERYBODY } from "../wire/request-fields.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 import { jailConfig } from "./jail-config.ts";
@@ -22,6 +23,26 @@ function refuseBansOfNone(
     context.addIssue({ code: "custom", path: [name, "source"], message });
   }
 }
+
+/** A name with a dot, whose last part is no number: what looks like a wrong address is none. */
+const HOST_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+const allowedEntry = z
+  .string()
+  .transform((text, context): { address: Address } | { name: string } => {
+    const address = parseNetwork(text);
+    const name = text.toLowerCase().replace(/\.$/, "");
+    if (address !== undefined && prefixOf(address) > 0) return { address };
+    if (address === undefined && HOST_NAME.test(name)) return { name };
+    const given = JSON.stringify(text);
+    const message =
+      address === undefined
+        ? `expected an address, a network such as 192.0.2.0/24 or a host name such as mx.example.org, got ${given}`
+        : EVERYBODY;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
 
 /** null: no limit. */
 const guardLimit = z
@@ -69,7 +90,7 @@ export const coordinatorConfig = z.strictObject({
     .min(2 ** 20)
     .max(2 ** 50)
     .default(2 ** 30),
-  allowlist: addressList.default([]),
+  allowlist: z.array(allowedEntry).default([]),
   guard: z
     .strictObject({
       bansPerMinute: guardLimit.default(300),

@@ -15,6 +15,8 @@ import { watchClock } from "./hosts/clock-check.ts";
 import { jailsOf, type CoordinatorConfig } from "./coordinator-config.ts";
 import { countsBans, createChanges, createKeptSeconds, memoryOf } from "../policy/ban-memory.ts";
 import { createDecider, type Decider } from "./decide/decider.ts";
+import { createAllowedNames } from "./upkeep/allowed-names.ts";
+import { resolveName } from "./upkeep/resolve-name.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
 import { createQuarantines } from "./buckets/quarantines.ts";
 import { createBanGuard } from "./decide/ban-guard.ts";
@@ -115,9 +117,14 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   later.decider = decider;
   const { take, sweep, counters } = decider;
   const feed = startFailureFeed({ connection, horizon, take, log });
+  const names = createAllowedNames({
+    names: config.allowlist.flatMap((each) => ("name" in each ? each.name : [])),
+    ...{ resolve: resolveName, now, log },
+  });
   const upkeep = createUpkeep({
     ...common,
-    allowlist: config.allowlist,
+    names,
+    allowlist: config.allowlist.flatMap((each) => ("address" in each ? each.address : [])),
     longestFindtime,
     keptSeconds: createKeptSeconds(jails, memory),
   });
@@ -139,7 +146,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     now,
   });
   onRelease(repeat(CLOCK_EVERY_MS, clock.look));
-  const fleet = createFleetStatus({ ...common, missed, streams, lease, clock, expiry });
+  const fleet = createFleetStatus({ ...common, names, missed, streams, lease, clock, expiry });
   const readWarnings = async () =>
     fleet.warnings((await fleet.hostRows()).rows, await history.lag());
   const logWarnings = createWarningLog(log, now);

@@ -230,7 +230,12 @@ export const api = {
     reply: z.object({ allowed: z.array(allowed), total: count, next }),
   },
   "allow.add": {
-    request: z.strictObject({ address: allowableField, comment: textField }),
+    request: z.strictObject({
+      address: allowableField,
+      comment: textField,
+      /** The entry ends after so long; undefined: never. */
+      seconds: secondsField.optional(),
+    }),
     reply: z.object({
       allowed,
       changed: z.boolean(),

@@ -64,6 +64,10 @@ export const allowed = z.object({
   by: foreignText,
   /** Config entries come and go with the coordinator's configuration. */
   origin: z.enum(["config", "operator"]),
+  /** A coordinator takes the entry off the list then; undefined: never. */
+  until: instant.optional(),
+  /** The host name whose address it is. */
+  name: textOf(253).optional(),
 });
 export type Allowed = z.infer<typeof allowed>;
 

@@ -240,6 +240,13 @@ export const WARNINGS = {
       `${count} offences were over before a ban could be written: no coordinator was at work, or ` +
       "NATS took no ban, for longer than their bantime; a second coordinator takes over in seconds",
   }),
+  "allowed-name": declare<{ name: string; reason: string }>({
+    severity: "medium",
+    title: "a host name of the allowlist cannot be used",
+    text: ({ name, reason }) =>
+      `host name ${name} of the allowlist: ${reason}; the addresses that it had stay allowed: ` +
+      "correct the name in coordinator.yaml, or what the name service says of it",
+  }),
   clock: declare<{ difference: string }>({
     severity: "high",
     title: "the coordinator's clock differs from NATS",

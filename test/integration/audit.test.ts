@@ -23,7 +23,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "fleetban-audit-"));
   [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
   const databaseUrl = await postgres.createDatabase();
-  const coordinatorYaml = "guard: { perHost: 1 }";
+  const coordinatorYaml = "guard: { perHost: 1 }\nallowlist: [no-such-host.invalid, 192.0.2.99]";
   centre = await startCentre({ folder, natsUrl: nats.url, databaseUrl, coordinatorYaml });
 });
 
@@ -58,19 +58,37 @@ test("audit list names who has done what to bans, to the allowlist and to hosts"
   await ask("ban", "remove", "198.51.100.1");
   const done = await eventually("everything is on record", async () => {
     const rows = await audited();
-    return rows.length >= 6 && rows;
+    return rows.length >= 7 && rows;
   });
   assert.deepEqual(done.map(({ action, detail }) => `${action}: ${detail}`).sort(), [
     "allow add: 192.0.2.10: office",
+    "allow add: 192.0.2.99: coordinator's configuration",
     "allow remove: 192.0.2.10",
     "ban lifted: 198.51.100.1 in dovecot: by hand",
     "ban: 198.51.100.1 in dovecot: asked by abuse desk",
     "host quarantine --undo: mx1",
     "host quarantine: mx1: broken into",
   ]);
-  assert.ok(done.every(({ by }) => /^operator \S+@\S+ \(unverified\)$/.test(by)));
+  const makers = new Set(done.map(({ by }) => by.replace(/\S+@\S+/, "NAME")));
+  assert.deepEqual([...makers].sort(), ["config", "operator NAME (unverified)"]);
   assert.deepEqual(await audited("--by", "nobody"), []);
   assert.equal((await centre.cli("audit", "list", "--since", "1h", "--until", "2h")).code, 64);
+});
+
+test("an entry of the allowlist may end by itself; a name without an address is only a warning", async () => {
+  const { allowed } = await ask<Reply<"allow.add">>("allow", "add", "192.0.2.20", "--for", "2s");
+  assert.ok(allowed.until !== undefined);
+  const entries = async () =>
+    (await ask<Reply<"allow.list">>("allow", "list")).allowed.map(({ address }) => String(address));
+  assert.deepEqual(await entries(), ["192.0.2.99", "192.0.2.20"]);
+  await eventually("the entry has ended", async () => (await entries()).length === 1, 30);
+  await eventually("its end is on record", async () =>
+    (await audited("--all")).some((row) => row.action === "allow remove" && row.by === "decider"),
+  );
+  const warning = await eventually("the name is a warning", async () =>
+    (await centre.status()).warnings.find(({ code }) => code === "allowed-name"),
+  );
+  assert.match(warning.text, /no-such-host\.invalid of the allowlist: it cannot be looked up/);
 });
 
 test("ban why names evidence, rule, offence and why a ban is held", async () => {

@@ -179,6 +179,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
+    names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
@@ -267,6 +268,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
     ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log, history },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
+    names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
     ...{ longestFindtime: 1e9, keptSeconds: () => 0, now: Date.now, newId: randomUUID },
     newChange: () => ({ now: Date.now(), id: randomUUID() }),

@@ -27,15 +27,19 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       return { allowed: rows, total: marked.length, next };
     },
 
-    async "allow.add"({ address, comment }, by) {
+    async "allow.add"({ address, comment, seconds }, by) {
       const known = find(address);
       const made = { v: 1 as const, address, comment, addedAt: now(), by };
-      const allowed = known ?? { ...made, origin: "operator" as const };
-      if (!known) await settings.allow(allowed);
+      const end = seconds === undefined ? {} : { until: now() + seconds * 1000 };
+      // An entry that ends, or is to end, gets the end that is asked for now.
+      const isOther = seconds !== undefined || known?.until !== undefined;
+      const isKept = known !== undefined && (known.origin === "config" || !isOther);
+      const allowed = isKept ? known : { ...made, ...end, origin: "operator" as const };
+      if (!isKept) await settings.allow(allowed);
       const { first, changed, pending } = await liftOverlapping(context, address, by);
       return {
         allowed,
-        changed: known === undefined,
+        changed: !isKept,
         lifted: firstRows(first, banSchema),
         liftedCount: changed,
         pending,

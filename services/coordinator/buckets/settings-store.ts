@@ -37,7 +37,7 @@ import { createAllowlist, type Allowlist } from "./allowlist.ts";
 export interface Settings {
   readonly allowlist: Allowlist;
   /** Writes what the configuration says, and removes what it no longer says. */
-  publish(jails: readonly Jail[], allowed: readonly Address[]): Promise<void>;
+  publish(jails: readonly Jail[], allowed: WantedAllowlist): Promise<void>;
   allow(entry: Allowed): Promise<void>;
   /** `by` is who removes it, for the record. */
   disallow(address: Address, by: string): Promise<void>;
@@ -55,6 +55,15 @@ export interface Settings {
   /** Resolves when everything has been read once. */
   readonly ready: Promise<void>;
   stop(): void;
+}
+
+/** An entry of the allowlist that comes from the configuration. */
+export type WantedEntry = Pick<Allowed, "address" | "comment" | "name">;
+
+export interface WantedAllowlist {
+  entries: readonly WantedEntry[];
+  /** Do the entries of this host name stay although they are not wanted? */
+  keeps: (name: string) => boolean;
 }
 
 /** Is what stands under a key what is to stand there? */
@@ -170,18 +179,23 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
   }
 
   async function publishAllowlist(
-    wanted: ReadonlySet<Address>,
+    { entries, keeps }: WantedAllowlist,
     isKnown: (isSame: IsSame) => IsSame,
   ): Promise<void> {
+    const wanted = new Map(entries.map((entry) => [entry.address, entry]));
     for (const entry of allowlist.list()) {
-      const isOver = entry.origin === "config" && !wanted.has(entry.address);
+      const isKept = entry.name !== undefined && keeps(entry.name);
+      const isOver = entry.origin === "config" && !wanted.has(entry.address) && !isKept;
       if (isOver) await erase(allowKey(entry.address));
     }
-    const made = { v: 1, comment: "coordinator's configuration", by: "config" } as const;
-    for (const address of wanted) {
-      const entry: Allowed = { ...made, address, addedAt: Date.now(), origin: "config" };
+    const made = { v: 1, by: "config", origin: "config" } as const;
+    for (const [address, { comment, name }] of wanted) {
+      const named = name === undefined ? {} : { name };
+      const entry: Allowed = { ...made, address, comment, addedAt: Date.now(), ...named };
       const isSame = (present: Setting) =>
-        present.type === "allowed" && present.entry.origin === "config";
+        present.type === "allowed" &&
+        present.entry.origin === "config" &&
+        present.entry.name === name;
       await ensure(allowKey(address), encodeAllowed(entry), isKnown(isSame));
     }
   }
@@ -203,7 +217,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
         if (type === "jail" && !wanted.has(key)) await erase(key);
       }
       await restoreOperators();
-      await publishAllowlist(new Set(allowed), isKnown);
+      await publishAllowlist(allowed, isKnown);
     },
 
     write: ensure,

@@ -28,8 +28,9 @@ export async function applyAllowed(
       await prisma.allowed.deleteMany({ where: { address: change.removed } });
       continue;
     }
-    const { address, comment, addedAt, by } = change.added;
-    const entry = { comment, addedAt: new Date(addedAt), by };
+    const { address, comment, addedAt, by, until } = change.added;
+    const end = until === undefined ? null : new Date(until);
+    const entry = { comment, addedAt: new Date(addedAt), by, until: end };
     await prisma.allowed.upsert({
       where: { address },
       create: { address, ...entry },

@@ -227,8 +227,9 @@ export async function findAudit(
 
 export async function findAllowed(prisma: PrismaClient): Promise<Allowed[]> {
   const rows = await prisma.allowed.findMany();
-  return rows.map(({ address, comment, addedAt, by }) => ({
+  return rows.map(({ address, comment, addedAt, by, until }) => ({
     v: 1,
+    ...(until && { until: until.getTime() }),
     address: canonical(address),
     comment,
     addedAt: addedAt.getTime(),

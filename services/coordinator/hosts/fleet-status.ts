@@ -12,6 +12,7 @@ import type { Settings } from "../buckets/settings-store.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
 import type { History } from "../history/history.ts";
 import { fromHistory } from "../history/stale-answers.ts";
+import type { AllowedNames } from "../upkeep/allowed-names.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import type { Clock } from "./clock-check.ts";
 import type { DuplicateAgent } from "./duplicate-agents.ts";
@@ -35,6 +36,7 @@ export interface FleetParts {
   history: History;
   missed: MissedOffences;
   quarantines: Pick<Quarantines, "of">;
+  names: Pick<AllowedNames, "warnings">;
   now: () => number;
   streams: Streams;
   lease: Pick<Lease, "holder" | "trouble">;
@@ -133,7 +135,12 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
   const stalled = history.stalled();
   if (stalled !== undefined) warnings.push(warn("postgres-stalled", { reason: stalled, waiting }));
   if (settings.readyFor() !== bans.created()) warnings.push(warn("not-restored"));
-  warnings.push(...missed.warnings(), ...clock.warnings(), ...expiry.warnings());
+  warnings.push(
+    ...parts.names.warnings(),
+    ...missed.warnings(),
+    ...clock.warnings(),
+    ...expiry.warnings(),
+  );
   return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
 }
 

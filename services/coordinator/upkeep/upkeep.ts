@@ -14,7 +14,8 @@ import { expireBans } from "./expire-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
-import type { Settings } from "../buckets/settings-store.ts";
+import type { Settings, WantedEntry } from "../buckets/settings-store.ts";
+import type { AllowedNames } from "./allowed-names.ts";
 
 export interface UpkeepOptions {
   bans: BanStore;
@@ -23,7 +24,9 @@ export interface UpkeepOptions {
   history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeCut">;
   isLeader: () => boolean;
   jails: readonly Jail[];
+  /** Of the configuration. */
   allowlist: readonly Address[];
+  names: Pick<AllowedNames, "look" | "entries" | "keeps" | "changes">;
   machines: Pick<OwnMachines, "publishHosts">;
   quarantines: Pick<Quarantines, "forgetOld">;
   longestFindtime: number;
@@ -41,9 +44,12 @@ export interface Upkeep {
 }
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { bans, settings, hosts, history, isLeader, jails, allowlist, now, newId, log } = options;
+  const { bans, settings, hosts, history, isLeader, jails, allowlist, names } = options;
+  const { now, newId, log } = options;
   /** The bans bucket that settings were published for. */
   let published: string | null = null;
+  /** The state of the host names that settings were published for. */
+  let publishedNames = 0;
   let said = "";
 
   /** Agents take bans away only once they know that the bucket has them all. */
@@ -68,14 +74,31 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     log.info({ restored, recorded: recorded.length }, "bans bucket is complete");
   }
 
+  function wantedEntries(): WantedEntry[] {
+    const comment = "coordinator's configuration";
+    // What is named as an address, too, stays when the name has another one.
+    return [...names.entries(), ...allowlist.map((address) => ({ address, comment }))];
+  }
+
+  /** Takes off the allowlist what was to be on it only for a time. */
+  async function endAllowed(): Promise<void> {
+    for (const { address, until } of settings.allowlist.list()) {
+      if (until !== undefined && until <= now()) await settings.disallow(address, "decider");
+    }
+  }
+
   async function round(): Promise<void> {
+    void names.look();
     const created = bans.created();
     if (!isLeader() || !bans.isReady() || created === null) return;
     await settings.ready;
-    if (settings.takeTampered() || published !== created) {
-      await settings.publish(jails, allowlist);
+    const { changes } = names;
+    if (settings.takeTampered() || published !== created || publishedNames !== changes) {
+      await settings.publish(jails, { entries: wantedEntries(), keeps: names.keeps });
       published = created;
+      publishedNames = changes;
     }
+    await endAllowed();
     await settings.refuse(duplicateNotices(hosts));
     await options.machines.publishHosts(settings);
     await options.quarantines.forgetOld(settings, now());

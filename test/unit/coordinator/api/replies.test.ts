@@ -12,7 +12,10 @@ import type { ApiContext } from "../../../../services/coordinator/api/api-contex
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
 import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
-import { createFleetStatus } from "../../../../services/coordinator/hosts/fleet-status.ts";
+import {
+  createFleetStatus,
+  type FleetParts,
+} from "../../../../services/coordinator/hosts/fleet-status.ts";
 import type { Host } from "../../../../services/coordinator/hosts/hosts.ts";
 import { createLog } from "../../../../services/process/log.ts";
 import { type Address, parseNetwork } from "../../../../services/wire/address.ts";
@@ -199,6 +202,7 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
     },
     quarantines: { of: () => QUARANTINE },
     spared: { counts: () => ({ allowlist: 9e15, machines: 9e15 }) },
+    names: { warnings: () => warnings },
     streams: { faults: () => many(100, () => longText(9_000)) },
     lease: { holder: () => longName(1), trouble: () => longText(9_000) },
     clock: { warnings: () => [], hostWarnings: () => warnings },
@@ -219,7 +223,7 @@ function largestFleet(status: Omit<HostStatus, "host"> = LONGEST_STATUS): ApiCon
     newChange: () => ({ now: NOW, id: randomUUID() }),
     log: createLog("replies.test", "silent"),
   };
-  const context = parts as unknown as Omit<ApiContext, "fleet">;
+  const context = parts as unknown as Omit<ApiContext, "fleet"> & Pick<FleetParts, "names">;
   return { ...context, fleet: createFleetStatus(context) };
 }
 
