@@ -68,6 +68,8 @@ const options = z.strictObject({
   "bantime.maxtime": duration.optional(),
   "bantime.rndtime": duration.optional(),
   "bantime.overalljails": z.boolean().optional(),
+  users: z.number().int().min(2).max(99).optional(),
+  decoys: z.array(z.string().trim().toLowerCase().min(1).max(256)).min(1).max(1000).optional(),
   network: z
     .strictObject({
       prefix4: z.number().int().min(8).max(31).default(24),
@@ -114,6 +116,7 @@ function faultsOf(jail: JailOptions): Fault[] {
   return [
     ...filterFaults(jail),
     ...incrementFaults(jail),
+    ...usersFaults(jail),
     ...networkFaults(jail),
     ...bansFaults(jail),
   ];
@@ -141,6 +144,12 @@ function incrementFaults(jail: JailOptions): Fault[] {
   return [{ path: ["bantime.maxtime"], message }];
 }
 
+function usersFaults({ source, users, maxretry }: JailOptions): Fault[] {
+  if (source === "bans" || users === undefined || users < maxretry) return [];
+  const message = `expected less than maxretry, which is ${maxretry}, got ${users}`;
+  return [{ path: ["users"], message }];
+}
+
 /** What counts together must be a part of the network that is banned for it. */
 function networkFaults({ source, network, ...given }: JailOptions): Fault[] {
   if (!network || source === "bans") return [];
@@ -165,7 +174,7 @@ function bansFaults(jail: JailOptions): Fault[] {
       path: [name],
       message: "has no effect with source: bans, which takes addresses and networks as banned",
     }));
-  const filters = (["failregex", ...FILTER_OPTIONS] as const)
+  const filters = (["users", "decoys", "failregex", ...FILTER_OPTIONS] as const)
     .filter((name) => jail[name] !== undefined)
     .map((name) => ({
       path: [name],

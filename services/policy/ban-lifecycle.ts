@@ -212,7 +212,7 @@ const mostOf = <T>(counts: ReadonlyMap<T, number>): [T, number][] =>
     : [...counts].sort(([, a], [, b]) => b - a).slice(0, MAX_EVIDENCE);
 
 function basisOf({ addresses, bans, rule }: Offence): Pick<Ban, "basis"> {
-  if (!addresses && !bans) return {};
+  if (!addresses && !bans && !rule) return {};
   return {
     basis: {
       ...(rule && { rule }),
@@ -231,6 +231,10 @@ function describe(offence: Offence): string {
   const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
   const on = formatCount(hosts.size, "host", "hosts");
   const within = formatDuration(Math.ceil((at - since) / 1000));
+  if (rule === "decoy") return `tried the decoy user ${offence.decoy ?? ""} on ${on}`.slice(0, 256);
+  if (rule === "users") {
+    return `${offence.users ?? 0} user names in ${failures} failures${of} on ${on} within ${within}`;
+  }
   if (bans) {
     const count = [...bans.values()].reduce((sum, each) => sum + each, 0);
     return `${count} bans in ${formatCount(bans.size, "jail", "jails")} within ${within}`;

@@ -17,6 +17,10 @@ export interface WindowOptions {
   findtime: number;
   /** Asked once for an address that is not tracked: up to when its attempts do not count. */
   countedUntil?: (address: Address) => number;
+  /** So many different user names within findtime are an offence, too; undefined: never. */
+  users?: number | undefined;
+  /** User names in lower case: an attempt with one of them is an offence by itself. */
+  decoys?: readonly string[] | undefined;
 }
 
 /** Attempts of one address. */
@@ -25,6 +29,8 @@ export interface Attempts {
   /** Epoch milliseconds. */
   at: number;
   attempts: number;
+  /** The name that was tried; undefined: not known. */
+  user?: string | undefined;
 }
 
 /** Enough attempts of one address or network within findtime: the reason of a ban. */
@@ -39,8 +45,15 @@ export interface Offence {
   hosts: Map<string, number>;
   /** Of a network: attempts per address. */
   addresses?: Map<Address, number>;
-  /** "network": enough addresses of the network are banned. undefined: attempts or bans complete it. */
-  rule?: "network";
+  /**
+   * "network": enough addresses of the network are banned. "users": enough user names were tried.
+   * "decoy": a name was tried that nobody has. undefined: attempts or bans complete it.
+   */
+  rule?: "network" | "users" | "decoy";
+  /** With the rule users: how many names were tried. */
+  users?: number;
+  /** With the rule decoy: the name. */
+  decoy?: string;
   /** Where bans are counted: bans per jail. */
   bans?: Map<string, number>;
 }
@@ -69,14 +82,26 @@ interface Entry {
   hosts: number[];
   /** Of a network: the address of each time. */
   addresses: Address[] | undefined;
+  /** Where user names count: a hash of the name of each time, 0 for none. */
+  users: number[] | undefined;
   countedUntil: number;
+}
+
+/** Places of the attempts of an offence, the last one included. */
+interface Completed {
+  begin: number;
+  end: number;
 }
 
 export function createWindows({
   maxretry,
   findtime,
   countedUntil: countedBefore = () => -Infinity,
+  users: usersNeeded,
+  decoys,
 }: WindowOptions): Windows {
+  const decoyNames = new Set(decoys);
+  const areNamesWatched = usersNeeded !== undefined || decoyNames.size > 0;
   const entries = new Map<Address, Entry>();
   const hostNumbers = new Map<string, number>();
   const hostNames: string[] = [];
@@ -92,19 +117,21 @@ export function createWindows({
     const known = entries.get(counted);
     if (known) return known;
     const addresses = isNetwork(counted) ? [] : undefined;
-    const made = { times: [], hosts: [], addresses, countedUntil: countedBefore(counted) };
+    const users = usersNeeded === undefined ? undefined : [];
+    const made = { times: [], hosts: [], addresses, users, countedUntil: countedBefore(counted) };
     entries.set(counted, made);
     return made;
   }
 
   /** Inserts in order, after equal times; returns the place. */
-  function insert(entry: Entry, at: number, host: number, address: Address): number {
-    const { times, hosts, addresses } = entry;
+  function insert(entry: Entry, host: number, { at, address, user }: Attempts): number {
+    const { times, hosts, addresses, users } = entry;
     if (times.length === 0) {
       // Most addresses have one attempt: a push makes room for 16 more.
       entry.times = [at];
       entry.hosts = [host];
       if (addresses) entry.addresses = [address];
+      if (users) entry.users = [hashOf(user)];
       return 0;
     }
     let place = times.length;
@@ -112,21 +139,52 @@ export function createWindows({
     times.splice(place, 0, at);
     hosts.splice(place, 0, host);
     addresses?.splice(place, 0, address);
+    users?.splice(place, 0, hashOf(user));
     return place;
   }
 
-  /** The last place of `maxretry` neighbours within findtime, `place` among them; -1: none. */
-  function completedBy({ times }: Entry, place: number): number {
+  /** `maxretry` neighbours within findtime, `place` among them. */
+  function completedBy({ times }: Entry, place: number): Completed | undefined {
     const last = Math.min(times.length - 1, place + maxretry - 1);
     for (let end = Math.max(place, maxretry - 1); end <= last; end += 1) {
-      const span = (times[end] ?? 0) - (times[end - maxretry + 1] ?? 0);
-      if (span < findtime) return end;
+      const begin = end - maxretry + 1;
+      if ((times[end] ?? 0) - (times[begin] ?? 0) < findtime) return { begin, end };
     }
-    return -1;
+    return undefined;
   }
 
-  function takeOffence(counted: Address, entry: Entry, end: number): Offence {
-    const begin = end - maxretry + 1;
+  /** The first neighbours within findtime with so many user names, `place` among them. */
+  function sprayedBy({ times, users = [] }: Entry, place: number): Completed | undefined {
+    for (let end = place; end < times.length; end += 1) {
+      const oldest = (times[end] ?? 0) - findtime;
+      const begin = times.findIndex((time) => time > oldest);
+      if (begin > place) return undefined;
+      if (countNames(users.slice(begin, end + 1)) >= (usersNeeded ?? Infinity)) {
+        return { begin, end };
+      }
+    }
+    return undefined;
+  }
+
+  /** The offence of the attempt at `place` by the name that it tried, if it ends before `before`. */
+  function takeNames(
+    counted: Address,
+    entry: Entry,
+    { place, before }: { place: number; before: number },
+    user: string | undefined,
+  ): Offence | undefined {
+    const name = user?.toLowerCase() ?? "";
+    if (decoyNames.has(name)) {
+      const offence = takeOffence(counted, entry, { begin: place, end: place });
+      return { ...offence, rule: "decoy", decoy: name };
+    }
+    const sprayed = entry.users && sprayedBy(entry, place);
+    if (!sprayed || sprayed.end >= before) return undefined;
+    const users = countNames(entry.users?.slice(sprayed.begin, sprayed.end + 1) ?? []);
+    return { ...takeOffence(counted, entry, sprayed), rule: "users", users };
+  }
+
+  function takeOffence(counted: Address, entry: Entry, { begin, end }: Completed): Offence {
     const at = entry.times[end] ?? 0;
     const since = entry.times[begin] ?? at;
     const places = [begin, end + 1] as const;
@@ -143,10 +201,11 @@ export function createWindows({
     dropFirst(entry, count);
   }
 
-  function dropFirst({ times, hosts, addresses }: Entry, count: number): void {
+  function dropFirst({ times, hosts, addresses, users }: Entry, count: number): void {
     times.splice(0, count);
     hosts.splice(0, count);
     addresses?.splice(0, count);
+    users?.splice(0, count);
   }
 
   function spendOf(entry: Entry, address: Address, until: number): void {
@@ -156,6 +215,7 @@ export function createWindows({
     entry.times = times.filter(isKept);
     entry.hosts = hosts.filter(isKept);
     entry.addresses = addresses.filter(isKept);
+    entry.users = entry.users?.filter(isKept);
   }
 
   function dropHost(entry: Entry, host: number): void {
@@ -165,6 +225,7 @@ export function createWindows({
     entry.times = times.filter(isKept);
     entry.hosts = hosts.filter(isKept);
     entry.addresses = addresses?.filter(isKept);
+    entry.users = entry.users?.filter(isKept);
   }
 
   /** Older ones cannot lie in one window with anything that is still to come in time. */
@@ -174,14 +235,20 @@ export function createWindows({
   }
 
   return {
-    add(counted, host, { address, at, attempts }) {
+    add(counted, host, given) {
+      const { at, attempts } = given;
       const entry = entryOf(counted);
       const offences: Offence[] = [];
       const number = numberOf(host);
       for (let count = 0; count < attempts; count += 1) {
         if (at <= entry.countedUntil) break;
-        const end = completedBy(entry, insert(entry, at, number, address));
-        if (end >= 0) offences.push(takeOffence(counted, entry, end));
+        const place = insert(entry, number, given);
+        const completed = completedBy(entry, place);
+        // What came first decides: names that lie before the last of maxretry attempts.
+        const before = completed?.end ?? Infinity;
+        const named = areNamesWatched && takeNames(counted, entry, { place, before }, given.user);
+        if (named) offences.push(named);
+        else if (completed) offences.push(takeOffence(counted, entry, completed));
       }
       forgetOld(entry);
       return offences;
@@ -217,4 +284,17 @@ function countEach<T>(values: readonly T[]): Map<T, number> {
   const counts = new Map<T, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
+}
+
+const countNames = (hashes: readonly number[]): number =>
+  new Set(hashes.filter((hash) => hash !== 0)).size;
+
+/** FNV-1a of the name in lower case, as Dovecot has names; 0: there is none. */
+function hashOf(user: string | undefined): number {
+  if (user === undefined || user === "") return 0;
+  let hash = 0x811c9dc5;
+  for (const character of user.toLowerCase()) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  }
+  return hash === 0 ? 1 : hash;
 }

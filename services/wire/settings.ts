@@ -36,6 +36,10 @@ export const jail = z.object({
       overalljails: z.boolean(),
     })
     .optional(),
+  /** An address that tries this many user names within findtime is banned before maxretry. */
+  users: z.number().int().min(2).max(99).optional(),
+  /** User names that nobody has, in lower case: one attempt with them is an offence. */
+  decoys: z.array(z.string().min(1).max(256)).max(1000).optional(),
   /** A network is banned when `addresses` of its addresses were banned within findtime. */
   network: z
     .object({

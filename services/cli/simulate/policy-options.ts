@@ -19,6 +19,8 @@ export interface PolicyFlags {
   "bantime.maxtime"?: number;
   "bantime.rndtime"?: number;
   dbpurgeage: number;
+  users?: number;
+  decoys?: string[];
   network?: true;
   "network.prefix4": number;
   "network.prefix6": number;
@@ -61,6 +63,8 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
     .option("--bantime.increment", "who was banned before is banned for longer")
     .option("--bantime.maxtime <duration>", "bans do not grow beyond this", seconds)
     .option("--bantime.rndtime <duration>", "is added to bans that grow; half of it here", seconds)
+    .option("--users <number>", "so many user names of an address are banned, too", check.limit)
+    .option("--decoys <names>", "user names that are banned at once: oracle,test@x.org", names)
     .option("--network", "ban networks of which several addresses are banned")
     .option("--recidive", "ban again who was banned several times");
 }
@@ -74,6 +78,8 @@ export function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
     ...{ v: 1, name: "simulated", ports: [], maxretry, findtime, bantime: orForEver(bantime) },
     ...{ ipv4_prefix: ipv4Prefix, ipv6_prefix: ipv6Prefix },
     ...(flags["bantime.increment"] && { increment: incrementOf(flags) }),
+    ...(flags.users !== undefined && { users: flags.users }),
+    ...(flags.decoys && { decoys: flags.decoys }),
     ...(flags.network && { network: networkOptions(flags) }),
   };
   const recidive: Jail = {
@@ -154,6 +160,12 @@ const factors = (text: string): number[] =>
     .split(/[\s,]+/)
     .filter(Boolean)
     .map(factor);
+
+const names = (text: string): string[] =>
+  text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((name) => name.toLowerCase());
 
 const wrong = (text: string, expected: string) =>
   new UsageError(`simulate: ${quote(text)}: expected ${expected}`);

@@ -11,7 +11,12 @@ import {
 } from "../../policy/banned-networks.ts";
 import { countedAs } from "../../policy/counted-network.ts";
 import { findRepeatedBans } from "../../policy/repeated-bans.ts";
-import { createWindows, type Offence, type Windows } from "../../policy/sliding-window.ts";
+import {
+  createWindows,
+  type Attempts,
+  type Offence,
+  type Windows,
+} from "../../policy/sliding-window.ts";
 import type { Address } from "../../wire/address.ts";
 import { countedUntil, isInForce, type Ban } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
@@ -45,7 +50,7 @@ export interface SimulatedBan {
 export interface Replay {
   readonly policy: SimulatedPolicy;
   /** Failures in the order of their time. */
-  fail(host: string, address: Address, at: number, attempts: number): void;
+  fail(host: string, failure: Attempts): void;
   readonly bans: readonly SimulatedBan[];
   /** Attempts that were made on a host while it would have had the address banned. */
   prevented(): number;
@@ -75,7 +80,8 @@ export function createReplay(policy: SimulatedPolicy): Replay {
   function counterOf(host: string): Counter {
     const known = counters.get(host);
     if (known) return known;
-    const windows = createWindows({ maxretry: jail.maxretry, findtime: jail.findtime * 1000 });
+    const { maxretry, findtime, users, decoys } = jail;
+    const windows = createWindows({ maxretry, findtime: findtime * 1000, users, decoys });
     const networks = jail.network && createBannedNetworks(jail.network);
     const made = { windows, networks, bans: new Map<string, Map<Address, Ban>>() };
     counters.set(host, made);
@@ -115,14 +121,15 @@ export function createReplay(policy: SimulatedPolicy): Replay {
   return {
     policy,
     bans,
-    fail(host, address, at, attempts) {
+    fail(host, failure) {
+      const { address, at, attempts } = failure;
       const counter = counterOf(scope === "fleet" ? EVERY_HOST : host);
       const counted = countedAs(address, jail);
       if (isBanned(counter, counted, at)) {
         prevented += attempts; // they would not have been made: they count for nothing
         return;
       }
-      const [offence] = counter.windows.add(counted, host, { address, at, attempts });
+      const [offence] = counter.windows.add(counted, host, failure);
       const ban = offence && give(counter, jail, offence);
       if (!ban) return;
       giveNetwork(counter, ban);

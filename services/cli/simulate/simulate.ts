@@ -74,7 +74,7 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
           if (!counted) continue;
           attempts += counted.attempts;
           for (const replay of replays) {
-            replay.fail(name, counted.address, counted.at, counted.attempts);
+            replay.fail(name, counted);
           }
         }
       } catch (error) {
@@ -135,12 +135,22 @@ function summaryOf(replay: Replay, facts: Facts) {
 }
 
 function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
-  const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, increment, network } = jail;
+  const {
+    maxretry,
+    findtime,
+    bantime,
+    ipv4_prefix,
+    ipv6_prefix,
+    increment,
+    network,
+    users,
+    decoys,
+  } = jail;
   const counted = { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix };
   const repeated = recidive && {
     ...{ maxretry: recidive.maxretry, findtime: recidive.findtime, bantime: recidive.bantime },
   };
-  return { ...counted, increment, network, dbpurgeage, recidive: repeated, scope };
+  return { ...counted, users, decoys, increment, network, dbpurgeage, recidive: repeated, scope };
 }
 
 function describe(replays: readonly Replay[], facts: Facts) {

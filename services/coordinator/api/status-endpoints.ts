@@ -19,10 +19,19 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
   const { bans, settings, hosts, history, fleet, lease, now } = context;
 
   const withoutFilter = ({ v, name, ports, protocol, ...jail }: Jail): Jail => {
-    const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, increment, source, network } =
-      jail;
+    const {
+      maxretry,
+      findtime,
+      bantime,
+      ipv4_prefix,
+      ipv6_prefix,
+      increment,
+      source,
+      network,
+      users,
+    } = jail;
     const counting = { maxretry, findtime, ipv4_prefix, ipv6_prefix, source };
-    return { v, name, ports, protocol, ...counting, bantime, increment, network };
+    return { v, name, ports, protocol, ...counting, bantime, increment, network, users };
   };
 
   return {

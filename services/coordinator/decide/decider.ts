@@ -84,7 +84,10 @@ export function createDecider(options: DeciderOptions): Decider {
         const present = bans.get(name, address);
         return present ? countedUntil(present) : -Infinity;
       };
-      const options = { maxretry, findtime: findtime * 1000, countedUntil: alreadyCounted };
+      const options = {
+        ...{ maxretry, findtime: findtime * 1000, countedUntil: alreadyCounted },
+        ...{ users: jail.users, decoys: jail.decoys },
+      };
       return [name, { jail, windows: createWindows(options), isSingle: countsSingly(jail) }];
     }),
   );

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -216,4 +216,15 @@ test("a network is banned of which several addresses were", async () => {
   );
   assert.equal(policies[0]?.prevented, 2);
   assert.equal((await simulated(path, "--maxretry", "2")).bans.length, 4);
+});
+
+test("a decoy is banned at once", async () => {
+  const path = await log("decoy", [[A, 0]]);
+  assert.deepEqual((await simulated(path)).bans, []);
+  const { user } = /user=<(?<user>[^>]+)>/.exec(await readFile(path, "utf8"))?.groups ?? {};
+  const { bans } = await simulated(path, "--decoys", `x,${(user ?? "").toUpperCase()}`);
+  assert.deepEqual(
+    bans.map(({ address }) => address),
+    [A],
+  );
 });

@@ -196,3 +196,77 @@ describe("addresses of one network that count together", () => {
     );
   });
 });
+
+describe("user names that an address tries", () => {
+  const watching = () =>
+    createWindows({ maxretry: 5, findtime: FINDTIME, users: 3, decoys: ["oracle", "test@x.org"] });
+  const tries = (windows: ReturnType<typeof watching>, user: string | undefined, at: number) =>
+    windows.add(address, "mx1", { address, at, attempts: 1, user });
+
+  test("are an offence when there are so many within findtime, and one name is one", () => {
+    const windows = watching();
+    assert.deepEqual(tries(windows, "bob", 0), []);
+    assert.deepEqual(tries(windows, "BOB", 1), []);
+    assert.deepEqual(tries(windows, undefined, 2), []);
+    assert.deepEqual(tries(windows, "carol", 3), []);
+    const [offence] = tries(watching(), "oracle", 4);
+    assert.equal(offence?.rule, "decoy");
+    const far = watching();
+    for (const [index, user] of ["a", "b", "c"].entries()) {
+      assert.deepEqual(tries(far, user, index * FINDTIME), []);
+    }
+    const near = watching();
+    const found = ["a", "b", "c"].map((user, index) => tries(near, user, index * 400)[0]);
+    assert.deepEqual(found.slice(0, 2), [undefined, undefined]);
+    assert.deepEqual([found[2]?.rule, found[2]?.users, found[2]?.since], ["users", 3, 0]);
+    assert.deepEqual(tries(near, "d", 801), []);
+  });
+
+  test("that nobody has are an offence at once, in any case, with the very domain", () => {
+    for (const user of ["Oracle", "TEST@x.org"]) {
+      const [offence, ...more] = tries(watching(), user, 7);
+      assert.deepEqual([offence?.decoy, offence?.at, more], [user.toLowerCase(), 7, []]);
+    }
+    assert.deepEqual(tries(watching(), "oracle@x.org", 7), []);
+    const windows = watching();
+    tries(windows, "oracle", 7);
+    assert.deepEqual(tries(windows, "oracle", 7), []);
+  });
+
+  test("are offences as a model finds them, whatever the order", () => {
+    const step = fc.record({
+      passes: fc.nat({ max: 400 }),
+      late: fc.nat({ max: FINDTIME - 1 }),
+      user: fc.constantFrom("a", "b", "c", "d", undefined),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const windows = createWindows({ maxretry: 5, findtime: FINDTIME, users: 3 });
+        let told: { at: number; user: string | undefined }[] = [];
+        let clock = 10 * FINDTIME;
+        let spent = -Infinity;
+        for (const { passes, late, user } of steps) {
+          clock += passes;
+          const at = clock - late;
+          const found = tries(windows, user, at);
+          if (at > spent) told.push({ at, user });
+          const due = told
+            .map((each) => each.at)
+            .sort((a, b) => a - b)
+            .find((end) => {
+              const within = told.filter((each) => each.at <= end && each.at > end - FINDTIME);
+              const names = new Set(within.flatMap((each) => each.user ?? []));
+              return within.length >= 5 || names.size >= 3;
+            });
+          assert.deepEqual(
+            found.map((each) => each.at),
+            due === undefined ? [] : [due],
+          );
+          spent = due ?? spent;
+          told = told.filter((each) => each.at > spent);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

@@ -666,3 +666,27 @@ describe("a network of which several addresses are banned", () => {
     assert.equal(fleet.bucket.get(key)?.state, "active");
   });
 });
+
+test("user names count where the jail says so: many of them, and one that nobody has", async () => {
+  const jails: Jail[] = [{ ...JAIL, users: 3, decoys: ["oracle"] }];
+  const tried = (user: string, second: number, address = A): Message => {
+    const position = second * 1000 + 1;
+    const at = START + second * 1000;
+    const failures = [{ position, address, at, attempts: 1, user, form: "test" }];
+    const batch = { host: "mx1", source: "mail", epoch: "e", from: position - 1, to: position };
+    const data = encodeFailureBatch({ v: 1, jail: "dovecot", ...batch, sentAt: at, failures });
+    return { subject: failureSubject("dovecot", "mx1"), data, storedAt: at };
+  };
+  const fleet = setUp(new Map(), true, jails);
+  await fleet.tell([tried("bob", 0), tried("bob", 1), tried("carol", 2)]);
+  assert.equal(fleet.written.length, 0);
+  await fleet.tell([tried("dave", 3)]);
+  const [ban] = fleet.written;
+  assert.equal(ban?.reason, "3 user names in 4 failures on 1 host within 3s");
+  assert.equal(ban.basis?.rule, "users");
+  await fleet.tell([tried("Oracle", 4, network("198.51.100.8"))]);
+  assert.equal(fleet.written[1]?.reason, "tried the decoy user oracle on 1 host");
+  const again = setUp(fleet.bucket, true, jails);
+  await again.tell([tried("dave", 3), tried("oracle", 4, network("198.51.100.8"))]);
+  assert.deepEqual([again.written, again.missed.total()], [[], 0]);
+});
