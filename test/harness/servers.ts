@@ -1,5 +1,7 @@
 /** A real nats-server and a real PostgreSQL for a test, on free ports of loopback. */
+import { once } from "node:events";
 import { cp, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../services/standalone/child.ts";
@@ -29,11 +31,53 @@ export interface TestPostgres extends TestServer {
   createDatabase(): Promise<string>;
 }
 
+const PORTS_TO_TRY = 3;
+
+/** Starts a server on a free port; on another one, when somebody was quicker to take it. */
+async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<[number, T]> {
+  for (let tries = 1; ; tries += 1) {
+    const port = await freePort();
+    try {
+      return [port, await start(port)];
+    } catch (error) {
+      if (tries === PORTS_TO_TRY || !(await isTaken(port))) throw error;
+    }
+  }
+}
+
+async function isTaken(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+    return false;
+  } catch {
+    return true;
+  } finally {
+    server.close();
+  }
+}
+
+/** Both servers. When one of them does not start, the other one is ended, too. */
+export async function startTestServers(): Promise<[TestNats, TestPostgres]> {
+  const [nats, postgres] = await Promise.allSettled([startTestNats(), startTestPostgres()]);
+  if (nats.status === "fulfilled" && postgres.status === "fulfilled") {
+    return [nats.value, postgres.value];
+  }
+  const reasons: unknown[] = [];
+  for (const server of [nats, postgres]) {
+    if (server.status === "rejected") reasons.push(server.reason);
+    else await server.value[Symbol.asyncDispose]();
+  }
+  throw new AggregateError(reasons, "a server for the test did not start");
+}
+
 export async function startTestNats(): Promise<TestNats> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-nats-"));
-  const port = await freePort();
-  const start = () => startNatsServer({ folder, port });
-  let child = await start();
+  const startOn = (port: number) => startNatsServer({ folder, port });
+  const [port, first] = await onFreePort(startOn);
+  const start = () => startOn(port);
+  let child = first;
   const [stored, synced] = [join(folder, "jetstream"), join(folder, "synced")];
   const copy = (from: string, to: string) => cp(from, to, { recursive: true });
   return {
@@ -64,11 +108,12 @@ export async function startTestNats(): Promise<TestNats> {
 
 export async function startTestPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-postgres-"));
-  const port = await freePort();
   const password = "test";
   const settings = { fsync: "off" }; // a killed process loses nothing; only a crashed machine would
-  const start = () => startPostgres({ folder, port, password, settings });
-  let child = await start();
+  const startOn = (port: number) => startPostgres({ folder, port, password, settings });
+  const [port, first] = await onFreePort(startOn);
+  const start = () => startOn(port);
+  let child = first;
   let databases = 0;
   return {
     port,

@@ -7,12 +7,7 @@ import { after, before, test } from "node:test";
 import type { Reply } from "../../services/wire/api.ts";
 import { startCentre, type Centre } from "../harness/centre.ts";
 import { eventually } from "../harness/eventually.ts";
-import {
-  startTestNats,
-  startTestPostgres,
-  type TestNats,
-  type TestPostgres,
-} from "../harness/servers.ts";
+import { startTestServers, type TestNats, type TestPostgres } from "../harness/servers.ts";
 
 let folder: string;
 let nats: TestNats;
@@ -21,7 +16,7 @@ let centre: Centre;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "fleetban-audit-"));
-  [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+  [nats, postgres] = await startTestServers();
   const databaseUrl = await postgres.createDatabase();
   const coordinatorYaml = "guard: { perHost: 1 }\nallowlist: [no-such-host.invalid, 192.0.2.99]";
   centre = await startCentre({ folder, natsUrl: nats.url, databaseUrl, coordinatorYaml });

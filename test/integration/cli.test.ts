@@ -30,7 +30,7 @@ import {
 import { eventually } from "../harness/eventually.ts";
 import { programArguments, runFleetban, type Answer } from "../harness/fleetban.ts";
 import { FOREIGN_WORDS, hostileRequests } from "../harness/hostile-requests.ts";
-import { startTestNats, startTestPostgres } from "../harness/servers.ts";
+import { startTestNats, startTestServers } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
 
 let nats: TestNats;
@@ -40,7 +40,7 @@ let connection: NatsConnection;
 const log = createLog("cli.test", "silent");
 
 before(async () => {
-  [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+  [nats, postgres] = await startTestServers();
   const port = await freePort();
   coordinator = await startChild(process.execPath, {
     args: [...programArguments("coordinator"), "run"],

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { eventually } from "../harness/eventually.ts";
 import { runFleetban } from "../harness/fleetban.ts";
-import { startTestNats, startTestPostgres } from "../harness/servers.ts";
+import { startTestServers } from "../harness/servers.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const JAIL = `[DEFAULT]
@@ -43,7 +43,7 @@ function attempt(address: string): string {
 
 test("fail2ban's set-up for Dovecot, taken over as it is, bans on its three lines at the fifth attempt", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-filter-"));
-  const [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+  const [nats, postgres] = await startTestServers();
   const children: Child[] = [];
   const start = async (program: string, env: Readonly<Record<string, string>> = {}) => {
     const config = join(folder, `${program}.yaml`);

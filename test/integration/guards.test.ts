@@ -147,6 +147,9 @@ test("what one host has caused is lifted with one command, and comes back by no 
 
 test("a host in quarantine bans nobody, in no coordinator; when that ends it counts again", async () => {
   assert.equal((await centre.cli("host", "quarantine", "mx77")).code, 1);
+  await eventually("the host is known", async () =>
+    (await centre.cli("host", "list")).stdout.includes("mx1"),
+  );
   await ask("host", "quarantine", "mx1", "--reason", "broken into");
   await centre.fail("203.0.113.1", 5);
   await lie("mx1", ["203.0.113.2"]);

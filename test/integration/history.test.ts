@@ -24,7 +24,7 @@ import {
 import { decodeHostStatus, encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import { banKey, failureSubject, statusSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
-import { startTestNats, startTestPostgres } from "../harness/servers.ts";
+import { startTestServers } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
 
 const T0 = Date.UTC(2026, 10, 24);
@@ -35,7 +35,7 @@ const silent = createLog("history.test", "silent");
 let nats: TestNats;
 let postgres: TestPostgres;
 before(async () => {
-  [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+  [nats, postgres] = await startTestServers();
 });
 after(async () => {
   await Promise.all([nats[Symbol.asyncDispose](), postgres[Symbol.asyncDispose]()]);
