@@ -1,28 +1,29 @@
 /**
  * The bans in force as this host knew them last, on disk: at a boot, when the kernel has
- * forgotten them and NATS may be away, they are in force again before anybody can log in.
+ * forgotten them and NATS may be away, the agent puts them in force again before anybody can log in.
  *
- * A line for each: jail, address, until (epoch milliseconds, or "ever"), by whom ("decider" or
- * "operator"). Written in slices, so that bans do not wait for it, and not often.
+ * The file has a line for each ban: jail, address, until (epoch milliseconds, or "ever"), by whom
+ * ("decider" or "operator"). It is written in slices, so that bans do not wait for it, and not often.
  */
 import { join } from "node:path";
-import { performance } from "node:perf_hooks";
 import type { Log } from "../../process/log.ts";
+import { createComplaint, reasonOf, type Complaint } from "../../process/retry.ts";
 import { parseNetwork } from "../../wire/address.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
 import type { HostBan } from "./ban-filter.ts";
+import { PacedWork, type Outcome } from "../state/paced-work.ts";
 import { readStateLines, writeStateLines } from "../state/state-file.ts";
 import { storageTrouble, type FileHealth } from "../state/state-health.ts";
 
 export interface SavedBans {
-  /** They have changed. */
+  /** The bans have changed. */
   touch(): void;
   close(): Promise<void>;
 }
 
 export interface SavedBansOptions {
   folder: string;
-  /** undefined: not known for certain now, the file stays as it is. */
+  /** undefined: the bans are not known for certain now, and the file stays as it is. */
   bans: () => Iterable<HostBan> | undefined;
   /** Hears of every attempt to write that the storage has let down or let through. */
   health: FileHealth;
@@ -30,7 +31,7 @@ export interface SavedBansOptions {
 }
 
 const EVERY_MS = 10_000;
-/** Writing may take one part in this many of the time. */
+/** Writing may take at most one SHARE-th of the time. */
 const SHARE = 50;
 
 const pathIn = (folder: string) => join(folder, "bans");
@@ -39,52 +40,62 @@ export async function readSavedBans(folder: string): Promise<HostBan[]> {
   return (await readStateLines(pathIn(folder))).flatMap((line) => parseBan(line) ?? []);
 }
 
-export function createSavedBans({ folder, bans, health, log }: SavedBansOptions): SavedBans {
-  let timer: NodeJS.Timeout | undefined;
-  let pause = EVERY_MS;
-  let writing: Promise<unknown> = Promise.resolve();
-  let isTouched = false;
-  let isClosed = false;
-  let said = "";
+export function createSavedBans(options: SavedBansOptions): SavedBans {
+  const writer = new SavedBansWriter(options);
+  const paced = new PacedWork(EVERY_MS, () => writer.step());
+  return {
+    touch() {
+      writer.markStale();
+      paced.changed();
+    },
+    close: () => paced.close(),
+  };
+}
 
-  async function write(): Promise<void> {
-    timer = undefined;
+class SavedBansWriter {
+  readonly #options: SavedBansOptions;
+  /** Complains in the log where not the storage keeps the file from being written. */
+  readonly #complaint: Complaint;
+  /** The bans have changed since they were written. */
+  #isStale = false;
+  /** From the next change to the next step. */
+  #pauseMs = EVERY_MS;
+
+  constructor(options: SavedBansOptions) {
+    this.#options = options;
+    this.#complaint = createComplaint((reason) => {
+      options.log.error({ reason }, "bans cannot be kept on disk, keeps trying");
+    });
+  }
+
+  markStale(): void {
+    this.#isStale = true;
+  }
+
+  /** Writes the bans down where they have changed, and are known for certain. */
+  async step(): Promise<Outcome> {
+    try {
+      await this.#writeIfStale();
+      this.#complaint.over();
+    } catch (error) {
+      this.#isStale = true;
+      if (storageTrouble(error) !== undefined) this.#options.health.failed(error);
+      else this.#complaint.failed(reasonOf(error));
+      return { pauseMs: this.#pauseMs, isUnfinished: true };
+    }
+    return { pauseMs: this.#pauseMs, isUnfinished: false };
+  }
+
+  async #writeIfStale(): Promise<void> {
+    const { folder, bans, health } = this.#options;
     const present = bans();
-    if (!isTouched || !present) return;
-    isTouched = false;
+    if (!this.#isStale || !present) return;
+    this.#isStale = false;
     const began = performance.now();
     await writeStateLines(pathIn(folder), spell(present));
     health.written();
-    pause = Math.max(EVERY_MS, SHARE * (performance.now() - began));
+    this.#pauseMs = Math.max(EVERY_MS, SHARE * (performance.now() - began));
   }
-
-  function run(): Promise<unknown> {
-    writing = writing.then(write).then(
-      () => (said = ""),
-      (error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        if (storageTrouble(error) !== undefined) health.failed(error);
-        else if (reason !== said)
-          log.error({ reason }, "bans cannot be kept on disk, keeps trying");
-        said = reason;
-        isTouched = true;
-        if (!isClosed) timer ??= setTimeout(() => void run(), pause);
-      },
-    );
-    return writing;
-  }
-
-  return {
-    touch() {
-      isTouched = true;
-      timer ??= setTimeout(() => void run(), pause);
-    },
-    close() {
-      isClosed = true;
-      clearTimeout(timer);
-      return run().then(() => {});
-    },
-  };
 }
 
 function* spell(bans: Iterable<HostBan>): Iterable<string> {

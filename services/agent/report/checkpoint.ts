@@ -1,15 +1,20 @@
 /**
  * The last place up to which everything is known to be published: a position in every
- * source, and the ledger as it was at just that moment. An agent that
- * reads on from there finds the same failures at the same positions again.
+ * source, and the ledger as it was at just that moment. An agent that reads on from there finds
+ * the same failures at the same positions again.
+ *
+ * Invariants:
+ * - A place is written down only when NATS has acknowledged everything before it.
+ * - The ledger of a place is a snapshot that was taken at the very moment of its positions.
  */
 import { join } from "node:path";
-import { performance } from "node:perf_hooks";
 import * as z from "zod";
 import type { LedgerSnapshot } from "../../detection/attempts/attempt-ledger.ts";
 import { journalBookmark, type JournalBookmark } from "./sources/journal-source.ts";
 import { readState, writeState } from "../state/state-file.ts";
+import { PacedWork, type Outcome } from "../state/paced-work.ts";
 import type { FileHealth } from "../state/state-health.ts";
+import type { FailurePublisher } from "./failure-publisher.ts";
 
 /** Where a file source stands. */
 export const fileBookmark = z.object({
@@ -53,8 +58,7 @@ export interface CheckpointOptions {
   shifts: () => NonNullable<CheckpointFile["shifts"]>;
   patterns: () => NonNullable<CheckpointFile["patterns"]>;
   ledger: () => LedgerSnapshot;
-  /** The position up to which all of a lane's present epoch is acknowledged; -1: not even what was before it. */
-  acknowledged: (source: string, epoch: string) => number;
+  acknowledged: FailurePublisher["acknowledged"];
   /** Hears of every attempt to write; throws where that is no reason to go on. */
   health: FileHealth;
   onError: (error: unknown) => void;
@@ -63,7 +67,7 @@ export interface CheckpointOptions {
 const EVERY_MS = 1_000;
 /** After it could not be written. */
 const AGAIN_MS = 3_000;
-/** Taking a snapshot may use one part in this many of the time. */
+/** Taking snapshots may use at most one SHARE-th of the time. */
 const SHARE = 20;
 
 export const checkpointPath = (folder: string): string => join(folder, "checkpoint.json");
@@ -73,78 +77,103 @@ export function readCheckpoint(folder: string): Promise<CheckpointFile | undefin
 }
 
 export function createCheckpoint(options: CheckpointOptions): Checkpoint {
-  const { folder, bookmarks, shifts, patterns, ledger, acknowledged, health, onError } = options;
-  /** Taken, and waiting for the acknowledgements of what was read before it. */
-  let waiting: CheckpointFile | undefined;
-  let written = "";
-  let timer: NodeJS.Timeout | undefined;
-  let pause = EVERY_MS;
-  let closed = false;
-  let writing: Promise<void> = Promise.resolve();
+  const writer = new CheckpointWriter(options);
+  const paced = new PacedWork(EVERY_MS, () => writer.step());
+  return {
+    touch() {
+      paced.changed();
+    },
+    write: () => paced.run(),
+    async close() {
+      await paced.close(); // the place that was taken before
+      await paced.run(); // the place that has come since
+    },
+  };
+}
 
-  const positions = (file: CheckpointFile) =>
-    JSON.stringify(
-      Object.entries(file.sources).map(([name, { epoch, position }]) => [name, epoch, position]),
-    );
+class CheckpointWriter {
+  readonly #options: CheckpointOptions;
+  /** The place that was taken, and that waits for the acknowledgements of what was read before it. */
+  #taken: CheckpointFile | undefined;
+  /** The positions that stand in the file; undefined: this process has not written it. */
+  #written: string | undefined;
+  /** From the next change to the next step. */
+  #pauseMs = EVERY_MS;
 
-  const isPublished = (file: CheckpointFile) =>
-    Object.entries(file.sources).every(
-      ([name, { epoch, position }]) => acknowledged(name, epoch) >= position,
-    );
-
-  /** A source has begun a new epoch since: from this place nobody will go on. */
-  function isOver(file: CheckpointFile): boolean {
-    const present = bookmarks();
-    return Object.entries(file.sources).some(([name, { epoch }]) => present[name]?.epoch !== epoch);
+  constructor(options: CheckpointOptions) {
+    this.#options = options;
   }
 
-  async function step(): Promise<void> {
-    if (waiting && isOver(waiting)) waiting = undefined;
-    if (!waiting) {
-      const began = performance.now();
-      const taken: CheckpointFile = {
-        ...{ v: 1, sources: bookmarks(), patterns: patterns(), shifts: shifts() },
-        ledger: ledger(),
-      };
-      pause = Math.max(EVERY_MS, SHARE * (performance.now() - began));
-      if (positions(taken) === written) return;
-      waiting = taken;
+  /** Takes a place if none waits, and writes down the one that waits if it can be. */
+  async step(): Promise<Outcome> {
+    try {
+      const file = this.#takePlace();
+      // Where something is not acknowledged yet, the acknowledgement is the next change.
+      if (file && this.#isPublished(file)) {
+        this.#taken = undefined;
+        return await this.#write(file);
+      }
+    } catch (error) {
+      this.#options.onError(error);
     }
-    if (!isPublished(waiting)) return; // touched again by the acknowledgement
-    const file = waiting;
-    waiting = undefined;
+    return { pauseMs: this.#pauseMs, isUnfinished: false };
+  }
+
+  /** The place that waits, or the present one; undefined: that one is written already. */
+  #takePlace(): CheckpointFile | undefined {
+    if (this.#taken && !this.#isOver(this.#taken)) return this.#taken;
+    const { bookmarks, patterns, shifts, ledger } = this.#options;
+    const began = performance.now();
+    const sources = bookmarks();
+    const taken = {
+      v: 1,
+      sources,
+      patterns: patterns(),
+      shifts: shifts(),
+      ledger: ledger(),
+    } as const;
+    this.#pauseMs = Math.max(EVERY_MS, SHARE * (performance.now() - began));
+    this.#taken = positionsOf(taken) === this.#written ? undefined : taken;
+    return this.#taken;
+  }
+
+  async #write(file: CheckpointFile): Promise<Outcome> {
+    const { folder, health } = this.#options;
     try {
       await writeState(checkpointPath(folder), file);
     } catch (error) {
       health.failed(error);
-      pause = AGAIN_MS;
-      if (!closed) touch();
-      return;
+      this.#pauseMs = AGAIN_MS;
+      return { pauseMs: AGAIN_MS, isUnfinished: true };
     }
     health.written();
-    written = positions(file);
+    this.#written = positionsOf(file);
+    return { pauseMs: this.#pauseMs, isUnfinished: false };
   }
 
-  function touch(): void {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      void run();
-    }, pause);
+  #isPublished({ sources }: CheckpointFile): boolean {
+    return Object.entries(sources).every(([lane, { epoch, position }]) => {
+      const acknowledged = this.#options.acknowledged(lane, epoch);
+      switch (acknowledged.state) {
+        case "all":
+          return true;
+        case "up-to":
+          return acknowledged.position >= position;
+        case "not-yet":
+          return false;
+      }
+    });
   }
 
-  function run(): Promise<void> {
-    writing = writing.then(step).catch(onError);
-    return writing;
+  /** A source has begun a new epoch since: from this place no agent will read on. */
+  #isOver({ sources }: CheckpointFile): boolean {
+    const present = this.#options.bookmarks();
+    return Object.entries(sources).some(([lane, { epoch }]) => present[lane]?.epoch !== epoch);
   }
+}
 
-  return {
-    touch,
-    write: run,
-    async close() {
-      closed = true;
-      clearTimeout(timer);
-      await run();
-      await run(); // what was waiting, then what has come since
-    },
-  };
+function positionsOf({ sources }: CheckpointFile): string {
+  return JSON.stringify(
+    Object.entries(sources).map(([lane, { epoch, position }]) => [lane, epoch, position]),
+  );
 }

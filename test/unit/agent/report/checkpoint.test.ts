@@ -20,7 +20,7 @@ function bookmarkAt(position: number, epoch: string): FileBookmark {
 /** One source that the test moves on, and what of it is acknowledged. */
 async function setUp() {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-checkpoint-"));
-  const place = { epoch: "e1", read: 0, acknowledged: 0 };
+  const place = { epoch: "e1", read: 0, acknowledged: 0 as number | undefined };
   const errors: unknown[] = [];
   const checkpoint = createCheckpoint({
     folder,
@@ -28,7 +28,11 @@ async function setUp() {
     shifts: () => ({}),
     patterns: () => ({}),
     ledger: () => ({ ...createLedger({ mode: "normal" }).snapshot(), now: place.read }),
-    acknowledged: (_source, epoch) => (epoch === place.epoch ? place.acknowledged : Infinity),
+    acknowledged(_source, epoch) {
+      if (epoch !== place.epoch) return { state: "all" };
+      if (place.acknowledged === undefined) return { state: "not-yet" };
+      return { state: "up-to", position: place.acknowledged };
+    },
     health: { failed: assert.ifError, written: () => {} },
     onError: (error) => errors.push(error),
   });
@@ -69,7 +73,7 @@ test("a place of an epoch that is over is forgotten, and one of the next is writ
   const { folder, place, checkpoint, written } = agent;
   Object.assign(place, { read: 500, acknowledged: 499 });
   await checkpoint.write(); // takes it, and waits
-  Object.assign(place, { epoch: "e2", read: 20, acknowledged: -1 });
+  Object.assign(place, { epoch: "e2", read: 20, acknowledged: undefined });
   await checkpoint.write();
   assert.equal(await written(), undefined);
   place.acknowledged = 20;

@@ -1,0 +1,158 @@
+/**
+ * What of one lane was read, is in a batch, and is acknowledged. A lane has positions of its own:
+ * it is a source, or one of the files of a source.
+ *
+ * Invariants:
+ * - Batches have failures in the order of their positions, and between two batches lies nothing but
+ *   lines without a failure.
+ * - No batch has failures of two epochs.
+ * - A failure that may still be taken back is in no batch, nor is what stands behind it. From when
+ *   on it is in a batch, nothing takes it back.
+ */
+import { attemptsOf, type Failure } from "../../detection/attempts/failure.ts";
+import type { FailureBatch } from "../../wire/failure.ts";
+
+export interface ReadLines {
+  /** Names what has positions of its own: the source, or one of its files. */
+  lane: string;
+  source: string;
+  jail: string;
+  epoch: string;
+  from: number;
+  to: number;
+  failures: readonly Failure[];
+}
+
+/** Up to where a lane's epoch is acknowledged. */
+export type Acknowledged =
+  | { state: "up-to"; position: number }
+  | { state: "all" } // Nothing of the lane awaits an acknowledgement.
+  | { state: "not-yet" }; // Something of the epoch before may still await its acknowledgement.
+
+export type UnsentBatch = Omit<FailureBatch, "sentAt" | "host">;
+
+interface Place {
+  epoch: string;
+  position: number;
+}
+
+type Phase =
+  | { phase: "idle" }
+  | { phase: "sending" } // Batches are made and sent, one after another.
+  | { phase: "holding"; timer: NodeJS.Timeout }; // The first failure that waits may be taken back.
+
+const LONGEST_HOLD_MS = 10_000;
+
+export class PublishLane {
+  readonly #source: string;
+  /** Failures that are in no batch yet, in the order of their positions. */
+  #waiting: { failure: Failure; epoch: string; jail: string }[] = [];
+  /** The end of what was read. */
+  #read: Place;
+  /** The end of the last batch that was made. */
+  #batched: Place;
+  /** The end of what NATS has acknowledged. */
+  #acknowledged: Place;
+  #phase: Phase = { phase: "idle" };
+
+  constructor({ source, epoch, from: position }: ReadLines) {
+    this.#source = source;
+    this.#read = { epoch, position };
+    this.#batched = { epoch, position };
+    this.#acknowledged = { epoch, position };
+  }
+
+  add({ epoch, jail, to, failures }: ReadLines): void {
+    this.#read = { epoch, position: to };
+    for (const failure of failures) this.#waiting.push({ failure, epoch, jail });
+  }
+
+  /** false: it is being sent from already. */
+  beginSending(): boolean {
+    if (this.#phase.phase === "sending") return false;
+    this.stopWaiting();
+    this.#phase = { phase: "sending" };
+    return true;
+  }
+
+  /** Calls `wake` when the first failure that waits can be taken back no more, unless `signal` comes first. */
+  endSending(now: number, signal: AbortSignal, wake: () => void): void {
+    this.#phase = { phase: "idle" };
+    const hold = this.#waiting[0]?.failure.hold;
+    if (!hold || signal.aborted) return;
+    this.#phase = { phase: "holding", timer: setTimeout(wake, Math.max(hold.until - now, 1)) };
+  }
+
+  /** Ends the wait for a failure that may be taken back. */
+  stopWaiting(): void {
+    if (this.#phase.phase === "holding") clearTimeout(this.#phase.timer);
+  }
+
+  /** Failures that were taken back are published by nobody. Returns how many they were. */
+  dropWithdrawn(): number {
+    if (!this.#waiting.some(({ failure }) => failure.hold)) return 0;
+    const all = this.#waiting.length;
+    this.#waiting = this.#waiting.filter(({ failure }) => attemptsOf(failure) > 0);
+    return all - this.#waiting.length;
+  }
+
+  /** The next failures of one epoch, at most `limit`; undefined: none can be sent now. */
+  takeBatch(limit: number, now: number): UnsentBatch | undefined {
+    const [first] = this.#waiting;
+    if (!first || isHeld(first.failure, now)) return undefined;
+    const { epoch, jail } = first;
+    let count = 0;
+    for (const next of this.#waiting) {
+      if (count === limit || next.epoch !== epoch || isHeld(next.failure, now)) break;
+      count += 1;
+    }
+    const failures = this.#waiting.splice(0, count).map(({ failure }) => settled(failure));
+    // With nothing left, the batch covers all that was read; otherwise up to its last failure.
+    const isAll = this.#waiting.length === 0 && this.#read.epoch === epoch;
+    const to = isAll ? this.#read.position : (failures.at(-1)?.position ?? this.#batched.position);
+    const from = this.#batched.epoch === epoch ? Math.min(this.#batched.position, to) : 0;
+    this.#batched = { epoch, position: to };
+    return { v: 1, jail, source: this.#source, epoch, from, to, failures };
+  }
+
+  /** NATS has stored the batch. */
+  acknowledge({ epoch, to }: UnsentBatch): void {
+    this.#acknowledged = { epoch, position: to };
+  }
+
+  /** Lines without a failure need no batch. Returns false where a failure still waits. */
+  skipToEnd(): boolean {
+    if (this.#waiting.length > 0) return false;
+    // The first batch of an epoch begins with the epoch.
+    if (this.#batched.epoch === this.#read.epoch) this.#batched = this.#read;
+    this.#acknowledged = this.#read;
+    return true;
+  }
+
+  acknowledged(epoch: string): Acknowledged {
+    const { epoch: acknowledged, position } = this.#acknowledged;
+    if (epoch === acknowledged) return { state: "up-to", position };
+    const isIdle = this.#phase.phase !== "sending" && this.#waiting.length === 0;
+    return { state: isIdle ? "all" : "not-yet" };
+  }
+}
+
+/** May this failure still be taken back? */
+function isHeld({ hold }: Failure, now: number): boolean {
+  if (!hold || hold.isOver) return false;
+  const leftMs = hold.until - now;
+  // Longer than any hold: the clock was set back.
+  return leftMs > 0 && leftMs <= LONGEST_HOLD_MS;
+}
+
+/** The failure as the wire allows it. From now on nothing takes it back. */
+function settled(failure: Failure): FailureBatch["failures"][number] {
+  const { address, at, form, position, user, service, session, hold } = failure;
+  if (hold) hold.isOver = true;
+  return {
+    ...{ position, address, at, attempts: attemptsOf(failure), form },
+    ...(user !== undefined && { user: user.slice(0, 256) }),
+    ...(service !== undefined && { service: service.slice(0, 32) }),
+    ...(session !== undefined && { session: session.slice(0, 64) }),
+  };
+}
