@@ -1,22 +1,24 @@
 /**
  * Follows a log file through its rotations and hands out its lines, each once.
  *
- * waiting: there is no file. reading: a file is open, and its directory is watched; a stat
- * every second is the safety net. rename+create: the old file is read until the new one
- * has its first bytes, because a writer goes on with the old one until it is told to
- * reopen. copytruncate: the file no longer holds what was read of it; what was not
- * read yet is in the copy.
+ * While a file is open, its directory is watched; a stat every second is the safety net.
+ * rename+create: the old file is read until the new one has its first bytes, because a writer goes
+ * on with the old one until it is told to reopen. copytruncate: the file no longer holds what was
+ * read of it; what was not read yet is in the copy.
  *
- * Positions count bytes from the start of the epoch, over all files.
+ * Invariants:
+ * - Positions count bytes from the start of the epoch, over all files.
+ * - Until the place to begin at was found, the last run's bookmark stands.
  */
 import { explainFileError } from "../../../process/file-error.ts";
 import type { FileBookmark } from "../checkpoint.ts";
 import { createDirectoryWatch } from "./directory-watch.ts";
 import { openCompressedLog } from "./compressed-log.ts";
-import { hasFingerprint, type Fingerprint } from "./fingerprint.ts";
 import { openLogFile, type LogFile } from "./log-file.ts";
 import { permissionRemedy } from "./read-permission.ts";
-import { isCompressed, siblingsOf, statOf, type Sibling } from "./siblings.ts";
+import { RepeatableWork } from "./repeatable-work.ts";
+import { findBookmarked, findCopy, findSuccessor } from "./rotated-log.ts";
+import { isCompressed, statOf } from "./siblings.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";
 
 export interface FileSourceOptions extends SourceOptions<FileBookmark> {
@@ -35,206 +37,233 @@ const FRESH_MS = 3_000;
 const NO_FILE = 0;
 
 export function openFileSource(options: FileSourceOptions): Source<FileBookmark> {
-  const { path, onLines, onOverlong, onGap, onFailed, say } = options;
-  let file: LogFile | undefined;
-  let epoch = options.bookmark?.epoch ?? options.epoch ?? newEpoch();
-  /** Position of the open file's first byte. */
-  let base = 0;
-  /** Where to begin has been found; until then the bookmark stands. */
-  let begun = false;
-  /** The new file has been seen to be written to: the old one is read once more, then left. */
-  let leaving = false;
-  /** Why it cannot be read. */
-  let trouble: string | undefined;
-  /** When all that was written had been read, epoch milliseconds; undefined: not in this file yet. */
-  let caughtUpAt: number | undefined;
-  const run = { stopped: false, pumping: false, again: false };
-
-  const position = () => base + (file?.offset() ?? 0);
-
-  /** Opens a file, so that its byte at `offset` has the position `at`. */
-  function open(target: string, offset: number, at: number): boolean {
-    // Where it may not be read, it throws.
-    const opened = isCompressed(target)
-      ? openCompressedLog(target, offset, { onOverlong, onGap })
-      : openLogFile(target, offset, onOverlong);
-    file?.close();
-    file = opened;
-    base = at - offset;
-    leaving = false;
-    caughtUpAt = undefined;
-    return file !== undefined;
-  }
-
-  function begin(): void {
-    const { bookmark, startAt } = options;
-    if (!bookmark) {
-      const size = statOf(path)?.size ?? 0;
-      open(path, startAt === "end" ? size : 0, 0);
-    } else if (bookmark.inode === NO_FILE) open(path, 0, bookmark.position);
-    else resume(bookmark);
-    begun = true;
-    say(file ? "source is read" : "source waits for its file", { path, offset: file?.offset() });
-  }
-
-  function resume(bookmark: FileBookmark): void {
-    const siblings = siblingsOf(path);
-    const present = statOf(path);
-    const candidates = present ? [{ path, stats: present }, ...siblings] : siblings;
-    const begins = ({ path: target, stats }: Sibling) =>
-      (isCompressed(target) || stats.size >= bookmark.offset) &&
-      hasFingerprint(target, bookmark.fingerprint);
-    const isSame = ({ stats }: Sibling) =>
-      stats.ino === bookmark.inode && stats.dev === bookmark.device;
-    // By its inode; or a copy that begins the same, when it was copied and truncated.
-    const found =
-      candidates.filter(isSame).find(begins) ??
-      (bookmark.fingerprint.length > 0 ? siblings.find(begins) : undefined);
-    if (!found) {
-      onGap(`what was read of ${path} is not there any more, also not among its rotated files`);
-      epoch = newEpoch(); // what was read is not to be told from what was not
-      open(path, 0, 0);
-      return;
-    }
-    open(found.path, bookmark.offset, bookmark.position);
-  }
-
-  /** The file to be read after the open one; undefined: none yet. */
-  function following(open: LogFile): string | undefined {
-    const stats = statOf(path);
-    if (stats?.ino === open.inode && stats.dev === open.device) return undefined;
-    const rotated = siblingsOf(path).find(
-      (sibling) =>
-        sibling.stats.mtimeMs > open.modifiedAt() &&
-        sibling.stats.ino !== open.inode &&
-        !isCompressedCopy(sibling, open),
-    );
-    return rotated?.path ?? (stats && stats.size > 0 ? path : undefined);
-  }
-
-  /** Is it the open file, that was compressed after it was opened? */
-  function isCompressedCopy({ path: target }: Sibling, open: LogFile): boolean {
-    const print = open.fingerprint();
-    return isCompressed(target) && print.length > 0 && hasFingerprint(target, print);
-  }
-
-  /** The open file has no more lines now. Returns whether another look may find some. */
-  function moveOn(): boolean {
-    if (!file) {
-      if (!statOf(path) || !open(path, 0, position())) return false;
-      say("source is read", { path });
-      return true;
-    }
-    const target = following(file);
-    if (target === undefined) return false;
-    if (!leaving) {
-      leaving = true;
-      return true;
-    }
-    say("source was rotated", { path });
-    return open(target, 0, position());
-  }
-
-  /** Reads what is left in the copy, then the file from its beginning. */
-  function afterTruncation(truncated: LogFile): void {
-    say("source was truncated", { path });
-    const print: Fingerprint = truncated.fingerprint();
-    const copy = siblingsOf(path)
-      .reverse()
-      .find(({ stats, path: target }) => {
-        const isLonger = isCompressed(target) || stats.size > truncated.offset();
-        const hasMore = stats.ino !== truncated.inode && isLonger;
-        return hasMore && print.length > 0 && hasFingerprint(target, print);
-      });
-    if (copy) open(copy.path, truncated.offset(), position());
-    else open(path, 0, position());
-  }
-
-  async function drain(): Promise<void> {
-    if (!begun) begin();
-    while (!run.stopped) {
-      if (file && !file.isIntact()) afterTruncation(file);
-      const opened = file;
-      const taken = opened?.take();
-      const lines = taken instanceof Promise ? await taken : taken;
-      if (opened !== file) continue; // closed meanwhile
-      if (lines && lines.length > 0) {
-        const [to, isFresh] = [position(), isCaughtUp()];
-        await onLines({ lines, from: to - lines.length, to, epoch, isFresh });
-      } else if (!moveOn()) {
-        caughtUpAt = Date.now();
-        return;
-      }
-    }
-  }
-
-  function fail(error: unknown): void {
-    const remedy = permissionRemedy(path);
-    const reason = explainFileError(error);
-    const known = trouble;
-    trouble = remedy === undefined ? reason : `${reason}: ${remedy}`;
-    if (known === undefined) onFailed(trouble);
-  }
-
-  function isCaughtUp(): boolean {
-    return caughtUpAt !== undefined && Math.abs(Date.now() - caughtUpAt) <= FRESH_MS;
-  }
-
-  /** Reads all there is; a call while it reads makes it look once more. */
-  async function pump(): Promise<void> {
-    run.again = true;
-    if (run.pumping) return;
-    run.pumping = true;
-    try {
-      while (run.again && !run.stopped) {
-        run.again = false;
-        await drain();
-      }
-      trouble = undefined;
-    } catch (error) {
-      fail(error);
-    } finally {
-      run.pumping = false;
-    }
-  }
-
-  const watched = createDirectoryWatch(path, () => void pump());
+  const reader = new LogReader(options);
+  const reading: RepeatableWork = new RepeatableWork(() =>
+    reader.readAll(() => reading.isStopped()),
+  );
+  const watched = createDirectoryWatch(options.path, () => void reading.ask());
+  const look = () => {
+    watched.ensure();
+    void reading.ask();
+  };
   let poll: NodeJS.Timeout | undefined;
-  try {
-    begin();
-  } catch (error) {
-    fail(error);
-  }
-
+  reader.tryToBegin();
   return {
     start() {
       watched.ensure();
-      poll = setInterval(() => {
-        watched.ensure();
-        void pump();
-      }, POLL_MS);
-      void pump();
+      poll = setInterval(look, POLL_MS);
+      void reading.ask();
     },
-    bookmark() {
-      if (!begun) return options.bookmark;
-      return {
-        epoch,
-        position: position(),
-        device: file?.device ?? 0,
-        inode: file?.inode ?? NO_FILE,
-        offset: file?.offset() ?? 0,
-        fingerprint: file?.fingerprint() ?? { length: 0, hash: "" },
-      };
-    },
-    state: () => (trouble !== undefined ? "failed" : file ? "reading" : "waiting"),
-    trouble: () => trouble,
-    lag: () => (file ? Math.max(file.size() - file.offset(), 0) : 0),
+    bookmark: () => reader.bookmark(),
+    state: () => reader.state(),
+    trouble: () => reader.trouble(),
+    lag: () => reader.lag(),
     stop() {
-      run.stopped = true;
+      reading.stop();
       clearInterval(poll);
       watched.close();
-      file?.close();
-      file = undefined;
+      reader.close();
     },
   };
+}
+
+type Phase =
+  | { phase: "not-begun" } // Where to begin has not been found.
+  | { phase: "waiting"; base: number } // There is no file. The next one's first byte has position `base`.
+  | OpenFile;
+
+interface OpenFile {
+  phase: "open";
+  file: LogFile;
+  /** Position of the file's first byte. */
+  base: number;
+  /** The next file has been seen to be written to: this one is read once more, then left. */
+  isLeaving: boolean;
+  /** When everything that was written had been read, epoch milliseconds; undefined: not in this file yet. */
+  caughtUpAt: number | undefined;
+}
+
+class LogReader {
+  readonly #options: FileSourceOptions;
+  #epoch: string;
+  #phase: Phase = { phase: "not-begun" };
+  /** Why the source cannot be read, with a remedy where one is known. */
+  #trouble: string | undefined;
+
+  constructor(options: FileSourceOptions) {
+    this.#options = options;
+    this.#epoch = options.bookmark?.epoch ?? options.epoch ?? newEpoch();
+  }
+
+  bookmark(): FileBookmark | undefined {
+    const phase = this.#phase;
+    const epoch = this.#epoch;
+    const position = this.#position();
+    switch (phase.phase) {
+      case "not-begun":
+        return this.#options.bookmark;
+      case "waiting":
+        return {
+          ...{ epoch, position, device: 0, inode: NO_FILE, offset: 0 },
+          fingerprint: { length: 0, hash: "" },
+        };
+      case "open": {
+        const { device, inode } = phase.file;
+        const [offset, fingerprint] = [phase.file.offset(), phase.file.fingerprint()];
+        return { epoch, position, device, inode, offset, fingerprint };
+      }
+    }
+  }
+
+  state(): "reading" | "waiting" | "failed" {
+    if (this.#trouble !== undefined) return "failed";
+    return this.#phase.phase === "open" ? "reading" : "waiting";
+  }
+
+  trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  lag(): number {
+    if (this.#phase.phase !== "open") return 0;
+    const { file } = this.#phase;
+    return Math.max(file.size() - file.offset(), 0);
+  }
+
+  close(): void {
+    if (this.#phase.phase === "open") this.#phase.file.close();
+    if (this.#phase.phase !== "not-begun") {
+      this.#phase = { phase: "waiting", base: this.#position() };
+    }
+  }
+
+  /** Finds where to begin; the source fails where that cannot be read. */
+  tryToBegin(): void {
+    try {
+      this.#begin();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Reads all there is. */
+  async readAll(isStopped: () => boolean): Promise<void> {
+    try {
+      if (this.#phase.phase === "not-begun") this.#begin();
+      while (!isStopped() && (await this.#readOn()));
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Hands out the next lines. Returns whether there may be more of them. */
+  async #readOn(): Promise<boolean> {
+    if (this.#phase.phase === "open" && !this.#phase.file.isIntact()) {
+      this.#afterTruncation(this.#phase.file);
+    }
+    const open = this.#phase;
+    if (open.phase !== "open") return this.#openAppeared();
+    const taken = open.file.take();
+    const lines = taken instanceof Promise ? await taken : taken;
+    if (this.#phase !== open) return true; // closed meanwhile
+    if (lines.length === 0) return this.#moveOn(open);
+    const to = this.#position();
+    const isFresh = isCaughtUp(open);
+    await this.#options.onLines({
+      lines,
+      from: to - lines.length,
+      to,
+      epoch: this.#epoch,
+      isFresh,
+    });
+    return true;
+  }
+
+  #begin(): void {
+    const { path, bookmark, startAt, say } = this.#options;
+    if (bookmark && bookmark.inode !== NO_FILE) this.#resume(bookmark);
+    else if (bookmark) this.#open(path, 0, bookmark.position);
+    else this.#open(path, startAt === "end" ? (statOf(path)?.size ?? 0) : 0, 0);
+    const offset = this.#phase.phase === "open" ? this.#phase.file.offset() : undefined;
+    say(offset === undefined ? "source waits for its file" : "source is read", { path, offset });
+  }
+
+  #resume(bookmark: FileBookmark): void {
+    const { path, onGap } = this.#options;
+    const found = findBookmarked(path, bookmark);
+    if (found !== undefined) {
+      this.#open(found, bookmark.offset, bookmark.position);
+      return;
+    }
+    onGap(`what was read of ${path} is not there any more, also not among its rotated files`);
+    this.#epoch = newEpoch(); // what was read is not to be told from what was not
+    this.#open(path, 0, 0);
+  }
+
+  /** Opens a file, so that its byte at `offset` has this position. Throws where it may not be read. */
+  #open(target: string, offset: number, position: number): boolean {
+    const { onOverlong, onGap } = this.#options;
+    const opened = isCompressed(target)
+      ? openCompressedLog(target, offset, { onOverlong, onGap })
+      : openLogFile(target, offset, onOverlong);
+    if (this.#phase.phase === "open") this.#phase.file.close();
+    const base = position - offset;
+    this.#phase = opened
+      ? { phase: "open", file: opened, base, isLeaving: false, caughtUpAt: undefined }
+      : { phase: "waiting", base };
+    return opened !== undefined;
+  }
+
+  /** There was no file: there may be one now. */
+  #openAppeared(): boolean {
+    const { path, say } = this.#options;
+    if (!statOf(path) || !this.#open(path, 0, this.#position())) return false;
+    say("source is read", { path });
+    return true;
+  }
+
+  /** The open file has no more lines now. Returns whether another look may find some. */
+  #moveOn(open: OpenFile): boolean {
+    const { path, say } = this.#options;
+    const target = findSuccessor(path, open.file);
+    if (target === undefined) {
+      open.caughtUpAt = Date.now();
+      return false;
+    }
+    if (!open.isLeaving) {
+      open.isLeaving = true;
+      return true;
+    }
+    say("source was rotated", { path });
+    return this.#open(target, 0, this.#position());
+  }
+
+  /** Reads what is left in the copy, then the file from its beginning. */
+  #afterTruncation(truncated: LogFile): void {
+    const { path, say } = this.#options;
+    say("source was truncated", { path });
+    const copy = findCopy(path, truncated);
+    if (copy === undefined) this.#open(path, 0, this.#position());
+    else this.#open(copy, truncated.offset(), this.#position());
+  }
+
+  /** The position up to which lines were taken. */
+  #position(): number {
+    if (this.#phase.phase === "not-begun") return 0;
+    return this.#phase.base + (this.#phase.phase === "open" ? this.#phase.file.offset() : 0);
+  }
+
+  #fail(error: unknown): void {
+    const { path, onFailed } = this.#options;
+    const remedy = permissionRemedy(path);
+    const reason = explainFileError(error);
+    const isNews = this.#trouble === undefined;
+    this.#trouble = remedy === undefined ? reason : `${reason}: ${remedy}`;
+    if (isNews) onFailed(this.#trouble);
+  }
+}
+
+function isCaughtUp({ caughtUpAt }: OpenFile): boolean {
+  return caughtUpAt !== undefined && Math.abs(Date.now() - caughtUpAt) <= FRESH_MS;
 }
