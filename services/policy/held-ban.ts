@@ -27,8 +27,14 @@ export function releaseBan(
   { now, id }: Change,
 ): Ban | undefined {
   if (!present || !isHeld(present, now)) return undefined;
-  const { held: _, ...ban } = present;
-  return { ...ban, change: id, state: "active", startsAt: now, changedAt: now, by };
+  return {
+    ...withoutReason(present),
+    change: id,
+    state: "active",
+    startsAt: now,
+    changedAt: now,
+    by,
+  };
 }
 
 /** Drops a held ban: the failures behind it no longer count, later failures do. */
@@ -38,8 +44,14 @@ export function discardBan(
   change: Change,
 ): Ban | undefined {
   if (!present || !isHeld(present, change.now)) return undefined;
-  const { held: _, ...ban } = present;
-  return liftBan(ban, { by, reason, immunity: 0 }, change);
+  return liftBan(withoutReason(present), { by, reason, immunity: 0 }, change);
+}
+
+/** A ban that is not held has no reason why it is. */
+function withoutReason(present: Ban): Ban {
+  const ban = { ...present };
+  delete ban.held;
+  return ban;
 }
 
 /** Is it in force, or would it be, were it not held? */

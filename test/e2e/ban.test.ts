@@ -131,20 +131,12 @@ describe("a fleet of three hosts with a real Dovecot", { skip: needsRoot }, () =
   });
 
   test("a host never bans itself, loopback or its NATS server", async () => {
-    for (const address of ["127.0.0.1", fleet.hosts[1]!.namespace.address4]) {
+    const centre = fleet.centre.address4;
+    for (const address of ["127.0.0.1", fleet.hosts[1]!.namespace.address4, centre]) {
       const { code, stderr } = await fleet.cli("ban", "add", address);
       assert.equal(code, 1, stderr);
+      assert.match(stderr, /never banned|loopback/);
     }
-    const centre = fleet.centre.address4;
-    await fleet.cli("ban", "add", centre);
-    await eventually("the refusal is reported", async () => {
-      const { hosts } = await fleet.ask<{ hosts: { status: { refused: unknown[] } }[] }>(
-        "host",
-        "list",
-      );
-      return hosts.every(({ status }) => status.refused.length === 1);
-    });
     await fleet.untilInKernel(centre, false);
-    await fleet.cli("ban", "remove", centre);
   });
 });

@@ -23,9 +23,9 @@ before(async () => {
 });
 
 after(async () => {
-  await centre?.[Symbol.asyncDispose]();
-  await postgres?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
+  await centre[Symbol.asyncDispose]();
+  await postgres[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 

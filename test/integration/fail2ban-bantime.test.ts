@@ -60,7 +60,10 @@ test("bans last as long as fail2ban's own code has them last", { skip }, () => {
   ) as number[][][];
   for (const [index, policy] of POLICIES.entries()) {
     const { factor, ...texts } = policy;
-    const options = Object.entries(texts).map(([name, value]) => [`bantime.${name}`, value]);
+    const options = Object.entries(texts).map(([name, value]): [string, unknown] => [
+      `bantime.${name}`,
+      value,
+    ]);
     const dovecot = {
       ...{ bantime: 60, "bantime.increment": true },
       ...(factor !== undefined && { "bantime.factor": Number(factor) }),

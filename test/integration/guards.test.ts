@@ -53,10 +53,10 @@ before(async () => {
 });
 
 after(async () => {
-  await connection?.close();
-  await second?.stop();
-  await centre?.[Symbol.asyncDispose]();
-  await nats?.[Symbol.asyncDispose]();
+  await connection.close();
+  await second.stop();
+  await centre[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -100,18 +100,18 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
   async function write(key: string, task: DueBan): Promise<void> {
     writing.add(key);
     const { jail, offence } = task;
-    let wasOver = false;
+    const outcome = { wasOver: false };
     try {
       const written = await bans.change(jail.name, offence.address, (present) => {
         const change = newChange(jail, offence.address);
-        wasOver = isOffenceOver(present, jail, offence, change);
+        outcome.wasOver = isOffenceOver(present, jail, offence, change);
         const ban = banForOffence(present, jail, offence, change);
         return ban && options.judge(ban, present, task.host);
       });
       isFailing = false;
       if (due.get(key) === task) {
         due.delete(key);
-        if (!written && wasOver) onMissed(task);
+        if (!written && outcome.wasOver) onMissed(task);
       }
       if (written) {
         const { address, reason, until, held } = written.ban;

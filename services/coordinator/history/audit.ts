@@ -50,8 +50,12 @@ function done(key: string, setting: Setting): Said | undefined {
       if (until !== null) return { by, action: "host quarantine --undo", detail: host };
       return { by, action: "host quarantine", detail: reason === "" ? host : `${host}: ${reason}` };
     }
-    default:
-      return undefined;
+    case "jail":
+    case "machine":
+    case "ready":
+    case "duplicate-agents":
+    case "other":
+      return undefined; // nobody has commanded it
   }
 }
 

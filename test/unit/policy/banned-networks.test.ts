@@ -110,7 +110,7 @@ describe("a network of which so many addresses are banned", () => {
         // Another coordinator reads the bucket from its beginning, whatever the order of its keys.
         const anew = createBannedNetworks(option);
         const read = [...present.values()].reverse();
-        const newest = read.reduce((a, b) => (a.startsAt > b.startsAt ? a : b), read[0]!);
+        const newest = read.toSorted((a, b) => b.startsAt - a.startsAt)[0];
         for (const ban of read) anew.note(ban, never);
         if (newest) {
           assert.equal(anew.note(newest, never)?.address, networks.note(newest, never)?.address);

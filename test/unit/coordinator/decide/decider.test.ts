@@ -490,7 +490,7 @@ describe("addresses of a /64 count together", () => {
     const [ban] = written;
     assert.match(ban?.reason ?? "", /^5 failures of 4 addresses on 2 hosts within 6s$/);
     assert.deepEqual(ban?.basis?.addresses?.[0], { address: addressOf(1), failures: 2 });
-    assert.deepEqual(decodeBan(encodeBan(ban!), banKey("dovecot", NETWORK)), ban);
+    assert.deepEqual(decodeBan(encodeBan(ban), banKey("dovecot", NETWORK)), ban);
   });
 
   test("IPv4 addresses count each for itself", async () => {
