@@ -182,6 +182,7 @@ test("an agent whose credentials are rotated needs no restart and loses no failu
     appendFile(log, Array.from({ length: count }, () => failedLogin({ address })).join(""));
 
   await fail("198.51.100.7", 4);
+  await eventually("the agent is at work", () => agent.log().includes("agent is at work"), 30);
   await fleet.key(["agent", "mx1", "--renew"]);
   await copyFile(made, creds);
   await fleet.key(["revoke", "mx1", "--old"]);
