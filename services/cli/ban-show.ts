@@ -1,31 +1,22 @@
 /** `fleetban ban show ADDRESS`: everything that the fleet knows about an address. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { overlaps, type Address } from "../wire/address.ts";
 import type { Standing } from "../wire/reach.ts";
 import { isInForce, type Ban } from "../wire/ban.ts";
-import { checksOf } from "./arguments.ts";
+import { addressQuestion } from "./address-question.ts";
 import { formatEvidence, formatState } from "./ban-words.ts";
-import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import type { Context } from "./context.ts";
 import { describeFailure, failureHead } from "./failure.ts";
 import { nameFirst } from "./reach.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatInstant, zoneOf } from "./time.ts";
 
 export function showCommand(context: Context): Command {
-  const { ask, output, now } = context;
-  const check = checksOf("ban show", output.note);
-  return new Command("show")
-    .description("one address: its bans, their history, its failures")
-    .argument("<address>", "address or network", check.address)
-    .option("--jail <jail>", "in this jail (default: in every one)", check.jail)
-    .option(...JSON_OPTION)
-    .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
-      const reply = await ask("ban.show", { address, jail });
-      noteStale(context, reply.stale);
-      if (json) {
-        output.json("ban.show", reply);
-        return;
-      }
+  const { output, now } = context;
+  return addressQuestion(context, {
+    verb: "show",
+    description: "one address: its bans, their history, its failures",
+    tell(reply, address) {
       if (reply.bans.length === 0) output.line(`${address} is not banned`);
       for (const ban of reply.bans) {
         output.line(`${ban.address} in ${ban.jail}`);
@@ -53,7 +44,8 @@ export function showCommand(context: Context): Command {
         output.line("last failures");
         output.table([failureHead(now()), ...reply.failures.map(describeFailure)]);
       }
-    });
+    },
+  });
 }
 
 function describe(ban: Ban, standing: Standing | null, now: number): Cell[][] {

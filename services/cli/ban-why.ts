@@ -1,14 +1,14 @@
 /** `fleetban ban why ADDRESS`: why the address is banned, or why it is not. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { formatDuration } from "../config/duration.ts";
 import type { Address } from "../wire/address.ts";
 import type { Reply } from "../wire/api.ts";
 import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
-import { checksOf } from "./arguments.ts";
+import { addressQuestion } from "./address-question.ts";
 import { formatWhere } from "./ban-show.ts";
 import { formatEvidence, formatState } from "./ban-words.ts";
-import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import type { Context } from "./context.ts";
 import { count } from "./status.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth } from "./time.ts";
@@ -18,19 +18,10 @@ type Answer = Reply<"ban.show">;
 
 export function whyCommand(context: Context): Command {
   const { ask, output, now } = context;
-  const check = checksOf("ban why", output.note);
-  return new Command("why")
-    .description("why an address is banned, or why it is not: evidence, rule, what spares it")
-    .argument("<address>", "address or network", check.address)
-    .option("--jail <jail>", "in this jail (default: in every one)", check.jail)
-    .option(...JSON_OPTION)
-    .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
-      const reply = await ask("ban.show", { address, jail });
-      noteStale(context, reply.stale);
-      if (json) {
-        output.json("ban.show", reply);
-        return;
-      }
+  return addressQuestion(context, {
+    verb: "why",
+    description: "why an address is banned, or why it is not: evidence, rule, what spares it",
+    async tell(reply, address) {
       const { jails } = await ask("status.show", {});
       const isDue = reply.bans.some((ban) => isInForce(ban, now()) || isHeld(ban, now()));
       if (!isDue) output.line(`${address} is not banned`);
@@ -41,7 +32,8 @@ export function whyCommand(context: Context): Command {
       }
       output.line("");
       output.facts(explainAddress(reply, now()));
-    });
+    },
+  });
 }
 
 function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): Cell[][] {

@@ -1,0 +1,30 @@
+/** What `ban show` and `ban why` share: a question about one address, and its answer in JSON. */
+import { Command } from "commander";
+import type { Address } from "../wire/address.ts";
+import type { Reply } from "../wire/api.ts";
+import { checksOf } from "./arguments.ts";
+import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+
+export interface AddressQuestion {
+  verb: "show" | "why";
+  description: string;
+  /** Writes the answer for people to read. */
+  tell: (reply: Reply<"ban.show">, address: Address) => void | Promise<void>;
+}
+
+export function addressQuestion(context: Context, question: AddressQuestion): Command {
+  const { ask, output } = context;
+  const { verb, description, tell } = question;
+  const check = checksOf(`ban ${verb}`, output.note);
+  return new Command(verb)
+    .description(description)
+    .argument("<address>", "address or network", check.address)
+    .option("--jail <jail>", "in this jail (default: in every one)", check.jail)
+    .option(...JSON_OPTION)
+    .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
+      const reply = await ask("ban.show", { address, jail });
+      noteStale(context, reply.stale);
+      if (json) output.json("ban.show", reply);
+      else await tell(reply, address);
+    });
+}
