@@ -1,4 +1,5 @@
 /** Why a connection to NATS does not come about, and what to do about it, in one line. */
+import { reasonOf } from "../process/reason.ts";
 import { AuthorizationError, UserAuthenticationExpiredError } from "@nats-io/nats-core";
 import { readCredentials, type Credentials } from "./credentials.ts";
 import { PlainError } from "../process/exit.ts";
@@ -51,7 +52,7 @@ export function explainTrouble(error: unknown, config: NatsConfig, now: number):
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return { kind: "untrusted", text: explainName(cause) };
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const text = reasonOf(error);
   return { kind: "away", text: NETWORK_WORDS[String(code)] ?? text };
 }
 

@@ -8,7 +8,8 @@
  */
 import { DeliverPolicy } from "@nats-io/jetstream";
 import type { Log } from "../process/log.ts";
-import { createComplaint, reasonOf, retry, type Pauses, type Tries } from "../process/retry.ts";
+import { reasonOf } from "../process/reason.ts";
+import { createComplaint, retry, type Pauses, type Tries } from "../process/retry.ts";
 import { onReconnect } from "./reconnects.ts";
 import { openConsumer, type ConsumerOptions, type StreamConsumer } from "./stream-consumer.ts";
 import { StreamRun, type StreamReader } from "./stream-run.ts";

@@ -79,8 +79,3 @@ export async function retry<T>(
 async function sleepUntil(pauseMs: number, signal: AbortSignal): Promise<void> {
   await sleep(pauseMs, undefined, { signal }).catch(() => {});
 }
-
-/** The text of an error, for people to read. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,4 +1,5 @@
 /** Whether NATS lets this host do what an agent does, tried without storing anything. */
+import { reasonOf } from "../../process/reason.ts";
 import { jetstream, JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import { connect, PermissionViolationError } from "@nats-io/transport-node";
 import type { CheckReport } from "../../nats/check.ts";
@@ -48,7 +49,7 @@ async function whyNot(attempt: () => Promise<unknown>): Promise<string | undefin
     if (cause instanceof PermissionViolationError) {
       return "NATS refuses it to these credentials: they must be those of an agent of this name";
     }
-    const text = error instanceof Error ? error.message : String(error);
+    const text = reasonOf(error);
     return `${text}; streams are made by the coordinator's first start`;
   }
 }

@@ -6,6 +6,7 @@
  * - A refusal is a reason to show until the same work has succeeded. Any other error is not of the
  *   firewall, and is thrown.
  */
+import type { Pauses } from "../../process/retry.ts";
 import { FirewallError, shortReason } from "./firewall/command.ts";
 
 export interface FirewallRetry<Work extends string> {
@@ -18,23 +19,18 @@ export interface FirewallRetry<Work extends string> {
   stop(): void;
 }
 
-export interface RetryDelays {
-  firstMs: number;
-  /** Every delay is twice as long as the one before, up to this one. */
-  mostMs: number;
-}
-
-export const RETRY_DELAYS: RetryDelays = { firstMs: 1_000, mostMs: 60_000 };
+export const PAUSES: Pauses = { firstMs: 1_000, longestMs: 60_000 };
 
 interface Refusal {
   reason: string;
-  nextDelayMs: number;
+  nextPauseMs: number;
   /** undefined: the work is asked for, or under way. */
   timer: NodeJS.Timeout | undefined;
 }
 
 export interface FirewallRetryOptions<Work> {
-  delays: RetryDelays;
+  /** Every pause is twice as long as the one before, up to the longest. */
+  pauses: Pauses;
   /** Asks for the work again. */
   askAgain: (work: Work) => void;
   /** There is another reason to show, or one less. */
@@ -44,20 +40,20 @@ export interface FirewallRetryOptions<Work> {
 export function createFirewallRetry<Work extends string>(
   options: FirewallRetryOptions<Work>,
 ): FirewallRetry<Work> {
-  const { delays, askAgain, onChanged } = options;
+  const { pauses, askAgain, onChanged } = options;
   const refusals = new Map<Work, Refusal>();
 
   function onRefused(work: Work, reason: string): void {
     const before = refusals.get(work);
-    const refusal = before ?? { reason, nextDelayMs: delays.firstMs, timer: undefined };
+    const refusal = before ?? { reason, nextPauseMs: pauses.firstMs, timer: undefined };
     refusals.set(work, refusal);
     const isNews = before?.reason !== reason;
     refusal.reason = reason;
     refusal.timer ??= setTimeout(() => {
       refusal.timer = undefined;
       askAgain(work);
-    }, refusal.nextDelayMs);
-    refusal.nextDelayMs = Math.min(refusal.nextDelayMs * 2, delays.mostMs);
+    }, refusal.nextPauseMs);
+    refusal.nextPauseMs = Math.min(refusal.nextPauseMs * 2, pauses.longestMs);
     if (isNews) onChanged();
   }
 

@@ -11,6 +11,8 @@
  * - What the firewall refuses as a whole ends nothing: the bans in force stay in force, the refusal
  *   is shown, and the work is tried again until the firewall takes it.
  */
+import { RepeatableWork } from "../../process/repeatable-work.ts";
+import type { Pauses } from "../../process/retry.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Log } from "../../process/log.ts";
 import type { BucketMirror, MirrorEvent } from "../../nats/bucket-mirror.ts";
@@ -22,7 +24,7 @@ import { createBanFilter, type HostBan } from "./ban-filter.ts";
 import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Repair } from "./firewall/firewall.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
-import { createFirewallRetry, RETRY_DELAYS, type RetryDelays } from "./firewall-retry.ts";
+import { createFirewallRetry, PAUSES } from "./firewall-retry.ts";
 import { createKernelBans, type BanChange } from "./kernel-bans.ts";
 import type { NeverBan } from "./never-ban.ts";
 import { createWorkQueue } from "./work-queue.ts";
@@ -71,7 +73,7 @@ export interface KernelSyncOptions {
   settings: Pick<FleetSettings, "jails" | "allowed" | "readyFor">;
   neverBan: Pick<NeverBan, "reason">;
   repairEveryMs: number;
-  retryDelays?: RetryDelays | undefined;
+  retryPauses?: Pauses | undefined;
   now: () => number;
   log: Log;
   /** Something was applied, and the kernel has said so. */
@@ -124,11 +126,9 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   /** Jails whose sets the kernel has. */
   let jailsOpen = new Set(options.jails.map(({ name }) => name));
   let settingsChanges = 0;
-  /** Whether the bans are looked through, because the settings have changed. */
-  let reconsidering: "no" | "under way" | "once more" = "no";
 
   const retry = createFirewallRetry<Work | "count">({
-    delays: options.retryDelays ?? RETRY_DELAYS,
+    pauses: options.retryPauses ?? PAUSES,
     // The bans are counted for every status anyway.
     askAgain(work) {
       if (work === "apply") changes.ask(work);
@@ -292,7 +292,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     }
     kept.clear(); // a bucket that is proved complete does not have them
     if (sync === before) sync = { phase: "in-sync", bucketId: before.bucketId };
-    if (settingsChanges !== changesBefore) look();
+    if (settingsChanges !== changesBefore) void reconsidering.ask();
     sayReplaced(revision);
     noteApplied(revision && Math.max(revision, appliedBeside));
   }
@@ -372,25 +372,15 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   }
 
   /** An address that is allowed now comes out; one that no longer is goes in again. */
-  const look = () => void reconsider().catch(options.onFailed);
+  const reconsidering = new RepeatableWork(() => reconsider().catch(options.onFailed));
 
   async function reconsider(): Promise<void> {
-    if (reconsidering !== "no") {
-      reconsidering = "once more";
-      return;
-    }
-    do {
-      reconsidering = "under way";
-      await inSlices(bans(), ([key, ban]) => {
-        if (ban.by !== "decider" || kernel.wasRejected(key)) return;
-        const applies = filter.judge(ban, serverNow()).type === "applies";
-        if (applies !== kernel.has(key)) change(key, ban, false);
-      });
-    } while (isOnceMore());
-    reconsidering = "no";
+    await inSlices(bans(), ([key, ban]) => {
+      if (ban.by !== "decider" || kernel.wasRejected(key)) return;
+      const applies = filter.judge(ban, serverNow()).type === "applies";
+      if (applies !== kernel.has(key)) change(key, ban, false);
+    });
   }
-
-  const isOnceMore = () => reconsidering === "once more";
 
   const settled = () => Promise.all([queue.settled(), changes.settled()]).then(() => {});
 
@@ -426,7 +416,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       settingsChanges += 1;
       if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
       // While the bucket is read nothing is decided: every ban is judged when it has been read.
-      if (sync.phase !== "loading") look();
+      if (sync.phase !== "loading") void reconsidering.ask();
     },
 
     follow(openMirror) {

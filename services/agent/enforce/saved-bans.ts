@@ -7,7 +7,8 @@
  */
 import { join } from "node:path";
 import type { Log } from "../../process/log.ts";
-import { createComplaint, reasonOf, type Complaint } from "../../process/retry.ts";
+import { reasonOf } from "../../process/reason.ts";
+import { createComplaint, type Complaint } from "../../process/retry.ts";
 import { parseNetwork } from "../../wire/address.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
 import type { HostBan } from "./ban-filter.ts";

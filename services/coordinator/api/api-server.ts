@@ -2,6 +2,7 @@
  * Answers what the CLI asks on `fleetban.api.<noun>.<verb>.<who>`. Who asks is what the subject
  * says: with credentials NATS allows everybody only their own name there.
  */
+import { reasonOf } from "../../process/reason.ts";
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import type * as z from "zod";
 import type { Log } from "../../process/log.ts";
@@ -109,5 +110,5 @@ function isEndpoint(name: string): name is Endpoint {
 function describe(error: unknown): { code: ApiErrorCode; text: string } {
   if (error instanceof ApiError) return { code: error.code, text: error.message };
   if (error instanceof WireError) return { code: 400, text: error.message };
-  return { code: 503, text: error instanceof Error ? error.message : String(error) };
+  return { code: 503, text: reasonOf(error) };
 }

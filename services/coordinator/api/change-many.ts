@@ -2,6 +2,7 @@
  * Changes many bans at once: some writes at a time. The answer must come before the CLI gives up,
  * so what is not changed then is changed after it, and the log says when that is done.
  */
+import { reasonOf } from "../../process/reason.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ban } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
@@ -48,7 +49,7 @@ export async function changeMany(
     all.then(
       () => log.info({ ...facts, work, changed: changes.changed }, "changed all of them"),
       (error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         const { pending } = changes;
         log.error({ ...facts, work, reason, pending, remedy }, "not all bans were changed");
       },

@@ -15,7 +15,8 @@
  */
 import { TimeoutError, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
-import { createComplaint, reasonOf, type Complaint } from "../../process/retry.ts";
+import { reasonOf } from "../../process/reason.ts";
+import { createComplaint, type Complaint } from "../../process/retry.ts";
 import { LeaseTakenError, openLeaseBucket, type Claim, type LeaseBucket } from "./lease-bucket.ts";
 
 const RENEW_EVERY_MS = 1_000;

@@ -1,4 +1,5 @@
 /** `fleetban-coordinator check`: would this coordinator do its work here? */
+import { reasonOf } from "../../process/reason.ts";
 import pg from "pg";
 import { checkNats, createCheckReport, type CheckReport } from "../../nats/check.ts";
 import { EXIT, type ExitCode } from "../../process/exit.ts";
@@ -33,7 +34,7 @@ async function checkPostgres(url: string, report: CheckReport): Promise<void> {
     report.ok("PostgreSQL", isNew ? `${host}; the first start makes the tables` : host);
   } catch (error) {
     const reason: unknown = error instanceof AggregateError ? error.errors[0] : error;
-    const text = reason instanceof Error ? reason.message : String(reason);
+    const text = reasonOf(reason);
     report.failed("PostgreSQL", `${host}: ${text}`, EXIT.unavailable);
   } finally {
     await client.end().catch(() => {});

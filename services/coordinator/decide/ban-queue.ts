@@ -6,6 +6,7 @@
  * because it is attacked so or because it lies, delays the bans that others have brought by
  * one write each.
  */
+import { reasonOf } from "../../process/reason.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import type { Ban } from "../../wire/ban.ts";
@@ -123,7 +124,7 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
         }
       }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       const facts = { address: offence.address, reason, due: due.size };
       if (!isFailing) log.error(facts, "ban cannot be written, keeps trying");
       isFailing = true;

@@ -14,6 +14,7 @@
  * Messages at the end of the stream may be gone before they are delivered. That the place is behind
  * them is claimed only by proof (see end-proof.ts), and only when everything before is recorded.
  */
+import { reasonOf } from "../../process/reason.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   AckPolicy,
@@ -268,7 +269,7 @@ export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
           await consume();
           said = "";
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = reasonOf(error);
           if (error instanceof HistoryStalled) note(reason);
           // PostgreSQL's being away has been said already.
           const isKnown = error instanceof HistoryUnavailable && !(error instanceof HistoryRefused);

@@ -1,4 +1,5 @@
 /** Marks answers that may be incomplete: PostgreSQL cannot be asked, or lacks the newest messages. */
+import { reasonOf } from "../../process/reason.ts";
 import type { History } from "./history.ts";
 
 /** The longest reason that a reply carries. */
@@ -12,7 +13,7 @@ export async function fromHistory<T>(
   try {
     return { value: await ask(), stale: null };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     return { value: fallback, stale: `PostgreSQL cannot be asked: ${reason}`.slice(0, MAX_STALE) };
   }
 }

@@ -1,4 +1,5 @@
 /** /livez, /readyz and /metrics for whoever watches the coordinator. */
+import { reasonOf } from "../../process/reason.ts";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { EXIT, PlainError } from "../../process/exit.ts";
@@ -43,7 +44,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   try {
     await once(server, "listening");
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new PlainError(`http.listen: ${host}:${port}: ${reason}`, EXIT.unavailable, { cause });
   }
   return {

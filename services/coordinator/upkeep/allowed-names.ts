@@ -6,6 +6,7 @@
  * that it had, and is a warning: it never stops a coordinator, and no outage of a name service gets
  * anybody banned.
  */
+import { reasonOf } from "../../process/reason.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import { whyNeverRemote } from "../../wire/never-remote.ts";
@@ -82,7 +83,7 @@ export function createAllowedNames({
       entry.addresses = [...addresses].sort();
       changes += 1;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       note(name, entry, `it cannot be looked up: ${reason}`);
     }
   }

@@ -3,6 +3,7 @@
  * settings, brings back what a wiped NATS has lost, refuses second agents of one name, and
  * lets bans run out.
  */
+import { reasonOf } from "../../process/reason.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
@@ -119,7 +120,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       said = "";
     } catch (error) {
       // NATS or PostgreSQL is away; the next round tries again.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (reason !== said) log.warn({ reason }, "upkeep failed, will retry");
       said = reason;
     }

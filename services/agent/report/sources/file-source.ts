@@ -16,7 +16,7 @@ import { createDirectoryWatch } from "./directory-watch.ts";
 import { openCompressedLog } from "./compressed-log.ts";
 import { openLogFile, type LogFile } from "./log-file.ts";
 import { permissionRemedy } from "./read-permission.ts";
-import { RepeatableWork } from "./repeatable-work.ts";
+import { RepeatableWork } from "../../../process/repeatable-work.ts";
 import { findBookmarked, findCopy, findSuccessor } from "./rotated-log.ts";
 import { isCompressed, statOf } from "./siblings.ts";
 import { newEpoch, type Source, type SourceOptions } from "./source.ts";

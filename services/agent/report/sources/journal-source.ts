@@ -6,6 +6,7 @@
  * the same order; a journal that no longer has the cursor has lost entries, and the
  * epoch ends with it.
  */
+import { reasonOf } from "../../../process/reason.ts";
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -121,7 +122,7 @@ export function openJournalSource(options: JournalSourceOptions): Source<Journal
       try {
         reason = await follow();
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = reasonOf(error);
       }
       if (isStopped()) return;
       state = "failed";

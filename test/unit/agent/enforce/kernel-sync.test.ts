@@ -39,7 +39,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const log = pino({ level: "warn" }, { write: (line: string) => void (logged += line) });
   const sync = createKernelSync({
     ...{ firewall, jails: [JAIL], repairEveryMs, now: Date.now },
-    retryDelays: { firstMs: 5, mostMs: 20 },
+    retryPauses: { firstMs: 5, longestMs: 20 },
     settings: { jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor },
     ...{ neverBan: { reason: () => undefined }, log },
     onApplied: () => (told.applied += 1),
