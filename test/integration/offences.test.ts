@@ -73,9 +73,12 @@ test("bans grow and are counted over a restart and the loss of NATS's data", asy
   await offend(3, 40);
   const recidive = await until("recidive bans", () => banIn("recidive"));
   assert.deepEqual(recidive.basis?.bans, [{ jail: "dovecot", bans: 3 }]);
-  const { stdout } = await centre.cli("ban", "show", A);
-  assert.match(stdout, /bans +dovecot 3/);
-  assert.match(stdout, /offence 3: 40s/);
+  // The history that `ban show` prints comes from PostgreSQL, which is written after the ban.
+  const shown = await until("the third ban is recorded", async () => {
+    const { stdout } = await centre.cli("ban", "show", A);
+    return stdout.includes("offence 3: 40s") ? stdout : undefined;
+  });
+  assert.match(shown, /bans +dovecot 3/);
 
   for (const address of ["203.0.113.1", "203.0.113.2", "203.0.113.3"])
     await centre.fail(address, 5);
