@@ -147,8 +147,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   });
   onRelease(repeat(CLOCK_EVERY_MS, clock.look));
   const fleet = createFleetStatus({ ...common, names, missed, streams, lease, clock, expiry });
-  const readWarnings = async () =>
-    fleet.warnings((await fleet.hostRows()).rows, await history.lag());
+  const readWarnings = async () => fleet.warnings(await fleet.hostRows(), await history.lag());
   const logWarnings = createWarningLog(log, now);
   onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
   health.metrics = createMetrics({ ...common, decider, missed, spared, lease, readWarnings });

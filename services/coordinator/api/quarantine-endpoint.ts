@@ -13,7 +13,7 @@ export function quarantineEndpoint(context: ApiContext): QuarantineEndpoint {
   const { bans, settings, quarantines, fleet, now } = context;
 
   async function isKnown(host: string): Promise<boolean> {
-    return (await fleet.hostRows()).rows.some((row) => row.host === host);
+    return (await fleet.listHosts()).rows.has(host);
   }
 
   return {

@@ -2,6 +2,7 @@
 import { auditRow, failureRow, hostRow } from "../../wire/api.ts";
 import { isHeld } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
+import { MAX_ROWS } from "../../wire/request-fields.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import { staleRecord } from "../history/stale-answers.ts";
@@ -36,7 +37,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
 
   return {
     async "status.show"() {
-      const { rows } = await fleet.hostRows();
+      const rows = await fleet.hostRows();
       const lag = await history.lag();
       const up = rows.filter(({ state }) => state === "up");
       const warnings = fleet.warnings(rows, lag);
@@ -65,13 +66,16 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       };
     },
 
-    async "host.list"({ limit, after = null }) {
-      const { rows, stale } = await fleet.hostRows();
-      const marked = rows
-        .map((row) => ({ row, mark: row.host }))
+    async "host.list"({ limit = MAX_ROWS, after = null }) {
+      const { rows, stale } = await fleet.listHosts();
+      const found = [...rows]
+        .map(([mark, describe]) => ({ row: describe, mark }))
         .sort((a, b) => (a.mark < b.mark ? -1 : 1));
-      const { rows: hosts, next } = pageOf(behind(marked, after), hostRow, limit);
-      return { hosts, total: rows.length, next, stale: stale ?? staleRecord(context) };
+      const marked = behind(found, after)
+        .slice(0, limit + 1)
+        .map(({ row: describe, mark }) => ({ row: describe(), mark }));
+      const { rows: hosts, next } = pageOf(marked, hostRow, limit);
+      return { hosts, total: rows.size, next, stale: stale ?? staleRecord(context) };
     },
 
     async "host.remove"({ host }) {

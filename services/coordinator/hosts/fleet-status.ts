@@ -19,12 +19,18 @@ import type { DuplicateAgent } from "./duplicate-agents.ts";
 import { heldByHost, warnOfHeld } from "./held-bans.ts";
 import type { Host, Hosts } from "./hosts.ts";
 
+/** Hosts that have reported since the start, and those that only the history knows. */
+export interface ListedHosts {
+  /** By name; a row is made when it is called, because a page shows a few of many hosts. */
+  rows: ReadonlyMap<string, () => HostRow>;
+  /** Why the history could not be asked; null: it could. */
+  stale: string | null;
+}
+
 export interface FleetStatus {
-  /**
-   * Hosts that have reported since the start, and those that only the history knows.
-   * `stale` says why the history could not be asked; null: it could.
-   */
-  hostRows(): Promise<{ rows: HostRow[]; stale: string | null }>;
+  listHosts(): Promise<ListedHosts>;
+  /** The rows of all hosts. */
+  hostRows(): Promise<HostRow[]>;
   /** Every warning of the fleet; `lag`: messages that PostgreSQL does not have yet. */
   warnings(rows: readonly HostRow[], lag: number | undefined): Warning[];
 }
@@ -83,27 +89,34 @@ export function createFleetStatus(parts: FleetParts): FleetStatus {
     },
   });
 
+  async function listHosts(): Promise<ListedHosts> {
+    const { value: recorded, stale } = await fromHistory(() => history.hosts(), []);
+    const recordedNames = new Set(recorded.map(({ host }) => host));
+    const refused = hosts.refused();
+    const held = heldByHost(bans, parts.now());
+    const rows = new Map<string, () => HostRow>();
+    for (const host of hosts.list()) {
+      const name = host.status.host;
+      // A silent host that the history does not know was removed through another coordinator.
+      const isRemoved = stale === null && !hosts.isUp(host) && !recordedNames.has(name);
+      if (!isRemoved) rows.set(name, () => describeHost(host, refused.get(name) ?? [], held));
+    }
+    for (const { host, lastSeenAt } of recorded) {
+      if (!rows.has(host)) rows.set(host, () => describeUnheard(host, lastSeenAt));
+    }
+    return { rows, stale };
+  }
+
+  const describeUnheard = (host: string, lastSeenAt: number): HostRow => {
+    const unheard = { current: false, clockSkew: 0, status: null };
+    return { host, state: "down", lastSeenAt, quarantine: quarantines.of(host), ...unheard };
+  };
+
   return {
+    listHosts,
+
     async hostRows() {
-      const { value: recorded, stale } = await fromHistory(() => history.hosts(), []);
-      const recordedNames = new Set(recorded.map(({ host }) => host));
-      const refused = hosts.refused();
-      const held = heldByHost(bans, parts.now());
-      const heard = new Map<string, HostRow>();
-      for (const host of hosts.list()) {
-        const name = host.status.host;
-        // A silent host that the history does not know was removed through another coordinator.
-        const isRemoved = stale === null && !hosts.isUp(host) && !recordedNames.has(name);
-        if (!isRemoved) heard.set(name, describeHost(host, refused.get(name) ?? [], held));
-      }
-      const silent = recorded
-        .filter(({ host }) => !heard.has(host))
-        .map(({ host, lastSeenAt }): HostRow => {
-          const quarantine = quarantines.of(host);
-          const unheard = { current: false, clockSkew: 0, status: null };
-          return { host, state: "down", lastSeenAt, quarantine, ...unheard };
-        });
-      return { rows: [...heard.values(), ...silent], stale };
+      return [...(await listHosts()).rows.values()].map((describe) => describe());
     },
 
     warnings(rows, lag) {
