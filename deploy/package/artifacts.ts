@@ -6,7 +6,7 @@ import { readPrismaFiles } from "../../prisma/prisma-files.ts";
 import { writeBundle } from "./bundle.ts";
 import { completionOf } from "./completion.ts";
 import { copyrightOf, licensesOf } from "./copyright.ts";
-import { writeDebianPackage } from "./debian-package.ts";
+import { writeDebianPackage, type Purpose } from "./debian-package.ts";
 import { writeExecutable } from "./executable.ts";
 import { manPageOf } from "./man-page.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
@@ -17,6 +17,8 @@ import { describePackages, readNpmSbom, sbomOf } from "./sbom.ts";
 export interface ArtifactOptions {
   release: Release;
   folder: string;
+  /** A draft is to be tried on this machine: its packages are not compressed, and no RPMs are made. */
+  purpose: Purpose;
   say: (line: string) => void;
   /** All, unless told otherwise. */
   programs?: readonly Program[];
@@ -29,7 +31,7 @@ export const CHECKSUMS = "SHA256SUMS";
  * Debian package and, where rpmbuild is, the RPM; and the checksums of all of them.
  */
 export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
-  const { release, folder, say, programs = PROGRAMS } = options;
+  const { release, folder, purpose, say, programs = PROGRAMS } = options;
   await mkdir(folder, { recursive: true });
   const npmSbom = readNpmSbom();
   const frozen = {
@@ -51,8 +53,8 @@ export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
       copyright: copyrightOf(name, packages),
       licenses: licensesOf(packages),
     };
-    await writeDebianPackage(contents);
-    if (canMakeRpms()) await writeRpm(contents);
+    await writeDebianPackage(contents, purpose);
+    if (purpose === "release" && canMakeRpms()) await writeRpm(contents);
   }
   await writeFile(join(folder, CHECKSUMS), await checksumsOf(folder));
 }

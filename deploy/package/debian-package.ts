@@ -7,8 +7,18 @@ import { compress, createPackageTree, type PackageContents } from "./package-tre
 
 const SCRIPTS = ["postinst", "prerm", "postrm"];
 
+/**
+ * What dpkg-deb is told of compression. Level 1 is 4 % larger than the default, and four times as
+ * quick; of the time that a draft takes, it would still be most.
+ */
+const COMPRESSION = { release: ["-Zxz", "-z1"], draft: ["-Znone"] } as const;
+export type Purpose = keyof typeof COMPRESSION;
+
 /** Returns the package's path. */
-export async function writeDebianPackage(contents: PackageContents): Promise<string> {
+export async function writeDebianPackage(
+  contents: PackageContents,
+  purpose: Purpose,
+): Promise<string> {
   const { program, release, executable } = contents;
   const { name } = program;
   const tree = await createPackageTree(`${executable}.debian`, contents);
@@ -24,8 +34,7 @@ export async function writeDebianPackage(contents: PackageContents): Promise<str
   await tree.settle(SCRIPTS.map((script) => `DEBIAN/${script}`));
 
   const path = join(dirname(executable), `${name}_${release.version}_${architecture()}.deb`);
-  // Level 1 is 4 % larger than the default, and four times as quick.
-  const args = ["--root-owner-group", "-Zxz", "-z1", "--build", tree.folder, path];
+  const args = ["--root-owner-group", ...COMPRESSION[purpose], "--build", tree.folder, path];
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(release.epoch) };
   execFileSync("dpkg-deb", args, { stdio: "pipe", env });
   await rm(tree.folder, { recursive: true });

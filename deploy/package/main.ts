@@ -1,6 +1,7 @@
 /**
  * npm run package               makes everything of a release in dist/, if anything has changed
  * npm run package -- --check    makes it twice, elsewhere, and compares the bytes
+ * npm run package -- --draft    makes a draft in dist/draft, to be tried on this machine, quickly
  *
  * RPMs are made where rpmbuild is. FLEETBAN_MAINTAINER says who answers for the packages,
  * SOURCE_DATE_EPOCH when they were made.
@@ -11,31 +12,34 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { EXIT, explainExit, PlainError } from "../../services/process/exit.ts";
 import { CHECKSUMS, makeArtifacts } from "./artifacts.ts";
+import type { Purpose } from "./debian-package.ts";
 import { hashInputs } from "./inputs.ts";
 import { readRelease, type Release } from "./release.ts";
 
 const DIST = resolve(import.meta.dirname, "../../dist");
-/** What dist/ was made of. */
-const STATE = join(DIST, ".package-state");
 
 const say = (line: string) => void process.stderr.write(`package: ${line}\n`);
 
-async function makeDist(release: Release): Promise<void> {
+/** Makes what `folder` is to hold, unless it was made of the same before. */
+async function makeIn(folder: string, release: Release, purpose: Purpose): Promise<void> {
+  const stateFile = join(folder, ".package-state");
   const state = hashInputs(release);
-  const isMade = existsSync(STATE) && (await readFile(STATE, "utf8")) === state;
+  const isMade = existsSync(stateFile) && (await readFile(stateFile, "utf8")) === state;
   if (!isMade) {
-    const draft = join(DIST, ".package");
-    await rm(draft, { recursive: true, force: true });
-    await makeArtifacts({ release, folder: draft, say });
-    await rm(STATE, { force: true });
-    for (const name of await readdir(DIST)) {
-      if (name === CHECKSUMS || name.startsWith("fleetban")) await rm(join(DIST, name));
+    const unfinished = join(folder, ".package");
+    await rm(unfinished, { recursive: true, force: true });
+    await makeArtifacts({ release, folder: unfinished, purpose, say });
+    await rm(stateFile, { force: true });
+    for (const name of await readdir(folder)) {
+      if (name === CHECKSUMS || name.startsWith("fleetban")) await rm(join(folder, name));
     }
-    for (const name of await readdir(draft)) await rename(join(draft, name), join(DIST, name));
-    await rm(draft, { recursive: true });
-    await writeFile(STATE, state);
+    for (const name of await readdir(unfinished)) {
+      await rename(join(unfinished, name), join(folder, name));
+    }
+    await rm(unfinished, { recursive: true });
+    await writeFile(stateFile, state);
   }
-  process.stdout.write(await readFile(join(DIST, CHECKSUMS)));
+  process.stdout.write(await readFile(join(folder, CHECKSUMS)));
 }
 
 /** Two builds that have as little in common as one machine allows; throws when they differ. */
@@ -44,7 +48,8 @@ async function check(release: Release): Promise<void> {
   const make = async (name: string, mask: number, zone: string) => {
     process.umask(mask);
     process.env["TZ"] = zone;
-    await makeArtifacts({ release, folder: join(folder, name), say });
+    const purpose = "release";
+    await makeArtifacts({ release, folder: join(folder, name), purpose, say });
     return readFile(join(folder, name, CHECKSUMS), "utf8");
   };
   try {
@@ -61,14 +66,16 @@ async function check(release: Release): Promise<void> {
 
 const [flag, ...more] = process.argv.slice(2);
 try {
-  if ((flag !== undefined && flag !== "--check") || more.length > 0) {
-    throw new PlainError("expected nothing or --check", EXIT.usage);
+  if (!(flag === undefined || flag === "--check" || flag === "--draft") || more.length > 0) {
+    throw new PlainError("expected nothing, --check or --draft", EXIT.usage);
   }
   const release = readRelease({
     sourceDateEpoch: process.env["SOURCE_DATE_EPOCH"],
     maintainer: process.env["FLEETBAN_MAINTAINER"],
   });
-  await (flag === undefined ? makeDist(release) : check(release));
+  if (flag === "--check") await check(release);
+  else if (flag === "--draft") await makeIn(join(DIST, "draft"), release, "draft");
+  else await makeIn(DIST, release, "release");
 } catch (error) {
   process.exitCode = explainExit("package", error);
 }

@@ -1,3 +1,5 @@
+import type { Writable } from "node:stream";
+
 /** Exit codes, from sysexits.h. systemd and scripts act on them. */
 export const EXIT = {
   ok: 0,
@@ -38,13 +40,17 @@ export class SilentExit extends Error {
 }
 
 /** Prints on stderr why `program` ends, and returns its exit code. */
-export function explainExit(program: string, error: unknown): ExitCode {
+export function explainExit(
+  program: string,
+  error: unknown,
+  stderr: Pick<Writable, "write"> = process.stderr,
+): ExitCode {
   if (error instanceof SilentExit) return error.exitCode;
   if (error instanceof PlainError) {
-    process.stderr.write(`${program}: ${error.message}\n`);
+    stderr.write(`${program}: ${error.message}\n`);
     return error.exitCode;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`${program}: this is a bug, please report it\n${text}\n`);
+  stderr.write(`${program}: this is a bug, please report it\n${text}\n`);
   return EXIT.bug;
 }

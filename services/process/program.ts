@@ -1,4 +1,5 @@
 /** Command lines of all programs: commander, with the exit codes of sysexits. */
+import type { Writable } from "node:stream";
 import { Command, CommanderError } from "commander";
 import { EXIT, explainExit, type ExitCode } from "./exit.ts";
 import { describeVersion } from "./describe-version.ts";
@@ -18,7 +19,11 @@ export function createProgram(name: string, description: string): Command {
 }
 
 /** Runs the command line and returns the exit code; errors are explained on stderr. */
-export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
+export async function runProgram(
+  program: Command,
+  argv: readonly string[],
+  stderr: Pick<Writable, "write"> = process.stderr,
+): Promise<ExitCode> {
   overrideExit(program);
   if (asksForEveryVersion(argv.slice(2))) {
     process.stdout.write(describeVersion());
@@ -30,7 +35,7 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
   } catch (error) {
     // commander has said what was wrong; help and version that were asked for are no error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return explainExit(program.name(), error);
+    return explainExit(program.name(), error, stderr);
   }
 }
 

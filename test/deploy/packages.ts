@@ -30,7 +30,13 @@ export async function makeNextDaemons(version: string): Promise<Packages> {
     await rm(cache, { recursive: true, force: true });
     const programs = PROGRAMS.filter(({ name }) => name !== "fleetban");
     const say = (line: string) => void process.stderr.write(`next version: ${line}\n`);
-    await makeArtifacts({ release, folder: `${folder}.partial`, say, programs });
+    await makeArtifacts({
+      release,
+      folder: `${folder}.partial`,
+      purpose: "release",
+      say,
+      programs,
+    });
     await rename(`${folder}.partial`, folder);
   }
   return { version: release.version, folder };

@@ -3,9 +3,10 @@ import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Reply } from "../../services/wire/api.ts";
 import { freePort, startChild } from "../../services/standalone/child.ts";
+import { openDoor } from "./door.ts";
 import { eventually } from "./eventually.ts";
 import { failedLogin } from "./failed-login.ts";
-import { runBuiltFleetban, type Answer } from "./fleetban.ts";
+import { fleetban, type Answer } from "./fleetban.ts";
 import type { Namespace } from "./netns.ts";
 import { restartable, type Restartable } from "./restartable.ts";
 
@@ -79,8 +80,9 @@ export async function startCentre(options: CentreOptions): Promise<Centre> {
     options.agentPrefix,
     options.agentEnvironment,
   );
-  const cli = (...args: string[]) =>
-    runBuiltFleetban(args, { NATS_URL: natsUrl }, namespace?.spawn);
+  const door = namespace && (await openDoor(namespace, folder));
+  const reached = door ? await door.urls(natsUrl) : natsUrl;
+  const cli = (...args: string[]) => fleetban(args, { NATS_URL: reached });
   const ask = async <T>(...args: string[]): Promise<T> => {
     const { code, stdout, stderr } = await cli(...args, "--json");
     if (code !== 0) throw new Error(`fleetban ${args.join(" ")}: exit ${code}: ${stderr}`);
@@ -101,6 +103,7 @@ export async function startCentre(options: CentreOptions): Promise<Centre> {
     async [Symbol.asyncDispose]() {
       await agent.stop();
       await coordinator.stop();
+      await door?.[Symbol.asyncDispose]();
     },
   };
   try {

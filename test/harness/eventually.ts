@@ -1,17 +1,25 @@
 import { setTimeout as pause } from "node:timers/promises";
 
+const SHORTEST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 100;
+
 /**
  * Waits until `condition` returns something other than undefined and false,
  * and returns that. Fails with `what` and the last error after `seconds`.
+ *
+ * A pause is as long as the condition took, and at least a twentieth of the time so far: a long wait
+ * leaves the processor to the programs that the test waits for.
  */
 export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
   seconds = 10,
 ): Promise<Exclude<Awaited<T>, undefined | false>> {
-  const deadline = performance.now() + seconds * 1000;
+  const start = performance.now();
+  const deadline = start + seconds * 1000;
   let cause: unknown;
   for (;;) {
+    const began = performance.now();
     try {
       const value = await condition();
       if (value !== undefined && value !== false) {
@@ -24,6 +32,8 @@ export async function eventually<T>(
     if (performance.now() > deadline) {
       throw new Error(`not within ${seconds} s: ${what}`, { cause });
     }
-    await pause(5);
+    const now = performance.now();
+    const wanted = Math.max(now - began, (now - start) / 20, SHORTEST_PAUSE_MS);
+    await pause(Math.min(wanted, LONGEST_PAUSE_MS));
   }
 }

@@ -7,19 +7,24 @@ import { rmSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import pg from "pg";
 import { startChild } from "../../services/standalone/child.ts";
 import { starting } from "../../services/process/release.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
-import { postgresUrl, startPostgres } from "../../services/standalone/postgres.ts";
+import { postgresUrl } from "../../services/standalone/postgres.ts";
 import type { Ban } from "../../services/wire/ban.ts";
+import { openDoor } from "./door.ts";
 import { startDovecot, type Dovecot } from "./dovecot.ts";
 import { eventually } from "./eventually.ts";
+import { fleetban } from "./fleetban.ts";
 import { startMailClient, type MailClient } from "./mail-client.ts";
 import { startNatsCluster, type NatsCluster } from "./nats-cluster.ts";
 import { createNetwork, type Namespace } from "./netns.ts";
+import { PASSWORD, startTestCluster } from "./postgres-cluster.ts";
 import { restartable, type Restartable } from "./restartable.ts";
 
 const PROGRAMS = resolve(import.meta.dirname, "../../dist/services");
+const CLI = resolve(import.meta.dirname, "../../dist/cli/main.cjs");
 
 export interface MailHost {
   name: string;
@@ -54,7 +59,7 @@ export interface Fleet extends AsyncDisposable {
   http(coordinator: number, path: string): Promise<string>;
   /** Runs the fleetban CLI in the centre. */
   cli(...args: string[]): Promise<CommandResult>;
-  /** Runs it with --json and returns what it printed. */
+  /** The same from this process, with --json: returns what it printed. */
   ask<T>(...args: string[]): Promise<T>;
   /** Waits until `address` is banned on every host's kernel, or is not. */
   untilInKernel(address: string, expected: boolean, seconds?: number): Promise<void>;
@@ -96,6 +101,9 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     onRelease(() => network[Symbol.asyncDispose]());
     const centre = network.host("centre");
     say(`network: ${names.join(", ")}, centre, attacker, another client`);
+    const door = await openDoor(centre, folder);
+    onRelease(() => door[Symbol.asyncDispose]());
+    const fetchInside = async (url: string) => (await fetch(await door.urls(url))).text();
 
     const keep = <T extends Restartable>(program: T): T => {
       onRelease(() => program.stop());
@@ -115,7 +123,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
           folder: natsFolder,
           address: centre.address4,
           spawn: centre.spawn,
-          read: (url) => fetchInside(centre, url),
+          read: fetchInside,
         })
       : undefined;
     cluster?.servers.forEach(keep);
@@ -123,14 +131,12 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       ...(cluster?.servers[0] ?? (await restartable(startAlone))),
       wipe: () => rm(join(natsFolder, "jetstream"), { recursive: true, force: true }),
     });
-    const at = { port: POSTGRES_PORT, password: "test" };
     const postgres = keep(
       await restartable(
         (onOutput) =>
-          startPostgres({
-            ...at,
+          startTestCluster({
             folder: join(folder, "postgres"),
-            settings: { fsync: "off" },
+            port: POSTGRES_PORT,
             spawn: centre.spawn,
             onOutput,
           }),
@@ -142,7 +148,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     const environment = {
       ...process.env,
       NATS_URL: cluster?.url ?? `nats://${centre.address4}:${NATS_PORT}`,
-      DATABASE_URL: postgresUrl(at, "postgres"),
+      DATABASE_URL: postgresUrl({ port: POSTGRES_PORT, password: PASSWORD }, "postgres"),
       FLEETBAN_HOME: join(folder, "no-home"),
     };
     const startProgram = (
@@ -215,7 +221,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     const cli = async (...args: string[]): Promise<CommandResult> => {
       const chunks: Buffer[] = [];
       const errors: Buffer[] = [];
-      const child = centre.spawn(process.execPath, [join(PROGRAMS, "cli", "main.js"), ...args], {
+      const child = centre.spawn(process.execPath, [CLI, ...args], {
         env: environment,
         stdio: ["ignore", "pipe", "pipe"],
       });
@@ -227,8 +233,9 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       const text = (parts: Buffer[]) => Buffer.concat(parts).toString();
       return { code, stdout: text(chunks), stderr: text(errors) };
     };
+    const reached = { NATS_URL: await door.urls(environment.NATS_URL) };
     const ask = async <T>(...args: string[]): Promise<T> => {
-      const { code, stdout, stderr } = await cli(...args, "--json");
+      const { code, stdout, stderr } = await fleetban([...args, "--json"], reached);
       if (code !== 0) throw new Error(`fleetban ${args.join(" ")}: exit ${code}: ${stderr}`);
       return JSON.parse(stdout) as T;
     };
@@ -251,11 +258,8 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     return {
       ...{ hosts, attacker, attackerNamespace, client, centre, nats, cluster },
       ...{ postgres, coordinators },
-      http: (index, path) => fetchInside(centre, `http://127.0.0.1:${HTTP_PORT + index}${path}`),
-      sql: async <T>(query: string) => {
-        const url = environment.DATABASE_URL;
-        return JSON.parse(await evaluateInside(centre, SQL_SCRIPT, url, query)) as T[];
-      },
+      http: (index, path) => fetchInside(`http://127.0.0.1:${HTTP_PORT + index}${path}`),
+      sql: async (query) => queryAll(await door.urls(environment.DATABASE_URL), query),
       ...{ cli, ask },
       async untilInKernel(address, expected, seconds = 10) {
         const set = `fleetban-dovecot-${address.includes(":") ? 6 : 4}`;
@@ -275,20 +279,15 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
   return { ...fleet, [Symbol.asyncDispose]: release };
 }
 
-const evaluateInside = (namespace: Namespace, script: string, ...args: string[]) =>
-  namespace.run(process.execPath, ["--input-type=module", "--eval", script, ...args]);
-
-const fetchInside = (namespace: Namespace, url: string) =>
-  evaluateInside(namespace, FETCH_SCRIPT, url);
-
-const FETCH_SCRIPT = "process.stdout.write(await (await fetch(process.argv[1])).text())";
-const SQL_SCRIPT = `
-  import pg from ${JSON.stringify(import.meta.resolve("pg"))};
-  const client = new pg.Client(process.argv[1]);
+async function queryAll<T>(url: string, query: string): Promise<T[]> {
+  const client = new pg.Client(url);
   await client.connect();
-  const { rows } = await client.query(process.argv[2]);
-  await client.end();
-  process.stdout.write(JSON.stringify(rows));`;
+  try {
+    return (await client.query(query)).rows as T[];
+  } finally {
+    await client.end();
+  }
+}
 
 export interface BanList {
   bans: Ban[];

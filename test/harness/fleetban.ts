@@ -1,10 +1,13 @@
-/** The `fleetban` program as an operator's shell runs it. */
+/** The `fleetban` program as an operator's shell runs it, and the same commands without a process. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { Spawn } from "../../services/standalone/child.ts";
+import { loadCommands } from "../../services/cli/commands.ts";
+import { fleetbanProgram } from "../../services/cli/program.ts";
+import { runProgram } from "../../services/process/program.ts";
 
 export interface Answer {
   code: number | null;
@@ -17,7 +20,9 @@ const ROOT = join(import.meta.dirname, "../..");
 /** What node is given to run a program: built where `npm test` has built it, else its source. */
 export function programArguments(program: "cli" | "coordinator" | "agent"): string[] {
   if (process.env["FLEETBAN_TEST_BUILT"] === "1") {
-    return [join(ROOT, `dist/services/${program}/main.js`)];
+    return [
+      join(ROOT, program === "cli" ? "dist/cli/main.cjs" : `dist/services/${program}/main.js`),
+    ];
   }
   const source = join(ROOT, `services/${program}/main.ts`);
   return ["--import", import.meta.resolve("tsx"), source];
@@ -43,19 +48,31 @@ export async function runFleetban(...how: Parameters<typeof spawnFleetban>): Pro
   return answerOf(spawnFleetban(...how));
 }
 
-/** The same of dist/, which starts sooner. */
-export async function runBuiltFleetban(
+/**
+ * Runs the command in this process: the same code, output and exit code, for a hundredth of the
+ * time. Tests that wait ask again and again.
+ */
+export async function fleetban(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-  start: Spawn = spawn,
 ): Promise<Answer> {
-  const program = join(ROOT, "dist/cli/main.cjs");
-  const child = start(process.execPath, [program, ...args], {
-    cwd: tmpdir(),
-    env: { PATH: process.env["PATH"], HOME: "/nonexistent", TZ: "UTC", ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  return answerOf(child);
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const io = { stdin: stdin.end(), stdout, stderr };
+  const home = environment["HOME"] ?? "/nonexistent";
+  const surroundings = { folder: tmpdir(), packageRoot: ROOT, home, uid: process.getuid?.() };
+  const who = "tester@test";
+  const commands = await loadCommands(args[0]);
+  const { program, client } = fleetbanProgram({ io, environment, surroundings, who }, commands);
+  const printed = Promise.all([text(stdout), text(stderr)]);
+  try {
+    const code = await runProgram(program, ["node", "fleetban", ...args], stderr);
+    stdout.end();
+    stderr.end();
+    const [out, err] = await printed;
+    return { code, stdout: out, stderr: err };
+  } finally {
+    await client.close();
+  }
 }
 
 async function answerOf(child: ChildProcess): Promise<Answer> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { freePort, startChild, untilReady, type Child } from "../../services/standalone/child.ts";
 import { natsOptions } from "../../services/nats/connect.ts";
-import { runBuiltFleetban, type Answer } from "./fleetban.ts";
+import { fleetban, type Answer } from "./fleetban.ts";
 
 export interface SecuredFleet extends AsyncDisposable {
   /** The folder of the keys. */
@@ -37,7 +37,7 @@ export async function startSecuredFleet(): Promise<SecuredFleet> {
   const url = `tls://127.0.0.1:${port}`;
 
   const key = async (args: readonly string[], expected = 0): Promise<Answer> => {
-    const answer = await runBuiltFleetban(["key", ...args, "--dir", folder]);
+    const answer = await fleetban(["key", ...args, "--dir", folder]);
     if (answer.code === expected) return answer;
     throw new Error(`fleetban key ${args.join(" ")}: exit ${answer.code}: ${answer.stderr}`);
   };

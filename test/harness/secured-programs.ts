@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { freePort, startChild } from "../../services/standalone/child.ts";
-import { runBuiltFleetban, type Answer } from "./fleetban.ts";
+import { fleetban, type Answer } from "./fleetban.ts";
 import { restartable, type Restartable } from "./restartable.ts";
 import type { SecuredFleet } from "./secured-fleet.ts";
 
@@ -74,7 +74,7 @@ export async function startSecuredCoordinator(
 /** The CLI with somebody's credentials. */
 export function cliOf(fleet: SecuredFleet, creds: string) {
   return (...args: string[]): Promise<Answer> =>
-    runBuiltFleetban(args, {
+    fleetban(args, {
       NATS_URL: fleet.url,
       FLEETBAN_NATS_CA: fleet.ca,
       FLEETBAN_NATS_CREDS: creds,

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../services/standalone/child.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
-import { ensureDatabase, postgresUrl, startPostgres } from "../../services/standalone/postgres.ts";
+import { ensureDatabase, postgresUrl } from "../../services/standalone/postgres.ts";
+import { PASSWORD, startTestCluster } from "./postgres-cluster.ts";
 
 /** A server that the test may stop and start again, on the same port, with the same storage. */
 export interface TestServer extends AsyncDisposable {
@@ -108,9 +109,7 @@ export async function startTestNats(): Promise<TestNats> {
 
 export async function startTestPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-postgres-"));
-  const password = "test";
-  const settings = { fsync: "off" }; // a killed process loses nothing; only a crashed machine would
-  const startOn = (port: number) => startPostgres({ folder, port, password, settings });
+  const startOn = (port: number) => startTestCluster({ folder, port });
   const [port, first] = await onFreePort(startOn);
   const start = () => startOn(port);
   let child = first;
@@ -123,7 +122,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     },
     async createDatabase() {
       databases += 1;
-      const url = postgresUrl({ port, password }, `fleetban_${databases}`);
+      const url = postgresUrl({ port, password: PASSWORD }, `fleetban_${databases}`);
       await ensureDatabase(url);
       return url;
     },

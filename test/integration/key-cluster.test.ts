@@ -13,7 +13,7 @@ import { natsOptions } from "../../services/nats/connect.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { failureSubject, FAILURES_STREAM, statusSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
-import { runBuiltFleetban } from "../harness/fleetban.ts";
+import { fleetban } from "../harness/fleetban.ts";
 
 /** All of loopback's addresses are this machine's: as three machines that use the same ports. */
 const MACHINES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"] as const;
@@ -34,7 +34,7 @@ async function startKeyedCluster(): Promise<KeyedCluster> {
   const servers: Child[] = [];
   const connections: NatsConnection[] = [];
   const key = async (...args: string[]) => {
-    const { code, stderr } = await runBuiltFleetban(["key", ...args, "--dir", folder]);
+    const { code, stderr } = await fleetban(["key", ...args, "--dir", folder]);
     assert.equal(code, 0, stderr);
   };
   const cluster: KeyedCluster = {

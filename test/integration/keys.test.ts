@@ -20,7 +20,7 @@ import { run } from "../../services/agent/enforce/firewall/command.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { eventually } from "../harness/eventually.ts";
 import { failedLogin } from "../harness/failed-login.ts";
-import { runBuiltFleetban } from "../harness/fleetban.ts";
+import { fleetban } from "../harness/fleetban.ts";
 import { startSecuredFleet } from "../harness/secured-fleet.ts";
 import { cliOf, startSecuredAgent, startSecuredCoordinator } from "../harness/secured-programs.ts";
 
@@ -46,10 +46,10 @@ test("all of a fleet's keys are readable by their owner only, and none is overwr
 });
 
 test("a folder without keys, or open to others, is refused with what to do", async () => {
-  const none = await runBuiltFleetban(["key", "agent", "mx1", "--dir", "/nonexistent"]);
+  const none = await fleetban(["key", "agent", "mx1", "--dir", "/nonexistent"]);
   assert.match(none.stderr, /^fleetban: \/nonexistent: holds no keys .*: fleetban key init/);
   assert.equal(none.code, 78);
-  const open = await runBuiltFleetban(["key", "revoke", "mx1", "--dir", "/nonexistent"]);
+  const open = await fleetban(["key", "revoke", "mx1", "--dir", "/nonexistent"]);
   assert.equal(open.code, 78);
 });
 
@@ -196,7 +196,7 @@ test("an agent whose credentials are rotated needs no restart and loses no failu
 
 test("a server's files fit the nats-server of Debian's package, unless options differ", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-key-server-"));
-  const key = (...args: string[]) => runBuiltFleetban(["key", ...args, "--dir", folder]);
+  const key = (...args: string[]) => fleetban(["key", ...args, "--dir", folder]);
   const read = (file: string) => readFile(join(folder, "servers", file), "utf8");
   try {
     await key("init");

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import * as z from "zod";
 import { freePort, startChild } from "../../services/standalone/child.ts";
-import { ensureArtifacts, type Artifacts } from "../harness/artifacts.ts";
+import { ensureDraft, type Artifacts } from "../harness/artifacts.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 
@@ -17,7 +17,7 @@ let artifacts: Artifacts;
 let folder: string;
 
 before(async () => {
-  artifacts = ensureArtifacts();
+  artifacts = ensureDraft();
   folder = await mkdtemp(join(tmpdir(), "fleetban-executables-"));
   for (const name of PROGRAMS) cpSync(join(artifacts.folder, name), join(folder, name));
 });

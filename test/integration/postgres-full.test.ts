@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import pg from "pg";
 import { freePort } from "../../services/standalone/child.ts";
-import { postgresUrl, startPostgres } from "../../services/standalone/postgres.ts";
+import { postgresUrl } from "../../services/standalone/postgres.ts";
 import { startCentre } from "../harness/centre.ts";
 import { eventually } from "../harness/eventually.ts";
 import { needsRoot } from "../harness/netns.ts";
+import { PASSWORD, startTestCluster } from "../harness/postgres-cluster.ts";
 import { startTestNats } from "../harness/servers.ts";
 import { mountSmallDisk, type SmallDisk } from "../harness/small-disk.ts";
 
@@ -25,10 +26,10 @@ interface SmallPostgres extends AsyncDisposable {
 /** Some 60 of its megabytes are PostgreSQL's own. */
 async function startSmallPostgres(folder: string): Promise<SmallPostgres> {
   await mkdir(folder);
-  const at = { port: await freePort(), password: "test", folder, settings: { fsync: "off" } };
-  await (await startPostgres(at)).stop("SIGINT"); // it has made its cluster
+  const at = { port: await freePort(), password: PASSWORD, folder };
+  await (await startTestCluster(at)).stop("SIGINT"); // it has made its cluster
   const disk = await mountSmallDisk(join(folder, "cluster"), 120);
-  const postgres = await startPostgres({ ...at, spawn: disk.spawn });
+  const postgres = await startTestCluster({ ...at, spawn: disk.spawn });
   const url = postgresUrl(at, "postgres");
   const pool = new pg.Pool({ connectionString: url });
   pool.on("error", () => {}); // it is stopped before

@@ -8,8 +8,8 @@ import { pino } from "pino";
 import { createAuthority, issueCertificate } from "../../services/cli/key/authority.ts";
 import { openDatabase } from "../../services/coordinator/history/database.ts";
 import { freePort } from "../../services/standalone/child.ts";
-import { startPostgres } from "../../services/standalone/postgres.ts";
 import { eventually } from "../harness/eventually.ts";
+import { PASSWORD, startTestCluster } from "../harness/postgres-cluster.ts";
 
 const VALIDITY = { from: Date.now() - 3_600_000, until: Date.now() + 3_600_000 };
 
@@ -46,9 +46,9 @@ test("PostgreSQL is reached by TLS where certificate and name are right, else th
     ssl_cert_file: await file("server.crt", server.certificate),
     ssl_key_file: await file("server.key", server.key),
   };
-  const postgres = await startPostgres({ folder, port, password: "x", settings });
+  const postgres = await startTestCluster({ folder, port, settings });
   const url = (host: string, ca: string) =>
-    `postgresql://fleetban:x@${host}:${port}/postgres?sslmode=verify-full&sslrootcert=${ca}`;
+    `postgresql://fleetban:${PASSWORD}@${host}:${port}/postgres?sslmode=verify-full&sslrootcert=${ca}`;
   try {
     assert.match(await firstWord(url("localhost", right)), /is reached/);
     assert.match(await firstWord(url("localhost", wrong)), /verify the first certificate/);

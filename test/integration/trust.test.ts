@@ -26,7 +26,7 @@ import { eventually } from "../harness/eventually.ts";
 import { failedLogin } from "../harness/failed-login.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 import { cliOf, startSecuredAgent, startSecuredCoordinator } from "../harness/secured-programs.ts";
-import { runBuiltFleetban } from "../harness/fleetban.ts";
+import { fleetban } from "../harness/fleetban.ts";
 
 const YEAR_MS = 365 * 86_400_000;
 const ADDRESS = "198.51.100.7";
@@ -111,7 +111,7 @@ test("the wrong authority is named with its file, and its replacement needs no r
     ],
     [{}, /nobody whom this system knows has signed .*: set nats\.ca/],
   ] as const) {
-    const { code, stderr } = await runBuiltFleetban(["status"], { ...env, ...given });
+    const { code, stderr } = await fleetban(["status"], { ...env, ...given });
     assert.match(stderr, words);
     assert.equal(code, 77);
   }
