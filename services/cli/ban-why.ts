@@ -1,6 +1,6 @@
 /** `fleetban ban why ADDRESS`: why the address is banned, or why it is not. */
 import type { Command } from "commander";
-import { formatDuration } from "../config/duration.ts";
+import { jailSentences } from "../policy/jail-sentences.ts";
 import type { Address } from "../wire/address.ts";
 import type { Reply } from "../wire/api.ts";
 import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
@@ -9,7 +9,6 @@ import { addressQuestion } from "./address-question.ts";
 import { formatWhere } from "./ban-show.ts";
 import { formatEvidence, formatState } from "./ban-words.ts";
 import type { Context } from "./context.ts";
-import { count } from "./status.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth } from "./time.ts";
 import { shorten } from "./visible.ts";
@@ -41,7 +40,7 @@ function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): 
   return [
     ["  decided", `${formatBoth(ban.changedAt, now)} by ${ban.by}`],
     ["  because", ban.reason],
-    ...(isAutomatic && rule ? [["  rule", describeRule(rule)]] : []),
+    ...(isAutomatic && rule ? describeRule(rule) : []),
     ["  offence", `number ${ban.offence} of this address in this jail`],
     ["  evidence", formatEvidence(ban)],
     ...(ban.basis?.addresses
@@ -60,10 +59,11 @@ function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): 
 const tellAddress = ({ address, failures }: { address: Address; failures: number }) =>
   `${address} ${failures}`;
 
-function describeRule({ name, maxretry, findtime, bantime }: Jail): string {
-  const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
-  const earned = `${count(maxretry, "failure")} within ${formatDuration(findtime)}`;
-  return `jail ${name}: ${earned} on all hosts together, banned ${punished} (as it is now)`;
+/** The jail as it is now, in sentences. */
+function describeRule(jail: Jail): Cell[][] {
+  const [first, ...others] = jailSentences(jail);
+  const now = `jail ${jail.name} as it is now: ${first}`;
+  return [["  rule", now], ...others.map((sentence) => ["", sentence])];
 }
 
 /** Facts about the address that do not depend on its bans. */

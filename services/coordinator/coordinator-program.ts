@@ -18,6 +18,7 @@ import {
   parseListen,
   type CoordinatorConfig,
 } from "./coordinator-config.ts";
+import { jailSentences } from "../policy/jail-sentences.ts";
 import { startCoordinator } from "./coordinator.ts";
 import { createHealth } from "./http/health.ts";
 import { serveHttp } from "./http/http-server.ts";
@@ -73,10 +74,10 @@ export function coordinatorProgram(options: ProgramOptions): Command {
 
   async function check(configOnly: true | undefined): Promise<ExitCode> {
     const config = await load();
-    for (const { name, maxretry, findtime, bantime, source } of jailsOf(config)) {
-      const ban = bantime === null ? "for ever" : `for ${bantime} s`;
-      const counted = source === "bans" ? "bans of other jails" : "failures";
-      write(`jail ${name}: ${maxretry} ${counted} within ${findtime} s are banned ${ban}\n`);
+    for (const jail of jailsOf(config)) {
+      const [first, ...others] = jailSentences(jail);
+      write(`jail ${jail.name}: ${first}\n`);
+      for (const sentence of others) write(`  ${sentence}\n`);
     }
     if (configOnly) {
       write("configuration: ok\n");

@@ -69,6 +69,7 @@ const options = z.strictObject({
   "bantime.rndtime": duration.optional(),
   "bantime.overalljails": z.boolean().optional(),
   users: z.number().int().min(2).max(99).optional(),
+  domains: z.number().int().min(2).max(99).optional(),
   decoys: z.array(z.string().trim().toLowerCase().min(1).max(256)).min(1).max(1000).optional(),
   network: z
     .strictObject({
@@ -116,7 +117,7 @@ function faultsOf(jail: JailOptions): Fault[] {
   return [
     ...filterFaults(jail),
     ...incrementFaults(jail),
-    ...usersFaults(jail),
+    ...namesFaults(jail),
     ...networkFaults(jail),
     ...bansFaults(jail),
   ];
@@ -144,10 +145,14 @@ function incrementFaults(jail: JailOptions): Fault[] {
   return [{ path: ["bantime.maxtime"], message }];
 }
 
-function usersFaults({ source, users, maxretry }: JailOptions): Fault[] {
-  if (source === "bans" || users === undefined || users < maxretry) return [];
-  const message = `expected less than maxretry, which is ${maxretry}, got ${users}`;
-  return [{ path: ["users"], message }];
+function namesFaults({ source, maxretry, ...jail }: JailOptions): Fault[] {
+  if (source === "bans") return [];
+  return (["users", "domains"] as const).flatMap((name) => {
+    const given = jail[name];
+    if (given === undefined || given < maxretry) return [];
+    const message = `expected less than maxretry, which is ${maxretry}, got ${given}`;
+    return [{ path: [name], message }];
+  });
 }
 
 /** What counts together must be a part of the network that is banned for it. */
@@ -174,7 +179,7 @@ function bansFaults(jail: JailOptions): Fault[] {
       path: [name],
       message: "has no effect with source: bans, which takes addresses and networks as banned",
     }));
-  const filters = (["users", "decoys", "failregex", ...FILTER_OPTIONS] as const)
+  const filters = (["users", "domains", "decoys", "failregex", ...FILTER_OPTIONS] as const)
     .filter((name) => jail[name] !== undefined)
     .map((name) => ({
       path: [name],

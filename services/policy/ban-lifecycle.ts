@@ -232,8 +232,9 @@ function describe(offence: Offence): string {
   const on = formatCount(hosts.size, "host", "hosts");
   const within = formatDuration(Math.ceil((at - since) / 1000));
   if (rule === "decoy") return `tried the decoy user ${offence.decoy ?? ""} on ${on}`.slice(0, 256);
-  if (rule === "users") {
-    return `${offence.users ?? 0} user names in ${failures} failures${of} on ${on} within ${within}`;
+  if (rule === "users" || rule === "domains") {
+    const tried = `${offence.count ?? 0} ${rule === "users" ? "user names" : "mail domains"}`;
+    return `${tried} in ${failures} failures${of} on ${on} within ${within}`;
   }
   if (bans) {
     const count = [...bans.values()].reduce((sum, each) => sum + each, 0);

@@ -10,6 +10,8 @@
  * has more than twice maxretry entries.
  */
 import { isNetwork, type Address } from "../wire/address.ts";
+import { createRules, type Attempted, type Completed } from "./offence-rules.ts";
+import { hashOfDomain, hashOfName } from "./tried-names.ts";
 
 export interface WindowOptions {
   maxretry: number;
@@ -19,6 +21,8 @@ export interface WindowOptions {
   countedUntil?: (address: Address) => number;
   /** So many different user names within findtime are an offence, too; undefined: never. */
   users?: number | undefined;
+  /** User names of so many unrelated mail domains within findtime are one, too; undefined: never. */
+  domains?: number | undefined;
   /** User names in lower case: an attempt with one of them is an offence by itself. */
   decoys?: readonly string[] | undefined;
 }
@@ -47,11 +51,12 @@ export interface Offence {
   addresses?: Map<Address, number>;
   /**
    * "network": enough addresses of the network are banned. "users": enough user names were tried.
-   * "decoy": a name was tried that nobody has. undefined: attempts or bans complete it.
+   * "domains": for enough mail domains. "decoy": a name was tried that nobody has. undefined:
+   * attempts or bans complete it.
    */
-  rule?: "network" | "users" | "decoy";
-  /** With the rule users: how many names were tried. */
-  users?: number;
+  rule?: "network" | "users" | "domains" | "decoy";
+  /** With the rules users and domains: how many of them were tried. */
+  count?: number;
   /** With the rule decoy: the name. */
   decoy?: string;
   /** Where bans are counted: bans per jail. */
@@ -75,33 +80,17 @@ export interface Windows {
   readonly size: number;
 }
 
-interface Entry {
-  /** Sorted. */
-  times: number[];
-  /** The host of each time, as its number. */
-  hosts: number[];
-  /** Of a network: the address of each time. */
+interface Entry extends Attempted {
+  /** Of a network: the address of each attempt. */
   addresses: Address[] | undefined;
-  /** Where user names count: a hash of the name of each time, 0 for none. */
-  users: number[] | undefined;
   countedUntil: number;
 }
 
-/** Places of the attempts of an offence, the last one included. */
-interface Completed {
-  begin: number;
-  end: number;
-}
-
-export function createWindows({
-  maxretry,
-  findtime,
-  countedUntil: countedBefore = () => -Infinity,
-  users: usersNeeded,
-  decoys,
-}: WindowOptions): Windows {
-  const decoyNames = new Set(decoys);
-  const areNamesWatched = usersNeeded !== undefined || decoyNames.size > 0;
+export function createWindows(options: WindowOptions): Windows {
+  const { findtime, countedUntil: countedBefore = () => -Infinity } = options;
+  const decoyNames = new Set(options.decoys);
+  const hasDecoys = decoyNames.size > 0;
+  const findOffence = createRules(options);
   const entries = new Map<Address, Entry>();
   const hostNumbers = new Map<string, number>();
   const hostNames: string[] = [];
@@ -117,21 +106,26 @@ export function createWindows({
     const known = entries.get(counted);
     if (known) return known;
     const addresses = isNetwork(counted) ? [] : undefined;
-    const users = usersNeeded === undefined ? undefined : [];
-    const made = { times: [], hosts: [], addresses, users, countedUntil: countedBefore(counted) };
+    const made: Entry = {
+      ...{ times: [], hosts: [], addresses },
+      users: options.users === undefined ? undefined : [],
+      domains: options.domains === undefined ? undefined : [],
+      countedUntil: countedBefore(counted),
+    };
     entries.set(counted, made);
     return made;
   }
 
   /** Inserts in order, after equal times; returns the place. */
   function insert(entry: Entry, host: number, { at, address, user }: Attempts): number {
-    const { times, hosts, addresses, users } = entry;
+    const { times, hosts, addresses, users, domains } = entry;
     if (times.length === 0) {
       // Most addresses have one attempt: a push makes room for 16 more.
       entry.times = [at];
       entry.hosts = [host];
       if (addresses) entry.addresses = [address];
-      if (users) entry.users = [hashOf(user)];
+      if (users) entry.users = [hashOfName(user)];
+      if (domains) entry.domains = [hashOfDomain(user)];
       return 0;
     }
     let place = times.length;
@@ -139,59 +133,39 @@ export function createWindows({
     times.splice(place, 0, at);
     hosts.splice(place, 0, host);
     addresses?.splice(place, 0, address);
-    users?.splice(place, 0, hashOf(user));
+    users?.splice(place, 0, hashOfName(user));
+    domains?.splice(place, 0, hashOfDomain(user));
     return place;
   }
 
-  /** `maxretry` neighbours within findtime, `place` among them. */
-  function completedBy({ times }: Entry, place: number): Completed | undefined {
-    const last = Math.min(times.length - 1, place + maxretry - 1);
-    for (let end = Math.max(place, maxretry - 1); end <= last; end += 1) {
-      const begin = end - maxretry + 1;
-      if ((times[end] ?? 0) - (times[begin] ?? 0) < findtime) return { begin, end };
-    }
-    return undefined;
+  /** The offence that the attempt at `place` is a part of. */
+  function find(entry: Entry, place: number, user: string | undefined): Completed | undefined {
+    const isDecoy = hasDecoys && decoyNames.has(user?.toLowerCase() ?? "");
+    return isDecoy ? { begin: place, end: place, rule: "decoy" } : findOffence(entry, place);
   }
 
-  /** The first neighbours within findtime with so many user names, `place` among them. */
-  function sprayedBy({ times, users = [] }: Entry, place: number): Completed | undefined {
-    for (let end = place; end < times.length; end += 1) {
-      const oldest = (times[end] ?? 0) - findtime;
-      const begin = times.findIndex((time) => time > oldest);
-      if (begin > place) return undefined;
-      if (countNames(users.slice(begin, end + 1)) >= (usersNeeded ?? Infinity)) {
-        return { begin, end };
-      }
-    }
-    return undefined;
-  }
-
-  /** The offence of the attempt at `place` by the name that it tried, if it ends before `before`. */
-  function takeNames(
+  function takeOffence(
     counted: Address,
     entry: Entry,
-    { place, before }: { place: number; before: number },
+    { begin, end, ...how }: Completed,
     user: string | undefined,
-  ): Offence | undefined {
-    const name = user?.toLowerCase() ?? "";
-    if (decoyNames.has(name)) {
-      const offence = takeOffence(counted, entry, { begin: place, end: place });
-      return { ...offence, rule: "decoy", decoy: name };
-    }
-    const sprayed = entry.users && sprayedBy(entry, place);
-    if (!sprayed || sprayed.end >= before) return undefined;
-    const users = countNames(entry.users?.slice(sprayed.begin, sprayed.end + 1) ?? []);
-    return { ...takeOffence(counted, entry, sprayed), rule: "users", users };
-  }
-
-  function takeOffence(counted: Address, entry: Entry, { begin, end }: Completed): Offence {
+  ): Offence {
     const at = entry.times[end] ?? 0;
     const since = entry.times[begin] ?? at;
     const places = [begin, end + 1] as const;
     const hosts = countEach(entry.hosts.slice(...places).map((number) => hostNames[number] ?? ""));
     const addresses = entry.addresses && countEach(entry.addresses.slice(...places));
+    const decoy = how.rule === "decoy" && { decoy: user?.toLowerCase() ?? "" };
     spend(entry, at);
-    return { address: counted, at, since, hosts, ...(addresses && { addresses }) };
+    return {
+      address: counted,
+      at,
+      since,
+      hosts,
+      ...(addresses && { addresses }),
+      ...how,
+      ...decoy,
+    };
   }
 
   function spend(entry: Entry, until: number): void {
@@ -201,31 +175,32 @@ export function createWindows({
     dropFirst(entry, count);
   }
 
-  function dropFirst({ times, hosts, addresses, users }: Entry, count: number): void {
+  function dropFirst({ times, hosts, addresses, users, domains }: Entry, count: number): void {
     times.splice(0, count);
     hosts.splice(0, count);
     addresses?.splice(0, count);
     users?.splice(0, count);
+    domains?.splice(0, count);
+  }
+
+  function keepOnly(entry: Entry, isKept: (place: number) => boolean): void {
+    const kept = (_: unknown, place: number) => isKept(place);
+    const { times, hosts, addresses, users, domains } = entry;
+    entry.times = times.filter(kept);
+    entry.hosts = hosts.filter(kept);
+    entry.addresses = addresses?.filter(kept);
+    entry.users = users?.filter(kept);
+    entry.domains = domains?.filter(kept);
   }
 
   function spendOf(entry: Entry, address: Address, until: number): void {
-    const { times, hosts, addresses = [] } = entry;
-    const isKept = (_: unknown, place: number) =>
-      addresses[place] !== address || (times[place] ?? 0) > until;
-    entry.times = times.filter(isKept);
-    entry.hosts = hosts.filter(isKept);
-    entry.addresses = addresses.filter(isKept);
-    entry.users = entry.users?.filter(isKept);
+    const { times, addresses = [] } = entry;
+    keepOnly(entry, (place) => addresses[place] !== address || (times[place] ?? 0) > until);
   }
 
   function dropHost(entry: Entry, host: number): void {
-    const { times, hosts, addresses } = entry;
-    if (!hosts.includes(host)) return;
-    const isKept = (_: unknown, place: number) => hosts[place] !== host;
-    entry.times = times.filter(isKept);
-    entry.hosts = hosts.filter(isKept);
-    entry.addresses = addresses?.filter(isKept);
-    entry.users = entry.users?.filter(isKept);
+    const { hosts } = entry;
+    if (hosts.includes(host)) keepOnly(entry, (place) => hosts[place] !== host);
   }
 
   /** Older ones cannot lie in one window with anything that is still to come in time. */
@@ -243,12 +218,8 @@ export function createWindows({
       for (let count = 0; count < attempts; count += 1) {
         if (at <= entry.countedUntil) break;
         const place = insert(entry, number, given);
-        const completed = completedBy(entry, place);
-        // What came first decides: names that lie before the last of maxretry attempts.
-        const before = completed?.end ?? Infinity;
-        const named = areNamesWatched && takeNames(counted, entry, { place, before }, given.user);
-        if (named) offences.push(named);
-        else if (completed) offences.push(takeOffence(counted, entry, completed));
+        const completed = find(entry, place, given.user);
+        if (completed) offences.push(takeOffence(counted, entry, completed, given.user));
       }
       forgetOld(entry);
       return offences;
@@ -284,17 +255,4 @@ function countEach<T>(values: readonly T[]): Map<T, number> {
   const counts = new Map<T, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
-}
-
-const countNames = (hashes: readonly number[]): number =>
-  new Set(hashes.filter((hash) => hash !== 0)).size;
-
-/** FNV-1a of the name in lower case, as Dovecot has names; 0: there is none. */
-function hashOf(user: string | undefined): number {
-  if (user === undefined || user === "") return 0;
-  let hash = 0x811c9dc5;
-  for (const character of user.toLowerCase()) {
-    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  }
-  return hash === 0 ? 1 : hash;
 }

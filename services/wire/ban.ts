@@ -50,7 +50,7 @@ export const ban = z.object({
   /** What of the policy brought it; undefined: failures of this one address, or an operator. */
   basis: z
     .object({
-      /** "network", "users", "decoy": what of the jail has decided, other than maxretry. */
+      /** "network", "users", "domains", "decoy": what of the jail has decided, other than maxretry. */
       rule: textOf(32).optional(),
       /** Failures of each address of the banned network; with the rule network, of each ban. */
       addresses: z

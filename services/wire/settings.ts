@@ -38,6 +38,8 @@ export const jail = z.object({
     .optional(),
   /** An address that tries this many user names within findtime is banned before maxretry. */
   users: z.number().int().min(2).max(99).optional(),
+  /** The same with user names of this many unrelated mail domains. */
+  domains: z.number().int().min(2).max(99).optional(),
   /** User names that nobody has, in lower case: one attempt with them is an offence. */
   decoys: z.array(z.string().min(1).max(256)).max(1000).optional(),
   /** A network is banned when `addresses` of its addresses were banned within findtime. */
@@ -58,6 +60,12 @@ export const jail = z.object({
   datepattern: z.string().max(8_192).optional(),
 });
 export type Jail = z.infer<typeof jail>;
+
+/** What of a jail an answer shows: its filter and its list of decoys may be long. */
+export const shownJail = jail.omit({
+  ...{ prefregex: true, failregex: true, ignoreregex: true, datepattern: true },
+  decoys: true,
+});
 
 /** An address or network that no automatic ban may touch, under `allow.<token>`. */
 export const allowed = z.object({

@@ -20,6 +20,7 @@ export interface PolicyFlags {
   "bantime.rndtime"?: number;
   dbpurgeage: number;
   users?: number;
+  domains?: number;
   decoys?: string[];
   network?: true;
   "network.prefix4": number;
@@ -64,6 +65,7 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
     .option("--bantime.maxtime <duration>", "bans do not grow beyond this", seconds)
     .option("--bantime.rndtime <duration>", "is added to bans that grow; half of it here", seconds)
     .option("--users <number>", "so many user names of an address are banned, too", check.limit)
+    .option("--domains <number>", "user names of so many mail domains, too", check.limit)
     .option("--decoys <names>", "user names that are banned at once: oracle,test@x.org", names)
     .option("--network", "ban networks of which several addresses are banned")
     .option("--recidive", "ban again who was banned several times");
@@ -79,6 +81,7 @@ export function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
     ...{ ipv4_prefix: ipv4Prefix, ipv6_prefix: ipv6Prefix },
     ...(flags["bantime.increment"] && { increment: incrementOf(flags) }),
     ...(flags.users !== undefined && { users: flags.users }),
+    ...(flags.domains !== undefined && { domains: flags.domains }),
     ...(flags.decoys && { decoys: flags.decoys }),
     ...(flags.network && { network: networkOptions(flags) }),
   };

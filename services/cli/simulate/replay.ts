@@ -80,8 +80,7 @@ export function createReplay(policy: SimulatedPolicy): Replay {
   function counterOf(host: string): Counter {
     const known = counters.get(host);
     if (known) return known;
-    const { maxretry, findtime, users, decoys } = jail;
-    const windows = createWindows({ maxretry, findtime: findtime * 1000, users, decoys });
+    const windows = createWindows({ ...jail, findtime: jail.findtime * 1000 });
     const networks = jail.network && createBannedNetworks(jail.network);
     const made = { windows, networks, bans: new Map<string, Map<Address, Ban>>() };
     counters.set(host, made);

@@ -135,22 +135,14 @@ function summaryOf(replay: Replay, facts: Facts) {
 }
 
 function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
-  const {
-    maxretry,
-    findtime,
-    bantime,
-    ipv4_prefix,
-    ipv6_prefix,
-    increment,
-    network,
-    users,
-    decoys,
-  } = jail;
+  const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, ...options } = jail;
+  const { increment, network, users, domains, decoys } = options;
   const counted = { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix };
   const repeated = recidive && {
     ...{ maxretry: recidive.maxretry, findtime: recidive.findtime, bantime: recidive.bantime },
   };
-  return { ...counted, users, decoys, increment, network, dbpurgeage, recidive: repeated, scope };
+  const names = { users, domains, decoys };
+  return { ...counted, ...names, increment, network, dbpurgeage, recidive: repeated, scope };
 }
 
 function describe(replays: readonly Replay[], facts: Facts) {

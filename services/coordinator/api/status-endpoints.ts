@@ -3,7 +3,7 @@ import { auditRow, failureRow, hostRow } from "../../wire/api.ts";
 import { isHeld } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
-import type { Jail } from "../../wire/settings.ts";
+import { shownJail } from "../../wire/settings.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import { staleRecord } from "../history/stale-answers.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
@@ -18,22 +18,6 @@ type StatusEndpoints = Pick<
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
   const { bans, settings, hosts, history, fleet, lease, now } = context;
-
-  const withoutFilter = ({ v, name, ports, protocol, ...jail }: Jail): Jail => {
-    const {
-      maxretry,
-      findtime,
-      bantime,
-      ipv4_prefix,
-      ipv6_prefix,
-      increment,
-      source,
-      network,
-      users,
-    } = jail;
-    const counting = { maxretry, findtime, ipv4_prefix, ipv6_prefix, source };
-    return { v, name, ports, protocol, ...counting, bantime, increment, network, users };
-  };
 
   return {
     async "status.show"() {
@@ -54,7 +38,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         bans: bans.countInForce(now()),
         heldBans: [...bans.held()].filter((ban) => isHeld(ban, now())).length,
         allowed: settings.allowlist.list().length,
-        jails: context.jails.slice(0, FIRST).map(withoutFilter),
+        jails: context.jails.slice(0, FIRST).map((jail) => shownJail.parse(jail)),
         jailCount: context.jails.length,
         failures: context.counters.failures,
         undecodable: context.counters.undecodable,

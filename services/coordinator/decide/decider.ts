@@ -79,15 +79,12 @@ export function createDecider(options: DeciderOptions): Decider {
   const failureJails = options.jails.filter((jail) => !countsBans(jail));
   const jails = new Map<string, JailWindows>(
     failureJails.map((jail) => {
-      const { name, maxretry, findtime } = jail;
+      const { name, findtime } = jail;
       const alreadyCounted = (address: Address) => {
         const present = bans.get(name, address);
         return present ? countedUntil(present) : -Infinity;
       };
-      const options = {
-        ...{ maxretry, findtime: findtime * 1000, countedUntil: alreadyCounted },
-        ...{ users: jail.users, decoys: jail.decoys },
-      };
+      const options = { ...jail, findtime: findtime * 1000, countedUntil: alreadyCounted };
       return [name, { jail, windows: createWindows(options), isSingle: countsSingly(jail) }];
     }),
   );

@@ -202,6 +202,19 @@ test("bans grow as they would in the fleet, and recidive bans who was banned sev
   });
 });
 
+test("an address that fails for users of several mail domains is banned before maxretry", async () => {
+  const path = join(folder, "domains");
+  const users = ["bob@mail.x.org", "eve@x.org", "bob@x.net"];
+  const lines = users.map((user, n) => failedLogin({ address: A, user, at: START + n * 1000 }));
+  await writeFile(path, lines.join(""));
+  assert.deepEqual((await simulated(path)).bans, []);
+  const { bans } = await simulated(path, "--domains", "2");
+  assert.deepEqual(
+    bans.map(({ reason }) => reason),
+    ["2 mail domains in 3 failures on 1 host within 2s"],
+  );
+});
+
 test("a network is banned of which several addresses were", async () => {
   const addresses = [1, 2, 3, 4].map((last) => `203.0.113.${last}`);
   const path = await log(

@@ -105,7 +105,8 @@ test("a network that is banned for its addresses is wider than what they count b
 test("user names are counted in lower case, and fewer of them than failures", () => {
   const { dovecot } = jailsOfYaml({ dovecot: { users: 3, decoys: ["Oracle", " Test@X.org"] } });
   assert.deepEqual([dovecot?.users, dovecot?.decoys], [3, ["oracle", "test@x.org"]]);
-  assert.deepEqual(faultsOf({ jails: { dovecot: { users: 5 } } }), [
+  assert.deepEqual(faultsOf({ jails: { dovecot: { users: 5, domains: 7 } } }), [
     "jails.dovecot.users: expected less than maxretry, which is 5, got 5",
+    "jails.dovecot.domains: expected less than maxretry, which is 5, got 7",
   ]);
 });

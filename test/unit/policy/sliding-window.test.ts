@@ -218,7 +218,7 @@ describe("user names that an address tries", () => {
     const near = watching();
     const found = ["a", "b", "c"].map((user, index) => tries(near, user, index * 400)[0]);
     assert.deepEqual(found.slice(0, 2), [undefined, undefined]);
-    assert.deepEqual([found[2]?.rule, found[2]?.users, found[2]?.since], ["users", 3, 0]);
+    assert.deepEqual([found[2]?.rule, found[2]?.count, found[2]?.since], ["users", 3, 0]);
     assert.deepEqual(tries(near, "d", 801), []);
   });
 
@@ -233,15 +233,28 @@ describe("user names that an address tries", () => {
     assert.deepEqual(tries(windows, "oracle", 7), []);
   });
 
+  test("are an offence when they are of so many unrelated domains", () => {
+    const windows = createWindows({ maxretry: 5, findtime: FINDTIME, domains: 2 });
+    for (const [at, user] of ["a@x.org", "b@mail.x.org", "c", undefined].entries()) {
+      assert.deepEqual(tries(windows, user, at), []);
+    }
+    assert.deepEqual(tries(windows, "a@x.net", FINDTIME + 1), []);
+    const [offence, ...more] = tries(windows, "A@X.ORG", FINDTIME + 2);
+    assert.deepEqual([offence?.rule, offence?.count, more], ["domains", 2, []]);
+    assert.deepEqual(tries(windows, "a@x.com", FINDTIME + 3), []);
+  });
+
   test("are offences as a model finds them, whatever the order", () => {
     const step = fc.record({
       passes: fc.nat({ max: 400 }),
       late: fc.nat({ max: FINDTIME - 1 }),
-      user: fc.constantFrom("a", "b", "c", "d", undefined),
+      user: fc.constantFrom("a", "b", "c", "a@x.org", "b@mx.x.org", "a@y.org", undefined),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const windows = createWindows({ maxretry: 5, findtime: FINDTIME, users: 3 });
+        const windows = createWindows({
+          ...{ maxretry: 5, findtime: FINDTIME, users: 3, domains: 2 },
+        });
         let told: { at: number; user: string | undefined }[] = [];
         let clock = 10 * FINDTIME;
         let spent = -Infinity;
@@ -256,7 +269,9 @@ describe("user names that an address tries", () => {
             .find((end) => {
               const within = told.filter((each) => each.at <= end && each.at > end - FINDTIME);
               const names = new Set(within.flatMap((each) => each.user ?? []));
-              return within.length >= 5 || names.size >= 3;
+              const ends = [...names].map((name) => /[xy]\.org$/.exec(name)?.[0]);
+              const domains = new Set(ends.filter((name) => name !== undefined));
+              return within.length >= 5 || names.size >= 3 || domains.size >= 2;
             });
           assert.deepEqual(
             found.map((each) => each.at),

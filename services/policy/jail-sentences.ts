@@ -1,0 +1,52 @@
+/** What a jail does, in sentences: for `fleetban-coordinator check`, `ban why` and `jail show`. */
+import { formatDuration } from "../config/duration.ts";
+import type { Jail } from "../wire/settings.ts";
+
+/** The first sentence is the jail's count; each of the others is an option that the jail has. */
+export function jailSentences(jail: Jail): string[] {
+  return [
+    `${describeCount(jail)}, ${describeTerm(jail)}, ${describePorts(jail)}`,
+    ...describeNames(jail),
+    ...describeNetwork(jail),
+  ];
+}
+
+function describeCount({ source, maxretry, findtime }: Jail): string {
+  const within = `within ${formatDuration(findtime)}`;
+  if (source === "bans") return `${count(maxretry, "ban")} in other jails ${within}: banned`;
+  return `${count(maxretry, "failure")} ${within} on all hosts together: banned`;
+}
+
+function describeTerm({ bantime, increment }: Jail): string {
+  const term = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
+  if (!increment) return term;
+  const { maxtime } = increment;
+  return `${term}, longer each time${maxtime === undefined ? "" : ` up to ${formatDuration(maxtime)}`}`;
+}
+
+function describePorts({ ports, protocol }: Jail): string {
+  const closed = ports.length === 0 ? "all ports" : `ports ${ports.join(", ")}`;
+  return protocol === undefined ? closed : `${closed} (${protocol})`;
+}
+
+function describeNames({ users, domains, decoys = [] }: Jail): string[] {
+  const earlier = (what: string) => `an address that tries ${what} is banned before maxretry`;
+  return [
+    ...(users === undefined ? [] : [earlier(`${users} user names`)]),
+    ...(domains === undefined
+      ? []
+      : [earlier(`user names of ${domains} mail domains that are not related`)]),
+    ...(decoys.length === 0
+      ? []
+      : [`an address that tries one of ${count(decoys.length, "decoy name")} is banned at once`]),
+  ];
+}
+
+function describeNetwork({ network }: Jail): string[] {
+  if (!network) return [];
+  const { addresses, findtime, prefix4, prefix6 } = network;
+  const banned = `${addresses} addresses are banned within ${formatDuration(findtime)}`;
+  return [`a network (/${prefix4}, IPv6 /${prefix6}) of which ${banned} is banned as a whole`];
+}
+
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;
