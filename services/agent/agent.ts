@@ -13,6 +13,9 @@ import { ensureStateDir } from "./state/state-file.ts";
 import { createStateHealth } from "./state/state-health.ts";
 import { startHostStatus } from "./status/host-status.ts";
 
+/** A fleet whose coordinator has never been at work has no settings. */
+const SETTINGS_WITHIN_MS = 2_000;
+
 export async function startAgent(
   config: AgentConfig,
   { kind, passedOver }: Choice,
@@ -40,8 +43,13 @@ export async function startAgent(
   const session = await connected;
   if (!session) return;
   const { connection } = session;
-  await enforcing.follow(connection);
+  // The allowlist first: until it is known, no automatic ban comes into force ahead of others, and
+  // it would come behind all bans.
   settings.follow(connection);
+  const following = settings
+    .known(SETTINGS_WITHIN_MS)
+    .then(() => enforcing.follow(session))
+    .catch(fail);
   const reporting = await startReporting({
     ...{ config, session, settings, state, log, onFailed: fail },
   });
@@ -56,5 +64,6 @@ export async function startAgent(
   enforcing.onApplied(status.soon);
   reporting.onLoginTrouble(status.soon);
   onRelease(status.stop);
+  await following;
   log.info({ host, firewall: kind }, "agent is at work");
 }

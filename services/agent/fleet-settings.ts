@@ -4,6 +4,7 @@
  * before NATS can be reached.
  */
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as z from "zod";
 import type { Log } from "../process/log.ts";
@@ -26,6 +27,10 @@ export interface FleetSettings {
   jails(): readonly Jail[];
   /** An entry of the allowlist that has an address in common with `address`. */
   allowed(address: Address): Allowed | undefined;
+  /** Whether the allowlist, and everything else, has been read since this start. */
+  isKnown(): boolean;
+  /** Resolves when that is so; after `withinMs` also when it is not. */
+  known(withinMs: number): Promise<void>;
   /** The bans bucket (by its creation time) that is declared complete; null: none. */
   readyFor(): string | null;
   /** Calls `listener` once when everything was read, then at every change. */
@@ -72,6 +77,8 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
   let isComplete = false;
   /** Whether the bucket has been read as a whole since this start. */
   let isKnown = false;
+  let noteKnown: () => void = () => {};
+  const known = new Promise<void>((resolve) => (noteKnown = resolve));
   /** The jails have changed since they were kept on disk. */
   let areJailsNew = true;
 
@@ -139,6 +146,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
       case "live":
         isComplete = true;
         isKnown = true;
+        noteKnown();
         changed();
         return;
     }
@@ -147,6 +155,8 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
   return {
     jails: () => (isKnown ? [...jails.values()] : options.jails),
     allowed: allowed.find,
+    isKnown: () => isKnown,
+    known: (withinMs) => Promise.race([known, sleep(withinMs, undefined, { ref: false })]),
     readyFor: () => readyFor,
     onChange: (listener) => void listeners.push(listener),
     follow(connection) {

@@ -40,6 +40,18 @@ export type MirrorEvent<T> =
    */
   | { type: "live"; bucketId: string; isWhole: boolean };
 
+/**
+ * One of the newest entries, which the copy does not have yet because it still reads older ones. It
+ * is an event in its turn. `value` is undefined where the key was deleted.
+ */
+export interface AheadEntry<T> {
+  key: string;
+  value: T | undefined;
+  revision: number;
+  bucketId: string;
+  writtenAt: number;
+}
+
 export type MirrorState =
   | { phase: "unread" }
   | { phase: "loading"; bucketId: string }
@@ -63,23 +75,31 @@ export interface MirrorOptions<T> {
   /** Throws a WireError for an entry that no program of this fleet has written. */
   decode: (value: Uint8Array, key: string) => T;
   onEvent: (event: MirrorEvent<T>) => void;
+  /** Reports the newest entries ahead, which come by another connection to the same NATS. */
+  ahead?: {
+    connectBeside: () => Promise<NatsConnection>;
+    onEntry: (entry: AheadEntry<T>) => void;
+  };
   log: Log;
 }
 
 export function mirrorBucket<T>(options: MirrorOptions<T>): BucketMirror<T> {
-  const { connection, bucket, decode, onEvent, log } = options;
+  const { connection, bucket, ahead, decode, onEvent, log } = options;
   const entries = new Map<string, MirrorEntry<T>>();
   let state: MirrorState = { phase: "unread" };
   /** Keys of entries that cannot be decoded. */
   const unreadable = new Set<string>();
   let revision = 0;
-  /** Keys that this reading has not shown yet. */
+  /** Keys that this reading has not shown yet, or in an older state only. */
   let unseen = new Set<string>();
+  /** The newest states that this reading has shown of such keys. */
+  const outdated = new Map<string, BucketEntry>();
   let settle: () => void = () => {};
   const ready = new Promise<void>((resolve) => (settle = resolve));
 
   function begin(id: string, last: number): void {
     unseen = new Set([...entries.keys(), ...unreadable]);
+    outdated.clear();
     revision = 0;
     state = { phase: "loading", bucketId: id };
     onEvent({ type: "loading", bucketId: id, last });
@@ -91,23 +111,33 @@ export function mirrorBucket<T>(options: MirrorOptions<T>): BucketMirror<T> {
     const { key } = entry;
     revision = Math.max(revision, entry.revision);
     const known = entries.get(key);
+    if (known && isOutdated(known, entry)) {
+      outdated.set(key, entry); // The state that the copy has may follow.
+      return;
+    }
+    outdated.delete(key);
     const isFirst = unseen.delete(key);
     if (known && isSame(known, entry)) return;
-    if (known && isFirst) noteRollback(key, known, entry.revision);
+    if (known && isFirst && known.bucketId !== bucketId()) lose(key, known);
     // Our own write may be known before NATS shows the one before it.
     else if (known && known.revision >= entry.revision) return;
-    if (entry.value === undefined) remove(key);
+    putOrRemove(entry);
+  }
+
+  function putOrRemove(entry: BucketEntry): void {
+    if (entry.value === undefined) remove(entry.key);
     else put(entry, entry.value);
+  }
+
+  /** Whether it was written before what the copy has, or has another content under the same number. */
+  function isOutdated(known: MirrorEntry<T>, entry: BucketEntry): boolean {
+    if (!unseen.has(entry.key) || known.bucketId !== bucketId()) return false;
+    return entry.revision <= known.revision && !isSame(known, entry);
   }
 
   function isSame(known: MirrorEntry<T>, entry: BucketEntry): boolean {
     const isSameTime = known.writtenAt === undefined || known.writtenAt === entry.writtenAt;
     return known.revision === entry.revision && isSameTime && known.bucketId === bucketId();
-  }
-
-  /** NATS shows an older state than it did, or another one under the same number. */
-  function noteRollback(key: string, known: MirrorEntry<T>, shown: number): void {
-    if (known.bucketId !== bucketId() || known.revision >= shown) lose(key, known);
   }
 
   function lose(key: string, { value: previous, bucketId: id }: MirrorEntry<T>): void {
@@ -147,24 +177,38 @@ export function mirrorBucket<T>(options: MirrorOptions<T>): BucketMirror<T> {
     }
   }
 
+  /** NATS has lost these keys, or the newest of their states. */
+  function loseUnseen(): void {
+    for (const key of unseen) {
+      const known = entries.get(key);
+      const older = outdated.get(key);
+      if (known) lose(key, known);
+      else remove(key);
+      if (older) putOrRemove(older);
+    }
+    unseen.clear();
+    outdated.clear();
+  }
+
+  function takeAhead({ key, value: bytes, ...written }: BucketEntry, created: string): void {
+    const known = entries.get(key);
+    if (known?.bucketId === created && known.revision >= written.revision) return;
+    const decoded = bytes && decodeOrExplain(bytes, key);
+    if (decoded && "reason" in decoded) return; // It is reported in its turn.
+    ahead?.onEntry({ key, value: decoded?.value, bucketId: created, ...written });
+  }
+
   function finish(isWhole: boolean): void {
     if (state.phase === "unread") return;
-    if (isWhole) {
-      for (const key of unseen) {
-        const known = entries.get(key);
-        if (known) lose(key, known);
-        else remove(key);
-      }
-      unseen.clear();
-    }
+    if (isWhole) loseUnseen();
     state = { phase: "live", bucketId: bucketId() };
     onEvent({ type: "live", bucketId: state.bucketId, isWhole });
     settle();
   }
 
   const following = followBucket(
-    { connection, bucket, log },
-    { begin, entry: take, caughtUp: (missing) => finish(missing === 0) },
+    { connection, bucket, connectBeside: ahead?.connectBeside, log },
+    { begin, entry: take, ahead: takeAhead, caughtUp: (missing) => finish(missing === 0) },
   );
 
   return {

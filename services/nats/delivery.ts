@@ -28,9 +28,11 @@ export type Delivery =
   | { type: "message"; deliveries: number; message: StoredMessage }
   /**
    * NATS has delivered `deliveries` messages, and has looked for more up to `sequence` of the
-   * stream. `isHeldBack`: NATS does not go on before the reader has confirmed what it was sent.
+   * stream. `confirm`, where NATS does not go on before the reader has confirmed what it was sent.
    */
-  | { type: "heartbeat"; deliveries: number; sequence: number; isHeldBack: boolean }
+  | { type: "heartbeat"; deliveries: number; sequence: number; confirm: (() => void) | undefined }
+  /** NATS asks whether everything before this was read. It sends only so much ahead of the answer. */
+  | { type: "flow-control"; confirm: () => void }
   /** The consumer does not exist any more, or we may not read from it. */
   | { type: "ended"; reason: string };
 
@@ -45,14 +47,14 @@ export function subscribeToDeliveries(
     if (headers?.code !== STATUS) {
       onDelivery({ type: "ended", reason: headers?.description ?? "unknown" });
     } else if (reply) {
-      message.respond(); // NATS asks whether everything before this request was read.
+      onDelivery({ type: "flow-control", confirm: () => void message.respond() });
     } else {
-      const confirmation = headers.get("Nats-Consumer-Stalled");
+      const stalled = headers.get("Nats-Consumer-Stalled");
       const deliveries = Number(headers.get("Nats-Last-Consumer"));
       const sequence = Number(headers.get("Nats-Last-Stream"));
-      onDelivery({ type: "heartbeat", deliveries, sequence, isHeldBack: confirmation !== "" });
       // NATS still waits for the answer: the first one may have been lost.
-      if (confirmation !== "") connection.publish(confirmation, Empty);
+      const confirm = stalled === "" ? undefined : () => connection.publish(stalled, Empty);
+      onDelivery({ type: "heartbeat", deliveries, sequence, confirm });
     }
   };
   return connection.subscribe(inbox, {

@@ -23,6 +23,8 @@ export interface Following {
 /** A run begins where `startFrom` says. */
 export interface FollowOptions extends ConsumerOptions {
   log: Log;
+  /** Done before every run. */
+  prepare?: (() => Promise<void>) | undefined;
 }
 
 const PAUSES: Pauses = { firstMs: 250, longestMs: 250 };
@@ -48,6 +50,7 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
   async function doRun({ failures, progressed }: Tries): Promise<void> {
     if (connection.isClosed()) return;
     const within = failures < FIRST_ATTEMPTS ? WITHIN_MS.first : WITHIN_MS.later;
+    await options.prepare?.();
     const consumer = await openConsumer(options, within);
     if (!consumer || ended.signal.aborted) return;
     progressed();
@@ -91,4 +94,5 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
   };
 }
 
+export const ALL = () => ({ deliver_policy: DeliverPolicy.All });
 export const LAST_PER_SUBJECT = () => ({ deliver_policy: DeliverPolicy.LastPerSubject });

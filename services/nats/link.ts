@@ -74,6 +74,12 @@ export function watchLink({ connection, config, options, log }: LinkOptions): Li
   };
 }
 
+/** Connects within the time, and does not reconnect. */
+export function connectOnce(options: ConnectionOptions, withinMs = 5_000): Promise<NatsConnection> {
+  const once = { maxReconnectAttempts: 0, reconnect: false, timeout: withinMs };
+  return connect({ ...options, ...once });
+}
+
 /** Connects and disconnects again; returns the server, or why that failed. */
 export async function tryNats(
   options: ConnectionOptions,
@@ -81,8 +87,7 @@ export async function tryNats(
   withinMs = 5_000,
 ): Promise<{ server: string; trouble?: never } | { trouble: Trouble }> {
   try {
-    const once = { maxReconnectAttempts: 0, reconnect: false, timeout: withinMs };
-    const connection = await connect({ ...options, ...once });
+    const connection = await connectOnce(options, withinMs);
     const server = connection.getServer();
     await connection.close();
     return { server };

@@ -5,10 +5,12 @@ import { watchExpiry, type Expiry } from "./credential-expiry.ts";
 import type { Log } from "../process/log.ts";
 import { connectPatiently, credentialsOf } from "./connect.ts";
 import type { NatsConfig } from "./nats-config.ts";
-import { tryNats, watchLink, type Link } from "./link.ts";
+import { connectOnce, tryNats, watchLink, type Link } from "./link.ts";
 
 export interface NatsSession {
   connection: NatsConnection;
+  /** Makes another connection to the same NATS, as the same user, which does not reconnect. */
+  connectBeside: () => Promise<NatsConnection>;
   link: Link;
   expiry: Expiry;
 }
@@ -55,7 +57,8 @@ export async function openNatsSession(
     void connection.closed().then((error) => {
       if (!signal.aborted) life.fail(error ?? new Error("NATS closed the connection"));
     });
-    return { connection, link, expiry };
+    const connectBeside = () => connectOnce(options);
+    return { connection, connectBeside, link, expiry };
   }
 
   const opened = open();

@@ -3,12 +3,15 @@
  *
  * Invariants:
  * - The reader gets every message that the consumer delivers, in order, until the run is over.
+ * - Deliveries are read in slices of a few milliseconds, because a stream's past may be long, and
+ *   whatever else this process has to do must not wait for it.
  * - The run is over as soon as a delivery is missing. When the server that keeps the consumer dies,
  *   nothing says so but silence. So NATS sends heartbeats, and the run is over when two of them are
  *   missing. (The client's own ordered consumer insists on a heartbeat every 30 s: a minute
  *   without bans.)
  */
 import type { NatsConnection } from "@nats-io/nats-core";
+import { inSlices } from "../process/slices.ts";
 import { subscribeToDeliveries, type Delivery, type StoredMessage } from "./delivery.ts";
 import { createEndProof, type EndProof } from "./end-proof.ts";
 import { HEARTBEAT_MS, type StreamConsumer, type StreamState } from "./stream-consumer.ts";
@@ -44,6 +47,9 @@ export class StreamRun {
   /** Counts the heartbeats that are missing. */
   readonly #listening: NodeJS.Timeout;
   #phase: Phase = "reading";
+  /** Deliveries that have arrived and are not read yet, the oldest first. */
+  #unread: Delivery[] = [];
+  #isReading = false;
   /** Messages that were delivered in this run. */
   #deliveries = 0;
   /** Heartbeats that are missing since NATS was last heard. */
@@ -65,7 +71,7 @@ export class StreamRun {
     this.#proof.reported(begins.deliveries, begins.sequence);
     this.#noteProgress();
     const subscription = subscribeToDeliveries(connection, inbox, (delivery) => {
-      this.#take(delivery);
+      this.#arrived(delivery);
     });
     this.#subscription = subscription;
     void subscription.closed.then(() => {
@@ -81,9 +87,27 @@ export class StreamRun {
     this.#settle.resolve();
   }
 
+  #arrived(delivery: Delivery): void {
+    this.#missingHeartbeats = 0;
+    this.#unread.push(delivery);
+    if (this.#isReading) return;
+    this.#isReading = true;
+    setImmediate(() => void this.#readAll());
+  }
+
+  async #readAll(): Promise<void> {
+    while (this.#unread.length > 0) {
+      const deliveries = this.#unread;
+      this.#unread = [];
+      await inSlices(deliveries, (delivery) => {
+        this.#take(delivery);
+      });
+    }
+    this.#isReading = false;
+  }
+
   #take(delivery: Delivery): void {
     if (this.#phase === "over") return;
-    this.#missingHeartbeats = 0;
     try {
       if (this.#read(delivery) === "missed") this.end();
     } catch (error) {
@@ -108,7 +132,12 @@ export class StreamRun {
         this.#noteProgress();
         // NATS stops at a message that was deleted since the run began, or lags behind the
         // stream's end. A new run has neither.
-        return this.#phase === "reading" && !delivery.isHeldBack ? "missed" : "in order";
+        if (this.#phase === "reading" && !delivery.confirm) return "missed";
+        delivery.confirm?.();
+        return "in order";
+      case "flow-control":
+        delivery.confirm();
+        return "in order";
       case "ended":
         return "missed";
     }

@@ -6,6 +6,7 @@ import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { connect } from "@nats-io/transport-node";
 import { createLog } from "../../services/process/log.ts";
+import { mirrorBucket, type MirrorEvent } from "../../services/nats/bucket-mirror.ts";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
 import { followStream, LAST_PER_SUBJECT } from "../../services/nats/follow-stream.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -115,6 +116,56 @@ test("a link that stands still while a bucket is read makes nobody take a part o
   assert.equal(link.stalls(), 1);
   assert.deepEqual(caughtUpWith, [entries, 0]);
   following.stop();
+  await connection.close();
+  await direct.close();
+});
+
+test("what is written while a bucket is read is reported ahead, and counts for nothing else", async () => {
+  await using nats = await startTestNats();
+  const direct = await connect({ servers: nats.url });
+  const bucket = await new Kvm(direct).create("B", { history: 16 });
+  const keys = Array.from({ length: 3_000 }, (_, n) => `key.${n}`);
+  // Older states of every key come before the last ones.
+  for (const state of ["old", "older", "x".repeat(600)]) {
+    for (let from = 0; from < keys.length; from += 500) {
+      await Promise.all(keys.slice(from, from + 500).map((key) => bucket.put(key, state)));
+    }
+  }
+  await using link = await startSlowLink({
+    ...{ port: nats.port, stallAfterBytes: 200_000, stallMs: 3_500 },
+  });
+  const connection = await connect({
+    ...{ servers: `127.0.0.1:${link.port}`, maxReconnectAttempts: -1, reconnectTimeWait: 100 },
+  });
+  const events: MirrorEvent<string>[] = [];
+  const ahead: string[] = [];
+  const mirror = mirrorBucket<string>({
+    ...{ connection, bucket: "B", log },
+    ahead: {
+      connectBeside: () => connect({ servers: nats.url }),
+      onEntry: ({ key }) => void ahead.push(key),
+    },
+    decode: (value) => Buffer.from(value).toString(),
+    onEvent: (event) => void events.push(event),
+  });
+  const timesLive = () => events.filter(({ type }) => type === "live").length;
+  await eventually("the link stands still", () => link.stalls() === 1, 20);
+  await bucket.put("new", "1");
+  await eventually("it is known", () => ahead.includes("new"));
+  assert.deepEqual([timesLive(), mirror.entries.has("new")], [0, false]);
+  await eventually("everything is read", () => timesLive() === 1, 20);
+  await eventually("it is read in its turn", () => mirror.entries.has("new"));
+  assert.equal(mirror.entries.size, keys.length + 1);
+  assert.equal(mirror.entries.get("key.7")?.value.length, 600);
+  events.length = 0;
+  link.cut();
+  await eventually("everything is read again", () => timesLive() === 1, 30);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["loading", "live"],
+    "older states of a key that is known are no changes",
+  );
+  mirror.stop();
   await connection.close();
   await direct.close();
 });

@@ -195,46 +195,59 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   assert.deepEqual(bans.takeTampered(), []);
 });
 
-test("a host does not say that a ban is in force because one was that NATS has lost", async () => {
-  await using centre = await start();
-  const { nats, connection } = centre;
-  const put = async (ban: Ban) => {
-    const writer = await connect({ servers: nats.url });
-    const subject = `$KV.${BANS_BUCKET}.${banKey("dovecot", ban.address)}`;
-    await jetstream(writer).publish(subject, encodeBan(ban));
-    await writer.close();
-  };
-  const firewall = createDryRunFirewall({ now: Date.now, say: () => {} });
-  await firewall.open([JAIL]);
-  let created: string | null = null;
-  const settings = {
-    ...{ jails: () => [JAIL], allowed: () => undefined, stop() {} },
-    readyFor: () => created,
-  };
-  const kernelSync = createKernelSync({
-    ...{ firewall, jails: [JAIL], settings, neverBan: createNeverBan([]) },
-    ...{ repairEveryMs: 60_000, now: Date.now, log, onApplied() {}, onFailed: assert.ifError },
+for (const [how, readsHistory] of [
+  ["", false],
+  [", if it reads older states, too", true],
+] as const) {
+  test(`a host does not say that a ban is in force because one was that NATS has lost${how}`, async () => {
+    await using centre = await start();
+    const { nats, connection } = centre;
+    const put = async (ban: Ban) => {
+      const writer = await connect({ servers: nats.url });
+      const subject = `$KV.${BANS_BUCKET}.${banKey("dovecot", ban.address)}`;
+      await jetstream(writer).publish(subject, encodeBan(ban));
+      await writer.close();
+    };
+    const firewall = createDryRunFirewall({ now: Date.now, say: () => {} });
+    await firewall.open([JAIL]);
+    let created: string | null = null;
+    const settings = {
+      ...{ jails: () => [JAIL], allowed: () => undefined, stop() {} },
+      ...{ readyFor: () => created, isKnown: () => true },
+    };
+    const kernelSync = createKernelSync({
+      ...{ firewall, jails: [JAIL], settings, neverBan: createNeverBan([]) },
+      ...{ repairEveryMs: 60_000, now: Date.now, log, onApplied() {}, onFailed: assert.ifError },
+    });
+    centre.onRelease(kernelSync.stop);
+    kernelSync.follow((onEvent, onEntry) =>
+      mirrorBucket({
+        ...{ connection, bucket: BANS_BUCKET, decode: decodeHostBan, onEvent, log },
+        ...(readsHistory && {
+          ahead: { connectBeside: () => connect({ servers: nats.url }), onEntry },
+        }),
+      }),
+    );
+    created = await eventually(
+      "the bucket is known",
+      () => kernelSync.state().bansCreated ?? false,
+    );
+    kernelSync.settingsChanged();
+    await put(banOf(A, 1_000));
+    await nats.sync();
+    await put(banOf(B, 2_000));
+    await eventually("both are in force", () => kernelSync.state().revision === 2);
+    await nats.losePower();
+    await nats.start();
+    await eventually("the second is gone", () => {
+      const { revision, bansInForce } = kernelSync.state();
+      return revision === 1 && bansInForce === 1;
+    });
+    await put(banOf(B, 3_000));
+    await eventually("it is in force again", () => kernelSync.state().revision === 2);
+    assert.deepEqual((await firewall.list()).map(({ address }) => address).sort(), [A, B]);
   });
-  centre.onRelease(kernelSync.stop);
-  kernelSync.follow((onEvent) =>
-    mirrorBucket({ connection, bucket: BANS_BUCKET, decode: decodeHostBan, onEvent, log }),
-  );
-  created = await eventually("the bucket is known", () => kernelSync.state().bansCreated ?? false);
-  kernelSync.settingsChanged();
-  await put(banOf(A, 1_000));
-  await nats.sync();
-  await put(banOf(B, 2_000));
-  await eventually("both are in force", () => kernelSync.state().revision === 2);
-  await nats.losePower();
-  await nats.start();
-  await eventually("the second is gone", () => {
-    const { revision, bansInForce } = kernelSync.state();
-    return revision === 1 && bansInForce === 1;
-  });
-  await put(banOf(B, 3_000));
-  await eventually("it is in force again", () => kernelSync.state().revision === 2);
-  assert.deepEqual((await firewall.list()).map(({ address }) => address).sort(), [A, B]);
-});
+}
 
 test("an address that was unbanned stays immune when NATS loses all that it has stored", async () => {
   await using centre = await start();

@@ -1,6 +1,7 @@
 /** The lane from the bans bucket to the kernel. */
 import type { NatsConnection } from "@nats-io/nats-core";
 import { mirrorBucket } from "../../nats/bucket-mirror.ts";
+import type { NatsSession } from "../../nats/session.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import { BANS_BUCKET } from "../../wire/subjects.ts";
@@ -18,7 +19,7 @@ import { createSavedBans, readSavedBans } from "./saved-bans.ts";
 
 export interface Enforcing {
   /** Follows the bans bucket from here on. */
-  follow(connection: NatsConnection): Promise<void>;
+  follow(session: Pick<NatsSession, "connection" | "connectBeside">): Promise<void>;
   /** Calls `listener` whenever something was applied, and the kernel has confirmed it. */
   onApplied(listener: () => void): void;
   /** Resolves when everything that was to be done by now is done. */
@@ -74,15 +75,17 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
     ...{ folder: config.stateDir, bans: kernelSync.held, health: state.of("bans"), log },
   });
   listeners.push(savedBans.touch);
+  settings.onChange(kernelSync.settingsChanged);
   await kernelSync.restore(await readSavedBans(config.stateDir));
 
   return {
-    async follow(opened) {
+    async follow({ connection: opened, connectBeside }) {
       connection = opened;
       await neverBan.refresh(natsServers());
-      settings.onChange(kernelSync.settingsChanged);
       const bucket = { connection: opened, bucket: BANS_BUCKET, decode: decodeHostBan, log };
-      kernelSync.follow((onEvent) => mirrorBucket({ ...bucket, onEvent }));
+      kernelSync.follow((onEvent, onEntry) =>
+        mirrorBucket({ ...bucket, onEvent, ahead: { connectBeside, onEntry } }),
+      );
     },
     onApplied: (listener) => void listeners.push(listener),
     settled: kernelSync.settled,

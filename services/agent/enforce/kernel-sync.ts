@@ -6,6 +6,8 @@
  *   what the kernel holds: NATS may have lost its storage, and then what the kernel holds is better
  *   than nothing. Until then bans are added, and taken out one by one as the bucket says so.
  *   Kernel timeouts end bans by themselves.
+ * - A new ban does not wait until the bucket is read: it is brought in ahead, and a replacement
+ *   keeps it (see ahead-bans.ts).
  * - Long work runs in one queue. Changed bans have a queue of their own, at most `AT_ONCE` at a time,
  *   so no ban waits for long work; only the restoring of saved bans comes before everything else.
  * - What the firewall refuses as a whole ends nothing: the bans in force stay in force, the refusal
@@ -15,11 +17,12 @@ import { RepeatableWork } from "../../process/repeatable-work.ts";
 import type { Pauses } from "../../process/retry.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Log } from "../../process/log.ts";
-import type { BucketMirror, MirrorEvent } from "../../nats/bucket-mirror.ts";
+import type { AheadEntry, BucketMirror, MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { isInForce } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
 import { banKey } from "../../wire/subjects.ts";
+import { createAheadBans } from "./ahead-bans.ts";
 import { createBanFilter, type HostBan } from "./ban-filter.ts";
 import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Repair } from "./firewall/firewall.ts";
@@ -65,12 +68,13 @@ export interface KernelSync {
 
 export type OpenMirror = (
   onEvent: (event: MirrorEvent<HostBan>) => void,
+  onAhead: (entry: AheadEntry<HostBan>) => void,
 ) => Pick<BucketMirror<HostBan>, "entries" | "state" | "revision" | "stop">;
 
 export interface KernelSyncOptions {
   firewall: Firewall;
   jails: readonly Jail[];
-  settings: Pick<FleetSettings, "jails" | "allowed" | "readyFor">;
+  settings: Pick<FleetSettings, "jails" | "allowed" | "readyFor" | "isKnown">;
   neverBan: Pick<NeverBan, "reason">;
   repairEveryMs: number;
   retryPauses?: Pauses | undefined;
@@ -109,6 +113,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   const kept = new Map<string, HostBan>();
   /** Bans whose entries somebody has made unreadable. A coordinator writes them again. */
   const unreadable = new Map<string, HostBan>();
+  const ahead = createAheadBans();
   let clockAhead = 0;
   const serverNow = () => now() + clockAhead;
   const filter = createBanFilter(options);
@@ -160,7 +165,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   );
 
   function* bansOfBucket(): Iterable<[string, HostBan]> {
-    for (const [key, { value }] of mirror?.entries ?? []) yield [key, value];
+    yield* ahead.over(mirror?.entries ?? new Map<string, never>());
     yield* unreadable;
   }
 
@@ -172,6 +177,14 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   function forget(key: string): void {
     kept.delete(key);
     unreadable.delete(key);
+    ahead.forgetRead(key, mirror?.revision() ?? 0);
+  }
+
+  function bringAheadIn(bans: Iterable<[string, HostBan]>): void {
+    for (const [key, ban] of bans) {
+      // An entry of the allowlist may have come after the decider's ban, and is not known yet.
+      if (ban.by !== "decider" || settings.isKnown()) change(key, ban, false);
+    }
   }
 
   function change(key: string, ban: HostBan, isGone: boolean): void {
@@ -199,6 +212,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       case "loading":
         // A bucket whose end NATS has lost begins to count again from there.
         applied = isOfBucket(event.bucketId) ? Math.min(applied, event.last) : 0;
+        ahead.forgetOtherBuckets(event.bucketId);
         sync = { phase: "loading", bucketId: event.bucketId };
         return;
       case "put":
@@ -220,10 +234,17 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
         if (event.previous) unreadable.set(event.key, event.previous);
         return;
       case "live":
+        ahead.forgetAllRead(mirror?.revision() ?? 0);
         sync = { phase: "adding", bucketId: event.bucketId, isWhole: event.isWhole };
         bringAllIn();
         return;
     }
+  }
+
+  function onAhead(entry: AheadEntry<HostBan>): void {
+    ahead.note(entry);
+    noteClock(entry.writtenAt);
+    if (entry.value) bringAheadIn([[entry.key, entry.value]]);
   }
 
   const isOfBucket = (bucketId: string) => sync.phase !== "restored" && sync.bucketId === bucketId;
@@ -416,11 +437,12 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       settingsChanges += 1;
       if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
       // While the bucket is read nothing is decided: every ban is judged when it has been read.
-      if (sync.phase !== "loading") void reconsidering.ask();
+      if (sync.phase === "loading") bringAheadIn(ahead.bans());
+      else void reconsidering.ask();
     },
 
     follow(openMirror) {
-      mirror = openMirror(onEvent);
+      mirror = openMirror(onEvent, onAhead);
     },
 
     // Beside the queue: it may take long, and bans do not wait for it.

@@ -64,7 +64,11 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     onReading: outcomes.note,
     now: Date.now,
   });
-  settings.onChange(() => watcher.jailsChanged(settings.jails()));
+  const jailsChanged = () => {
+    watcher.jailsChanged(settings.jails());
+  };
+  settings.onChange(jailsChanged);
+  jailsChanged(); // They may have changed while the watcher was started.
 
   return {
     look: watcher.look,

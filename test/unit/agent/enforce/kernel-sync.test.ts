@@ -6,7 +6,11 @@ import type { HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
 import { createDryRunFirewall } from "../../../../services/agent/enforce/firewall/dry-run.ts";
 import type { Firewall } from "../../../../services/agent/enforce/firewall/firewall.ts";
 import { createKernelSync } from "../../../../services/agent/enforce/kernel-sync.ts";
-import type { MirrorEntry, MirrorEvent } from "../../../../services/nats/bucket-mirror.ts";
+import type {
+  AheadEntry,
+  MirrorEntry,
+  MirrorEvent,
+} from "../../../../services/nats/bucket-mirror.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
 import { createAddressTrie } from "../../../../services/wire/address-trie.ts";
 import type { Allowed } from "../../../../services/wire/settings.ts";
@@ -26,10 +30,11 @@ function banOn(address: Address, state: HostBan["state"] = "active"): HostBan {
 async function setUp({ repairEveryMs = 60_000 } = {}) {
   const entries = new Map<string, MirrorEntry<HostBan>>();
   const allowed = createAddressTrie<Allowed>();
-  const told = { readyFor: null as string | null, applied: 0 };
+  const told = { readyFor: null as string | null, applied: 0, isKnown: true };
   let revision = 0;
   let phase: "loading" | "live" = "loading";
   let onEvent: (event: MirrorEvent<HostBan>) => void = () => {};
+  let onAhead: (entry: AheadEntry<HostBan>) => void = () => {};
   const nftables: Kernel = { isRefusing: false };
   const dryRun = createDryRunFirewall({ now: Date.now, say: () => {} });
   const { firewall: pausable, replacing } = pausableReplace(dryRun);
@@ -40,13 +45,19 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const sync = createKernelSync({
     ...{ firewall, jails: [JAIL], repairEveryMs, now: Date.now },
     retryPauses: { firstMs: 5, longestMs: 20 },
-    settings: { jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor },
+    settings: {
+      jails: () => [JAIL],
+      allowed: allowed.find,
+      readyFor: () => told.readyFor,
+      isKnown: () => told.isKnown,
+    },
     ...{ neverBan: { reason: () => undefined }, log },
     onApplied: () => (told.applied += 1),
     onFailed: assert.ifError,
   });
-  sync.follow((listener) => {
+  sync.follow((listener, aheadListener) => {
     onEvent = listener;
+    onAhead = aheadListener;
     const state = () => ({ phase, bucketId: BUCKET });
     return { entries, state, revision: () => revision, stop() {} };
   });
@@ -57,6 +68,13 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
     entries.set(key, { value: ban, revision, bucketId: BUCKET, writtenAt });
     onEvent({ type: "put", key, value: ban, previous: undefined, writtenAt });
   };
+  /** NATS delivers the ban before the mirror has read up to it. */
+  const deliverAhead = (ban: HostBan) => {
+    const key = banKey(ban.jail, ban.address);
+    const writtenAt = Date.now();
+    onAhead({ key, value: ban, revision: 1_000, bucketId: BUCKET, writtenAt });
+  };
+  const readUpTo = (upTo: number) => void (revision = upTo);
   const begin = () => {
     phase = "loading";
     onEvent({ type: "loading", bucketId: BUCKET, last: revision });
@@ -91,6 +109,8 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
       nftables,
       told,
       put,
+      deliverAhead,
+      readUpTo,
       begin,
       finish,
       allow,
@@ -225,6 +245,47 @@ test("a ban, and the end of one, do not wait until all bans are replaced", async
   await sync.settled();
   assert.deepEqual(await inKernel(), [addressAt(1), addressAt(3)]);
   assert.deepEqual([sync.state().revision, sync.state().bansInForce], [4, 2]);
+});
+
+test("a ban that NATS delivers ahead is in force while the bucket is read, and outlasts its replacement", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel, deliverAhead, readUpTo } = host;
+  await sync.restore([banOn(addressAt(9))]);
+  told.readyFor = BUCKET;
+  begin();
+  put(banOn(addressAt(1)));
+  put(banOn(addressAt(3)));
+  deliverAhead(banOn(addressAt(2)));
+  deliverAhead(banOn(addressAt(3), "lifted"));
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(2), addressAt(9)]);
+  assert.equal(sync.held(), undefined, "that all bans are in force is not claimed");
+  assert.equal(sync.state().revision, 0);
+  finish();
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(2)]);
+  assert.equal(sync.state().revision, 2, "the mirror has not read it yet");
+  readUpTo(999);
+  put(banOn(addressAt(2)));
+  put(banOn(addressAt(2), "lifted"));
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1)]);
+});
+
+test("a ban that NATS delivers ahead waits for the allowlist if the decider has made it", async () => {
+  await using host = await setUp();
+  const { sync, told, allow, begin, inKernel, deliverAhead } = host;
+  told.isKnown = false;
+  begin();
+  deliverAhead(banOn(addressAt(1)));
+  deliverAhead(banOn(addressAt(2)));
+  deliverAhead({ ...banOn(addressAt(3)), by: "operator alice" });
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(3)]);
+  told.isKnown = true;
+  allow(addressAt(2));
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(3)]);
 });
 
 test("a ban that was lifted leaves the kernel", async () => {
