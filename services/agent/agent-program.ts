@@ -11,7 +11,7 @@ import { createProgram } from "../process/program.ts";
 import { startAgent } from "./agent.ts";
 import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./agent-config.ts";
 import { whyForbidden } from "./enforce/firewall/firewall-check.ts";
-import { chooseBackEnd } from "./enforce/firewall/choice.ts";
+import { chooseBackEndPatiently } from "./enforce/firewall/choice.ts";
 import { createRemains, removeEverything } from "./enforce/firewall/remains.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 
@@ -101,7 +101,10 @@ async function uninstall(write: (text: string) => void): Promise<void> {
 async function run(config: AgentConfig, life: Life): Promise<void> {
   const log = createLog(NAME, config.log.level);
   const { backend, chains } = config.firewall;
-  const choice = await chooseBackEnd(backend, chains);
+  const choice = await chooseBackEndPatiently(backend, chains);
+  if (choice.refused !== undefined) {
+    log.error({ reason: choice.refused }, "firewall refuses fleetban's rules, keeps trying");
+  }
   if (choice.kind === "dry-run") log.warn("dry-run: nobody is banned on this host");
   for (const reason of choice.passedOver) {
     log.warn({ reason, inUse: choice.kind }, "firewall back end cannot be used, the next one is");

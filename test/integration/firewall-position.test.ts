@@ -143,7 +143,7 @@ describe("beside the rules of others", { skip: needsRoot }, () => {
         "firewall.chains: there is no chain DOCKER_USER in the filter table; did you mean DOCKER-USER?";
       for (const kind of IPTABLES) {
         const reason = await whyUnusable(kind, chains, on.host.run);
-        assert.equal(reason, `${kind}: iptables: ${expected}`);
+        assert.equal(reason?.reason, `${kind}: iptables: ${expected}`);
       }
       const firewall = await on.open("ipset", chains);
       assert.deepEqual((await firewall.repair()).ineffective, [

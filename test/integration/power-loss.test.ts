@@ -216,7 +216,7 @@ for (const [how, readsHistory] of [
       ...{ readyFor: () => created, isKnown: () => true },
     };
     const kernelSync = createKernelSync({
-      ...{ firewall, jails: [JAIL], settings, neverBan: createNeverBan([]) },
+      ...{ firewall, jails: [JAIL], jailsOpen: [JAIL], settings, neverBan: createNeverBan([]) },
       ...{ repairEveryMs: 60_000, now: Date.now, log, onApplied() {}, onFailed: assert.ifError },
     });
     centre.onRelease(kernelSync.stop);

@@ -4,6 +4,7 @@ import { mirrorBucket } from "../../nats/bucket-mirror.ts";
 import type { NatsSession } from "../../nats/session.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
+import type { Jail } from "../../wire/settings.ts";
 import { BANS_BUCKET } from "../../wire/subjects.ts";
 import type { AgentConfig } from "../agent-config.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
@@ -11,7 +12,9 @@ import type { StateHealth } from "../state/state-health.ts";
 import { decodeHostBan } from "./ban-filter.ts";
 import type { Choice } from "./firewall/choice.ts";
 import { createLeftBehind } from "./firewall/left-behind.ts";
+import { FirewallError } from "./firewall/command.ts";
 import { openFirewall } from "./firewall/opening.ts";
+import { createPatientFirewall } from "./firewall/patient-firewall.ts";
 import { createRemains } from "./firewall/remains.ts";
 import { createKernelSync, type FirewallTrouble, type KernelSyncState } from "./kernel-sync.ts";
 import { createNeverBan } from "./never-ban.ts";
@@ -45,14 +48,20 @@ export interface EnforcingOptions {
   onFailed: (error: unknown) => void;
 }
 
-/** The rules stand when this resolves, with the bans that the kernel still has or had. */
+/**
+ * The rules stand when this resolves, with the bans that the kernel still has or had. If the firewall
+ * refuses them for now, that is shown, and tried again until the firewall takes them.
+ */
 export async function startEnforcing(options: EnforcingOptions): Promise<Enforcing> {
   const { config, kind, settings, state, log, onFailed } = options;
   const { chains, repairEvery } = config.firewall;
   const now = Date.now;
   const jails = settings.jails();
   const say = (what: string, facts: object) => log.info(facts, what);
-  const firewall = await openFirewall({ kind, chains, jails, now, say });
+  const firewall = createPatientFirewall(kind, (wanted) =>
+    openFirewall({ kind, chains, jails: wanted, now, say }),
+  );
+  const jailsOpen = await firewall.open(jails).then(() => jails, noneIfRefused);
   const leftBehind = createLeftBehind({ kind, remains: createRemains(now), log });
   await leftBehind.look();
 
@@ -65,7 +74,7 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
   };
   const listeners: (() => void)[] = [];
   const kernelSync = createKernelSync({
-    ...{ firewall, jails, settings, neverBan, now, log, onFailed },
+    ...{ firewall, jails, jailsOpen, settings, neverBan, now, log, onFailed },
     repairEveryMs: repairEvery * 1000,
     onApplied: () => {
       for (const listener of listeners) listener();
@@ -100,4 +109,9 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
       await kernelSync.stop();
     },
   };
+}
+
+function noneIfRefused(error: unknown): readonly Jail[] {
+  if (error instanceof FirewallError) return [];
+  throw error;
 }

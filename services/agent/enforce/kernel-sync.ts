@@ -74,6 +74,8 @@ export type OpenMirror = (
 export interface KernelSyncOptions {
   firewall: Firewall;
   jails: readonly Jail[];
+  /** Those of them whose rules and sets stand; the others are opened when the firewall takes them. */
+  jailsOpen: readonly Jail[];
   settings: Pick<FleetSettings, "jails" | "allowed" | "readyFor" | "isKnown">;
   neverBan: Pick<NeverBan, "reason">;
   repairEveryMs: number;
@@ -129,7 +131,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   let ineffective: readonly string[] = [];
   let jailsWanted: readonly Jail[] = options.jails;
   /** Jails whose sets the kernel has. */
-  let jailsOpen = new Set(options.jails.map(({ name }) => name));
+  let jailsOpen = new Set(options.jailsOpen.map(({ name }) => name));
   let settingsChanges = 0;
 
   const retry = createFirewallRetry<Work | "count">({
@@ -383,10 +385,10 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
   async function restoreSaved(): Promise<void> {
     if (sync.phase !== "restored") return; // the bucket is followed, and brings these bans, too
-    kernel.adopt(kept.keys());
+    const hasBans = (await firewall.count()) > 0;
+    if (hasBans) kernel.adopt(kept.keys());
     await repair();
-    if ((await firewall.count()) > 0) return; // what was lifted since is not to come back
-    kernel.forgetAll();
+    if (hasBans) return; // what was lifted since is not to come back
     await kernel.apply(new Map([...kept].map(([key, ban]) => [key, { ban, isGone: false }])));
     const inForce = kernel.count();
     if (inForce > 0) log.info({ bans: inForce }, "restored saved bans after boot");
@@ -405,6 +407,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
   const settled = () => Promise.all([queue.settled(), changes.settled()]).then(() => {});
 
+  if (options.jails.some(({ name }) => !jailsOpen.has(name))) queue.ask("open");
   const timers = [
     setInterval(() => queue.ask("repair"), options.repairEveryMs),
     setInterval(() => queue.ask("renew"), RENEW_EVERY_MS),

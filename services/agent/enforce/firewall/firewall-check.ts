@@ -49,16 +49,25 @@ const NEEDS: Record<Exclude<FirewallKind, "dry-run">, Needs> = {
   },
 };
 
-/** What is missing for this back end and what to do about it; undefined: it can be used. */
+/** Why a back end cannot be used, and what to do about it. */
+export interface Unusable {
+  reason: string;
+  /** The kernel refuses it, which may change while the agent runs: a module is loaded, for example. */
+  isForNow: boolean;
+}
+
+const forGood = (reason: string): Unusable => ({ reason, isForNow: false });
+
+/** undefined: it can be used. */
 export async function whyUnusable(
   kind: FirewallKind,
   chains: readonly string[],
   run: Run = runCommand,
-): Promise<string | undefined> {
+): Promise<Unusable | undefined> {
   if (kind === "dry-run") return undefined;
   const { programs, modules, attempt } = NEEDS[kind];
   const unhooked = kind === "nftables" ? whyUnhooked(chains) : undefined;
-  if (unhooked !== undefined) return `nftables: cannot be used: ${unhooked}`;
+  if (unhooked !== undefined) return forGood(`nftables: cannot be used: ${unhooked}`);
   for (const [program, debianPackage] of Object.entries(programs)) {
     if (program === "ip6tables" && !(await hasIpv6(run))) continue;
     try {
@@ -67,17 +76,18 @@ export async function whyUnusable(
       if (!(error instanceof FirewallError)) throw error;
       // Without a kernel that knows it ipset does not even tell its version: that is said below.
       if (!isMissing(error)) continue;
-      return `${program}: is not there; install it: apt-get install ${debianPackage}`;
+      return forGood(`${program}: is not there; install it: apt-get install ${debianPackage}`);
     }
   }
   try {
     await attempt(chains, run);
     const missing = kind === "nftables" ? undefined : await whyNoChain(chains, run);
-    return missing && `${kind}: ${missing}`;
+    return missing === undefined ? undefined : forGood(`${kind}: ${missing}`);
   } catch (error) {
     if (!(error instanceof FirewallError)) throw error;
     const said = error.message.replaceAll(/\s*\n\s*/g, " ");
-    return `${kind}: cannot be used: ${said}; load the kernel's modules: modprobe -a ${modules.join(" ")}`;
+    const remedy = `load the kernel's modules: modprobe -a ${modules.join(" ")}`;
+    return { reason: `${kind}: cannot be used: ${said}; ${remedy}`, isForNow: true };
   }
 }
 

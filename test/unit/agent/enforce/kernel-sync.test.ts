@@ -43,7 +43,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   let logged = "";
   const log = pino({ level: "warn" }, { write: (line: string) => void (logged += line) });
   const sync = createKernelSync({
-    ...{ firewall, jails: [JAIL], repairEveryMs, now: Date.now },
+    ...{ firewall, jails: [JAIL], jailsOpen: [JAIL], repairEveryMs, now: Date.now },
     retryPauses: { firstMs: 5, longestMs: 20 },
     settings: {
       jails: () => [JAIL],
