@@ -155,7 +155,8 @@ export function recallEarlier(
   const before = bansBefore(recorded, then);
   if (before === 0) return undefined;
   const offence = present.offence + before;
-  const grown = banSeconds(jail, offence - 1 + (change.elsewhere ?? 0), fractionOf(change.id));
+  const allBefore = offence - 1 + (change.elsewhere ?? 0);
+  const grown = banSeconds(jail, allBefore, fractionOf(change.id));
   const isGrown = present.state === "active" && present.countedUntil !== null;
   const due = isGrown ? endOf(present.countedUntil ?? 0, grown) : present.until;
   const starts = [...(rememberStarts(recorded, then) ?? []), ...(present.earlier ?? [])];
@@ -163,6 +164,7 @@ export function recallEarlier(
     ...present,
     ...{ change: change.id, changedAt: change.now, offence },
     until: isLonger(due, present.until) ? due : present.until,
+    ...(isGrown && { reason: withoutGrowth(present) + describeGrowth(jail, allBefore, grown) }),
     ...(starts.length > 0 && { earlier: starts.slice(-(change.memory?.starts?.count ?? 0)) }),
   };
 }
@@ -253,6 +255,8 @@ function describeNetwork({ at, since, hosts, addresses }: Offence): string {
 function describeGrowth({ increment }: Jail, before: number, seconds: number | null): string {
   return increment && before > 0 ? `, offence ${before + 1}: ${formatDuration(seconds)}` : "";
 }
+
+const withoutGrowth = ({ reason }: Ban) => reason.replace(/, offence \d+: [\w ]+$/, "");
 
 const formatCount = (count: number, one: string, many: string) =>
   count === 1 ? `1 ${one}` : `${count} ${many}`;

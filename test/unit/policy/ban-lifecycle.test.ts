@@ -310,6 +310,7 @@ describe("bans that grow", () => {
     assert.equal(unaware.offence, 1);
     const change = { now: now + SECOND, id, memory };
     const aware = recallEarlier(unaware, third, growing, change)!;
+    assert.match(aware.reason, / within \d+s, offence 4: 1h 6m$/);
     assert.deepEqual([aware.offence, secondsOf(aware)], [4, 4000]);
     assert.equal(recallEarlier(aware, third, growing, change), undefined);
     assert.equal(recallEarlier(unaware, unaware, growing, change), undefined);
