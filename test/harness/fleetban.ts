@@ -56,6 +56,7 @@ export async function fleetban(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
+  process.env["TZ"] = "UTC"; // as the program is given it
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const io = { stdin: stdin.end(), stdout, stderr };
   const home = environment["HOME"] ?? "/nonexistent";

@@ -33,9 +33,16 @@ export interface MailClient extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What node is given to run the client: what test/compile.js has made of it, or its source. */
+function programArguments(): string[] {
+  const name = "test/harness/mail-client-process";
+  const scratch = process.env["FLEETBAN_TEST_SCRATCH"];
+  if (scratch !== undefined) return [join(scratch, `${name}.js`)];
+  return ["--import", "tsx", join(import.meta.dirname, "../..", `${name}.ts`)];
+}
+
 export function startMailClient(spawn: Spawn): MailClient {
-  const script = join(import.meta.dirname, "mail-client-process.ts");
-  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", script], {
+  const child: ChildProcess = spawn(process.execPath, programArguments(), {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const { stdin, stdout } = child;

@@ -28,7 +28,12 @@ import {
   statusSubject,
 } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
-import { programArguments, runFleetban, type Answer } from "../harness/fleetban.ts";
+import {
+  fleetban as runHere,
+  programArguments,
+  runFleetban,
+  type Answer,
+} from "../harness/fleetban.ts";
 import { FOREIGN_WORDS, hostileRequests } from "../harness/hostile-requests.ts";
 import { startTestNats, startTestServers } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
@@ -62,7 +67,8 @@ after(async () => {
   await Promise.all([nats[Symbol.asyncDispose](), postgres[Symbol.asyncDispose]()]);
 });
 
-const fleetban = (...args: string[]) => runFleetban(args, { NATS_URL: nats.url });
+/** Without a process; what a coordinator that is not there, or errs, means is asked with one. */
+const fleetban = (...args: string[]) => runHere(args, { NATS_URL: nats.url });
 
 /** The answer of a call that must succeed; its own words say why when it does not. */
 async function ask(...args: string[]): Promise<Answer> {
@@ -178,9 +184,11 @@ test("a ban, shown, listed, lengthened, and lifted", async (t) => {
   assert.equal(again.code, 1);
   const around = await fleetban("ban", "remove", "203.0.113.9");
   assert.match(around.stderr, /fleetban ban remove 203\.0\.113\.0\/24/);
-  const all = await ask("ban", "list", "--all", "--json", "--address", "198.51.100.7");
-  const reply = api["ban.list"].reply.parse(JSON.parse(all.stdout));
-  assert.ok(reply.bans.some(({ state }) => state === "lifted"));
+  await eventually("the end is on record", async () => {
+    const all = await ask("ban", "list", "--all", "--json", "--address", "198.51.100.7");
+    const { bans } = api["ban.list"].reply.parse(JSON.parse(all.stdout));
+    return bans.some(({ state }) => state === "lifted");
+  });
 });
 
 test("a host that does not report in time, refuses, or only logs is named", async (t) => {
@@ -407,7 +415,7 @@ test("every request is answered with a reply of its shape, or refused plainly an
     before = after;
   });
   // Each run is one round trip: as many as fit into the time.
-  const limits = { numRuns: 2_000, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false };
+  const limits = { numRuns: 500, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false };
   await fc.assert(property, { ...limits, seed, endOnFailure: true });
   t.diagnostic(JSON.stringify(count));
   assert.ok(count.replies > 0 && count.refusals > 0, JSON.stringify(count));

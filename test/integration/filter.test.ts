@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { eventually } from "../harness/eventually.ts";
-import { runFleetban } from "../harness/fleetban.ts";
+import { fleetban } from "../harness/fleetban.ts";
 import { startTestServers } from "../harness/servers.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -53,12 +53,12 @@ test("fail2ban's set-up for Dovecot, taken over as it is, bans on its three line
     });
     children.push(child);
   };
-  const ask = async (...args: string[]) => (await runFleetban(args, { NATS_URL: nats.url })).stdout;
+  const ask = async (...args: string[]) => (await fleetban(args, { NATS_URL: nats.url })).stdout;
   try {
     await mkdir(join(folder, "filter.d"));
     await writeFile(join(folder, "jail.local"), JAIL);
     await writeFile(join(folder, "filter.d/dovecot-pop3imap.conf"), FILTER);
-    const imported = await runFleetban(["import", "fail2ban", folder]);
+    const imported = await fleetban(["import", "fail2ban", folder]);
     assert.equal(imported.code, 0, imported.stderr);
     assert.match(imported.stdout, /! jail\.local:\d+: action: mail-whois: /);
 

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { startChild } from "../../services/standalone/child.ts";
 import { eventually } from "../harness/eventually.ts";
-import { runFleetban } from "../harness/fleetban.ts";
+import { fleetban } from "../harness/fleetban.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../dist/services/standalone/main.js");
 const home = await mkdtemp(join(tmpdir(), "fleetban-home-"));
@@ -23,7 +23,7 @@ async function start(others: NodeJS.ProcessEnv = {}) {
   return { child, output: () => output };
 }
 
-const cli = (...args: string[]) => runFleetban(args, environment);
+const cli = (...args: string[]) => fleetban(args, environment);
 
 test("everything on one machine: bans, keeps what it knows, and ends as a whole", async () => {
   const first = await start();

@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { run } from "../../services/agent/enforce/firewall/command.ts";
+import { eventually } from "../harness/eventually.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 import {
   cliOf,
@@ -23,6 +24,7 @@ describe("waiting for a fleet", () => {
     const creds = await fleet.credentials("coordinator", "c1");
     coordinator = await startSecuredCoordinator(fleet, "c1", { creds });
     cli = cliOf(fleet, await fleet.credentials("operator", "alice"));
+    await eventually("it answers", async () => (await cli("host", "list")).code === 0, 30);
   });
   after(async () => {
     await coordinator[Symbol.asyncDispose]();
