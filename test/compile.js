@@ -20,10 +20,16 @@ const keepPlaces = {
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
-      const contents = source
-        .replaceAll("import.meta.dirname", JSON.stringify(dirname(path)))
-        .replaceAll("import.meta.filename", JSON.stringify(path))
-        .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href));
+      const places = {
+        dirname: dirname(path),
+        filename: path,
+        url: pathToFileURL(path).href,
+      };
+      // deploy/package/bundle.ts has the same words in quotes, as names for esbuild.
+      const contents = source.replaceAll(
+        /(?<!")import\.meta\.(dirname|filename|url)\b/g,
+        (_, place) => JSON.stringify(places[place]),
+      );
       return { contents, loader: "ts" };
     });
   },

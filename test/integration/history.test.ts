@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import pg from "pg";
 import { pino } from "pino";
 import { migrate } from "../../prisma/migrate.ts";
 import { openHistory, type History } from "../../services/coordinator/history/history.ts";
 import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
+import { openRecordingSource } from "../../services/coordinator/history/recording-source.ts";
 import { insertBanChanges, insertFailures } from "../../services/coordinator/history/insert.ts";
 import { findBansToRestore, findFailures } from "../../services/coordinator/history/queries.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
@@ -24,6 +25,7 @@ import {
 import { decodeHostStatus, encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import { banKey, failureSubject, statusSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
+import { RECORDING_SUITE } from "../harness/recording-suite.ts";
 import { startTestServers } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
 
@@ -369,3 +371,26 @@ test("3,000 statuses with text that PostgreSQL cannot hold cost no roll-back, an
   // PostgreSQL counts when a connection ends.
   assert.equal(await rollbacks(databaseUrl), before);
 });
+
+for (const [sentence, check] of RECORDING_SUITE) {
+  test(`NATS: ${sentence}`, async () => {
+    const connection = await connect({ servers: nats.url });
+    const manager = await jetstreamManager(connection);
+    const stream = `RECORDED_${randomUUID()}`;
+    await manager.streams.add({ name: stream, subjects: [stream] });
+    await check({
+      async publish(text) {
+        await jetstream(connection).publish(stream, text);
+      },
+      async forget(sequence) {
+        await manager.streams.purge(stream, { seq: sequence + 1 });
+      },
+      open: (place, onRolledBack) =>
+        openRecordingSource({
+          ...{ connection, stream, onRolledBack },
+          recorded: () => Promise.resolve(place),
+        }),
+    });
+    await connection.close();
+  });
+}

@@ -183,7 +183,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     quarantines: { forgetOld: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
-      ...{ recordedRevision: () => Promise.resolve(0), takeCut: () => false },
+      ...{ recordedRevision: () => Promise.resolve(0), takeRolledBack: () => false },
     },
     ...{ longestFindtime: 1e9, keptSeconds: () => 0, now: Date.now, newId: randomUUID },
     newChange: () => ({ now: Date.now(), id: randomUUID() }),

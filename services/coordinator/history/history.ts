@@ -50,8 +50,8 @@ export interface History {
   audit(query: AuditQuery): Promise<Marked<AuditRow>[]>;
   failures(query: FailureQuery): Promise<Marked<FailureRow>[]>;
   hosts(): Promise<{ host: string; lastSeenAt: number }[]>;
-  /** NATS was found to have lost what is on record, since the last call. */
-  takeCut(): boolean;
+  /** Whether NATS was found, since the last call, to have lost messages that are on record. */
+  takeRolledBack(): boolean;
   /** false: it knew nothing of it. */
   forgetHost(host: string): Promise<boolean>;
   /** Notes when a host was heard; not every time, and lost when PostgreSQL is away. */
@@ -72,9 +72,9 @@ const isOfAllowlist = ({ subject }: { subject: string }) =>
 
 export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryOptions): History {
   const database = openDatabase({ url: databaseUrl, log });
-  let isCut = false;
-  const onCut = () => {
-    isCut = true;
+  let isRolledBack = false;
+  const onRolledBack = () => {
+    isRolledBack = true;
   };
   const common = { connection, places: createPlaces(database), isLeader, log };
   const failures = startRecorder({
@@ -91,7 +91,7 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
       // A mark that an entry was purged: its last state has been recorded before.
       headers?.get("KV-Operation") ? undefined : { ban: decodeBan(data, subject), revision: seq },
     record: (changes) => database.ask((prisma) => insertBanChanges(prisma, changes)),
-    onCut,
+    onRolledBack,
   });
   const allowed = startRecorder({
     ...common,
@@ -111,7 +111,7 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
           changes.flatMap(({ audited }) => audited ?? []),
         );
       }),
-    onCut,
+    onRolledBack,
   });
   const hosts = createHostRecord(database);
 
@@ -142,9 +142,9 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
         const rows = await prisma.host.findMany();
         return rows.map(({ host, lastSeenAt }) => ({ host, lastSeenAt: lastSeenAt.getTime() }));
       }),
-    takeCut() {
-      const taken = isCut;
-      isCut = false;
+    takeRolledBack() {
+      const taken = isRolledBack;
+      isRolledBack = false;
       return taken;
     },
     forgetHost: hosts.forget,

@@ -22,7 +22,7 @@ export interface UpkeepOptions {
   bans: BanStore;
   settings: Settings;
   hosts: Pick<Hosts, "list" | "refused">;
-  history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeCut">;
+  history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeRolledBack">;
   isLeader: () => boolean;
   jails: readonly Jail[];
   /** Of the configuration. */
@@ -110,7 +110,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       );
       if (written) log.warn({ jail, address, state }, "restored a ban");
     }
-    if (settings.readyFor() !== created || history.takeCut()) await restore(created);
+    if (settings.readyFor() !== created || history.takeRolledBack()) await restore(created);
     await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
   }
 
