@@ -56,27 +56,21 @@ const MAX_TAIL = 180;
 
 /** `auth: `, `auth-worker(304): Info: conn unix:auth-worker (pid=1,uid=97): auth-worker<7>: `, `auth(default): `. */
 const START_23 =
-  /auth(?:-worker)?(?:\(\d{1,10}\)|\(default\))?: (?:(Debug|Info|Warning|Error|Fatal|Panic): )?(?:conn unix:[\w/.-]{1,100} \([\w=,]{1,60}\): )?(?:auth-worker<\d{1,12}>: )?(?:(Debug|Info|Warning|Error|Fatal|Panic): )?/y;
-/** `auth(USER,`. Dovecot 1.x writes `auth(default): `, 2.2 and 2.3 write `auth-worker(304): `. */
-const START_24 = /auth(?:-worker)?\((\d{1,10}\): |default\): )?/y;
+  /auth(?:-worker(?:\(\d{1,10}\))?|\(default\)|-worker\(default\))?: (?:(Debug|Info|Warning|Error|Fatal|Panic): )?(?:conn unix:[\w/.-]{1,100} \([\w=,]{1,60}\): )?(?:auth-worker<\d{1,12}>: )?(?:(Debug|Info|Warning|Error|Fatal|Panic): )?/y;
+/** `auth(USER,`; and `auth(default): ` of 1.x, `auth-worker(304): ` of 2.2 and 2.3. */
+const START_24 = /auth(?:-worker)?\(/y;
 
 /** Every head that the text may have; undefined when no auth process wrote it. */
 export function findHeads(text: string): AuthHeads | undefined {
+  const older = findHeadsOfOld(text);
   START_24.lastIndex = 0;
-  const newer = START_24.exec(text);
-  if (newer) {
-    const [whole, number = ""] = newer;
-    const heads = findHeads24(text, whole.length - number.length);
-    if (number === "") return { heads, unlikely: [], isNamed: true };
-    const older = findHeadsOfOld(text);
-    // A name may begin with `304): `. Both readings must agree; where they do, the old one holds.
-    if (older) {
-      const unlikely = heads.filter(({ address }) => address !== undefined);
-      if (older.heads.length === 0 && unlikely.length > 0) unlikely.push(SILENT);
-      return { ...older, unlikely };
-    }
-  }
-  return findHeadsOfOld(text);
+  if (!START_24.test(text)) return older;
+  const heads = findHeads24(text, START_24.lastIndex);
+  if (older === undefined) return { heads, unlikely: [], isNamed: true };
+  // A name may begin with `304): `. Both readings must agree; where they do, the old one holds.
+  const unlikely = heads.filter(({ address }) => address !== undefined);
+  if (older.heads.length === 0 && unlikely.length > 0) unlikely.push(SILENT);
+  return { ...older, unlikely };
 }
 
 /** The heads of 1.0 to 2.3. */

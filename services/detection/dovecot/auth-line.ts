@@ -11,15 +11,20 @@
  * Otherwise nothing is counted, and the line is reported as not understood.
  */
 import { findHeads, isAttempt, type AuthHead, type AuthHeads } from "./auth-heads.ts";
+import { mayBeCutByBusybox, type Writer } from "./cut-line.ts";
 import { emptyReading, unrecognizedReading, type Reading } from "./reading.ts";
 import { readUsualHead } from "./usual-auth-line.ts";
 
 export { isMechanism } from "./auth-heads.ts";
 
 /** Reads a message; undefined when no auth process wrote it. */
-export function readAuthLine(text: string): Reading | undefined {
+export function readAuthLine(text: string, writer: Writer): Reading | undefined {
   const head = readUsualHead(text);
-  return head === undefined ? readAnyAuthLine(text) : readHead(head, { isNamed: false }, text);
+  const reading =
+    head === undefined ? readAnyAuthLine(text) : readHead(head, { isNamed: false }, text);
+  if (reading?.stage === undefined || !mayBeCutByBusybox(text, writer)) return reading;
+  // `pam_authenticate() failed: System erro`: nobody was refused.
+  return unrecognizedReading(UNRECOGNIZED);
 }
 
 /** Reads a message of any shape; undefined when no auth process wrote it. */

@@ -8,15 +8,17 @@
  * address of such a line is believed only if no other one can be its client's.
  */
 import type { Address } from "../../wire/address.ts";
-import { mayBeCut } from "./cut-line.ts";
 import { ELEMENT_KEY } from "./element-tokens.ts";
-import { addressesIn } from "./login-elements.ts";
+import { addressesIn, isSureList, mayEndInDoubt } from "./login-elements.ts";
 
 /** Every place where elements may begin, whatever login_log_format puts before them. */
 const START = new RegExp(`(?<!,)[ [({](?=${ELEMENT_KEY})`, "g");
 /** Elements that come first are true up to the reason, which `findLayouts` looks for. */
 const ELEMENTS_FIRST = new RegExp(`^[[({]{0,2}${ELEMENT_KEY}`);
 const MAX_STARTS = 32;
+const LAST_FAILURE = "last failure:";
+/** Dovecot 2.4 shortens a reply to so many bytes. */
+const MAX_REPLY = 160;
 /** A longer line may have been cut after 1024 bytes (RFC 3164) or more, and then ends within a quotation. */
 const MAX_LENGTH = 863;
 
@@ -25,7 +27,7 @@ export function quotesSomebody(body: string): boolean {
   if (body.startsWith("proxy(")) return true;
   if (ELEMENTS_FIRST.test(body)) return false;
   const head = headOf(body);
-  return head.includes("SSL") || head.includes("last failure: ");
+  return head.includes("SSL") || head.includes(LAST_FAILURE);
 }
 
 /** What stands before the first place where elements may begin. */
@@ -36,7 +38,7 @@ function headOf(body: string): string {
 
 /** Is `address` the only one that the line can name as its client's? */
 export function isOnlyAddress(body: string, address: Address): boolean {
-  if (body.length > MAX_LENGTH || (mayBeCut(body) && endsInDoubt(body))) return false;
+  if (body.length > MAX_LENGTH) return false;
   // The name in `proxy(NAME,192.0.2.9:143): ` stands before all that a reason says.
   const from = body.startsWith("proxy(") ? body.indexOf("): ") : 0;
   let starts = 0;
@@ -53,11 +55,29 @@ export function isOnlyAddress(body: string, address: Address): boolean {
 }
 
 /**
- * May a line that was cut end within its quotation, or within the address of its client? Behind
- * `last failure: ` Dovecot quotes 160 bytes at most, which no cut after 480 bytes can end in.
+ * Is a line in doubt that a syslog daemon may have cut? The cut may have taken the client's own
+ * address away, and left one that is the client's text. A certificate may be of any length; behind
+ * `last failure: ` Dovecot quotes 160 bytes at most, and in a name 80.
  */
-function endsInDoubt(body: string): boolean {
-  return headOf(body).includes("SSL certificate") || /[ [({]rip=[^ ,]*$/.test(body);
+export function isInDoubtWhenCut(body: string, address: Address | undefined): boolean {
+  // The reason stands behind all of the client's text.
+  if (ELEMENTS_FIRST.test(body)) return true;
+  const head = headOf(body);
+  if (head.includes("SSL certificate")) return true;
+  const quote = head.indexOf(LAST_FAILURE);
+  if (quote >= 0 && body.length - quote <= LAST_FAILURE.length + 1 + MAX_REPLY) return true;
+  const starts = [...body.matchAll(START)];
+  if (starts.some(({ index }) => mayEndInDoubt(body.slice(index + 1)))) return true;
+  return address !== undefined && !isOnlyAddress(body, address);
+}
+
+/**
+ * Is a line whole that a syslog daemon may have cut after 255 bytes? A line so short is cut within the
+ * name, or soon behind it. Nothing but the name may be client text.
+ */
+export function isWholeWhenShort(body: string): boolean {
+  if (ELEMENTS_FIRST.test(body) || quotesSomebody(body)) return false;
+  return isSureList(body.slice(headOf(body).length + 1));
 }
 
 /** The elements without the bracket that closes them, and without a comma behind which a cut is. */

@@ -33,9 +33,15 @@ interface Token {
   kind: TokenKind;
 }
 
+/** Who chose the name behind `method=`: one of Dovecot's own mechanisms, or any text of a client. */
+export type MechanismOf = "dovecot" | "client";
+
 /** Reads `text`, which holds elements and nothing else. undefined: it names no address. */
-export function readElements(text: string): Elements | "ambiguous" | undefined {
-  return readUsual(text) ?? readAnyElements(text);
+export function readElements(
+  text: string,
+  mechanismOf: MechanismOf = "dovecot",
+): Elements | "ambiguous" | undefined {
+  return readUsual(text) ?? readAnyElements(text, mechanismOf);
 }
 
 /**
@@ -68,9 +74,13 @@ export function isLocalAddress(text: string): boolean {
 }
 
 /** Reads elements in any order, with any name. */
-export function readAnyElements(text: string): Elements | "ambiguous" | undefined {
+export function readAnyElements(
+  text: string,
+  mechanismOf: MechanismOf = "dovecot",
+): Elements | "ambiguous" | undefined {
   const tokens = tokensOf(text);
   if (tokens === undefined) return undefined;
+  if (mechanismOf === "client") openMechanisms(tokens);
   const name = tokens.findIndex(({ kind }) => kind === "user");
   const opener = tokens.findIndex(({ kind }) => kind === "opener");
   if (name < 0 || (opener >= 0 && opener < name)) return readWith(text, tokens, -1, -1);
@@ -84,14 +94,19 @@ export function readAnyElements(text: string): Elements | "ambiguous" | undefine
       if (found && contradictsCutShort(found, text, tokens, name, last)) return "ambiguous";
       continue;
     }
-    const reach = isBracketed ? (last === tokens.length - 1 ? "all" : "part") : "open";
-    const joined: Elements | "ambiguous" =
-      found === undefined ? elements : agree(found, elements, reach);
+    const isAll = last === tokens.length - 1 && tokens[last]?.kind === "session";
+    const isShort = isAll || !isBracketed;
+    const joined = found === undefined ? elements : agree(found, elements, isShort);
     if (joined === "ambiguous") return joined;
     found = joined;
   }
   // Cut behind an element, a line may end before Dovecot's own address.
   return found !== undefined && text.endsWith(",") ? "ambiguous" : found;
+}
+
+/** `method=A, 0`: a mechanism that Dovecot does not know may hold ", ". */
+function openMechanisms(tokens: Token[]): void {
+  for (const token of tokens) if (token.kind === "method") token.kind = "opener";
 }
 
 /**
@@ -137,6 +152,52 @@ export function addressesIn(text: string): { addresses: Set<Address>; isClean: b
   return found;
 }
 
+/**
+ * May a line that was cut end within its name, or before its client's address is whole? Then
+ * another address, and a session, may be the client's text.
+ */
+export function mayEndInDoubt(text: string): boolean {
+  const tokens = tokensOf(text) ?? [];
+  const name = tokens.findIndex(({ kind }) => kind === "user");
+  // What the cut has shortened is no whole element.
+  const whole = tokens.slice(0, -1);
+  const lacksAddress = (last: number): boolean => {
+    const addresses = new Set<Address>();
+    noteAddresses(text, whole, name, last, addresses);
+    return addresses.size === 0;
+  };
+  if (name < 0) return lacksAddress(-1);
+  return (
+    isShortName(text.slice((tokens[name]?.from ?? 0) + 6)) ||
+    tokens.some(
+      (_, last) => last >= name && isWholeName(text, tokens, name, last) && lacksAddress(last),
+    )
+  );
+}
+
+/**
+ * Does `text` show the whole name and the whole address, even if it was cut soon behind them? Nothing
+ * but the name is client text, more stands behind its beginning than a name can have, and where its
+ * end is in doubt the address stands behind the last place where it can be.
+ */
+export function isSureList(text: string): boolean {
+  const tokens = tokensOf(text) ?? [];
+  const name = tokens.findIndex(({ kind }) => kind === "user");
+  const from = (tokens[name]?.from ?? text.length) + "user=<".length;
+  if (text.length - from <= MAX_USER + 1) return false;
+  const ends = [...tokens.keys()].filter(
+    (last) => last >= name && isWholeName(text, tokens, name, last),
+  );
+  const behind = tokens.slice((ends.at(-1) ?? tokens.length) + 1);
+  const before = tokens.slice(0, name);
+  if (![...before, ...behind].every(isSure)) return false;
+  const hasAddress = (list: readonly Token[]) => list.some(({ kind }) => kind === "rip");
+  return hasAddress(behind.slice(0, -1)) || (ends.length === 1 && hasAddress(before));
+}
+
+const isSure = ({ kind }: Token): boolean =>
+  kind !== "user" && kind !== "opener" && kind !== "other";
+
 /** Adds the addresses outside the name, which goes from the token `name` to the token `last`. */
 function noteAddresses(
   text: string,
@@ -165,20 +226,15 @@ function valueLength(text: string, from: number, to: number): number {
 
 /**
  * What two readings agree on. A client can end his name too early, so the longer name is Dovecot's,
- * but for one that reaches over all that follows, and so over Dovecot's session id. An open name,
- * `user=bob`, ends nowhere: the shortest one is likely.
+ * but for one that reaches over Dovecot's session id to the end. An open name, `user=bob`, ends
+ * nowhere. In both cases the shorter name is likely (`isShort`).
  */
-function agree(
-  shorter: Elements,
-  longer: Elements,
-  reach: "all" | "part" | "open",
-): Elements | "ambiguous" {
+function agree(shorter: Elements, longer: Elements, isShort: boolean): Elements | "ambiguous" {
   if (shorter.address !== longer.address) return "ambiguous";
-  if (reach === "open") return shorter;
+  if (isShort) return shorter;
   const { session } = shorter;
-  if (session !== undefined && longer.session === undefined) {
-    if (reach === "all" || addressOfSession(session) === shorter.address) return shorter;
-  }
+  const isLost = session !== undefined && longer.session === undefined;
+  if (isLost && addressOfSession(session) === shorter.address) return shorter;
   if ((shorter.method === undefined) !== (longer.method === undefined)) return "ambiguous";
   if (session !== longer.session) longer.session = undefined;
   return longer;
@@ -202,8 +258,11 @@ function isWholeName(text: string, tokens: readonly Token[], name: number, last:
   const to = tokens[last]?.to ?? 0;
   const isBracketed = text[from] === "<";
   if (isBracketed && text[to - 1] !== ">") return false;
-  const length = to - from - (isBracketed ? 2 : 0);
-  return length <= MAX_USER || (length <= 4 * MAX_USER && SPELLED.test(text.slice(from, to)));
+  return isShortName(isBracketed ? text.slice(from + 1, to - 1) : text.slice(from, to));
+}
+
+function isShortName(name: string): boolean {
+  return name.length <= MAX_USER || (name.length <= 4 * MAX_USER && SPELLED.test(name));
 }
 
 /**
@@ -228,14 +287,16 @@ function readWith(
   }
   const address = sure.address ?? doubtful?.address;
   if (address === undefined) return undefined;
-  const isLast = tokens.at(-1)?.kind === "session";
-  const seen = isLast && last < tokens.length - 1 ? doubtful?.session : undefined;
-  const mine = seen !== undefined && addressOfSession(seen) === address ? seen : undefined;
+  const isLast = tokens.at(-1)?.kind === "session" && last < tokens.length - 1;
+  const seen = isLast ? doubtful?.session : undefined;
+  // Dovecot's own address stands between the client's text and this end of the line.
+  const isBehindAddress = sure.address === undefined;
+  const isMine = isBehindAddress || (seen !== undefined && addressOfSession(seen) === address);
   return {
     address,
     user: nameOf(text, tokens, name, last),
     method: sure.method ?? doubtful?.method,
-    session: sure.session ?? mine,
+    session: sure.session ?? (isMine ? seen : undefined),
     isSecured: sure.isSecured || doubtful?.isSecured === true,
   };
 }
@@ -284,6 +345,7 @@ function show(text: string, { from, to, kind }: Token, shown: Shown): boolean {
     }
     case "opener":
       shown.isSecured ||= text.startsWith("TLS", from);
+      if (text.startsWith("method=", from)) shown.method ??= text.slice(from + 7, to);
       return true;
     case "secured":
       shown.isSecured = true;

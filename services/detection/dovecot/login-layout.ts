@@ -122,25 +122,24 @@ function elementsFirst(body: string, from: number): Layout[] {
     if (at < from || body[at - 1] !== " ") continue;
     const before = body.slice(from, at);
     if (REASON_ALREADY.test(before.slice(-20))) continue;
-    const reason = wholeReason(body.slice(at));
-    if (reason === undefined) continue;
-    const elements = before.replace(BETWEEN, "");
-    layouts.push({ reason, elements: from > 0 ? elements.replace(/[\])}]$/, "") : elements });
+    const behind = before.replace(BETWEEN, "");
+    const elements = from > 0 ? behind.replace(/[\])}]$/, "") : behind;
+    for (const reason of wholeReasons(body.slice(at))) layouts.push({ reason, elements });
     if (layouts.length > MAX_LAYOUTS) return [];
   }
   return layouts;
 }
 
-/** The text as a reason that ends the line, or undefined. */
-function wholeReason(text: string): string | undefined {
+/** Every reason that the text can be as a whole: one that quotes somebody may have several groups. */
+function wholeReasons(text: string): string[] {
   TALK.lastIndex = 0;
-  if (TALK.test(text)) return text;
+  if (TALK.test(text)) return [text];
   const groups = groupsOf(text);
   const [first] = groups;
-  if (!first) return text;
+  if (!first) return [text];
   const head = text.slice(0, first.from);
   const isQuoting = quotes(head) || first.isQuoting;
-  const last = (isQuoting ? groups : [first]).find(({ ends }) => ends.includes(text.length));
-  if (!last) return undefined;
-  return `${isQuoting ? "Disconnected" : head}${text.slice(last.from)}`;
+  return (isQuoting ? groups : [first])
+    .filter(({ ends }) => ends.includes(text.length))
+    .map(({ from }) => `${isQuoting ? "Disconnected" : head}${text.slice(from)}`);
 }

@@ -7,9 +7,14 @@
  *
  * What the reason says counts; the elements say who it is about.
  */
-import { readElements, type Elements } from "./login-elements.ts";
-import { mayBeCut } from "./cut-line.ts";
-import { isOnlyAddress, quotesSomebody } from "./login-doubt.ts";
+import { readElements, type Elements, type MechanismOf } from "./login-elements.ts";
+import { mayBeCut, mayBeCutByBusybox, type Writer } from "./cut-line.ts";
+import {
+  isInDoubtWhenCut,
+  isOnlyAddress,
+  isWholeWhenShort,
+  quotesSomebody,
+} from "./login-doubt.ts";
 import { findLayouts, type Layout } from "./login-layout.ts";
 import { isRefusal, lastReplyOf, readProxy } from "./proxy-reply.ts";
 import { emptyReading, unrecognizedReading, type Reading, type Verdict } from "./reading.ts";
@@ -24,19 +29,20 @@ const REFUSAL =
   /auth failed|authentication (?:attempts|failure)|Login failed|\d attempts|unsupported auth mechanism/;
 
 /** Reads a message; undefined when no login process wrote it. */
-export function readLoginLine(text: string): Reading | undefined {
-  return readUsualLoginLine(text) ?? readAnyLoginLine(text);
+export function readLoginLine(text: string, writer: Writer): Reading | undefined {
+  return readUsualLoginLine(text) ?? readAnyLoginLine(text, writer);
 }
 
 /** Reads a message of any shape; undefined when no login process wrote it. */
-export function readAnyLoginLine(text: string): Reading | undefined {
+export function readAnyLoginLine(text: string, writer: Writer): Reading | undefined {
   HEAD.lastIndex = 0;
   if (!HEAD.test(text)) return undefined;
   LEVEL.lastIndex = HEAD.lastIndex;
   if (LEVEL.test(text)) return emptyReading("login-other");
   const service = text.slice(0, text.indexOf("-"));
   const body = text.slice(HEAD.lastIndex);
-  const reading = believed(body, agreed(findLayouts(body), service));
+  const read = agreed(findLayouts(body), service);
+  const reading = isInDoubt(text, writer, body, read) ? "ambiguous" : believed(body, read);
   if (reading && reading !== "ambiguous") return reading;
   const isSuspect = reading !== undefined || (REFUSAL.test(body) && !body.startsWith("ID sent: "));
   const other = isSuspect ? unrecognizedReading("login-unrecognized") : emptyReading("login-other");
@@ -44,14 +50,27 @@ export function readAnyLoginLine(text: string): Reading | undefined {
   return other;
 }
 
+/** May a cut have taken away what shows that the reading is the client's own text? */
+function isInDoubt(
+  text: string,
+  writer: Writer,
+  body: string,
+  reading: Reading | "ambiguous" | undefined,
+): boolean {
+  if (reading === undefined || reading === "ambiguous" || !mayBeCut(text, writer)) return false;
+  if (mayBeCutByBusybox(text, writer)) {
+    return mechanismOf(body) === "client" || !isWholeWhenShort(body);
+  }
+  // A name in the head of a proxy's line, and what the server behind says, may be of any length.
+  return reading.refusedBy === "proxy" || isInDoubtWhenCut(body, reading.address);
+}
+
 /** The reading, unless its reason quotes somebody and another address may be the client's. */
 function believed(body: string, reading: Reading | "ambiguous" | undefined) {
   if (reading === undefined || reading === "ambiguous" || reading.verdict === "success") {
     return reading;
   }
-  const { address, refusedBy } = reading;
-  // A name in the head of a proxy's line, and what the server behind says, may be of any length.
-  if (refusedBy === "proxy" && mayBeCut(body)) return "ambiguous";
+  const { address } = reading;
   if (address === undefined || !quotesSomebody(body)) return reading;
   return isOnlyAddress(body, address) ? reading : "ambiguous";
 }
@@ -60,7 +79,7 @@ function believed(body: string, reading: Reading | "ambiguous" | undefined) {
 function agreed(layouts: readonly Layout[], service: string): Reading | "ambiguous" | undefined {
   let found: Reading | undefined;
   for (const layout of layouts) {
-    const elements = readElements(layout.elements);
+    const elements = readElements(layout.elements, mechanismOf(layout.reason));
     if (elements === "ambiguous") return elements;
     if (elements === undefined) continue;
     const reading = readLayout(layout.reason, elements, service);
@@ -70,6 +89,15 @@ function agreed(layouts: readonly Layout[], service: string): Reading | "ambiguo
     found = reading;
   }
   return found;
+}
+
+/**
+ * (tried to use unsupported auth mechanism, 4 attempts in 18 secs) (invalid_mech)
+ * Authenticate FOO failed: Unsupported authentication mechanism.
+ */
+function mechanismOf(reason: string): MechanismOf {
+  const isUnknown = reason.includes("unsupported auth mech") || reason.startsWith("Authenticate ");
+  return isUnknown ? "client" : "dovecot";
 }
 
 function isSameOutcome(a: Reading, b: Reading): boolean {

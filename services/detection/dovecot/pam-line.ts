@@ -11,7 +11,7 @@
  * Otherwise nothing is counted, and the line is reported as not understood.
  */
 import { parseAddress, type Address } from "../../wire/address.ts";
-import { mayBeCut } from "./cut-line.ts";
+import { mayBeCut, type Writer } from "./cut-line.ts";
 import { emptyReading, unrecognizedReading, type Reading } from "./reading.ts";
 
 /** `pam_unix(dovecot:auth): `, `pam_sss(imap:auth): `: the service is as the administrator named it. */
@@ -21,8 +21,9 @@ const FAILURE = /^(?:authentication failure|(\d{1,4}) more authentication failur
 
 const TERMINAL = /^[a-z0-9 ]{1,60}; logname=\S{0,40} uid=\d{1,10} euid=\d{1,10} tty=dovecot ruser=/;
 
-/** Reads a message of `program`; undefined when no PAM module wrote it. */
-export function readPamLine(text: string, program: string | undefined): Reading | undefined {
+/** Reads a message; undefined when no PAM module wrote it. */
+export function readPamLine(text: string, writer: Writer): Reading | undefined {
+  const { program } = writer;
   const module = text.startsWith("pam_") ? MODULE.exec(text.slice(0, 90)) : null;
   // `dovecot(pam_unix)[26236]: authentication failure; ...`: PAM names itself in the tag.
   const isTagged = program?.endsWith(")") && /^dovecot[\w-]{0,32}\(pam_[a-z0-9_]+\)$/.test(program);
@@ -37,7 +38,7 @@ export function readPamLine(text: string, program: string | undefined): Reading 
   if (!isDovecot) return undefined;
   // `check pass; user unknown` and others say again what the failure says.
   if (!failure || hasNoAddress(body)) return emptyReading("pam-companion");
-  const found = readPeer(body);
+  const found = mayBeCut(text, writer) ? undefined : readPeer(body);
   if (!found) return unrecognizedReading("pam-unrecognized");
   const reading = emptyReading("pam-authentication-failure");
   reading.verdict = "failure";
@@ -67,7 +68,7 @@ interface Peer {
 /** Who was refused; undefined: the line names nobody, or does not tell which of several. */
 function readPeer(body: string): Peer | undefined {
   const start = body.indexOf(" ruser=") + 7;
-  if (start < 7 || mayBeCut(body)) return undefined;
+  if (start < 7) return undefined;
   let found: Peer | undefined;
   for (let at = body.indexOf(" rhost=", start); at >= 0; at = body.indexOf(" rhost=", at + 1)) {
     const peer = readEnd(body, at, body.slice(start, at));

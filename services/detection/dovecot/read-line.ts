@@ -3,6 +3,7 @@ import { openEnvelope } from "../lines/envelope.ts";
 import { LOCAL_LOG, type LogFacts } from "../lines/log-facts.ts";
 import { isOwnText } from "../lines/own-log.ts";
 import { readAuthLine } from "./auth-line.ts";
+import type { Writer } from "./cut-line.ts";
 import { readLoginLine } from "./login-line.ts";
 import { readPamLine } from "./pam-line.ts";
 import { emptyReading, OTHER_WRITER, unrecognizedReading, type Reading } from "./reading.ts";
@@ -20,7 +21,9 @@ export function readLine(line: string, receivedAt: number, log: LogFacts = LOCAL
     { receivedAt, zone: log.zone },
     log,
   );
-  const reading = isForeign ? readForeign(text) : readMessage(text, program);
+  const reading = isForeign
+    ? readForeign(text)
+    : readMessage(text, { program, instances: log.instances });
   reading.at = written?.at;
   reading.hasZone = written?.hasZone ?? false;
   reading.repeat = repeat;
@@ -33,18 +36,19 @@ export function readLine(line: string, receivedAt: number, log: LogFacts = LOCAL
  */
 function readForeign(text: string): Reading {
   if (!isOwnText(text) || text.startsWith("pam_")) return emptyReading();
-  const { verdict } = readMessage(text, undefined);
+  const { verdict } = readMessage(text, { program: undefined });
   return verdict === "failure" ? unrecognizedReading(OTHER_WRITER) : emptyReading();
 }
 
-function readMessage(text: string, program: string | undefined): Reading {
+function readMessage(text: string, writer: Writer): Reading {
+  const { program } = writer;
   // PAM cuts no name, and reports a line that is too long to be read.
-  const pam = readPamLine(text, program);
+  const pam = readPamLine(text, writer);
   if (pam) return pam;
   if (text.length > MAX_MESSAGE_LENGTH) return emptyReading();
   // As these, PAM alone writes; `auth: auth: ...` would be somebody's forgery.
   if (program === "auth" || program === "auth-worker" || program === "PAM-warn") {
     return emptyReading();
   }
-  return readLoginLine(text) ?? readAuthLine(text) ?? emptyReading();
+  return readLoginLine(text, writer) ?? readAuthLine(text, writer) ?? emptyReading();
 }

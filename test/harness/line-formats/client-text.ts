@@ -66,7 +66,7 @@ function sanitize(text: string, limit: number): string {
 }
 
 /** Cuts between two characters. */
-function cutBytes(text: string, limit: number): string {
+export function cutBytes(text: string, limit: number): string {
   if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return text;
   return Buffer.from(text)
     .subarray(0, limit)

@@ -10,12 +10,12 @@ export interface HostileLine {
   facts: Facts;
   envelope: Envelope;
   texts: Texts;
-  /** Where a syslog daemon cuts the line; undefined: nowhere. */
-  cutAt: number | undefined;
+  /** After how many bytes a syslog daemon cuts the line; undefined: it does not. */
+  cutAt: number | "busybox" | undefined;
 }
 
 /** RFC 3164, RFC 5424 (the least that may be), and the limits of daemons. */
-const CUTS = [1_024, 480, 2_048, 4_096, 8_192];
+const CUTS = ["busybox", 1_024, 480, 2_048, 4_096, 8_192] as const;
 
 export function chooseHostileLine(format: Format, choices: Choices): HostileLine {
   const skeleton = chooseSkeleton(format, choices);
@@ -34,11 +34,16 @@ export function chooseHostileLine(format: Format, choices: Choices): HostileLine
     texts[part] = text;
   }
   const cutAt = choices.below(16) === 15 ? pick(choices, CUTS) : undefined;
-  return { skeleton, facts, envelope, texts, cutAt };
+  // A log of Dovecot's own is no syslog daemon's.
+  const isWhole = envelope.isOwnLog && cutAt === "busybox";
+  return { skeleton, facts, envelope, texts, cutAt: isWhole ? undefined : cutAt };
 }
 
-export const spell = ({ skeleton, facts, texts, envelope, cutAt }: HostileLine): string =>
-  cutLine(renderLine(skeleton, facts, texts, envelope), cutAt);
+export function spell({ skeleton, facts, texts, envelope, cutAt }: HostileLine): string {
+  const isShortened = cutAt === "busybox";
+  const line = renderLine(skeleton, facts, texts, envelope, isShortened);
+  return isShortened ? line : cutLine(line, cutAt);
+}
 
 /** As a syslog daemon cuts: after so many bytes. */
 function cutLine(line: string, cutAt: number | undefined): string {
@@ -47,8 +52,8 @@ function cutLine(line: string, cutAt: number | undefined): string {
 }
 
 /** Did a daemon cut the line? */
-export const isCut = ({ skeleton, facts, texts, envelope, cutAt }: HostileLine): boolean =>
-  cutAt !== undefined && Buffer.byteLength(renderLine(skeleton, facts, texts, envelope)) > cutAt;
+export const isCut = (line: HostileLine): boolean =>
+  line.cutAt !== undefined && spell(line) !== spell({ ...line, cutAt: undefined });
 
 /** The same line of a client that means no harm. */
 export const spellPlain = ({ skeleton, facts, envelope }: HostileLine): string =>

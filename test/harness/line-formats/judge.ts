@@ -44,12 +44,12 @@ export function findFault(line: HostileLine): Fault | undefined {
   if (truth === "attempt" && counted === 0) return "lost without a report";
   if (truth === "attempt" && counted !== attemptsOf(line)) return "a count of its own";
   const plain = readLine(spellHarmless(line), READ_AT);
+  // A plain text may be the longer one, and its line be one that a daemon may have cut.
+  if (plain.isUnrecognized) return undefined;
   if (reading.verdict === "success" && plain.verdict !== "success") return "taken for a login";
   // What another server says, a client may make it say; of lines that count nothing no more is asked.
   const isFree = skeleton.clientParts.some((part) => part === "reply" || part === "remote");
   if (truth === "none" || isFree) return undefined;
-  // A plain text may be the longer one, and its line be one that a daemon may have cut.
-  if (plain.isUnrecognized) return undefined;
   return outcomeOf(reading) === outcomeOf(plain) ? undefined : "read otherwise than a plain line";
 }
 

@@ -1,5 +1,5 @@
 /** Makes messages and lines of formats. */
-import { CLIENT_TEXTS, type ClientText } from "./client-text.ts";
+import { CLIENT_TEXTS, cutBytes, type ClientText } from "./client-text.ts";
 import { pick, type Choices } from "./choices.ts";
 import type { Envelope, Format, Level } from "./format-table.ts";
 
@@ -109,14 +109,21 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "pam-tagged": "dovecot(pam_unix)",
 };
 
+/** `<22>Mar  3 04:05:06 dovecot: `: BusyBox reads 255 bytes of it and what follows. */
+const busyboxLimit = (program: string): number =>
+  255 - "<22>Mar  3 04:05:06 : ".length - program.length;
+
+/** `isShortened`: BusyBox's syslogd has cut the message. */
 export function renderLine(
   skeleton: Skeleton,
   facts: Facts,
   texts: Texts | undefined,
   envelope: Envelope,
+  isShortened = false,
 ): string {
-  const { text } = renderMessage(skeleton, facts, texts, envelope.isOwnLog);
   const program = PROGRAMS[skeleton.format.version] ?? "dovecot";
+  const message = renderMessage(skeleton, facts, texts, envelope.isOwnLog).text;
+  const text = isShortened ? cutBytes(message, busyboxLimit(program)) : message;
   // rsyslog spells controls in octal; a file of Dovecot's own holds them as they are.
   const shown = text.replaceAll(
     /[\0-\x1f\x7f]/g,
