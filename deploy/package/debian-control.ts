@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { carriedNode } from "./carried-node.ts";
 import type { Program } from "./programs.ts";
 import type { Release } from "./release.ts";
 
@@ -9,7 +10,6 @@ import type { Release } from "./release.ts";
 export function controlOf(
   { name, summary, command, depends, suggests }: Program,
   release: Release,
-  executable: string,
   kibibytes: number,
 ): string {
   const fields = {
@@ -18,7 +18,7 @@ export function controlOf(
     Architecture: architecture(),
     Maintainer: release.maintainer,
     "Installed-Size": String(kibibytes),
-    Depends: [...libraries(executable), ...depends].join(", "),
+    Depends: [...nodeLibraries(), ...depends].join(", "),
     Suggests: suggests.join(", "),
     Section: "admin",
     Priority: "optional",
@@ -61,8 +61,15 @@ export function architecture(): string {
   return execFileSync("dpkg", ["--print-architecture"], { encoding: "utf8" }).trim();
 }
 
-/** Packages with the shared libraries that Node needs, and their versions. */
-function libraries(executable: string): string[] {
+let known: string[] | undefined;
+
+/** Packages with the shared libraries that the carried Node needs, and their versions: the same for every program. */
+function nodeLibraries(): string[] {
+  known ??= readLibraries(carriedNode().program);
+  return known;
+}
+
+function readLibraries(executable: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), "fleetban-shlibdeps-"));
   try {
     mkdirSync(join(folder, "debian"));

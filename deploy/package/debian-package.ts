@@ -29,7 +29,7 @@ export async function writeDebianPackage(
   for (const script of SCRIPTS) {
     await tree.putFrom(`debian/${name}/${script}`, `DEBIAN/${script}`);
   }
-  const control = controlOf(program, release, executable, Math.ceil(bytes / 1024));
+  const control = controlOf(program, release, Math.ceil(bytes / 1024));
   await tree.put("DEBIAN/control", control);
   await tree.settle(SCRIPTS.map((script) => `DEBIAN/${script}`));
 
