@@ -3,11 +3,13 @@
  * object a line; answers with an object a line. A mail client, good or bad.
  */
 import { once } from "node:events";
+import { createSocket } from "node:dgram";
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { Attempt, Outcome, Probe } from "./mail-client.ts";
+import type { Attempt, EchoProbe, Outcome, Probe } from "./mail-client.ts";
 
 const CONNECT_WITHIN_MS = 1_000;
+const ECHO_WITHIN_MS = 300;
 
 /** Opens a connection; undefined when it does not open within a second. */
 async function open({ host, port, from }: Probe): Promise<Socket | undefined> {
@@ -61,8 +63,27 @@ async function probe(task: Probe): Promise<Outcome> {
   return { opened: socket !== undefined, accepted: false };
 }
 
+/** A datagram that is dropped shows itself by nothing but an answer that does not come. */
+async function hearEcho({ echo: { host, port } }: EchoProbe): Promise<Outcome> {
+  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+  const heard = once(socket, "message", { signal: AbortSignal.timeout(ECHO_WITHIN_MS) });
+  socket.send("x", port, host);
+  const opened = await heard.then(
+    () => true,
+    () => false,
+  );
+  socket.close();
+  return { opened, accepted: false };
+}
+
+function work(task: Attempt | Probe | EchoProbe): Promise<Outcome> {
+  if ("echo" in task) return hearEcho(task);
+  return "passwords" in task ? attempt(task) : probe(task);
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
-  const { id, ...task } = JSON.parse(line) as { id: number } & (Attempt | Probe);
-  const work = "passwords" in task ? attempt(task) : probe(task);
-  void work.then((outcome) => process.stdout.write(`${JSON.stringify({ id, ...outcome })}\n`));
+  const { id, ...task } = JSON.parse(line) as { id: number } & (Attempt | Probe | EchoProbe);
+  void work(task).then((outcome) =>
+    process.stdout.write(`${JSON.stringify({ id, ...outcome })}\n`),
+  );
 }

@@ -13,6 +13,11 @@ export interface Probe {
   from?: string;
 }
 
+/** A datagram to a port that sends it back. */
+export interface EchoProbe {
+  echo: { host: string; port: number };
+}
+
 export interface Attempt extends Probe {
   user: string;
   /** Tried one after the other on one connection. */
@@ -30,6 +35,8 @@ export interface MailClient extends AsyncDisposable {
   logIn(attempt: Attempt): Promise<Outcome>;
   /** Does a TCP connection open within a second? */
   connects(probe: Probe): Promise<boolean>;
+  /** Does a datagram come back within 0.3 s? */
+  hearsEcho(host: string, port: number): Promise<boolean>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -58,7 +65,7 @@ export function startMailClient(spawn: Spawn): MailClient {
     waiting.delete(id);
   });
   let last = 0;
-  const ask = (task: Attempt | Probe): Promise<Outcome> => {
+  const ask = (task: Attempt | Probe | EchoProbe): Promise<Outcome> => {
     last += 1;
     const id = last;
     stdin.write(`${JSON.stringify({ id, ...task })}\n`);
@@ -67,6 +74,7 @@ export function startMailClient(spawn: Spawn): MailClient {
   return {
     logIn: ask,
     connects: async (probe) => (await ask(probe)).opened,
+    hearsEcho: async (host, port) => (await ask({ echo: { host, port } })).opened,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await failed.catch(() => {});

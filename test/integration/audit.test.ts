@@ -95,7 +95,7 @@ test("ban why names evidence, rule, offence and why a ban is held", async () => 
     return /held, would be banned/.test(stdout) && /by form/.test(stdout) && stdout;
   });
   assert.match(why, /because +5 failures on 1 host/);
-  assert.match(why, /rule +jail dovecot: 5 failures within 20m on all hosts together/);
+  assert.match(why, /rule +jail dovecot as it is now: 5 failures within 20m on all hosts together/);
   assert.match(why, /offence +number 1/);
   assert.match(why, /evidence +mx1 5/);
   assert.match(why, /held +host mx1 has caused more than 1 bans? within a minute/);
