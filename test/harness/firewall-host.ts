@@ -85,7 +85,7 @@ export async function startVisitor(host: Namespace, namespace: Namespace): Promi
 }
 
 /** On UDP's port 143 of `host`. */
-export async function startUdpEcho(host: Namespace): Promise<AsyncDisposable> {
+export async function startUdpEcho(host: Namespace): Promise<{ port: number } & AsyncDisposable> {
   const program =
     "const s = require('dgram').createSocket('udp4');" +
     "s.on('message', (m, { port, address }) => s.send(m, port, address));" +
@@ -95,6 +95,7 @@ export async function startUdpEcho(host: Namespace): Promise<AsyncDisposable> {
   });
   if (server.stdout) await once(server.stdout, "data");
   return {
+    port: 143,
     [Symbol.asyncDispose]() {
       server.kill("SIGKILL");
       return Promise.resolve();

@@ -58,12 +58,12 @@ for (const kind of BACK_ENDS) {
     test("closes the jail's ports for the jail's protocols, and for no other", () =>
       host.try(kind, async (_firewall, visitor, on) => {
         const address = visitor.namespace.address4;
-        await using _echo = await startUdpEcho(on.host);
+        await using echo = await startUdpEcho(on.host);
         const open = async (protocol: Protocol, ports = [143]) => {
           const jail = { name: JAIL.name, ports, protocol };
           const firewall = await on.open(kind, ["INPUT"], [jail]);
           await firewall.ban([ban(address, 600)]);
-          const reached = [await visitor.reaches(), await visitor.hearsEcho(143)];
+          const reached = [await visitor.reaches(), await visitor.hearsEcho(echo.port)];
           assert.deepEqual(
             (await firewall.repair()).repaired,
             [],
