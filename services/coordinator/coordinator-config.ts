@@ -9,6 +9,7 @@ import { EVERYBODY } from "../wire/request-fields.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 import { jailConfig } from "./jail-config.ts";
+import { notifyConfig } from "./notify/notify-config.ts";
 
 /** A jail that counts bans needs others that make them. */
 function refuseBansOfNone(
@@ -98,6 +99,7 @@ export const coordinatorConfig = z.strictObject({
       outages: z.boolean().default(true),
     })
     .prefault({}),
+  notify: notifyConfig.prefault({}),
   jails: z
     .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
     .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")

@@ -1,5 +1,6 @@
 /** The command line of fleetban-coordinator. */
 import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { loadConfig } from "../config/load-config.ts";
 import type { Environment } from "../process/environment.ts";
@@ -22,6 +23,8 @@ import { jailSentences } from "../policy/jail-sentences.ts";
 import { startCoordinator } from "./coordinator.ts";
 import { createHealth } from "./http/health.ts";
 import { serveHttp } from "./http/http-server.ts";
+import { openSinks } from "./notify/open-sinks.ts";
+import type { Sink } from "./notify/sink.ts";
 
 const NAME = "fleetban-coordinator";
 const DEFAULT_FILE = "/etc/fleetban/coordinator.yaml";
@@ -46,12 +49,21 @@ export function coordinatorProgram(options: ProgramOptions): Command {
     return loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES);
   };
 
+  /** Sinks name files beside coordinator.yaml. */
+  const sinksOf = (config: CoordinatorConfig): Sink[] => {
+    const { config: given = DEFAULT_FILE } = program.opts<{ config?: string }>();
+    const jails = Object.keys(config.jails);
+    const folder = dirname(resolve(given));
+    return openSinks(config.notify, { folder, environment, jails, now: Date.now });
+  };
+
   program
     .command("run")
     .description("decide, record and answer until SIGTERM")
     .action(async () => {
       const config = await load();
-      exit(await runDaemon(NAME, (life) => run(config, options.pid, life)));
+      const sinks = sinksOf(config);
+      exit(await runDaemon(NAME, (life) => run({ config, sinks, pid: options.pid }, life)));
     });
 
   program
@@ -78,6 +90,9 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       const [first, ...others] = jailSentences(jail);
       write(`jail ${jail.name}: ${first}\n`);
       for (const sentence of others) write(`  ${sentence}\n`);
+    }
+    for (const { name, type, describe } of sinksOf(config)) {
+      write(`notifications: sink ${name}, ${type} to ${describe}\n`);
     }
     if (configOnly) {
       write("configuration: ok\n");
@@ -143,7 +158,13 @@ function readyOnce(life: Pick<Life, "ready" | "onRelease">): () => void {
   return ready;
 }
 
-async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<void> {
+interface RunOptions {
+  config: CoordinatorConfig;
+  sinks: readonly Sink[];
+  pid: number;
+}
+
+async function run({ config, sinks, pid }: RunOptions, life: Life): Promise<void> {
   const log = createLog(NAME, config.log.level);
   const id = coordinatorId(config, pid);
   const health = createHealth();
@@ -163,7 +184,7 @@ async function run(config: CoordinatorConfig, pid: number, life: Life): Promise<
   );
   // NATS may be away for long: the start goes on beside the signals that end it.
   const started = session.opened.then(async (opened) => {
-    if (opened) await startCoordinator({ id, config, session: opened, health, log }, life);
+    if (opened) await startCoordinator({ id, config, sinks, session: opened, health, log }, life);
     ready();
   });
   started.catch(life.fail);

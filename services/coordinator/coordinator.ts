@@ -34,11 +34,13 @@ import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts/hosts.ts";
 import { readLatest } from "../nats/read-latest.ts";
 import { openLease, type Lease } from "./buckets/lease.ts";
-import type { HostStatus } from "../wire/status.ts";
+import { HOST_SILENT_AFTER_MS, type HostStatus } from "../wire/status.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
 import { createMissedOffences } from "./decide/missed-offences.ts";
 import { createSparedOffences } from "./decide/spared-offences.ts";
 import { createMetrics } from "./http/metrics.ts";
+import { startNotifier } from "./notify/notifier.ts";
+import type { Sink } from "./notify/sink.ts";
 import { openSettings } from "./buckets/settings-store.ts";
 import { keepStreams } from "./upkeep/ensure-streams.ts";
 
@@ -46,18 +48,21 @@ const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
 const CLOCK_EVERY_MS = 10_000;
 const WARNINGS_EVERY_MS = 10_000;
+/** Every host that is up has reported since the start. */
+const HOSTS_HEARD_AFTER_MS = 2 * HOST_SILENT_AFTER_MS;
 const OWN_ADDRESSES_EVERY_MS = 60_000;
 
 export interface CoordinatorOptions {
   id: string;
   config: CoordinatorConfig;
+  sinks: readonly Sink[];
   session: NatsSession;
   health: Health;
   log: Log;
 }
 
 export async function startCoordinator(options: CoordinatorOptions, life: Life): Promise<void> {
-  const { id, config, session, health, log } = options;
+  const { id, config, sinks, session, health, log } = options;
   const { connection, link, expiry } = session;
   const { onRelease } = life;
   const jails = jailsOf(config);
@@ -146,8 +151,21 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     now,
   });
   onRelease(repeat(CLOCK_EVERY_MS, clock.look));
-  const fleet = createFleetStatus({ ...common, names, missed, streams, lease, clock, expiry });
-  const readWarnings = async () => fleet.warnings(await fleet.hostRows(), await history.lag());
+  const readFleet = async () => {
+    const { rows: listed, stale } = await fleet.listHosts();
+    const rows = [...listed.values()].map((describe) => describe());
+    return { rows, stale, warnings: fleet.warnings(rows, await history.lag()) };
+  };
+  const notifier = startNotifier({
+    ...{ connection, sinks, replicas, isLeader, now, log },
+    readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
+  });
+  onRelease(() => notifier.stop());
+  const fleet = createFleetStatus({
+    ...{ ...common, names, missed, streams, lease, clock, expiry },
+    sinks: notifier.states,
+  });
+  const readWarnings = async () => (await readFleet()).warnings;
   const logWarnings = createWarningLog(log, now);
   onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
   health.metrics = createMetrics({ ...common, decider, missed, spared, lease, readWarnings });

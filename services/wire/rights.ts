@@ -6,8 +6,11 @@
  */
 import {
   BANS_BUCKET,
+  EVENTS_STREAM,
+  EVENTS_SUBJECTS,
   FAILURES_STREAM,
   LEASE_BUCKET,
+  NOTIFY_BUCKET,
   SETTINGS_BUCKET,
   STATUS_SUBJECTS,
   API_SUBJECTS,
@@ -87,13 +90,13 @@ function agentRights(host: string): Rights {
  */
 function coordinatorRights(name: string): Rights {
   const inbox = `_INBOX.coordinator.${name}`;
-  const buckets = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET];
+  const buckets = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET, NOTIFY_BUCKET];
   const followed = [FAILURES_STREAM, stream(BANS_BUCKET), stream(SETTINGS_BUCKET)];
   return {
     inbox,
     publish: [
       "$JS.API.INFO",
-      ...[FAILURES_STREAM, ...buckets.map(stream)].flatMap((each) => [
+      ...[FAILURES_STREAM, EVENTS_STREAM, ...buckets.map(stream)].flatMap((each) => [
         `$JS.API.STREAM.INFO.${each}`,
         `$JS.API.STREAM.CREATE.${each}`,
         `$JS.API.STREAM.UPDATE.${each}`,
@@ -108,6 +111,9 @@ function coordinatorRights(name: string): Rights {
         `$KV.${bucket}.>`,
         `$JS.API.STREAM.MSG.GET.${stream(bucket)}`,
       ]),
+      // Notifications are stored until every sink has them.
+      EVENTS_SUBJECTS,
+      `$JS.API.STREAM.MSG.GET.${EVENTS_STREAM}`,
       "$JS.FC.>",
       // Answers to those who ask.
       "_INBOX.operator.>",

@@ -8,6 +8,14 @@ export const SETTINGS_BUCKET = "fleetban_settings";
 export const LEASE_BUCKET = "fleetban_lease";
 /** The one key of the lease bucket. */
 export const LEASE_KEY = "decider";
+/** Events for notifications, until every sink has them. */
+export const EVENTS_STREAM = "FLEETBAN_EVENTS";
+export const EVENTS_SUBJECTS = "fleetban.events.*";
+/** Events of bans carry the place in the bans bucket that they were made from. */
+export const BAN_EVENTS_SUBJECT = "fleetban.events.ban";
+export const CONDITION_EVENTS_SUBJECT = "fleetban.events.condition";
+/** How far notifications have come: of the bans bucket, and of each sink. */
+export const NOTIFY_BUCKET = "fleetban_notify";
 export const STATUS_SUBJECTS = "fleetban.status.*";
 export const API_SUBJECTS = "fleetban.api.>";
 /** Coordinators share the requests: each is answered by one of them. */

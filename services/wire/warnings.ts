@@ -277,6 +277,28 @@ export const WARNINGS = {
     text: ({ reason, waiting }) =>
       `PostgreSQL records nothing now: ${reason}; bans go on, ${waiting}`,
   }),
+  "sink-fails": declare<{ sink: string; tries: number; since: number; reason: string }>({
+    severity: "medium",
+    title: "a sink does not take notifications",
+    text: ({ sink, tries, since, reason }) =>
+      `sink ${sink} does not take notifications since ${new Date(since).toISOString()} ` +
+      `(${tries} tries): ${reason}; they wait for three days: see fleetban notify list, and ` +
+      `fleetban notify test ${sink}`,
+  }),
+  "sink-off": declare<{ sink: string; reason: string }>({
+    severity: "medium",
+    title: "a sink is switched off",
+    text: ({ sink, reason }) =>
+      `sink ${sink} is switched off, its receiver wants no more: ${reason}; correct or remove the ` +
+      `sink in coordinator.yaml, or switch it on again with fleetban notify resend ${sink}`,
+  }),
+  "notifications-wait": declare<{ reason: string }>({
+    severity: "medium",
+    title: "no notifications are sent",
+    text: ({ reason }) =>
+      `no notifications are sent: ${reason}; where NATS refuses it, make the coordinator's ` +
+      "credentials anew with fleetban key coordinator NAME --renew",
+  }),
   "not-restored": declare({
     severity: "medium",
     title: "the bans bucket is not declared complete",

@@ -48,6 +48,8 @@ export interface FleetParts {
   lease: Pick<Lease, "holder" | "trouble">;
   clock: Clock;
   expiry: Pick<Expiry, "warnings">;
+  /** Where notifications go. */
+  sinks: { warnings(): Warning[] };
 }
 
 type HeldByHost = ReturnType<typeof heldByHost>;
@@ -153,6 +155,7 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
     ...missed.warnings(),
     ...clock.warnings(),
     ...expiry.warnings(),
+    ...parts.sinks.warnings(),
   );
   return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
 }

@@ -206,6 +206,7 @@ function largestFleet(
     quarantines: { of: () => QUARANTINE },
     spared: { counts: () => ({ allowlist: 9e15, machines: 9e15 }) },
     names: { warnings: () => warnings },
+    sinks: { warnings: () => warnings },
     streams: { faults: () => many(100, () => longText(9_000)) },
     lease: { holder: () => longName(1), trouble: () => longText(9_000) },
     clock: { warnings: () => [], hostWarnings: () => warnings },
@@ -227,7 +228,8 @@ function largestFleet(
     log: createLog("replies.test", "silent"),
     ...others,
   };
-  const context = parts as unknown as Omit<ApiContext, "fleet"> & Pick<FleetParts, "names">;
+  const context = parts as unknown as Omit<ApiContext, "fleet"> &
+    Pick<FleetParts, "names" | "sinks">;
   return { ...context, fleet: createFleetStatus(context) };
 }
 

@@ -1,0 +1,47 @@
+/** What a change of the bans bucket is for an administrator: an event, or nothing new. */
+import type { Ban } from "../../wire/ban.ts";
+import { eventId, evidenceFacts, type EventType, type NotifyEvent, type Place } from "./event.ts";
+
+/**
+ * A change that NATS stores so much later than it was made is no news: a coordinator has restored
+ * the ban from PostgreSQL, because NATS had lost its storage.
+ */
+const RESTORED_AFTER_MS = 10 * 60_000;
+
+/** undefined: nothing that anybody must be told, such as a ban that was made longer. */
+export function eventOfBan(ban: Ban, place: Place): NotifyEvent | undefined {
+  if (place.storedAt - ban.changedAt > RESTORED_AFTER_MS) return undefined;
+  const type = typeOf(ban);
+  if (type === undefined) return undefined;
+  const { address, jail, state, startsAt, until, reason, offence, by, held } = ban;
+  const begun = ban.state === "active" || ban.state === "held";
+  return {
+    v: 1,
+    id: eventId(type, jail, address, startsAt, begun ? "" : state),
+    type,
+    at: ban.changedAt,
+    ban: {
+      ...{ address, jail, state, startsAt, until, reason, offence, by },
+      ...(held !== undefined && { held }),
+      ...evidenceFacts(ban.evidence),
+    },
+    place,
+  };
+}
+
+function typeOf(ban: Ban): EventType | undefined {
+  // A ban that was made longer keeps its beginning.
+  const isNew = ban.changedAt === ban.startsAt;
+  switch (ban.state) {
+    case "active":
+      if (!isNew) return undefined;
+      return ban.basis?.rule === "network" ? "network-ban" : "ban";
+    case "held":
+      return isNew ? "held" : undefined;
+    case "lifted":
+      return "unban";
+    case "expired":
+      // A held ban whose time is over was in force nowhere.
+      return ban.held === undefined ? "unban" : undefined;
+  }
+}

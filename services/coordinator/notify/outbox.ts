@@ -1,0 +1,183 @@
+/**
+ * The outbox: a stream of NATS with the events of three days, from which every sink reads at its own
+ * pace. Events survive a killed coordinator, and a sink that is away.
+ *
+ * Invariants:
+ * - Only one coordinator appends: every message names the last sequence that its writer knows, and
+ *   NATS rejects it if another coordinator has appended meanwhile (`OutboxTaken`).
+ * - Events are appended in order: the place in the last one says how far the bans bucket was read.
+ */
+import {
+  DiscardPolicy,
+  jetstream,
+  JetStreamApiError,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamManager,
+  type StoredMsg,
+} from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { isConflict } from "../../nats/compare-and-set.ts";
+import { WireError } from "../../wire/codec.ts";
+import {
+  BAN_EVENTS_SUBJECT,
+  CONDITION_EVENTS_SUBJECT,
+  EVENTS_STREAM,
+  EVENTS_SUBJECTS,
+} from "../../wire/subjects.ts";
+import { decodeEvent, encodeEvent, type NotifyEvent, type Place } from "./event.ts";
+
+/** Another coordinator appends to the outbox now. */
+export class OutboxTaken extends Error {
+  override name = "OutboxTaken";
+}
+
+export interface StoredEvent {
+  sequence: number;
+  /** By NATS's clock, epoch milliseconds. */
+  storedAt: number;
+  /** undefined: no coordinator has written that. */
+  event: NotifyEvent | undefined;
+}
+
+export interface Outbox {
+  /** Names the stream, which begins to count anew when NATS loses its storage. */
+  readonly created: string;
+  /** The sequence of the last event. */
+  last(): number;
+  /** The sequence of the first event that NATS still has. */
+  first(): Promise<number>;
+  append(events: readonly NotifyEvent[]): Promise<void>;
+  /** The events from `from` to `to`, without those that NATS has no more. At most `PAGE` of them. */
+  read(from: number, to: number): Promise<StoredEvent[]>;
+  /** Where the events of bans end. */
+  lastPlace(): Promise<Place | undefined>;
+  /** The sequence before the first event that was stored at `since` or later. */
+  before(since: number): Promise<number>;
+}
+
+export const PAGE = 64;
+/** How long an event waits for a sink that is away. */
+export const KEPT_MS = 3 * 86_400_000;
+const MOST_EVENTS = 100_000;
+const WITHIN_MS = 5_000;
+const NANOSECONDS = 1_000_000;
+const DUPLICATES_MS = 120_000;
+/** NATS: the stream does not exist. */
+const STREAM_NOT_FOUND = 10059;
+
+export interface OutboxOptions {
+  connection: NatsConnection;
+  replicas: number;
+}
+
+/** Makes the stream where it is missing. */
+export async function openOutbox({ connection, replicas }: OutboxOptions): Promise<Outbox> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: WITHIN_MS });
+  const { created, state } = await ensure(manager, replicas);
+  const js = jetstream(connection);
+  let last = state.last_seq;
+
+  async function publish(event: NotifyEvent, expected: number): Promise<void> {
+    const subject = event.ban ? BAN_EVENTS_SUBJECT : CONDITION_EVENTS_SUBJECT;
+    // A duplicate would shift the sequences of those behind it: only conditions come one by one.
+    const once = event.condition ? { msgID: event.id } : {};
+    const expect = { lastSequence: expected };
+    await js.publish(subject, encodeEvent(event), { expect, timeout: WITHIN_MS, ...once });
+  }
+
+  async function append(events: readonly NotifyEvent[]): Promise<void> {
+    for (let at = 0; at < events.length; at += PAGE) {
+      const page = events.slice(at, at + PAGE);
+      try {
+        await Promise.all(page.map((event, index) => publish(event, last + index)));
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        throw new OutboxTaken("another coordinator appends to the outbox", { cause: error });
+      }
+      last += page.length;
+    }
+  }
+
+  /** undefined: there is no such message, or no more. */
+  const get = async (query: Parameters<typeof manager.streams.getMessage>[1]) =>
+    (await manager.streams.getMessage(EVENTS_STREAM, query)) ?? undefined;
+
+  return {
+    created,
+    last: () => last,
+    first: async () => (await manager.streams.info(EVENTS_STREAM)).state.first_seq,
+
+    async append(events) {
+      const [bans, conditions] = [events.filter(isOfBan), events.filter((each) => !isOfBan(each))];
+      await append(bans);
+      for (const condition of conditions) {
+        await append([condition]);
+        // NATS may have dropped it as a duplicate.
+        last = (await manager.streams.info(EVENTS_STREAM)).state.last_seq;
+      }
+    },
+
+    async read(from, to) {
+      const end = Math.min(to, from + PAGE - 1);
+      const sequences = Array.from({ length: Math.max(0, end - from + 1) }, (_, at) => from + at);
+      const found = await Promise.all(sequences.map((seq) => get({ seq })));
+      return found.flatMap((message) => (message ? [storedEvent(message)] : []));
+    },
+
+    async lastPlace() {
+      const message = await get({ last_by_subj: BAN_EVENTS_SUBJECT });
+      return message && storedEvent(message).event?.place;
+    },
+
+    async before(since) {
+      const { state: now } = await manager.streams.info(EVENTS_STREAM);
+      let [low, high] = [now.first_seq, now.last_seq + 1];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        const message = await get({ seq: middle });
+        if (message && message.time.getTime() >= since) high = middle;
+        else low = middle + 1;
+      }
+      return low - 1;
+    },
+  };
+}
+
+const isOfBan = (event: NotifyEvent) => event.ban !== undefined;
+
+async function ensure(manager: JetStreamManager, replicas: number) {
+  const wanted = {
+    name: EVENTS_STREAM,
+    subjects: [EVENTS_SUBJECTS],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: KEPT_MS * NANOSECONDS,
+    // No bound in bytes: NATS would set that room aside from what the fleet may store.
+    max_msgs: MOST_EVENTS,
+    duplicate_window: DUPLICATES_MS * NANOSECONDS,
+    num_replicas: replicas,
+  };
+  try {
+    const present = await manager.streams.info(EVENTS_STREAM);
+    if (present.config.num_replicas === replicas) return present;
+    // A server of the cluster may be away: the stream can be used as it is.
+    return await manager.streams.update(EVENTS_STREAM, wanted).catch(() => present);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+    return manager.streams.add(wanted);
+  }
+}
+
+function storedEvent(message: StoredMsg): StoredEvent {
+  const { seq: sequence, data, subject } = message;
+  const storedAt = message.time.getTime();
+  try {
+    return { sequence, storedAt, event: decodeEvent(data, subject) };
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return { sequence, storedAt, event: undefined };
+  }
+}
