@@ -31,28 +31,27 @@ export function readAuthLine(text: string, writer: Writer): Reading | undefined 
 export function readAnyAuthLine(text: string): Reading | undefined {
   const found = findHeads(text);
   if (found === undefined) return undefined;
-  const { heads, unlikely } = found;
-  const all = unlikely.length === 0 ? heads : [...heads, ...unlikely];
+  const all = [...found.heads, ...found.unlikely];
   const [first] = all;
   if (!first) {
-    return ILLEGAL_PASSWORD.test(text) ? readIllegalPassword() : emptyReading("auth-other");
+    return ILLEGAL_PASSWORD.includes(text) ? readIllegalPassword() : emptyReading("auth-other");
   }
-  const agree = all.every(({ address }) => address === first.address);
-  if (all.every(isAttempt) && agree && first.address !== undefined) {
+  const agree = all.every((head) => isAttempt(head) && head.address === first.address);
+  if (agree && first.address !== undefined) {
     // A rejected name is `?`, and is repeated in the message; other names stand before the head.
-    return readHead(first.user === "?" ? first : (heads.at(-1) ?? first), found, text);
+    return readHead(first.user === "?" ? first : (found.heads.at(-1) ?? first), found, text);
   }
   const isSuspect = all.some((head) => isAttempt(head) || head.said.form === UNRECOGNIZED);
-  if (isSuspect) return unrecognizedReading(UNRECOGNIZED);
-  return agree && first.said.form !== "auth-other"
-    ? readHead(first, found, text)
-    : emptyReading("auth-other");
+  return isSuspect ? unrecognizedReading(UNRECOGNIZED) : emptyReading("auth-other");
 }
 
 const UNRECOGNIZED = "auth-unrecognized";
 
-/** auth: Info: Attempted login with password having illegal chars: 2.3 does not say whose. */
-const ILLEGAL_PASSWORD = /^auth: (?:Info: )?Attempted login with password having illegal chars$/;
+/** 2.3 does not say whose. */
+const ILLEGAL_PASSWORD: readonly string[] = [
+  "auth: Attempted login with password having illegal chars",
+  "auth: Info: Attempted login with password having illegal chars",
+];
 
 function readIllegalPassword(): Reading {
   const reading = emptyReading("auth-illegal-password");
@@ -72,7 +71,7 @@ function readHead(head: AuthHead, { isNamed }: Pick<AuthHeads, "isNamed">, text:
   reading.isNamed = isNamed;
   reading.isUnknownHere = said.form === "auth-unknown-user" || said.form === "auth-pam-failed";
   reading.isRight = said.isRight;
-  if (isAttempt(head)) reading.stage = "immediate";
+  reading.stage = "immediate";
   if (said.verdict === "failure" || said.verdict === "aggressive") reading.attempts = 1;
   reading.showsPassword = text.includes("given password: ");
   return reading;

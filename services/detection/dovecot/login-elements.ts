@@ -33,13 +33,13 @@ interface Token {
   kind: TokenKind;
 }
 
-/** Who chose the name behind `method=`: one of Dovecot's own mechanisms, or any text of a client. */
-export type MechanismOf = "dovecot" | "client";
-
-/** Reads `text`, which holds elements and nothing else. undefined: it names no address. */
+/**
+ * Reads `text`, which holds elements and nothing else. undefined: it names no address. Behind
+ * `method=` stands a mechanism of Dovecot's, or any text of the client.
+ */
 export function readElements(
   text: string,
-  mechanismOf: MechanismOf = "dovecot",
+  mechanismOf?: "client",
 ): Elements | "ambiguous" | undefined {
   return readUsual(text) ?? readAnyElements(text, mechanismOf);
 }
@@ -76,7 +76,7 @@ export function isLocalAddress(text: string): boolean {
 /** Reads elements in any order, with any name. */
 export function readAnyElements(
   text: string,
-  mechanismOf: MechanismOf = "dovecot",
+  mechanismOf?: "client",
 ): Elements | "ambiguous" | undefined {
   const tokens = tokensOf(text);
   if (tokens === undefined) return undefined;

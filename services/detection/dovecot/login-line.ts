@@ -7,7 +7,7 @@
  *
  * What the reason says counts; the elements say who it is about.
  */
-import { readElements, type Elements, type MechanismOf } from "./login-elements.ts";
+import { readElements, type Elements } from "./login-elements.ts";
 import { mayBeCut, mayBeCutByBusybox, type Writer } from "./cut-line.ts";
 import {
   isInDoubtWhenCut,
@@ -22,8 +22,8 @@ import { readUsualLoginLine } from "./usual-login-line.ts";
 
 /** `imap-login: `, `pop3-login: Info: `. Sticky patterns say where a match ends, and make no array of it. */
 const HEAD = /[a-z0-9]{1,16}-login: (?:Info: )?/y;
-/** The level stands before all client text. */
-const LEVEL = /(?:Debug|Warning|Error|Fatal|Panic): /y;
+/** `Debug: `, `Warning: `, `Error: `, `Fatal: `, `Panic: `: the level stands before all client text. */
+const LEVEL = /[DWEFP][a-z]{3,6}: /y;
 /** Somebody was refused. */
 const REFUSAL =
   /auth failed|authentication (?:attempts|failure)|Login failed|\d attempts|unsupported auth mechanism/;
@@ -39,53 +39,51 @@ export function readAnyLoginLine(text: string, writer: Writer): Reading | undefi
   if (!HEAD.test(text)) return undefined;
   LEVEL.lastIndex = HEAD.lastIndex;
   if (LEVEL.test(text)) return emptyReading("login-other");
-  const service = text.slice(0, text.indexOf("-"));
   const body = text.slice(HEAD.lastIndex);
-  const read = agreed(findLayouts(body), service);
-  const reading = isInDoubt(text, writer, body, read) ? "ambiguous" : believed(body, read);
-  if (reading && reading !== "ambiguous") return reading;
-  const isSuspect = reading !== undefined || (REFUSAL.test(body) && !body.startsWith("ID sent: "));
-  const other = isSuspect ? unrecognizedReading("login-unrecognized") : emptyReading("login-other");
-  other.service = service;
-  return other;
+  const said = readLayouts(findLayouts(body));
+  const isFalse = said !== undefined && isInDoubt(body, said, text, writer);
+  const reading = isFalse ? unrecognized() : (said ?? readUnknown(body));
+  reading.service = text.slice(0, text.indexOf("-"));
+  return reading;
 }
 
-/** May a cut have taken away what shows that the reading is the client's own text? */
-function isInDoubt(
-  text: string,
-  writer: Writer,
-  body: string,
-  reading: Reading | "ambiguous" | undefined,
-): boolean {
-  if (reading === undefined || reading === "ambiguous" || !mayBeCut(text, writer)) return false;
+const unrecognized = (): Reading => unrecognizedReading("login-unrecognized");
+
+/** A message of no layout that is known. `ID sent: ` is a client's text, and no attempt. */
+function readUnknown(body: string): Reading {
+  const isSuspect = REFUSAL.test(body) && !body.startsWith("ID sent: ");
+  return isSuspect ? unrecognized() : emptyReading("login-other");
+}
+
+/** May what the reading says be the client's own text? */
+function isInDoubt(body: string, reading: Reading, text: string, writer: Writer): boolean {
+  if (reading.isUnrecognized) return false;
   if (mayBeCutByBusybox(text, writer)) {
-    return mechanismOf(body) === "client" || !isWholeWhenShort(body);
+    if (mechanismOf(body) === "client" || !isWholeWhenShort(body)) return true;
+  } else if (mayBeCut(text, writer)) {
+    // A name in the head of a proxy's line, and what the server behind says, may be of any length.
+    if (reading.refusedBy === "proxy" || isInDoubtWhenCut(body, reading.address)) return true;
   }
-  // A name in the head of a proxy's line, and what the server behind says, may be of any length.
-  return reading.refusedBy === "proxy" || isInDoubtWhenCut(body, reading.address);
-}
-
-/** The reading, unless its reason quotes somebody and another address may be the client's. */
-function believed(body: string, reading: Reading | "ambiguous" | undefined) {
-  if (reading === undefined || reading === "ambiguous" || reading.verdict === "success") {
-    return reading;
-  }
-  const { address } = reading;
-  if (address === undefined || !quotesSomebody(body)) return reading;
-  return isOnlyAddress(body, address) ? reading : "ambiguous";
+  const { address, verdict } = reading;
+  // A reason that quotes somebody may hold another address.
+  return (
+    verdict !== "success" &&
+    address !== undefined &&
+    quotesSomebody(body) &&
+    !isOnlyAddress(body, address)
+  );
 }
 
 /** What all layouts that can be read agree on; undefined: there is none. */
-function agreed(layouts: readonly Layout[], service: string): Reading | "ambiguous" | undefined {
+function readLayouts(layouts: readonly Layout[]): Reading | undefined {
   let found: Reading | undefined;
   for (const layout of layouts) {
     const elements = readElements(layout.elements, mechanismOf(layout.reason));
-    if (elements === "ambiguous") return elements;
+    if (elements === "ambiguous") return unrecognized();
     if (elements === undefined) continue;
-    const reading = readLayout(layout.reason, elements, service);
-    if (reading.isUnrecognized) return "ambiguous";
-    if (found !== undefined && !isSameOutcome(found, reading)) return "ambiguous";
-    if (found !== undefined && found.session !== reading.session) reading.session = undefined;
+    const reading = readLayout(layout.reason, elements);
+    if (reading.isUnrecognized || (found && !isSameOutcome(found, reading))) return unrecognized();
+    if (found && found.session !== reading.session) reading.session = undefined;
     found = reading;
   }
   return found;
@@ -95,9 +93,9 @@ function agreed(layouts: readonly Layout[], service: string): Reading | "ambiguo
  * (tried to use unsupported auth mechanism, 4 attempts in 18 secs) (invalid_mech)
  * Authenticate FOO failed: Unsupported authentication mechanism.
  */
-function mechanismOf(reason: string): MechanismOf {
+function mechanismOf(reason: string): "client" | undefined {
   const isUnknown = reason.includes("unsupported auth mech") || reason.startsWith("Authenticate ");
-  return isUnknown ? "client" : "dovecot";
+  return isUnknown ? "client" : undefined;
 }
 
 function isSameOutcome(a: Reading, b: Reading): boolean {
@@ -111,9 +109,8 @@ function isSameOutcome(a: Reading, b: Reading): boolean {
   );
 }
 
-function readLayout(reason: string, elements: Elements, service: string): Reading {
+function readLayout(reason: string, elements: Elements): Reading {
   const reading = emptyReading("login-other");
-  reading.service = service;
   reading.address = elements.address;
   reading.user = elements.user;
   reading.session = elements.session;
@@ -211,10 +208,8 @@ const EVENTS = new Map(
 );
 
 function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boolean {
-  const open = reason.lastIndexOf(") (");
-  const event = open < 0 ? "" : reason.slice(open + 3);
-  if (!/^[a-z_]{3,40}\)$/.test(event)) return false;
-  const name = event.slice(0, -1);
+  const name = /\) \(([a-z_]{3,40})\)$/.exec(reason)?.[1];
+  if (name === undefined) return false;
   const { attempts, accepted, begun, seconds } = readCount(reason);
   reading.begun = begun;
   reading.accepted = accepted;
@@ -225,7 +220,7 @@ function judgeByEvent(reading: Reading, reason: string, isChecked: boolean): boo
   if (kind === "proxy") {
     // The proxy's own passdbs have accepted what the server behind has then refused.
     reading.isProxied = true;
-    if (isRefusal(lastReplyOf(reason) ?? "")) {
+    if (isRefusal(lastReplyOf(reason))) {
       reading.verdict = "failure";
       reading.attempts = Math.max(attempts, 1);
     } else reading.hidden = Math.max(attempts - 1, 0);
@@ -302,20 +297,24 @@ function judgeByWords(reading: Reading, reason: string, isChecked: boolean): voi
   reading.seconds = seconds;
   const isRefused = reading.verdict === "failure" || reading.verdict === "aggressive";
   if (isRefused) reading.attempts = Math.max(attempts, 1);
-  if (reading.form === "login-2.3-auth-failed" && !isChecked && !hasNoSeconds(reason)) {
+  // Without `in S secs` it is Dovecot 1.1 to 2.0, which always had checked the password.
+  if (reading.form === "login-2.3-auth-failed" && !isChecked && seconds !== undefined) {
     reading.form = "login-2.3-auth-failed-cleartext";
     reading.verdict = "aggressive";
   }
 }
 
+const ENDS: readonly string[] = [
+  "Disconnected",
+  "Aborted login",
+  "Login aborted",
+  "Remote closed",
+  "Client has quit",
+];
+
 /** Verbose lines while the connection goes on say `Authenticate FOO failed` or `Login failed`. */
 function isEnd(reason: string): boolean {
-  return /^(?:Disconnected|Aborted login|Login aborted|Remote closed|Client has quit)/.test(reason);
-}
-
-/** Without `in S secs` it is Dovecot 1.1 to 2.0, which always had checked the password. */
-function hasNoSeconds(reason: string): boolean {
-  return / attempts\)/.test(reason.slice(-40));
+  return ENDS.some((words) => reason.startsWith(words));
 }
 
 /**
@@ -325,15 +324,15 @@ function hasNoSeconds(reason: string): boolean {
 function readCount(reason: string) {
   const match =
     /[,(] ?(?:(\d{1,6})(?: authentication attempts| attempts)|(?:(\d{1,6})\/)?(\d{1,6}) success?ful auths)(?: in (\d{1,6}) secs)?/.exec(
-      reason.slice(-400),
+      reason,
     );
   const [, attempts, accepted, all, seconds] = match ?? [];
   const hasBoth = accepted !== undefined;
   const begun = attempts ?? (hasBoth ? all : undefined);
   return {
-    attempts: Math.min(Number(begun ?? "0"), 1000),
+    attempts: Math.min(Number(begun ?? 0), 1000),
     begun: begun === undefined ? undefined : Number(begun),
-    accepted: Number((hasBoth ? accepted : all) ?? "0"),
+    accepted: Number((hasBoth ? accepted : all) ?? 0),
     seconds: seconds === undefined ? undefined : Number(seconds),
   };
 }

@@ -24,38 +24,37 @@ const TERMINAL = /^[a-z0-9 ]{1,60}; logname=\S{0,40} uid=\d{1,10} euid=\d{1,10} 
 /** Reads a message; undefined when no PAM module wrote it. */
 export function readPamLine(text: string, writer: Writer): Reading | undefined {
   const { program } = writer;
-  const module = text.startsWith("pam_") ? MODULE.exec(text.slice(0, 90)) : null;
+  const module = MODULE.exec(text);
   // `dovecot(pam_unix)[26236]: authentication failure; ...`: PAM names itself in the tag.
-  const isTagged = program?.endsWith(")") && /^dovecot[\w-]{0,32}\(pam_[a-z0-9_]+\)$/.test(program);
-  if (!module && !isTagged) {
+  if (!module && !program?.endsWith(")")) {
     return program === "PAM-warn" ? emptyReading("pam-companion") : undefined;
   }
-  const body = module ? text.slice(module[0].length) : text;
-  const failure = FAILURE.exec(body.slice(0, 60));
+  const [head = "", service = "dovecot"] = module ?? [];
+  const body = text.slice(head.length);
   // Dovecot names itself as the terminal, whatever the service is called.
-  const isDovecot =
-    !module?.[1] || module[1].startsWith("dovecot") || TERMINAL.test(body.slice(0, 160));
-  if (!isDovecot) return undefined;
+  if (!service.startsWith("dovecot") && !TERMINAL.test(body)) return undefined;
+  const failure = FAILURE.exec(body);
   // `check pass; user unknown` and others say again what the failure says.
   if (!failure || hasNoAddress(body)) return emptyReading("pam-companion");
   const found = mayBeCut(text, writer) ? undefined : readPeer(body);
   if (!found) return unrecognizedReading("pam-unrecognized");
+  const by = module ? head.slice(0, -2) : program;
   const reading = emptyReading("pam-authentication-failure");
   reading.verdict = "failure";
   reading.stage = "pam";
-  reading.attempts = failure[1] === undefined ? 1 : Number(failure[1]);
+  reading.attempts = Number(failure[1] ?? 1);
   reading.user = found.user === "" ? undefined : found.user;
   reading.address = found.address;
-  reading.refusedBy = module ? module[0].slice(0, -2) : (program ?? "");
+  reading.refusedBy = by;
   // pam_unix names the user again where it knows him; others always do.
-  reading.isUnknownHere = !found.isNamed || !reading.refusedBy.includes("pam_unix");
+  reading.isUnknownHere = !found.isNamed || by?.includes("pam_unix") !== true;
   return reading;
 }
 
 /** PAM was asked without an address, as by `doveadm auth test`: its only ` rhost=` is empty. */
 function hasNoAddress(body: string): boolean {
-  const at = body.indexOf(" rhost=");
-  return at >= 0 && at === body.lastIndexOf(" rhost=") && (body[at + 7] ?? " ") === " ";
+  const [, behind, ...more] = body.split(" rhost=");
+  return more.length === 0 && (behind === "" || behind?.startsWith(" ") === true);
 }
 
 interface Peer {
@@ -67,11 +66,10 @@ interface Peer {
 
 /** Who was refused; undefined: the line names nobody, or does not tell which of several. */
 function readPeer(body: string): Peer | undefined {
-  const start = body.indexOf(" ruser=") + 7;
-  if (start < 7) return undefined;
+  const named = / ruser=(.*)$/s.exec(body)?.[1] ?? "";
   let found: Peer | undefined;
-  for (let at = body.indexOf(" rhost=", start); at >= 0; at = body.indexOf(" rhost=", at + 1)) {
-    const peer = readEnd(body, at, body.slice(start, at));
+  for (const { index, 0: key } of named.matchAll(/ rhost=/g)) {
+    const peer = readEnd(named.slice(index + key.length), named.slice(0, index));
     if (peer && found && peer.address !== found.address) return undefined;
     found = peer ?? found;
   }
@@ -79,19 +77,18 @@ function readPeer(body: string): Peer | undefined {
 }
 
 /**
- * ` rhost=192.0.2.55  user=bob` or ` rhost=192.0.2.55 ` to the end of the line. A module may write
- * the name otherwise behind the address, but does not put an address into it.
+ * `192.0.2.55  user=bob` or `192.0.2.55 ` to the end of the line. A module may write the name
+ * otherwise behind the address, but does not put an address into it.
  */
-function readEnd(body: string, at: number, user: string): Peer | undefined {
-  const from = at + 7;
-  const space = body.indexOf(" ", from);
-  const end = space < 0 ? body.length : space;
-  const address = parseAddress(body.slice(from, end));
+function readEnd(text: string, user: string): Peer | undefined {
+  const [value = ""] = text.split(" ", 1);
+  const address = parseAddress(value);
   if (address === undefined) return undefined;
-  const rest = body.slice(end).trimStart();
+  const rest = text.slice(value.length).trimStart();
   if (rest === "") return { user, address, isNamed: false };
-  if (!rest.startsWith("user=") || countAddresses(rest) > countAddresses(user)) return undefined;
+  if (!rest.startsWith("user=") || piecesOf(rest) > piecesOf(user)) return undefined;
   return { user, address, isNamed: true };
 }
 
-const countAddresses = (text: string): number => text.split(" rhost=").length - 1;
+/** Pieces between addresses. */
+const piecesOf = (text: string): number => text.split(" rhost=").length;

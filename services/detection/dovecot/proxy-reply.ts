@@ -13,8 +13,8 @@ const REFUSED = /^\[(?:AUTHENTICATIONFAILED|AUTH)\]/i;
 const NO_REFUSAL =
   /^(?:4\d\d[ -]|(?:\d{3}[ -])?4\.\d{1,3}\.\d{1,3} |(?:5\d\d[ -])?(?:5\.7\.13 )?Login disabled|Temporar|Account is temporarily|Internal error)/i;
 
-/** Is this reply of the server behind about a password that it refused? */
-export function isRefusal(reply: string): boolean {
+/** Is this reply of the server behind about a password that it refused? 2.4.1 does not name it. */
+export function isRefusal(reply = ""): boolean {
   return REFUSED.test(reply) || (!reply.startsWith("[") && !NO_REFUSAL.test(reply));
 }
 

@@ -1,12 +1,20 @@
 /** What one line of any log says of Dovecot's authentication, taken alone. */
 import { openEnvelope } from "../lines/envelope.ts";
+import type { Message } from "../lines/message.ts";
+import { splitRecords } from "../lines/json-records.ts";
 import { LOCAL_LOG, type LogFacts } from "../lines/log-facts.ts";
 import { isOwnText } from "../lines/own-log.ts";
 import { readAuthLine } from "./auth-line.ts";
 import type { Writer } from "./cut-line.ts";
 import { readLoginLine } from "./login-line.ts";
 import { readPamLine } from "./pam-line.ts";
-import { emptyReading, OTHER_WRITER, unrecognizedReading, type Reading } from "./reading.ts";
+import {
+  emptyReading,
+  OTHER_WRITER,
+  SEVERAL_RECORDS,
+  unrecognizedReading,
+  type Reading,
+} from "./reading.ts";
 
 /** A longer line is looked at by nobody; a journal's JSON around a message takes a few kB. */
 export const MAX_LINE_BYTES = 65_536;
@@ -16,14 +24,22 @@ const MAX_MESSAGE_LENGTH = 8_192;
 /** `receivedAt` (epoch milliseconds) tells the year of a stamp that has none. */
 export function readLine(line: string, receivedAt: number, log: LogFacts = LOCAL_LOG): Reading {
   if (line.length > MAX_LINE_BYTES) return emptyReading();
-  const { written, program, text, repeat, isForeign } = openEnvelope(
-    line,
-    { receivedAt, zone: log.zone },
-    log,
-  );
-  const reading = isForeign
-    ? readForeign(text)
-    : readMessage(text, { program, instances: log.instances });
+  const message = openEnvelope(line, { receivedAt, zone: log.zone }, log);
+  const reading = readWritten(message, log);
+  if (reading.form !== null) return reading;
+  const isMissed = splitRecords(message.text).some((record) => {
+    const { verdict, isUnrecognized } = readWritten(
+      openEnvelope(record, { receivedAt, zone: log.zone }, log),
+      log,
+    );
+    return verdict === "failure" || isUnrecognized;
+  });
+  return isMissed ? unrecognizedReading(SEVERAL_RECORDS) : reading;
+}
+
+function readWritten(message: Message, { instances }: LogFacts): Reading {
+  const { written, program, text, repeat, isForeign } = message;
+  const reading = isForeign ? readForeign(text) : readMessage(text, { program, instances });
   reading.at = written?.at;
   reading.hasZone = written?.hasZone ?? false;
   reading.repeat = repeat;

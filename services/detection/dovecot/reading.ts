@@ -104,6 +104,9 @@ export function emptyReading(form: string | null = null): Reading {
 /** The form of a line that would count if Dovecot had written it, and names another writer. */
 export const OTHER_WRITER = "other-writer";
 
+/** The form of a line that holds several JSON records, of which one would count alone. */
+export const SEVERAL_RECORDS = "several-records";
+
 /** A line that looks like an attempt and must be reported, because it cannot be counted. */
 export function unrecognizedReading(form: string): Reading {
   const reading = emptyReading(form);
