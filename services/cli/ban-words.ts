@@ -1,16 +1,9 @@
 /** A ban in words: a row of a list, its state, the hosts whose failures brought it. */
 import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Cell } from "./table.ts";
-import { formatBoth, formatEnd, formatRelative, zoneOf } from "./time.ts";
+import { formatBoth, formatEnd, formatRelative } from "./time.ts";
 
-export const banHead = (now: number) => [
-  "ADDRESS",
-  "JAIL",
-  `STATE (${zoneOf(now)})`,
-  "BANNED",
-  "BY",
-  "REASON",
-];
+export const BAN_HEAD = ["ADDRESS", "JAIL", "STATE", "BANNED", "BY", "REASON"];
 
 export function describeBan(ban: Ban, now: number): Cell[] {
   const since = formatRelative(ban.startsAt, now);

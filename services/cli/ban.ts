@@ -5,7 +5,7 @@ import type { Reply } from "../wire/api.ts";
 import type { Ban } from "../wire/ban.ts";
 import { checksOf, UsageError } from "./arguments.ts";
 import { discardCommand, releaseCommand } from "./ban-held.ts";
-import { describeBan, banHead, formatState } from "./ban-words.ts";
+import { describeBan, BAN_HEAD, formatState } from "./ban-words.ts";
 import { showCommand } from "./ban-show.ts";
 import { whyCommand } from "./ban-why.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
@@ -74,7 +74,7 @@ function listCommand(context: Context): Command {
         return;
       }
       if (rows.length === 0) output.line(noBans(all, held));
-      else output.table([banHead(now()), ...rows.map((ban) => describeBan(ban, now()))]);
+      else output.table([BAN_HEAD, ...rows.map((ban) => describeBan(ban, now()))]);
       if (next !== null) output.note(`there are more than these ${rows.length}: see --limit`);
     });
 }

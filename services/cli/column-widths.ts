@@ -22,13 +22,22 @@ export function columnWidths(
     });
   }
   if (room === undefined) return widths;
-  let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - room;
+  let excess = widthOf(widths) - room;
   for (; excess > 0; excess -= 1) {
     const widest = widestOf(widths, least);
     if (widest === undefined) return widths;
     widths[widest] = (widths[widest] ?? 0) - 1;
   }
   return widths;
+}
+
+/** Whether a table with these widths is no wider than the terminal. */
+export function fits(widths: readonly number[], room: number | undefined): boolean {
+  return widthOf(widths) <= (room ?? Infinity);
+}
+
+function widthOf(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width + GAP, -GAP);
 }
 
 /** The widest column that may still shrink. */

@@ -8,13 +8,14 @@ import { styleText } from "node:util";
 import * as z from "zod";
 import { api, type Endpoint, type Reply } from "../wire/api.ts";
 import { wrapIndented } from "./column-widths.ts";
-import { formatTable, type Cell, type Paint } from "./table.ts";
+import { formatTable, formatTableOrBlocks, type Cell, type Paint } from "./table.ts";
 import { visible, visibleJson, visibleJsonLine } from "./visible.ts";
 
 export interface Output {
+  /** Words with spaces between them; a narrow terminal shows them in several lines. */
   line(text: string): void;
-  /** Values with spaces between them; a narrow terminal shows them in several lines. */
-  values(text: string): void;
+  /** A line of a file, as it is there: to be copied. */
+  literal(text: string): void;
   /** A table; the first row is its head. */
   table(rows: readonly (readonly Cell[])[]): void;
   /** Columns without a head: names and what they are. */
@@ -53,15 +54,10 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
   };
 
   return {
-    line: (text) => write([visible(text)]),
-    values: (text) => write(wrapIndented(visible(text), room() ?? Infinity)),
+    literal: (text) => write([visible(text)]),
+    line: (text) => write(wrapIndented(visible(text), room() ?? Infinity)),
     facts: (rows) => write(formatTable(rows, paint, room())),
-    table([head = [], ...rows]) {
-      const bold = head.map((cell) =>
-        typeof cell === "string" ? { text: cell, color: "bold" as const } : cell,
-      );
-      write(formatTable([bold, ...rows], paint, room()));
-    },
+    table: ([head = [], ...rows]) => write(formatTableOrBlocks(head, rows, paint, room())),
     json(endpoint, reply) {
       const schema: z.ZodType = api[endpoint].reply;
       write([visibleJson(z.encode(schema, reply))]);

@@ -2,7 +2,7 @@
  * Columns in line, two spaces between them. Where the table would be wider than the terminal, its
  * columns shrink and their texts wrap.
  */
-import { columnWidths, GAP, wrap } from "./column-widths.ts";
+import { columnWidths, fits, GAP, wrap } from "./column-widths.ts";
 import { lengthOf, visible } from "./visible.ts";
 
 export type Color = "red" | "yellow" | "green" | "dim" | "bold";
@@ -27,6 +27,27 @@ export function formatTable(
       const parts = cells.map(({ cell, lines }) => ({ cell, text: lines[line] ?? "" }));
       return formatLine(parts, widths, paint);
     });
+  });
+}
+
+/**
+ * A table whose first row is its head. On a terminal that is too narrow for its longest words, each
+ * row becomes a block with a line for each column.
+ */
+export function formatTableOrBlocks(
+  head: readonly Cell[],
+  rows: readonly (readonly Cell[])[],
+  paint: Paint,
+  room?: number,
+): string[] {
+  const titles = head.map((cell): Cell => ({ text: textOf(cell), color: "bold" }));
+  const table = [titles, ...rows];
+  const texts = table.map((row) => row.map((cell) => visible(textOf(cell))));
+  if (fits(columnWidths(texts, room), room)) return formatTable(table, paint, room);
+  return rows.flatMap((row, index) => {
+    const facts = row.map((cell, column): Cell[] => [titles[column] ?? "", cell]);
+    const block = formatTable(facts, paint, room);
+    return index === 0 ? block : ["", ...block];
   });
 }
 

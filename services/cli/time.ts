@@ -3,9 +3,13 @@ import { formatDuration } from "../config/duration.ts";
 
 /** The zone of all times that are shown, such as "CET" or "UTC+5:30". */
 export function zoneOf(at: number): string {
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
+  zoneFormat ??= new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+  const parts = zoneFormat.formatToParts(at);
   return parts.find(({ type }) => type === "timeZoneName")?.value ?? "local time";
 }
+
+/** It is slow to make, and a list asks for the zone in every row. */
+let zoneFormat: Intl.DateTimeFormat | undefined;
 
 /** "2026-11-24 12:14:03", local time. */
 export function formatInstant(at: number): string {
@@ -23,12 +27,12 @@ export function formatRelative(at: number, now: number): string {
   return at > now ? `in ${formatDuration(seconds)}` : `${formatDuration(seconds)} ago`;
 }
 
-/** "2026-11-24 12:14:03 (in 18m)". */
+/** "2026-11-24 12:14:03 CET (in 18m)". */
 export function formatBoth(at: number, now: number): string {
-  return `${formatInstant(at)} (${formatRelative(at, now)})`;
+  return `${formatInstant(at)} ${zoneOf(at)} (${formatRelative(at, now)})`;
 }
 
-/** The end of a ban: "until 2026-11-24 12:14:03 (in 18m)", "for ever". */
+/** The end of a ban: "until 2026-11-24 12:14:03 CET (in 18m)", "for ever". */
 export function formatEnd(until: number | null, now: number): string {
   return until === null ? "for ever" : `until ${formatBoth(until, now)}`;
 }

@@ -75,12 +75,12 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
           if (unrecognized) {
             if (!line.reading.isUnrecognized) continue;
             if (json) await output.jsonLine(describeReading(line, mode));
-            else output.line(`${placeOf(line, isMany)}  ${withoutPassword(line.text)}`);
+            else output.literal(`${placeOf(line, isMany)}  ${withoutPassword(line.text)}`);
           } else if (json) {
             if (lines) await output.jsonLine(describeReading(line, mode));
             else if (counted) await output.jsonLine(describeCounted(line, counted));
-          } else if (lines) output.values(tellReading(line, mode, isMany));
-          else if (counted) output.values(tellCounted(line, counted, isMany));
+          } else if (lines) output.line(tellReading(line, mode, isMany));
+          else if (counted) output.line(tellCounted(line, counted, isMany));
         }
       } catch (error) {
         throw unreadable("explain", error);

@@ -29,7 +29,7 @@ export function importCommand(context: Context): Command {
         throw new PlainError(`import: ${quote(folder)}: ${reason}`, EXIT.noInput);
       }
       if (json) await output.jsonLine(imported);
-      else for (const line of tell(imported, folder)) output.line(line);
+      else for (const line of tell(imported, folder)) output.literal(line);
       if (bansThere) await carryBans(context, bansThere, imported.jails);
     });
   return new Command("import")

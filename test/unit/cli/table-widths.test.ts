@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { wrapIndented } from "../../../services/cli/column-widths.ts";
-import { formatTable, type Paint } from "../../../services/cli/table.ts";
+import { formatTable, formatTableOrBlocks, type Paint } from "../../../services/cli/table.ts";
 
 const plain: Paint = (_color, text) => text;
 
@@ -47,6 +47,25 @@ test("a table is no wider than the terminal, unless its longest words are", () =
       }
     }),
   );
+});
+
+test("a table that is too wide for the terminal becomes a block for each row", () => {
+  const head = ["ADDRESS", "STATE", "REASON"];
+  const address = "2001:db8:1234:5678:9abc:def0:1234:5678";
+  const listed = [
+    [address, "banned until 2026-11-29 21:15:56 UTC", "a scanner"],
+    ["192.0.2.9", "banned", "7 failures"],
+  ];
+  assert.equal(formatTableOrBlocks(head, listed, plain, 90).length, 3);
+  assert.deepEqual(formatTableOrBlocks(head, listed, plain, 52), [
+    `ADDRESS  ${address}`,
+    "STATE    banned until 2026-11-29 21:15:56 UTC",
+    "REASON   a scanner",
+    "",
+    "ADDRESS  192.0.2.9",
+    "STATE    banned",
+    "REASON   7 failures",
+  ]);
 });
 
 test("a line of explain breaks between its values, and goes on where it began", () => {

@@ -6,6 +6,7 @@ import {
   formatInstant,
   formatRelative,
   parseInstant,
+  zoneOf,
 } from "../../../services/cli/time.ts";
 
 const NOON = new Date(2026, 10, 24, 12, 0, 3).getTime();
@@ -27,12 +28,12 @@ for (const [seconds, shown] of [
 
 test("instants are shown in local time", () => {
   assert.equal(formatInstant(NOON), "2026-11-24 12:00:03");
-  assert.equal(formatBoth(NOON, NOON - 1_080_000), "2026-11-24 12:00:03 (in 18m)");
+  assert.equal(formatBoth(NOON, NOON - 1_080_000), `2026-11-24 12:00:03 ${zoneOf(NOON)} (in 18m)`);
 });
 
 test("a ban without end is for ever", () => {
   assert.equal(formatEnd(null, NOON), "for ever");
-  assert.equal(formatEnd(NOON, NOON - 60_000), "until 2026-11-24 12:00:03 (in 1m)");
+  assert.equal(formatEnd(NOON, NOON - 60_000), `until 2026-11-24 12:00:03 ${zoneOf(NOON)} (in 1m)`);
 });
 
 test("an instant is read as local time unless it names a zone", () => {
