@@ -10,6 +10,7 @@ import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.
 import type { StoredMessage } from "../../services/nats/delivery.ts";
 import { followStream } from "../../services/nats/follow-stream.ts";
 import { createLog } from "../../services/process/log.ts";
+import { starting, type Release } from "../../services/process/release.ts";
 import { startChild } from "../../services/standalone/child.ts";
 import { decodeFailureBatch, type Failure } from "../../services/wire/failure.ts";
 import { FAILURES_STREAM } from "../../services/wire/subjects.ts";
@@ -43,10 +44,22 @@ export interface TestAgentOptions {
   env?: Readonly<Record<string, string>>;
 }
 
+/** What has started is ended when the agent does not come to work. */
 export async function startTestAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
+  const [parts, release] = await starting((onRelease) => startParts(options, onRelease));
+  return { ...parts, [Symbol.asyncDispose]: release };
+}
+
+async function startParts(
+  options: TestAgentOptions,
+  onRelease: (undo: Release) => void,
+): Promise<Omit<TestAgent, keyof AsyncDisposable>> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-agent-"));
+  onRelease(() => rm(folder, { recursive: true, force: true }));
   const nats = await startTestNats();
+  onRelease(async () => nats[Symbol.asyncDispose]());
   const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1 });
+  onRelease(() => connection.close());
   await ensureStreams(connection, {
     longestFindtime: 1200,
     replicas: 1,
@@ -70,7 +83,8 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     startChild(process.execPath, { args: [MAIN, "run", "--config", config], env, onOutput }),
   );
 
-  await eventually("the agent is at work", () => agent.log().includes("agent is at work"));
+  onRelease(() => agent.stop());
+  await eventually("the agent is at work", () => agent.log().includes("agent is at work"), 30);
 
   let found: Failure[] = [];
   let seen = createDuplicateFilter(Date.now);
@@ -93,6 +107,10 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     { connection, stream: FAILURES_STREAM, startFrom: all, log: createLog("test", "silent") },
     follower,
   );
+  onRelease(() => {
+    following.stop();
+    return Promise.resolve();
+  });
   const manager = await jetstreamManager(connection);
 
   async function failures(): Promise<Failure[]> {
@@ -107,12 +125,5 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     mailLog,
     failures,
     arrived: () => arrived,
-    async [Symbol.asyncDispose]() {
-      await agent.stop();
-      following.stop();
-      await connection.close();
-      await nats[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    },
   };
 }
