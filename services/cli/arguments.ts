@@ -13,6 +13,7 @@ import {
   instantField,
   jailField,
   secondsField,
+  sinkField,
   textField,
   waitField,
 } from "../wire/request-fields.ts";
@@ -62,6 +63,8 @@ export function checksOf(where: string, note: (text: string) => void) {
 
     /** A host's name as it stands in its messages: mx1.example.org is mx1-example-org. */
     host: (text: string): string => checked(hostField, hostToken(text), text),
+
+    sink: (text: string): string => checked(sinkField, text, text),
 
     /** The name of somebody who has credentials; a host's, as it names itself. */
     identity(text: string): string {

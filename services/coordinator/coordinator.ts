@@ -9,6 +9,7 @@ import { allowEndpoints } from "./api/allow-endpoints.ts";
 import { banEndpoints } from "./api/ban-endpoints.ts";
 import type { ApiContext } from "./api/api-context.ts";
 import { hasOperators, serveApi } from "./api/api-server.ts";
+import { notifyEndpoints } from "./api/notify-endpoints.ts";
 import { statusEndpoints } from "./api/status-endpoints.ts";
 import { openBanStore } from "./buckets/ban-store.ts";
 import { watchClock } from "./hosts/clock-check.ts";
@@ -93,9 +94,15 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     machines.noteStatus(status);
     history.hostSeen(status, seenAt);
   };
+  const notifier = startNotifier({
+    ...{ connection, sinks, replicas, isLeader, now, log },
+    readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
+  });
+  onRelease(() => notifier.stop());
   const onSetting = (key: string, setting: Setting | undefined) => {
     quarantines.noteSetting(key, setting);
     machines.noteSetting(key, setting);
+    if (setting?.type === "resend") notifier.resend(setting.sink, setting.resend);
   };
   const hosts = followHosts({ connection, now, log, onStatus });
   const settings = openSettings({ connection, onSetting, log });
@@ -156,11 +163,6 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     const rows = [...listed.values()].map((describe) => describe());
     return { rows, stale, warnings: fleet.warnings(rows, await history.lag()) };
   };
-  const notifier = startNotifier({
-    ...{ connection, sinks, replicas, isLeader, now, log },
-    readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
-  });
-  onRelease(() => notifier.stop());
   const fleet = createFleetStatus({
     ...{ ...common, names, missed, streams, lease, clock, expiry },
     sinks: notifier.states,
@@ -183,6 +185,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     clock,
     expiry,
     fleet,
+    notifier,
   };
   const endpoints = {
     ...banEndpoints(context),
@@ -190,6 +193,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
     ...statusEndpoints(context),
+    ...notifyEndpoints(context),
   };
   serveApi({ connection, endpoints, isVerified: hasOperators(connection, config.nats), log });
   log.info({ id, jails: jails.map(({ name }) => name) }, "coordinator is ready");

@@ -28,6 +28,7 @@ import {
   jailField,
   limitField,
   secondsField,
+  sinkField,
   textField,
   UNTIL_BEFORE_SINCE,
   waitField,
@@ -94,6 +95,27 @@ export const auditRow = z.object({
   detail: z.string(),
 });
 export type AuditRow = z.infer<typeof auditRow>;
+
+/** Where notifications go. */
+export const sinkRow = z.object({
+  name: z.string(),
+  type: z.string(),
+  /** For people; nothing secret is in it. */
+  where: z.string(),
+  events: z.array(z.string()),
+  /** "new": nothing was sent or tried yet, as far as is known. */
+  state: z.enum(["ok", "failing", "off", "new"]),
+  /** Why it fails, or is off; null: it does not. */
+  reason: z.string().nullable(),
+  /** When it is tried again; null: nothing has failed. */
+  retryAt: instant.nullable(),
+  /** When something was sent last; null: never. */
+  sentAt: instant.nullable(),
+  /** Events that were sent, and that were given up. */
+  sent: count,
+  lost: count,
+});
+export type SinkRow = z.infer<typeof sinkRow>;
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
@@ -250,6 +272,22 @@ export const api = {
   "allow.remove": {
     request: z.strictObject({ address: addressField }),
     reply: z.object({ allowed }),
+  },
+  "notify.list": {
+    request: z.strictObject({}),
+    /** `sender`: the coordinator that sends; null: none right now. */
+    reply: z.object({ sinks: z.array(sinkRow), sender: z.string().nullable() }),
+  },
+  /** Sends a made-up event to a sink at once. */
+  "notify.test": {
+    request: z.strictObject({ sink: sinkField }),
+    /** Why the sink has not taken it; null: it has. */
+    reply: z.object({ sink: z.string(), reason: z.string().nullable(), ms: z.number() }),
+  },
+  /** Sends what waits now, and switches a sink on again; or sends again what was sent before. */
+  "notify.resend": {
+    request: z.strictObject({ sink: sinkField, since: instantField.optional() }),
+    reply: z.object({ sink: z.string() }),
   },
   /** The actions of operators and coordinators. */
   "audit.list": {

@@ -7,7 +7,7 @@
 import * as z from "zod";
 import { familyOf, parseNetwork, prefixOf, type Address } from "./address.ts";
 import { INSTANT, isCanonical, spellInstant, storable } from "./codec.ts";
-import { JAIL_NAME, NAME } from "./subjects.ts";
+import { JAIL_NAME, NAME, SINK_NAME } from "./subjects.ts";
 
 /** Networks wider than this are never banned. */
 const WIDEST_BAN = { 4: 8, 6: 32 } as const;
@@ -54,6 +54,11 @@ export const jailField = z.custom<string>(
 export const hostField = z.custom<string>(
   (value) => typeof value === "string" && NAME.test(value),
   "expected the name of a host",
+);
+
+export const sinkField = z.custom<string>(
+  (value) => typeof value === "string" && SINK_NAME.test(value),
+  "expected the name of a sink, see fleetban notify list",
 );
 
 /** Seconds, a whole number, for PostgreSQL and NATS keep instants in milliseconds. */

@@ -133,6 +133,17 @@ export const quarantine = z.object({
 });
 export type Quarantine = z.infer<typeof quarantine>;
 
+/** A sink gets notifications again, under `resend.<sink>`: the last such command of an operator. */
+export const resend = z.object({
+  v: z.literal(1),
+  by: foreignText,
+  at: instant,
+  /** Events from then on; undefined: those that wait, now. */
+  since: instant.optional(),
+});
+export type Resend = z.infer<typeof resend>;
+
+export const encodeResend = (value: Resend): Uint8Array => encode(resend, value);
 export const encodeQuarantine = (value: Quarantine): Uint8Array => encode(quarantine, value);
 export const decodeQuarantine = (bytes: Uint8Array, key: string): Quarantine =>
   decode(quarantine, bytes, key);
@@ -160,6 +171,7 @@ export type Setting =
   | { type: "duplicate-agents"; host: string; refused: DuplicateNotice }
   | { type: "machine"; machine: Machine }
   | { type: "quarantine"; quarantine: Quarantine }
+  | { type: "resend"; sink: string; resend: Resend }
   | { type: "other" };
 
 /** Throws a WireError for what no coordinator has written. */
@@ -173,6 +185,7 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
     return { type: "quarantine", quarantine: decodeQuarantine(bytes, key) };
   }
   if (kind === "machine") return { type: "machine", machine: decodeMachine(bytes, key) };
+  if (kind === "resend") return { type: "resend", sink: name, resend: decode(resend, bytes, key) };
   if (kind !== "duplicate") return { type: "other" };
   return { type: "duplicate-agents", host: name, refused: decodeDuplicateNotice(bytes, key) };
 }

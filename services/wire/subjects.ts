@@ -25,6 +25,8 @@ export const API_QUEUE = "fleetban.api";
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 /** The name of the user who asks: an operator's name; without credentials "root@mx1", unchecked. */
 export const WHO = /^[A-Za-z0-9_@-]{1,128}$/;
+/** Where notifications go, see notify.sinks of coordinator.yaml. */
+export const SINK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
 /** Jails name kernel objects too, which are short (ipset: 31 characters). */
 export const JAIL_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$/;
 
@@ -88,6 +90,11 @@ export function quarantineKey(host: string): string {
 /** undefined: it is the key of something else. */
 export function hostOfQuarantineKey(key: string): string | undefined {
   return key.startsWith("quarantine.") ? key.slice("quarantine.".length) : undefined;
+}
+
+/** Settings bucket: an operator has commanded `fleetban notify resend`, see `Resend`. */
+export function resendKey(sink: string): string {
+  return `resend.${sink}`;
 }
 
 /** The header of a deletion in the settings bucket that names the operator who deletes. */

@@ -23,6 +23,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     all: [true, false],
     undo: [true, false],
   },
+  ...{ sink: ["hook", "no-such-sink"] },
   ...{ limit: [1, 1_000], after: [null], since: ["2026-01-01T00:00:00.000Z"] },
   until: ["2026-12-01T00:00:00.000Z"],
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },

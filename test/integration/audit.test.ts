@@ -18,7 +18,9 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "fleetban-audit-"));
   [nats, postgres] = await startTestServers();
   const databaseUrl = await postgres.createDatabase();
-  const coordinatorYaml = "guard: { perHost: 1 }\nallowlist: [no-such-host.invalid, 192.0.2.99]";
+  const coordinatorYaml = `guard: { perHost: 1 }
+allowlist: [no-such-host.invalid, 192.0.2.99]
+notify: { sinks: [{ name: hook, type: exec, command: [/bin/true] }] }`;
   centre = await startCentre({ folder, natsUrl: nats.url, databaseUrl, coordinatorYaml });
 });
 
@@ -51,9 +53,10 @@ test("audit list names who has done what to bans, to the allowlist and to hosts"
   );
   await ask("host", "quarantine", "mx1", "--undo");
   await ask("ban", "remove", "198.51.100.1");
+  await ask("notify", "resend", "hook");
   const done = await eventually("everything is on record", async () => {
     const rows = await audited();
-    return rows.length >= 7 && rows;
+    return rows.length >= 8 && rows;
   });
   assert.deepEqual(done.map(({ action, detail }) => `${action}: ${detail}`).sort(), [
     "allow add: 192.0.2.10: office",
@@ -63,6 +66,7 @@ test("audit list names who has done what to bans, to the allowlist and to hosts"
     "ban: 198.51.100.1 in dovecot: asked by abuse desk",
     "host quarantine --undo: mx1",
     "host quarantine: mx1: broken into",
+    "notify resend: hook",
   ]);
   const makers = new Set(done.map(({ by }) => by.replace(/\S+@\S+/, "NAME")));
   assert.deepEqual([...makers].sort(), ["config", "operator NAME (unverified)"]);

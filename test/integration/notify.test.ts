@@ -181,7 +181,7 @@ test("a receiver that answers 500 gets the same event again, and what came meanw
   assert.match(failing.reason, /answers 500: broken/);
   await ban();
   receiver.respond(undefined);
-  notifier.resend(name, { at: Date.now(), since: undefined });
+  notifier.resend(name, { at: Date.now() });
   await eventually("both are sent", () => notifier.states.of(name)?.sent === 2);
   const ids = receiver.requests.map(({ headers }) => headers["webhook-id"]);
   assert.deepEqual([ids.length, ids[0] === ids[1], ids[1] === ids[2]], [3, true, false]);
@@ -196,14 +196,14 @@ test("Retry-After is waited for, 410 switches the sink off, and a command switch
   const { retryAt } = await eventually("it waits", () => notifier.states.of(name)?.failing);
   assert.ok(retryAt - Date.now() > 3_500_000);
   receiver.respond((response) => response.writeHead(410).end());
-  notifier.resend(name, { at: Date.now(), since: undefined });
+  notifier.resend(name, { at: Date.now() });
   await eventually("it is off", () => notifier.states.of(name)?.off);
   const [warning] = notifier.states.warnings();
   assert.equal(warning?.code, "sink-off");
   const before = receiver.requests.length;
   await ban();
   receiver.respond(undefined);
-  notifier.resend(name, { at: Date.now() + 1, since: undefined });
+  notifier.resend(name, { at: Date.now() + 1 });
   await eventually("both are sent", () => notifier.states.of(name)?.sent === 2);
   assert.equal(receiver.requests.length, before + 2);
 });

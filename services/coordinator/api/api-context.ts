@@ -14,6 +14,7 @@ import type { SparedOffences } from "../decide/spared-offences.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
+import type { Notifier } from "../notify/notifier.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import type { NewChange } from "../../policy/ban-memory.ts";
 import { ApiError } from "./api-server.ts";
@@ -36,6 +37,7 @@ export interface ApiContext {
   machines: OwnMachines;
   quarantines: Quarantines;
   fleet: FleetStatus;
+  notifier: Pick<Notifier, "sinks" | "states">;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;
   newId: () => string;

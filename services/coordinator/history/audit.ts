@@ -50,6 +50,11 @@ function done(key: string, setting: Setting): Said | undefined {
       if (until !== null) return { by, action: "host quarantine --undo", detail: host };
       return { by, action: "host quarantine", detail: reason === "" ? host : `${host}: ${reason}` };
     }
+    case "resend": {
+      const { by, since } = setting.resend;
+      const detail = since === undefined ? "" : `: since ${new Date(since).toISOString()}`;
+      return { by, action: "notify resend", detail: `${setting.sink}${detail}` };
+    }
     case "jail":
     case "machine":
     case "ready":

@@ -12,6 +12,8 @@ export interface Delivery {
   /** The event where there is one only. */
   events: readonly NotifyEvent[];
   totals: Totals;
+  /** An operator tries the sink: nothing of it has happened. */
+  isTest?: true;
 }
 
 export interface Totals {

@@ -19,7 +19,8 @@ import { startBanCollector } from "./ban-collector.ts";
 import { startConditionWatcher, type Fleet } from "./condition-watcher.ts";
 import { createNotifyBucket, ensureNotifyBucket } from "./notify-bucket.ts";
 import { openOutbox, OutboxTaken } from "./outbox.ts";
-import { Sender, type Resend } from "./sender.ts";
+import type { Resend } from "../../wire/settings.ts";
+import { Sender } from "./sender.ts";
 import { passes, type Outcome, type Sink } from "./sink.ts";
 import { createSinkStates, type SinkStates } from "./sink-states.ts";
 
@@ -27,7 +28,7 @@ export interface Notifier {
   readonly sinks: readonly Sink[];
   readonly states: SinkStates;
   /** An operator has commanded `fleetban notify resend`. */
-  resend(sink: string, command: Resend): void;
+  resend(sink: string, command: Pick<Resend, "at" | "since">): void;
   stop(): Promise<void>;
 }
 
@@ -52,7 +53,7 @@ const STOP_WITHIN_MS = 1_000;
 export function startNotifier(options: NotifierOptions): Notifier {
   const { connection, sinks, isLeader, log } = options;
   const ended = new AbortController();
-  const commands = new Map<string, Resend>();
+  const commands = new Map<string, Pick<Resend, "at" | "since">>();
   const bucket = createNotifyBucket(connection);
   const states = createSinkStates({ sinks, bucket, isLeader });
   const complaint = createComplaint((reason) => {

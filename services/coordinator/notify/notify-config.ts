@@ -6,10 +6,9 @@
  */
 import * as z from "zod";
 import { duration } from "../../config/duration.ts";
-import { JAIL_NAME, NAME } from "../../wire/subjects.ts";
+import { JAIL_NAME, NAME, SINK_NAME } from "../../wire/subjects.ts";
 import { EVENT_TYPES } from "./event.ts";
 
-const SINK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
 /** No address of these characters ends a header or an SMTP command. */
 const MAIL_ADDRESS = /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$/;
 /** A local user, as sendmail takes it. */

@@ -9,25 +9,19 @@
  *   sender ends (`OutboxTaken`).
  */
 import type { Log } from "../../process/log.ts";
+import type { Resend } from "../../wire/settings.ts";
 import { MOST_REFUSALS, nextFailing } from "./back-off.ts";
 import { Digest, type Delivery } from "./digest.ts";
 import type { NotifyBucket, SinkState } from "./notify-bucket.ts";
 import { PAGE, type Outbox, type StoredEvent } from "./outbox.ts";
 import { passes, type Outcome, type Sink } from "./sink.ts";
 
-/** `fleetban notify resend`, as the settings bucket has it. */
-export interface Resend {
-  at: number;
-  /** Events from then on are sent again; undefined: what waits is sent now. */
-  since: number | undefined;
-}
-
 export interface SenderOptions {
   sink: Sink;
   outbox: Outbox;
   bucket: NotifyBucket;
   /** The last one that was commanded for this sink. */
-  resend: () => Resend | undefined;
+  resend: () => Pick<Resend, "at" | "since"> | undefined;
   onState: (state: SinkState) => void;
   onOutcome: (outcome: Outcome) => void;
   now: () => number;

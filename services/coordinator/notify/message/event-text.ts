@@ -29,8 +29,9 @@ const NAMES: Readonly<Record<EventType, string>> = {
 };
 
 /** The line of a mail's subject, or of a chat. */
-export function titleOf({ events, totals }: Delivery): string {
+export function titleOf({ events, totals, isTest }: Delivery): string {
   const [first] = events;
+  if (isTest) return "test: this sink works, and nobody was banned";
   if (totals.events === 1 && first) return titleOfEvent(first);
   const counts = [...totals.byType].map(([type, count]) => `${count} ${NAMES[type]}`);
   return counts.join(", ");

@@ -11,6 +11,8 @@ import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
+import { notifyEndpoints } from "../../../../services/coordinator/api/notify-endpoints.ts";
+import { EVENT_TYPES } from "../../../../services/coordinator/notify/event.ts";
 import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
 import {
   createFleetStatus,
@@ -140,6 +142,7 @@ function largestFleet(
       created: () => null,
     },
     settings: {
+      write: () => Promise.resolve(),
       allowlist: {
         list: () => allowlist,
         find: () => undefined,
@@ -207,6 +210,10 @@ function largestFleet(
     spared: { counts: () => ({ allowlist: 9e15, machines: 9e15 }) },
     names: { warnings: () => warnings },
     sinks: { warnings: () => warnings },
+    notifier: {
+      sinks: many(32, sinkOf),
+      states: { refresh: () => Promise.resolve(), of: stateOf },
+    },
     streams: { faults: () => many(100, () => longText(9_000)) },
     lease: { holder: () => longName(1), trouble: () => longText(9_000) },
     clock: { warnings: () => [], hostWarnings: () => warnings },
@@ -233,6 +240,17 @@ function largestFleet(
   return { ...context, fleet: createFleetStatus(context) };
 }
 
+const SINK = longName(0).slice(0, 32);
+const sinkOf = (index: number) => ({
+  send: () => Promise.resolve({ type: "retry", reason: longText(500) }),
+  name: longName(index).slice(0, 32),
+  type: "telegram",
+  describe: longText(9_000),
+  filter: { events: [...EVENT_TYPES] },
+});
+const FAILING = { tries: 9e15, since: NOW, retryAt: NOW, reason: longText(500) };
+const stateOf = () => ({ failing: FAILING, sent: 9e15, lost: 9e15, sentAt: NOW });
+
 const WIDE = parseNetwork("10.0.0.0/8")!;
 const ONE = parseNetwork("198.51.100.7")!;
 const wait = 1;
@@ -256,6 +274,9 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "allow.remove": { address: longAddress(1) },
   "failure.list": { limit: 1_000, after: null },
   "audit.list": { all: true, limit: 1_000, after: null },
+  "notify.list": {},
+  "notify.test": { sink: SINK },
+  "notify.resend": { sink: SINK },
 };
 const PAGES = 3;
 
@@ -268,6 +289,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
     ...statusEndpoints(context),
+    ...notifyEndpoints(context),
   } as unknown as Record<Endpoint, Answer>;
 }
 
