@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { EXIT, type ExitCode } from "../process/exit.ts";
 import { runProgram } from "../process/program.ts";
+import { lineWriter } from "../process/terminal-lines.ts";
 import { agentProgram } from "./agent-program.ts";
 
 // Debian keeps the firewall's tools where an ordinary user's PATH does not look.
@@ -9,7 +10,7 @@ process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
 let ended: ExitCode = EXIT.ok;
 const program = agentProgram({
   environment: process.env,
-  write: (text) => void process.stdout.write(text),
+  write: lineWriter(process.stdout),
   exit: (code) => (ended = code),
 });
 // No await at the top: the script of a single executable is CommonJS.

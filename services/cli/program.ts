@@ -2,7 +2,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
 import type { Environment } from "../process/environment.ts";
-import { createProgram } from "../process/program.ts";
+import { createProgram, HELP } from "../process/program.ts";
 import { createClient, type Client } from "./client.ts";
 import type { CommandContext, MakeCommand } from "./commands.ts";
 import { locateNats, type Surroundings } from "./location.ts";
@@ -31,7 +31,7 @@ export function fleetbanProgram(
   const output = createOutput({ ...io, environment });
   const program = createProgram("fleetban", "Asks and commands a fleet of mail hosts.")
     .option("--nats <url>", "where the fleet's NATS server is")
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ ...HELP, showGlobalOptions: true })
     .addHelpText("after", MORE);
 
   const client = createClient(who, () =>

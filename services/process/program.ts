@@ -5,12 +5,16 @@ import { EXIT, explainExit, type ExitCode } from "./exit.ts";
 import { describeVersion } from "./describe-version.ts";
 import { readVersion } from "./version.ts";
 
+/** Descriptions wrap on narrow terminals, too: commander leaves them whole below 40 columns. */
+export const HELP = { minWidthToWrap: 20 };
+
 export function createProgram(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .version(readVersion(), "-V, --version", "print the version; with --verbose, that of Node, too")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
+    .configureHelp(HELP)
     .showHelpAfterError("(--help lists what there is)")
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, `${name}: `)),
