@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 100;
 export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
-  seconds = 10,
+  seconds = 20,
 ): Promise<Exclude<Awaited<T>, undefined | false>> {
   const start = performance.now();
   const deadline = start + seconds * 1000;

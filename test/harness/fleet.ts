@@ -261,7 +261,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       http: (index, path) => fetchInside(`http://127.0.0.1:${HTTP_PORT + index}${path}`),
       sql: async (query) => queryAll(await door.urls(environment.DATABASE_URL), query),
       ...{ cli, ask },
-      async untilInKernel(address, expected, seconds = 10) {
+      async untilInKernel(address, expected, seconds = 20) {
         const set = `fleetban-dovecot-${address.includes(":") ? 6 : 4}`;
         for (const { name, namespace } of hosts) {
           await eventually(
