@@ -3,6 +3,7 @@
  * actions of fail2ban close: what cannot be told, or cannot be said here, closes nothing.
  */
 import { parseActions, readBanAction, type BanAction } from "./fail2ban-actions.ts";
+import { isMailAction } from "./fail2ban-mail.ts";
 import type { Options } from "./jail-options.ts";
 import { portsOf } from "./ports.ts";
 import type { Protocol } from "../../wire/settings.ts";
@@ -47,7 +48,8 @@ function bansOf(folder: string, options: Options, origin: string): BanAction[] {
   const actions = text === "" ? [fallback] : parseActions(text);
   const bans = actions.flatMap((action) => {
     const ban = readBanAction(folder, action);
-    if (!ban) note("action", `${action.name}: fleetban's agents ban, nothing else is done`);
+    if (!ban && !isMailAction(action))
+      note("action", `${action.name}: fleetban's agents ban, nothing else is done`);
     return ban ? [ban] : [];
   });
   if (bans.length === 0) {

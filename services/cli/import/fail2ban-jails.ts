@@ -15,6 +15,7 @@ import {
   type ImportedFilter,
 } from "./fail2ban-filter.ts";
 import { sourcesOf, wordsOf, type ImportedSource } from "./fail2ban-sources.ts";
+import { mailsOf, sinksOf, type ImportedSink, type MailAction } from "./fail2ban-mail.ts";
 import { isOfAll, placeOf, readIni, setKnown, valueOf, within, type Ini } from "./ini.ts";
 import { dbpurgeageOf, growthOf, type ImportedGrowth } from "./fail2ban-bantime.ts";
 import { optionsOf, type Options, type OptionsFrom } from "./jail-options.ts";
@@ -41,6 +42,8 @@ export interface ImportedJail {
   /** The chains that its bans are hooked into, where these are not INPUT alone. */
   chains?: string[];
   notes: string[];
+  /** Mails that its bans send. */
+  mails?: MailAction[];
 }
 
 export interface ImportedFail2ban {
@@ -48,6 +51,8 @@ export interface ImportedFail2ban {
   allowlist: Address[];
   /** Of fail2ban.conf, where bans grow and it is not fail2ban's default. */
   dbpurgeage?: string;
+  /** For notify.sinks. */
+  sinks: ImportedSink[];
   notes: string[];
 }
 
@@ -94,6 +99,7 @@ export function importFail2ban(from: string): ImportedFail2ban | undefined {
   const faults = ini.faults.map((fault) => within(folder, fault));
   const { dbpurgeage } = purging;
   return {
+    sinks: sinksOf(jails.filter(({ settings }) => settings !== undefined)),
     ...{ jails, allowlist, notes: [...faults, ...notes, ...notesOfAll] },
     ...(dbpurgeage !== undefined && { dbpurgeage }),
   };
@@ -117,6 +123,8 @@ function importJail(
   if (!filter.isBuiltIn && !filter.rules && !countsBans) return jail;
   const closed = closedBy(folder, options, origin);
   if (!closed) return jail;
+  const mails = mailsOf(folder, options);
+  if (mails.length > 0) jail.mails = mails;
   if (!countsBans) jail.sources = sourcesOf(options, name, filter.unit);
   if (closed.chains.some((chain) => chain !== "INPUT")) jail.chains = closed.chains;
   const maxretry = Number(option("maxretry") || 5);

@@ -38,7 +38,7 @@ export function importCommand(context: Context): Command {
 }
 
 function* tell(
-  { jails, allowlist, dbpurgeage, notes }: ImportedFail2ban,
+  { jails, allowlist, dbpurgeage, sinks, notes }: ImportedFail2ban,
   folder: string,
 ): Generator<string> {
   const usable = jails.filter(({ settings }) => settings !== undefined);
@@ -48,6 +48,7 @@ function* tell(
   for (const note of notes) yield `# ! ${note}`;
   if (allowlist.length > 0) yield* textOf(new Document({ allowlist }));
   if (dbpurgeage !== undefined) yield* textOf(new Document({ dbpurgeage }));
+  if (sinks.length > 0) yield* textOf(new Document({ notify: { sinks } }));
   if (usable.length > 0) yield "jails:";
   for (const jail of jails) yield* tellJail(jail);
   yield "";
@@ -86,7 +87,7 @@ function textOf(document: Document): string[] {
 
 const MORE = `
 Reads jail.conf, jail.local, jail.d and filter.d with what they include, and prints two
-documents: the jails for coordinator.yaml and the sources for agent.yaml. What could not be
+documents: the jails and the mails of their bans for coordinator.yaml, and the sources for agent.yaml. What could not be
 carried over is said where it was.
 
 --bans takes fail2ban's database, or what "fail2ban-client banned" has printed. Each ban goes to the

@@ -6,13 +6,10 @@
  */
 import * as z from "zod";
 import { duration } from "../../config/duration.ts";
+import { MAIL_ADDRESS, MAIL_USER } from "../../config/mail-address.ts";
 import { JAIL_NAME, NAME, SINK_NAME } from "../../wire/subjects.ts";
 import { EVENT_TYPES } from "./event.ts";
 
-/** No address of these characters ends a header or an SMTP command. */
-const MAIL_ADDRESS = /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$/;
-/** A local user, as sendmail takes it. */
-const MAIL_USER = /^[\w.+-]{1,64}$/;
 const BAD_ADDRESS = "expected an address such as admin@example.org";
 export const LOOPBACK = /^(?:127(?:\.\d+){3}|::1|localhost)$/;
 const VARIABLE = /^[A-Za-z_]\w{0,127}$/;

@@ -139,7 +139,6 @@ findtime = soon`,
   assert.deepEqual(of("some").settings?.rules, { failregex: ["a <HOST>"] });
   assert.deepEqual(of("some").notes, [
     "jail.local:7: failregex 2, column 2: (?!...) looks ahead: a linear-time engine cannot do it: b(?!c) <HOST>",
-    "jail.local:9: action: sendmail-whois: fleetban's agents ban, nothing else is done",
     "jail.local:9: action: iptables-multiport: name=x: the chain has the jail's name here",
   ]);
   assert.equal(of("none").settings, undefined);
@@ -361,6 +360,62 @@ test("ports that stand inside an action are the ports that are closed", async ()
     findtime: 1200,
     bantime: 1200,
   });
+});
+
+test("mail actions are sinks: who gets the same mail for several jails is one sink", async () => {
+  await using made = await folderWith({
+    "action.d/sendmail-whois.conf": "[Init]\ndest = root\nsender = fail2ban@example.org\n",
+    "jail.local": `[DEFAULT]
+enabled = true
+logpath = /var/log/x
+failregex = bad <HOST>
+port = imap
+destemail = admin@example.org
+sender = root@<fq-hostname>
+mta = sendmail
+action_ = iptables-multiport[port="%(port)s"]
+action_mwl = %(action_)s
+             %(mta)s-whois-lines[name=%(__name__)s, sender="%(sender)s", dest="%(destemail)s", logpath="%(logpath)s"]
+action = %(action_mwl)s
+[first]
+[second]
+[third]
+action = %(action_)s
+         sendmail-whois[name=third]
+[fourth]
+action = %(action_)s
+         mail[name=x, dest="abuse@example.org, bad!address, ops"]
+[only-mail]
+action = sendmail[dest=root]`,
+  });
+  const { stdout } = await runFleetban(["import", "fail2ban", made.folder]);
+  const [centre] = parseAllDocuments(stdout).map((document) => document.toJS() as unknown);
+  const { notify } = coordinatorConfig.parse(centre);
+  assert.deepEqual(
+    notify.sinks.map(
+      (sink) => sink.type === "mail" && [sink.to, sink.from, sink.jails, sink.whois],
+    ),
+    [
+      [["admin@example.org"], "fleetban@example.org", ["first", "second"], true],
+      [["root"], "fail2ban@example.org", ["third"], true],
+      [["abuse@example.org", "ops"], "fleetban@example.org", ["fourth"], false],
+    ],
+  );
+  assert.match(stdout, /! .*sendmail-whois-lines: log lines are not in the mail/);
+  assert.match(
+    stdout,
+    /! .*mail: dest=bad!address: expected an address such as admin@example\.org/,
+  );
+});
+
+test("the mail of the usual set-up goes to root, for all jails", async () => {
+  const { sinks } = await importFrom({ "jail.local": STARTING_POINT });
+  assert.deepEqual(sinks, [
+    {
+      ...{ name: "mail", type: "mail", to: ["root"], from: "fleetban@localhost" },
+      smtp: { host: "localhost" },
+    },
+  ]);
 });
 
 test("a jail that says all ports closes all, in words, and one that says none closes no more than fail2ban", async () => {
