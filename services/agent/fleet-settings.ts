@@ -19,12 +19,15 @@ import {
   type DuplicateNotice,
   type Setting,
 } from "../wire/settings.ts";
+import { createHostGroup } from "../wire/host-pattern.ts";
 import { addressOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
 import { readState, writeState } from "./state/state-file.ts";
 
 export interface FleetSettings {
   /** The fleet's jails; until the agent has read them, those that this host knew last. */
   jails(): readonly Jail[];
+  /** Is the jail one of this host? A jail that is not known is. */
+  isJailOf(jail: string, host: string): boolean;
   /** An entry of the allowlist that has an address in common with `address`. */
   allowed(address: Address): Allowed | undefined;
   /** Whether the allowlist, and everything else, has been read since this start. */
@@ -79,11 +82,14 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
   let isKnown = false;
   let noteKnown: () => void = () => {};
   const known = new Promise<void>((resolve) => (noteKnown = resolve));
+  /** Which hosts the jails are for that are not for all; undefined: to be found out again. */
+  let groups: Map<string, (host: string) => boolean> | undefined;
   /** The jails have changed since they were kept on disk. */
   let areJailsNew = true;
 
   function forget(key: string): void {
     if (jails.delete(key)) areJailsNew = true;
+    groups = undefined;
     const address = addressOfAllowKey(key);
     if (address !== undefined) allowed.delete(address);
     if (key === READY_KEY) readyFor = null;
@@ -94,6 +100,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
       case "jail":
         jails.set(key, setting.jail);
         areJailsNew = true;
+        groups = undefined;
         return;
       case "allowed":
         allowed.set(setting.entry.address, setting.entry);
@@ -147,13 +154,20 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
         isComplete = true;
         isKnown = true;
         noteKnown();
+        groups = undefined;
         changed();
         return;
     }
   }
 
+  const present = () => (isKnown ? [...jails.values()] : options.jails);
+
   return {
-    jails: () => (isKnown ? [...jails.values()] : options.jails),
+    jails: present,
+    isJailOf(jail, of) {
+      groups ??= groupsOf(present());
+      return groups.get(jail)?.(of) ?? true;
+    },
     allowed: allowed.find,
     isKnown: () => isKnown,
     known: (withinMs) => Promise.race([known, sleep(withinMs, undefined, { ref: false })]),
@@ -164,3 +178,6 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     },
   };
 }
+
+const groupsOf = (jails: readonly Jail[]) =>
+  new Map(jails.flatMap(({ name, hosts }) => (hosts ? [[name, createHostGroup(hosts)]] : [])));

@@ -1,6 +1,7 @@
 /** `fleetban ban show ADDRESS`: everything that the fleet knows about an address. */
 import type { Command } from "commander";
 import { overlaps, type Address } from "../wire/address.ts";
+import type { Reply } from "../wire/api.ts";
 import type { Standing } from "../wire/reach.ts";
 import { isInForce, type Ban } from "../wire/ban.ts";
 import { addressQuestion } from "./address-question.ts";
@@ -20,7 +21,7 @@ export function showCommand(context: Context): Command {
       if (reply.bans.length === 0) output.line(`${address} is not banned`);
       for (const ban of reply.bans) {
         output.line(`${ban.address} in ${ban.jail}`);
-        output.facts(describe(ban, reply.standing, now()));
+        output.facts(describe(ban, reply, now()));
       }
       if (reply.total > reply.bans.length) {
         const rest = reply.total - reply.bans.length;
@@ -48,19 +49,19 @@ export function showCommand(context: Context): Command {
   });
 }
 
-function describe(ban: Ban, standing: Standing | null, now: number): Cell[][] {
+function describe(ban: Ban, reply: Reply<"ban.show">, now: number): Cell[][] {
   const isBanned = isInForce(ban, now);
   return [
     ["  state", formatState(ban, now)],
     ["  since", formatBoth(ban.startsAt, now)],
     ["  by", ban.by],
     ["  reason", ban.reason],
-    ...(ban.held !== undefined ? [["  held", ban.held]] : []),
+    ...describeHeld(ban),
     ["  offence", String(ban.offence)],
     ["  failures", formatEvidence(ban)],
     ...(ban.basis?.bans ? [["  bans", formatBans(ban.basis.bans)]] : []),
     ...(ban.basis?.addresses ? [["  addresses", formatAddresses(ban.basis.addresses)]] : []),
-    ...(isBanned && standing ? [["  in force", formatWhere(ban, standing)]] : []),
+    ...(isBanned && reply.standing ? [["  in force", formatWhere(ban, reply)]] : []),
     ...(ban.immuneUntil !== null && ban.immuneUntil > now
       ? [["  immune", `until ${formatBoth(ban.immuneUntil, now)}`]]
       : []),
@@ -77,8 +78,28 @@ function formatAddresses(addresses: readonly { address: Address; failures: numbe
   return sorted.map(({ address, failures }) => `${address} ${failures}`).join(", ");
 }
 
+/** Why the ban is not in force though its time is not over. */
+export const describeHeld = ({ state, held }: Ban): Cell[][] =>
+  held === undefined ? [] : [[state === "shadow" ? "  shadow" : "  held", held]];
+
+type Where = Pick<Reply<"ban.show">, "standing" | "local">;
+
 /** "on 2/3 hosts: mx1, mx2; not known of mx3". */
-export function formatWhere({ address }: Ban, standing: Standing): string {
+export function formatWhere(ban: Ban, { standing, local = [] }: Where): string {
+  const { jail, address, hosts } = ban;
+  const own = local.find((each) => each.jail === jail && each.address === address);
+  const where = own?.standing ?? standing;
+  if (!where) return "nowhere that is known";
+  if (!hosts) return formatStanding(address, where);
+  const { counts } = where;
+  const alone = `${hosts.join(", ")} alone until another host confirms`;
+  if (counts.live > 0 && counts.inForce === counts.live) {
+    return `on ${counts.inForce}/${counts.live} hosts (${alone})`;
+  }
+  return `${formatStanding(address, where)} (${alone})`;
+}
+
+function formatStanding(address: Address, standing: Standing): string {
   const { counts, inForce, missing, dryRun, ineffective } = standing;
   if (counts.live === 0) return "nowhere that is known: no host is up";
   const refused = standing.refused.filter((each) => overlaps(each.address, address));

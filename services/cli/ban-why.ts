@@ -6,7 +6,7 @@ import type { Reply } from "../wire/api.ts";
 import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
 import { addressQuestion } from "./address-question.ts";
-import { formatWhere } from "./ban-show.ts";
+import { describeHeld, formatWhere } from "./ban-show.ts";
 import { formatEvidence, formatState } from "./ban-words.ts";
 import type { Context } from "./context.ts";
 import type { Cell } from "./table.ts";
@@ -46,10 +46,8 @@ function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): 
     ...(ban.basis?.addresses
       ? [["  addresses", ban.basis.addresses.map(tellAddress).join(", ")]]
       : []),
-    ...(ban.held !== undefined ? [["  held", ban.held]] : []),
-    ...(isInForce(ban, now) && reply.standing
-      ? [["  in force", formatWhere(ban, reply.standing)]]
-      : []),
+    ...describeHeld(ban),
+    ...(isInForce(ban, now) && reply.standing ? [["  in force", formatWhere(ban, reply)]] : []),
     ...(ban.immuneUntil !== null && ban.immuneUntil > now
       ? [["  immune", `its failures do not count until ${formatBoth(ban.immuneUntil, now)}`]]
       : []),

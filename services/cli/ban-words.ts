@@ -1,5 +1,5 @@
 /** A ban in words: a row of a list, its state, the hosts whose failures brought it. */
-import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
+import { isHeld, isInForce, isShadow, type Ban } from "../wire/ban.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatEnd, formatRelative } from "./time.ts";
 
@@ -7,7 +7,13 @@ export const BAN_HEAD = ["ADDRESS", "JAIL", "STATE", "BANNED", "BY", "REASON"];
 
 export function describeBan(ban: Ban, now: number): Cell[] {
   const since = formatRelative(ban.startsAt, now);
-  const reason = ban.held === undefined ? ban.reason : `${ban.reason}; held: ${ban.held}`;
+  const reason = [
+    ban.reason,
+    ...(ban.held === undefined
+      ? []
+      : [`${isShadow(ban, now) ? "not in force" : "held"}: ${ban.held}`]),
+    ...(ban.hosts ? [`on ${ban.hosts.join(", ")} alone`] : []),
+  ].join("; ");
   return [ban.address, ban.jail, formatState(ban, now), since, ban.by, reason];
 }
 
@@ -15,6 +21,7 @@ export function describeBan(ban: Ban, now: number): Cell[] {
 export function formatState(ban: Ban, now: number): string {
   if (isInForce(ban, now)) return `banned ${formatEnd(ban.until, now)}`;
   if (isHeld(ban, now)) return `held, would be banned ${formatEnd(ban.until, now)}`;
+  if (isShadow(ban, now)) return `shadow, would be banned ${formatEnd(ban.until, now)}`;
   if (ban.state === "lifted") return "no longer banned";
   return ban.until === null ? "expired" : `expired ${formatBoth(ban.until, now)}`;
 }

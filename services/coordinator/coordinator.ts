@@ -119,7 +119,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...{ jails, isLeader, now, newId, newChange, log },
   };
   const measured = (ms: number) => health.metrics?.banned(ms);
-  const onBanned = createLogRollout({ bans, hosts, now, log, onBanned: measured });
+  const jailOf = (name: string) => jails.find((jail) => jail.name === name);
+  const onBanned = createLogRollout({ bans, jailOf, hosts, now, log, onBanned: measured });
   const missed = createMissedOffences(now);
   const spared = createSparedOffences({ ...common, allowlist });
   const distrust = (host: string) =>

@@ -10,6 +10,7 @@ import {
   type FilterFault,
   type FilterRules,
 } from "../detection/filter/filter.ts";
+import { HOST_PATTERN } from "../wire/host-pattern.ts";
 import { PROTOCOLS, type Jail } from "../wire/settings.ts";
 
 type FilterOptions = Omit<FilterRules, "failregex"> & { failregex?: string[] | undefined };
@@ -49,6 +50,17 @@ const multipliers = z
     return z.NEVER;
   });
 
+/** A host's name as it stands in its messages: mx1.example.org is mx1-example-org. */
+const hostPattern = z
+  .string()
+  .transform((text) => text.replaceAll(".", "-"))
+  .pipe(
+    z.string().regex(HOST_PATTERN, {
+      error: (issue) =>
+        `expected a host such as mx1, mx* or "!mx9", got ${JSON.stringify(issue.input)}`,
+    }),
+  );
+
 const options = z.strictObject({
   source: z.enum(["failures", "bans"]).default("failures"),
   ports: z
@@ -70,6 +82,10 @@ const options = z.strictObject({
   "bantime.overalljails": z.boolean().optional(),
   users: z.number().int().min(2).max(99).optional(),
   domains: z.number().int().min(2).max(99).optional(),
+  minhosts: z.number().int().min(2).max(100).optional(),
+  quorum: z.enum(["strict", "local-first"]).optional(),
+  hosts: z.array(hostPattern).min(1).max(64).optional(),
+  shadow: z.boolean().optional(),
   decoys: z.array(z.string().trim().toLowerCase().min(1).max(256)).min(1).max(1000).optional(),
   network: z
     .strictObject({
@@ -119,6 +135,7 @@ function faultsOf(jail: JailOptions): Fault[] {
     ...incrementFaults(jail),
     ...namesFaults(jail),
     ...networkFaults(jail),
+    ...quorumFaults(jail),
     ...bansFaults(jail),
   ];
 }
@@ -171,9 +188,14 @@ function networkFaults({ source, network, ...given }: JailOptions): Fault[] {
   });
 }
 
+function quorumFaults({ source, quorum, minhosts }: JailOptions): Fault[] {
+  if (source === "bans" || quorum === undefined || minhosts !== undefined) return [];
+  return [{ path: ["quorum"], message: "has no effect without minhosts, such as minhosts: 2" }];
+}
+
 function bansFaults(jail: JailOptions): Fault[] {
   if (jail.source !== "bans") return [];
-  const networks = (["ipv4_prefix", "ipv6_prefix", "network"] as const)
+  const networks = (["ipv4_prefix", "ipv6_prefix", "network", "minhosts", "quorum"] as const)
     .filter((name) => jail[name] !== undefined)
     .map((name) => ({
       path: [name],

@@ -4,11 +4,12 @@
  *
  * The longest wins; for ever beats everything; an end that has passed is no ban.
  */
-import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
+import { isDue, isInForce, isShadow, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
 import { bansBefore, rememberStarts, type Change } from "./ban-memory.ts";
 import { banSeconds } from "./ban-time.ts";
+import { addEvidence, hostsOfBan } from "./quorum.ts";
 import type { Offence } from "./sliding-window.ts";
 import { formatDuration } from "../config/duration.ts";
 
@@ -27,19 +28,28 @@ export function banForOffence(
   if (present && (present.countedUntil ?? 0) >= offence.at) return undefined;
   if (present?.state === "lifted" && (present.immuneUntil ?? 0) > offence.at) return undefined;
   const isBanned = present !== undefined && isInForce(present, now);
-  if (isBanned && !isLonger(until, present.until)) return undefined;
+  const extended = isBanned ? present : undefined;
+  if (offence.rule === "confirmed" && !extended?.hosts) return undefined;
+  if (extended && !extended.hosts && !isLonger(until, extended.until)) return undefined;
+  // An address whose ban is a shadow would not have come so far.
+  if (jail.shadow && present && (isBanned || isShadow(present, now))) return undefined;
+  const hosts = hostsOfBan(extended, jail, offence);
+  const evidence = extended?.hosts ? addEvidence(extended.evidence, offence.hosts) : offence.hosts;
   return {
     v: 1,
     change: id,
     jail: jail.name,
     address: offence.address,
-    state: "active",
+    ...(jail.shadow
+      ? { state: "shadow", held: `jail ${jail.name} is in shadow mode` }
+      : { state: "active" }),
+    ...(hosts && { hosts }),
     startsAt: isBanned ? present.startsAt : now,
-    until,
+    until: extended && !isLonger(until, extended.until) ? extended.until : until,
     changedAt: now,
     reason: describe(offence) + describeGrowth(jail, before + (change.elsewhere ?? 0), seconds),
     offence: before + 1,
-    evidence: mostOf(offence.hosts).map(([host, failures]) => ({ host, failures })),
+    evidence: mostOf(evidence).map(([host, failures]) => ({ host, failures })),
     ...basisOf(offence),
     ...earlierOf(present, change),
     by: "decider",
@@ -69,7 +79,9 @@ export function banByOperator(
   const seconds = order.seconds === undefined ? usual() : order.seconds;
   const until = endOf(now, seconds);
   const isBanned = present !== undefined && isInForce(present, now);
-  if (isBanned && !order.replace && !isLonger(until, present.until)) return undefined;
+  const isShorter = isBanned && !order.replace && !isLonger(until, present.until);
+  // A ban on some hosts alone becomes one on every host, and keeps its end.
+  if (isShorter && !present.hosts) return undefined;
   return {
     v: 1,
     change: id,
@@ -77,7 +89,7 @@ export function banByOperator(
     address: order.address,
     state: "active",
     startsAt: isBanned ? present.startsAt : now,
-    until,
+    until: isShorter ? present.until : until,
     changedAt: now,
     reason: order.reason,
     offence: before + 1,
@@ -109,8 +121,7 @@ export function liftBan(
 
 /** Notes that a ban's time is over; undefined while it is not. */
 export function expireBan(present: Ban, { now, id }: Change): Ban | undefined {
-  const hasTime = present.state === "active" || present.state === "held";
-  if (!hasTime || isInForce(present, now) || isHeld(present, now)) return undefined;
+  if (isEnded(present) || isDue(present, now)) return undefined;
   return { ...present, change: id, state: "expired", changedAt: now, by: "decider" };
 }
 
@@ -124,10 +135,12 @@ export function isOver(
   longestFindtime: number,
   keptSeconds: number,
 ): boolean {
-  if (ban.state === "active" || ban.state === "held") return false;
+  if (!isEnded(ban)) return false;
   const rest = Math.max(ban.changedAt, ban.immuneUntil ?? 0);
   return rest + Math.max(2 * longestFindtime, keptSeconds) * 1000 < now;
 }
+
+const isEnded = ({ state }: Ban): boolean => state === "lifted" || state === "expired";
 
 /** Would the ban of this offence be over by now? */
 export function isOffenceOver(
@@ -229,6 +242,7 @@ function basisOf({ addresses, bans, rule }: Offence): Pick<Ban, "basis"> {
 function describe(offence: Offence): string {
   const { at, since, hosts, addresses, bans, rule } = offence;
   if (rule === "network") return describeNetwork(offence);
+  if (rule === "confirmed") return `confirmed by a failure on ${[...hosts.keys()].join(", ")}`;
   const failures = [...hosts.values()].reduce((sum, count) => sum + count, 0);
   const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
   const on = formatCount(hosts.size, "host", "hosts");

@@ -5,7 +5,7 @@
  * The entry of the bans bucket remembers both, so a decision never waits for PostgreSQL. The entry
  * is kept as long as what it remembers matters; after that nothing has to be looked up anywhere.
  */
-import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
+import { isDue, isInForce, type Ban } from "../wire/ban.ts";
 import type { Address } from "../wire/address.ts";
 import type { Jail } from "../wire/settings.ts";
 
@@ -67,7 +67,7 @@ export function bansBefore(
 
 /**
  * What an operator has lifted is no offence, as with fail2ban, which forgets it; nor is a ban that
- * was held and never in force.
+ * was held, or a shadow, and never in force.
  */
 export const isOffence = ({ state, held }: Ban): boolean =>
   state !== "lifted" && held === undefined;
@@ -79,18 +79,18 @@ function endOf({ state, changedAt, until }: Ban): number {
 
 /** Does what the ban remembers still matter, or is the ban itself still due? */
 export function isRemembered(ban: Ban, now: number, keptSeconds: number): boolean {
-  if (isInForce(ban, now) || isHeld(ban, now)) return true;
+  if (isDue(ban, now)) return true;
   const end = Math.max(endOf(ban), ban.state === "lifted" ? (ban.immuneUntil ?? 0) : 0);
   return end + keptSeconds * 1000 > now;
 }
 
 /**
- * When the bans of an entry began, the present one included: bans that failures have brought and
- * that nobody has lifted.
+ * When the bans of an entry began, the present one included: bans that failures have brought, that
+ * nobody has lifted, and that were not in force on a few hosts alone.
  */
 export function startsOf(ban: Ban): readonly number[] {
   const { earlier = [], startsAt, evidence } = ban;
-  const isCounted = isOffence(ban) && evidence.length > 0;
+  const isCounted = isOffence(ban) && evidence.length > 0 && ban.hosts === undefined;
   return isCounted ? [...earlier, startsAt] : earlier;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Networks that are banned because many of their addresses are: the option `network` of one jail.
  * An address counts once, from the beginning of its last ban. Bans that an operator has made or
- * lifted, and bans that are held, do not count.
+ * lifted, bans that are held, and bans in force on a few hosts alone do not count.
  *
  * Every reader of the bans bucket counts the same, in whatever order it sees the entries.
  */
@@ -20,7 +20,11 @@ export interface BannedNetworks {
 
 type Escalation = NonNullable<Jail["network"]>;
 
-export function createBannedNetworks(options: Escalation): BannedNetworks {
+/** `shadow`: the jail is in shadow mode, and so is what brings its networks. */
+export function createBannedNetworks(
+  options: Escalation,
+  { shadow = false }: Pick<Jail, "shadow"> = {},
+): BannedNetworks {
   const { addresses: needed, findtime } = options;
   const networks = new Map<Address, Map<Address, Ban>>();
 
@@ -34,7 +38,8 @@ export function createBannedNetworks(options: Escalation): BannedNetworks {
     note(ban, countedUntil) {
       const network = networkAround(ban.address, options);
       if (network === undefined) return undefined;
-      if (!isOffence(ban) || ban.evidence.length === 0) {
+      const isCounted = (isOffence(ban) || (shadow && ban.state === "shadow")) && !ban.hosts;
+      if (!isCounted || ban.evidence.length === 0) {
         remove(network, ban.address);
         return undefined;
       }

@@ -3,7 +3,7 @@
  * the bans bucket like any other, so it survives what bans survive, and ends when the ban would
  * have ended.
  */
-import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
+import { isHeld, type Ban } from "../wire/ban.ts";
 import { liftBan } from "./ban-lifecycle.ts";
 import type { Change } from "./ban-memory.ts";
 
@@ -53,8 +53,5 @@ function withoutReason(present: Ban): Ban {
   delete ban.held;
   return ban;
 }
-
-/** Is it in force, or would it be, were it not held? */
-export const isDue = (ban: Ban, now: number): boolean => isInForce(ban, now) || isHeld(ban, now);
 
 const LONGEST_REASON = 256;

@@ -8,6 +8,8 @@ export function jailSentences(jail: Jail): string[] {
     `${describeCount(jail)}, ${describeTerm(jail)}, ${describePorts(jail)}`,
     ...describeNames(jail),
     ...describeNetwork(jail),
+    ...describeQuorum(jail),
+    ...describeReach(jail),
   ];
 }
 
@@ -47,6 +49,23 @@ function describeNetwork({ network }: Jail): string[] {
   const { addresses, findtime, prefix4, prefix6 } = network;
   const banned = `${addresses} addresses are banned within ${formatDuration(findtime)}`;
   return [`a network (/${prefix4}, IPv6 /${prefix6}) of which ${banned} is banned as a whole`];
+}
+
+function describeQuorum({ minhosts, quorum }: Jail): string[] {
+  if (minhosts === undefined) return [];
+  if (quorum === "local-first") {
+    return [
+      `a ban is in force only where failures were seen, until ${minhosts} hosts have seen some`,
+    ];
+  }
+  return [`nobody is banned before ${minhosts} hosts have seen failures`];
+}
+
+function describeReach({ hosts, shadow }: Jail): string[] {
+  return [
+    ...(hosts ? [`only failures of the hosts ${hosts.join(", ")} count, and bans hold there`] : []),
+    ...(shadow ? ["shadow mode: bans are shown and recorded, and never in force"] : []),
+  ];
 }
 
 const count = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;

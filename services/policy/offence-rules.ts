@@ -1,9 +1,9 @@
 /**
  * What of a jail makes an offence: enough attempts, user names or mail domains of one address
- * within findtime. A jail's rules are put together once, so that a failure costs nothing for
- * options that the jail does not have.
+ * within findtime, or one decoy. A jail's rules are put together once, so that a failure costs
+ * nothing for options that the jail does not have.
  */
-import { countDifferent } from "./tried-names.ts";
+import { countDifferent, hashOfName } from "./tried-names.ts";
 
 /** The attempts of one address or network, sorted by time; each array has a place for each attempt. */
 export interface Attempted {
@@ -27,6 +27,8 @@ export interface Completed {
   rule?: "users" | "domains" | "decoy";
   /** With the rules users and domains: how many of them. */
   count?: number;
+  /** With the rule decoy: the name. */
+  decoy?: string;
 }
 
 export interface RuleOptions {
@@ -35,14 +37,34 @@ export interface RuleOptions {
   findtime: number;
   users?: number | undefined;
   domains?: number | undefined;
+  decoys?: readonly string[] | undefined;
+  /** So many hosts must have seen one of the attempts; undefined: one. */
+  minhosts?: number | undefined;
+  /** With "local-first" the ban has fewer hosts in place of the offence. */
+  quorum?: "strict" | "local-first" | undefined;
 }
 
-/** The first offence that `place` is a part of; undefined: there is none. */
-export type FindOffence = (attempted: Attempted, place: number) => Completed | undefined;
+/** The first offence that the attempt at `place` is a part of; undefined: there is none. */
+export type FindOffence = (
+  attempted: Attempted,
+  place: number,
+  user: string | undefined,
+) => Completed | undefined;
+
+/** Must several hosts have seen attempts before anybody is banned? */
+export const needsHosts = ({ minhosts = 1, quorum }: RuleOptions): boolean =>
+  minhosts > 1 && quorum !== "local-first";
+
+/** Is a hash of every user name needed? */
+export const needsNames = (options: RuleOptions): boolean =>
+  options.users !== undefined || (needsHosts(options) && (options.decoys ?? []).length > 0);
 
 export function createRules(options: RuleOptions): FindOffence {
-  const { users, domains } = options;
-  return users === undefined && domains === undefined ? countAttempts(options) : countAll(options);
+  if (needsHosts(options)) return countOnHosts(options);
+  const { users, domains, decoys = [] } = options;
+  const hasNames = users !== undefined || domains !== undefined;
+  const find = hasNames ? countAll(options) : countAttempts(options);
+  return decoys.length > 0 ? findDecoys(new Set(decoys), find) : find;
 }
 
 /** `maxretry` neighbours within findtime. */
@@ -57,22 +79,60 @@ function countAttempts({ maxretry, findtime }: RuleOptions): FindOffence {
   };
 }
 
+function findDecoys(decoys: ReadonlySet<string>, otherwise: FindOffence): FindOffence {
+  return (attempted, place, user) => {
+    const name = user?.toLowerCase() ?? "";
+    if (decoys.has(name)) return { begin: place, end: place, rule: "decoy", decoy: name };
+    return otherwise(attempted, place, user);
+  };
+}
+
 /** The same, and user names and mail domains; what is complete first decides. */
-function countAll({ maxretry, findtime, users, domains }: RuleOptions): FindOffence {
+function countAll(options: RuleOptions): FindOffence {
+  const { maxretry, findtime } = options;
+  const findNames = countNames(options);
   return (attempted, place) => {
     const { times } = attempted;
     for (let end = place; end < times.length; end += 1) {
       const begin = firstWithin(times, end, findtime);
       if (begin > place) return undefined;
       if (end - begin + 1 >= maxretry) return { begin: end - maxretry + 1, end };
-      const ofDomains = countDifferent(attempted.domains ?? [], begin, end);
-      if (ofDomains >= (domains ?? Infinity)) {
-        return { begin, end, rule: "domains", count: ofDomains };
-      }
-      const ofUsers = countDifferent(attempted.users ?? [], begin, end);
-      if (ofUsers >= (users ?? Infinity)) return { begin, end, rule: "users", count: ofUsers };
+      const names = findNames(attempted, begin, end);
+      if (names) return names;
     }
     return undefined;
+  };
+}
+
+/** The same of attempts that at least minhosts hosts have seen within findtime. */
+function countOnHosts(options: RuleOptions): FindOffence {
+  const { maxretry, findtime, minhosts = 1, decoys = [] } = options;
+  const findNames = countNames(options);
+  const decoyOf = new Map(decoys.map((name) => [hashOfName(name), name]));
+  return (attempted, place) => {
+    const { times, hosts, users = [] } = attempted;
+    for (let end = place; end < times.length; end += 1) {
+      const begin = firstWithin(times, end, findtime);
+      if (begin > place) return undefined;
+      if (new Set(hosts.slice(begin, end + 1)).size < minhosts) continue;
+      const hash = users.slice(begin, end + 1).find((each) => decoyOf.has(each));
+      const decoy = hash === undefined ? undefined : decoyOf.get(hash);
+      if (decoy !== undefined) return { begin, end, rule: "decoy", decoy };
+      if (end - begin + 1 >= maxretry) return { begin, end };
+      const names = findNames(attempted, begin, end);
+      if (names) return names;
+    }
+    return undefined;
+  };
+}
+
+/** Enough user names or mail domains from `begin` to `end`? */
+function countNames({ users = Infinity, domains = Infinity }: RuleOptions) {
+  return (attempted: Attempted, begin: number, end: number): Completed | undefined => {
+    const ofDomains = countDifferent(attempted.domains ?? [], begin, end);
+    if (ofDomains >= domains) return { begin, end, rule: "domains", count: ofDomains };
+    const ofUsers = countDifferent(attempted.users ?? [], begin, end);
+    return ofUsers >= users ? { begin, end, rule: "users", count: ofUsers } : undefined;
   };
 }
 

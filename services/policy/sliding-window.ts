@@ -6,25 +6,24 @@
  * its successors may no longer count. Attempts that a ban covers never count again, and older
  * attempts neither.
  *
- * Because no findtime holds maxretry attempts without a ban, an address never
- * has more than twice maxretry entries.
+ * Because no findtime holds maxretry attempts without a ban, an address never has more than twice
+ * maxretry entries. Where several hosts must have seen an address, it has at most that of each of
+ * them: maxretry newer attempts of the same host stand for the older ones.
  */
 import { isNetwork, type Address } from "../wire/address.ts";
-import { createRules, type Attempted, type Completed } from "./offence-rules.ts";
+import {
+  createRules,
+  needsHosts,
+  needsNames,
+  type Attempted,
+  type Completed,
+  type RuleOptions,
+} from "./offence-rules.ts";
 import { hashOfDomain, hashOfName } from "./tried-names.ts";
 
-export interface WindowOptions {
-  maxretry: number;
-  /** Milliseconds. */
-  findtime: number;
+export interface WindowOptions extends RuleOptions {
   /** Asked once for an address that is not tracked: up to when its attempts do not count. */
   countedUntil?: (address: Address) => number;
-  /** So many different user names within findtime are an offence, too; undefined: never. */
-  users?: number | undefined;
-  /** User names of so many unrelated mail domains within findtime are one, too; undefined: never. */
-  domains?: number | undefined;
-  /** User names in lower case: an attempt with one of them is an offence by itself. */
-  decoys?: readonly string[] | undefined;
 }
 
 /** Attempts of one address. */
@@ -52,9 +51,9 @@ export interface Offence {
   /**
    * "network": enough addresses of the network are banned. "users": enough user names were tried.
    * "domains": for enough mail domains. "decoy": a name was tried that nobody has. undefined:
-   * attempts or bans complete it.
+   * attempts or bans complete it. "confirmed": another host has seen what one host was banned on.
    */
-  rule?: "network" | "users" | "domains" | "decoy";
+  rule?: "network" | "users" | "domains" | "decoy" | "confirmed";
   /** With the rules users and domains: how many of them were tried. */
   count?: number;
   /** With the rule decoy: the name. */
@@ -87,9 +86,9 @@ interface Entry extends Attempted {
 }
 
 export function createWindows(options: WindowOptions): Windows {
-  const { findtime, countedUntil: countedBefore = () => -Infinity } = options;
-  const decoyNames = new Set(options.decoys);
-  const hasDecoys = decoyNames.size > 0;
+  const { maxretry, findtime, countedUntil: countedBefore = () => -Infinity } = options;
+  const hasNames = needsNames(options);
+  const isOfHosts = needsHosts(options);
   const findOffence = createRules(options);
   const entries = new Map<Address, Entry>();
   const hostNumbers = new Map<string, number>();
@@ -108,7 +107,7 @@ export function createWindows(options: WindowOptions): Windows {
     const addresses = isNetwork(counted) ? [] : undefined;
     const made: Entry = {
       ...{ times: [], hosts: [], addresses },
-      users: options.users === undefined ? undefined : [],
+      users: hasNames ? [] : undefined,
       domains: options.domains === undefined ? undefined : [],
       countedUntil: countedBefore(counted),
     };
@@ -138,34 +137,14 @@ export function createWindows(options: WindowOptions): Windows {
     return place;
   }
 
-  /** The offence that the attempt at `place` is a part of. */
-  function find(entry: Entry, place: number, user: string | undefined): Completed | undefined {
-    const isDecoy = hasDecoys && decoyNames.has(user?.toLowerCase() ?? "");
-    return isDecoy ? { begin: place, end: place, rule: "decoy" } : findOffence(entry, place);
-  }
-
-  function takeOffence(
-    counted: Address,
-    entry: Entry,
-    { begin, end, ...how }: Completed,
-    user: string | undefined,
-  ): Offence {
+  function takeOffence(counted: Address, entry: Entry, { begin, end, ...how }: Completed): Offence {
     const at = entry.times[end] ?? 0;
     const since = entry.times[begin] ?? at;
     const places = [begin, end + 1] as const;
     const hosts = countEach(entry.hosts.slice(...places).map((number) => hostNames[number] ?? ""));
     const addresses = entry.addresses && countEach(entry.addresses.slice(...places));
-    const decoy = how.rule === "decoy" && { decoy: user?.toLowerCase() ?? "" };
     spend(entry, at);
-    return {
-      address: counted,
-      at,
-      since,
-      hosts,
-      ...(addresses && { addresses }),
-      ...how,
-      ...decoy,
-    };
+    return { address: counted, at, since, hosts, ...(addresses && { addresses }), ...how };
   }
 
   function spend(entry: Entry, until: number): void {
@@ -203,6 +182,14 @@ export function createWindows(options: WindowOptions): Windows {
     if (hosts.includes(host)) keepOnly(entry, (place) => hosts[place] !== host);
   }
 
+  /** Keeps the newest maxretry attempts of the host. */
+  function forgetSurplus(entry: Entry, host: number): void {
+    const places = entry.hosts.flatMap((each, place) => (each === host ? [place] : []));
+    if (places.length <= maxretry) return;
+    const oldest = places[0];
+    keepOnly(entry, (place) => place !== oldest);
+  }
+
   /** Older ones cannot lie in one window with anything that is still to come in time. */
   function forgetOld(entry: Entry): void {
     const newest = entry.times.at(-1) ?? 0;
@@ -218,8 +205,9 @@ export function createWindows(options: WindowOptions): Windows {
       for (let count = 0; count < attempts; count += 1) {
         if (at <= entry.countedUntil) break;
         const place = insert(entry, number, given);
-        const completed = find(entry, place, given.user);
-        if (completed) offences.push(takeOffence(counted, entry, completed, given.user));
+        const completed = findOffence(entry, place, given.user);
+        if (completed) offences.push(takeOffence(counted, entry, completed));
+        else if (isOfHosts) forgetSurplus(entry, number);
       }
       forgetOld(entry);
       return offences;

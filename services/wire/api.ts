@@ -199,6 +199,8 @@ export const api = {
       total: count,
       /** Where these bans are in force; null: none of them is to be. */
       standing: standing.nullable(),
+      /** Of bans that are for some hosts alone: where each of them is in force. */
+      local: z.array(z.object({ jail: z.string(), address, standing })).optional(),
       /** The last changes on record, oldest first. */
       changes: z.array(ban),
       /** The last failures on record, newest first, at most 20. */

@@ -4,6 +4,7 @@
  *
  *   active -> lifted (by an operator), expired (its time was over)
  *   held -> active (released), lifted (discarded), expired
+ *   shadow -> expired, or active once the jail is no longer in shadow mode
  *   lifted, expired -> active
  *
  * The longest ban wins: a later decision extends an active ban and never shortens it, unless an
@@ -31,15 +32,18 @@ export const ban = z.object({
   change: z.uuid(),
   jail: z.string().regex(JAIL_NAME),
   address,
-  /** "held": decided, and in force only when an operator releases it. */
-  state: z.enum(["active", "held", "lifted", "expired"]),
+  /**
+   * "held": decided, and in force only when an operator releases it. "shadow": decided in a jail in
+   * shadow mode, and never in force.
+   */
+  state: z.enum(["active", "held", "shadow", "lifted", "expired"]),
   startsAt: instant,
   /** When it ends by itself; null: never. */
   until: instant.nullable(),
   /** When this change was made. */
   changedAt: instant,
   reason: foreignText,
-  /** Held only: why, as a sentence without its end. */
+  /** Held or shadow only: why it is not in force, as a sentence without its end. */
   held: foreignText.optional(),
   /** 1 for the first ban of this address in this jail, as far as is remembered. */
   offence: z.number().int().min(1),
@@ -47,10 +51,12 @@ export const ban = z.object({
   evidence: z
     .array(z.object({ host: z.string().regex(NAME), failures: z.number().int().min(1) }))
     .max(MAX_EVIDENCE),
+  /** The only hosts that enforce it, until others confirm it; undefined: every host of the jail. */
+  hosts: z.array(z.string().regex(NAME)).max(MAX_EVIDENCE).optional(),
   /** What of the policy brought it; undefined: failures of this one address, or an operator. */
   basis: z
     .object({
-      /** "network", "users", "domains", "decoy": what of the jail has decided, other than maxretry. */
+      /** "network", "users", "domains", "decoy", "confirmed": what of the jail has decided, other than maxretry. */
       rule: textOf(32).optional(),
       /** Failures of each address of the banned network; with the rule network, of each ban. */
       addresses: z
@@ -103,6 +109,15 @@ export function isInForce(value: Pick<Ban, "state" | "until">, now: number): boo
 export function isHeld(value: Pick<Ban, "state" | "until">, now: number): boolean {
   return value.state === "held" && (value.until === null || value.until > now);
 }
+
+/** Was it decided in a jail in shadow mode, and is its time not over? */
+export function isShadow(value: Pick<Ban, "state" | "until">, now: number): boolean {
+  return value.state === "shadow" && (value.until === null || value.until > now);
+}
+
+/** Is it in force, or would it be, were it not held or a shadow? */
+export const isDue = (ban: Pick<Ban, "state" | "until">, now: number): boolean =>
+  isInForce(ban, now) || isHeld(ban, now) || isShadow(ban, now);
 
 /** Failures of the address up to this instant do not count (again). */
 export function countedUntil(value: Ban): number {

@@ -1,6 +1,7 @@
 /** Entries of the settings bucket: everything that agents must know besides the bans. */
 import * as z from "zod";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
+import { HOST_PATTERN } from "./host-pattern.ts";
 import { JAIL_NAME, READY_KEY } from "./subjects.ts";
 
 /** The protocols whose ports a ban closes. "tcp,udp" is both; "all" is every protocol. */
@@ -40,6 +41,14 @@ export const jail = z.object({
   users: z.number().int().min(2).max(99).optional(),
   /** The same with user names of this many unrelated mail domains. */
   domains: z.number().int().min(2).max(99).optional(),
+  /** So many hosts must have seen failures of an address; undefined: one. */
+  minhosts: z.number().int().min(2).max(100).optional(),
+  /** "local-first": with fewer hosts the ban is in force on these alone. undefined: "strict". */
+  quorum: z.enum(["strict", "local-first"]).optional(),
+  /** Only failures of these hosts count, and only they enforce bans; undefined: every host. */
+  hosts: z.array(z.string().regex(HOST_PATTERN)).min(1).max(64).optional(),
+  /** What the coordinator decides is shown and recorded, and never in force. */
+  shadow: z.boolean().optional(),
   /** User names that nobody has, in lower case: one attempt with them is an offence. */
   decoys: z.array(z.string().min(1).max(256)).max(1000).optional(),
   /** A network is banned when `addresses` of its addresses were banned within findtime. */

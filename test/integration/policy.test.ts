@@ -28,6 +28,10 @@ const POLICY = `
 jails:
   dovecot: {}
   domains: { domains: 2 }
+  strict: { maxretry: 2, minhosts: 2 }
+  local: { maxretry: 2, minhosts: 2, quorum: local-first }
+  edge: { maxretry: 2, hosts: ["mx*", "!mx9"] }
+  watching: { maxretry: 2, shadow: true }
 `;
 
 let folder: string;
@@ -97,4 +101,63 @@ test("an address that fails for users of two unrelated mail domains is banned, a
   const why = await print("ban", "why", address);
   assert.match(why, /because +2 mail domains in 4 failures on 2 hosts/);
   assert.match(why, /user names of 2 mail domains that are not related is banned before maxretry/);
+});
+
+test("with a quorum no number of failures on one host bans, and one on another does", async () => {
+  const address = "198.51.100.3";
+  await report("strict", "mx1", address, { attempts: 50 });
+  await report("strict", "mx1", "198.51.100.4");
+  await report("strict", "mx2", "198.51.100.4");
+  await until("the other address is banned", () => banOf("198.51.100.4"));
+  assert.equal(await banOf(address), undefined);
+  await report("strict", "mx2", address);
+  await until("the address is banned", () => banOf(address));
+  assert.match(await print("ban", "why", address), /nobody is banned before 2 hosts have seen/);
+});
+
+test("a ban of one host is in force there alone, until another host confirms it", async () => {
+  const [here, there] = ["198.51.100.5", "198.51.100.6"];
+  await report("local", "mx2", there, { attempts: 2 });
+  await report("local", "mx1", here, { attempts: 2 });
+  await until("both are banned", async () => (await banOf(here)) && (await banOf(there)));
+  const shown = await until("it is in force on its host", async () => {
+    const text = await print("ban", "show", here);
+    return text.includes("1/1 hosts") || text.includes("dry run") ? text : undefined;
+  });
+  assert.match(shown, /mx1 alone until another host confirms/);
+  // mx2 has no agent here, and mx1 does not enforce the ban of mx2.
+  assert.match(await print("ban", "show", there), /nowhere that is known/);
+  await report("local", "mx1", there);
+  await until("it is confirmed", async () => (await banOf(there))?.hosts === undefined);
+  assert.match(await print("ban", "why", there), /confirmed by a failure on mx1/);
+});
+
+test("of a jail of some hosts only their failures count, and bans hold there", async () => {
+  const address = "198.51.100.8";
+  for (const host of ["mx9", "imap1"]) await report("edge", host, address, { attempts: 5 });
+  await report("edge", "mx1", "198.51.100.9", { attempts: 2 });
+  await until("an address of these hosts is banned", () => banOf("198.51.100.9"));
+  assert.equal(await banOf(address), undefined);
+  const why = await print("ban", "why", "198.51.100.9");
+  assert.match(why, /only failures of the hosts mx\*, !mx9 count, and bans hold there/);
+});
+
+test("a jail in shadow mode decides, and no host enforces it; a restart does not change that", async () => {
+  const address = "198.51.100.10";
+  await report("watching", "mx1", address, { attempts: 2 });
+  await until("it is decided", () => banOf(address));
+  const { bans } = await centre.status();
+  assert.match(await print("ban", "list"), /198\.51\.100\.10 +watching +shadow, would be banned/);
+  await until("it is recorded", async () => (await centre.status()).postgres.lag === 0);
+  await nats.stop();
+  await nats.wipe();
+  await nats.start();
+  await until("it is there again", async () => (await banOf(address))?.state === "shadow");
+  await until("all bans are there again", async () => (await centre.status()).bans === bans);
+  assert.match(
+    await print("ban", "why", address),
+    /shadow +jail watching is in shadow mode|shadow mode/,
+  );
+  // Local bans keep their hosts.
+  assert.deepEqual((await banOf("198.51.100.5"))?.hosts, ["mx1"]);
 });

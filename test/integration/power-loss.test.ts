@@ -213,10 +213,11 @@ for (const [how, readsHistory] of [
     let created: string | null = null;
     const settings = {
       ...{ jails: () => [JAIL], allowed: () => undefined, stop() {} },
-      ...{ readyFor: () => created, isKnown: () => true },
+      ...{ readyFor: () => created, isKnown: () => true, isJailOf: () => true },
     };
     const kernelSync = createKernelSync({
-      ...{ firewall, jails: [JAIL], jailsOpen: [JAIL], settings, neverBan: createNeverBan([]) },
+      ...{ host: "mx1", firewall, jails: [JAIL], jailsOpen: [JAIL], settings },
+      neverBan: createNeverBan([]),
       ...{ repairEveryMs: 60_000, now: Date.now, log, onApplied() {}, onFailed: assert.ifError },
     });
     centre.onRelease(kernelSync.stop);

@@ -5,16 +5,17 @@ import type { FleetSettings } from "../fleet-settings.ts";
 import type { NeverBan } from "./never-ban.ts";
 
 /** What of a ban matters to the host that applies it. */
-export type HostBan = Pick<Ban, "jail" | "address" | "state" | "until" | "by">;
+export type HostBan = Pick<Ban, "jail" | "address" | "state" | "until" | "by" | "hosts">;
 
 /** Throws a WireError for what no coordinator has written. */
 export function decodeHostBan(bytes: Uint8Array, key: string): HostBan {
-  const { jail, address, state, until, by } = decodeBan(bytes, key);
-  return { jail, address, state, until, by };
+  const { jail, address, state, until, by, hosts } = decodeBan(bytes, key);
+  return { jail, address, state, until, by, ...(hosts && { hosts }) };
 }
 
 export interface BanFilterOptions {
-  settings: Pick<FleetSettings, "allowed">;
+  host: string;
+  settings: Pick<FleetSettings, "allowed" | "isJailOf">;
   neverBan: Pick<NeverBan, "reason">;
 }
 
@@ -22,6 +23,8 @@ export interface BanFilterOptions {
 export type Verdict =
   | { type: "applies"; ban: TimedBan }
   | { type: "over" }
+  /** The ban is to be in force on other hosts, and not on this one. */
+  | { type: "elsewhere" }
   /** The ban is in force in the fleet, and this host does not apply it. */
   | { type: "skipped"; reason: string };
 
@@ -30,7 +33,7 @@ export interface BanFilter {
   judge(ban: HostBan, serverNow: number): Verdict;
 }
 
-export function createBanFilter({ settings, neverBan }: BanFilterOptions): BanFilter {
+export function createBanFilter({ host, settings, neverBan }: BanFilterOptions): BanFilter {
   /** Why this ban is not applied here; undefined: it is. */
   function reasonAgainst(ban: HostBan): string | undefined {
     const own = neverBan.reason(ban.address);
@@ -42,6 +45,8 @@ export function createBanFilter({ settings, neverBan }: BanFilterOptions): BanFi
   return {
     judge(ban, serverNow) {
       if (!isInForce(ban, serverNow)) return { type: "over" };
+      const isHere = ban.hosts?.includes(host) ?? true;
+      if (!isHere || !settings.isJailOf(ban.jail, host)) return { type: "elsewhere" };
       const reason = reasonAgainst(ban);
       if (reason !== undefined) return { type: "skipped", reason };
       const { jail, address, until } = ban;

@@ -74,7 +74,8 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
   };
   const listeners: (() => void)[] = [];
   const kernelSync = createKernelSync({
-    ...{ firewall, jails, jailsOpen, settings, neverBan, now, log, onFailed },
+    ...{ host: config.host, firewall, jails, jailsOpen, settings },
+    ...{ neverBan, now, log, onFailed },
     repairEveryMs: repairEvery * 1000,
     onApplied: () => {
       for (const listener of listeners) listener();

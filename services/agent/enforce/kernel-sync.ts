@@ -76,7 +76,8 @@ export interface KernelSyncOptions {
   jails: readonly Jail[];
   /** Those of them whose rules and sets stand; the others are opened when the firewall takes them. */
   jailsOpen: readonly Jail[];
-  settings: Pick<FleetSettings, "jails" | "allowed" | "readyFor" | "isKnown">;
+  host: string;
+  settings: Pick<FleetSettings, "jails" | "allowed" | "isJailOf" | "readyFor" | "isKnown">;
   neverBan: Pick<NeverBan, "reason">;
   repairEveryMs: number;
   retryPauses?: Pauses | undefined;
@@ -394,12 +395,12 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     if (inForce > 0) log.info({ bans: inForce }, "restored saved bans after boot");
   }
 
-  /** An address that is allowed now comes out; one that no longer is goes in again. */
+  /** What is allowed now, or no longer of a jail of this host, comes out; the rest goes in again. */
   const reconsidering = new RepeatableWork(() => reconsider().catch(options.onFailed));
 
   async function reconsider(): Promise<void> {
     await inSlices(bans(), ([key, ban]) => {
-      if (ban.by !== "decider" || kernel.wasRejected(key)) return;
+      if (kernel.wasRejected(key)) return;
       const applies = filter.judge(ban, serverNow()).type === "applies";
       if (applies !== kernel.has(key)) change(key, ban, false);
     });

@@ -1,6 +1,7 @@
 /** The options of `fleetban simulate` that say which policy is tried, with coordinator.yaml's names. */
 import { Option, type Command } from "commander";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
+import { HOST_PATTERN } from "../../wire/host-pattern.ts";
 import type { Jail } from "../../wire/settings.ts";
 import { UsageError } from "../arguments.ts";
 import { quote } from "../visible.ts";
@@ -21,6 +22,10 @@ export interface PolicyFlags {
   dbpurgeage: number;
   users?: number;
   domains?: number;
+  minhosts?: number;
+  quorum?: "strict" | "local-first";
+  hosts?: string[];
+  shadow?: true;
   decoys?: string[];
   network?: true;
   "network.prefix4": number;
@@ -66,6 +71,15 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
     .option("--bantime.rndtime <duration>", "is added to bans that grow; half of it here", seconds)
     .option("--users <number>", "so many user names of an address are banned, too", check.limit)
     .option("--domains <number>", "user names of so many mail domains, too", check.limit)
+    .option("--minhosts <number>", "only who failed on so many hosts is banned", check.limit)
+    .addOption(
+      new Option("--quorum <kind>", "of minhosts: no ban before, or one there alone").choices([
+        "strict",
+        "local-first",
+      ]),
+    )
+    .option("--hosts <patterns>", 'only these hosts: "mx*,!mx9"', hostPatterns)
+    .option("--shadow", "decide, and prevent nothing")
     .option("--decoys <names>", "user names that are banned at once: oracle,test@x.org", names)
     .option("--network", "ban networks of which several addresses are banned")
     .option("--recidive", "ban again who was banned several times");
@@ -82,6 +96,10 @@ export function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
     ...(flags["bantime.increment"] && { increment: incrementOf(flags) }),
     ...(flags.users !== undefined && { users: flags.users }),
     ...(flags.domains !== undefined && { domains: flags.domains }),
+    ...(flags.minhosts !== undefined && { minhosts: flags.minhosts }),
+    ...(flags.quorum && { quorum: flags.quorum }),
+    ...(flags.hosts && { hosts: flags.hosts }),
+    ...(flags.shadow && { shadow: true }),
     ...(flags.decoys && { decoys: flags.decoys }),
     ...(flags.network && { network: networkOptions(flags) }),
   };
@@ -102,6 +120,9 @@ function refuseIdle(flags: PolicyFlags): void {
     flags["bantime.multipliers"].length > 0;
   if (isGrowthGiven && !flags["bantime.increment"]) {
     throw new UsageError("simulate: bans do not grow without --bantime.increment");
+  }
+  if (flags.quorum && flags.minhosts === undefined) {
+    throw new UsageError("simulate: --quorum has no effect without --minhosts");
   }
 }
 
@@ -132,10 +153,21 @@ export function describePolicy({ jail, recidive, scope }: SimulatedPolicy): stri
   return [
     `${maxretry} within ${formatDuration(findtime)}`,
     increment ? `${punished} and longer` : punished,
+    ...describeOptions(jail),
     ...(network ? ["networks"] : []),
     ...(recidive ? ["recidive"] : []),
     scope === "fleet" ? "all hosts together" : "each host alone",
   ].join(", ");
+}
+
+function describeOptions({ users, domains, minhosts, quorum, hosts, shadow }: Jail): string[] {
+  return [
+    ...(users === undefined ? [] : [`${users} users`]),
+    ...(domains === undefined ? [] : [`${domains} domains`]),
+    ...(minhosts === undefined ? [] : [`${minhosts} hosts${quorum ? ` (${quorum})` : ""}`]),
+    ...(hosts ? [hosts.join(" ")] : []),
+    ...(shadow ? ["shadow"] : []),
+  ];
 }
 
 function seconds(text: string): number {
@@ -163,6 +195,16 @@ const factors = (text: string): number[] =>
     .split(/[\s,]+/)
     .filter(Boolean)
     .map(factor);
+
+const hostPatterns = (text: string): string[] =>
+  text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((each) => each.replaceAll(".", "-"))
+    .map((pattern) => {
+      if (HOST_PATTERN.test(pattern)) return pattern;
+      throw wrong(text, 'hosts such as "mx*,!mx9"');
+    });
 
 const names = (text: string): string[] =>
   text

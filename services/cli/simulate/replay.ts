@@ -10,6 +10,7 @@ import {
   type BannedNetworks,
 } from "../../policy/banned-networks.ts";
 import { countedAs } from "../../policy/counted-network.ts";
+import { bansLocallyFirst, confirmingOffence } from "../../policy/quorum.ts";
 import { findRepeatedBans } from "../../policy/repeated-bans.ts";
 import {
   createWindows,
@@ -19,6 +20,7 @@ import {
 } from "../../policy/sliding-window.ts";
 import type { Address } from "../../wire/address.ts";
 import { countedUntil, isInForce, type Ban } from "../../wire/ban.ts";
+import { createHostGroup } from "../../wire/host-pattern.ts";
 import type { Jail } from "../../wire/settings.ts";
 
 export interface SimulatedPolicy {
@@ -75,13 +77,15 @@ export function createReplay(policy: SimulatedPolicy): Replay {
   const memory = memoryOf(recidive ? [jail, recidive] : [jail], dbpurgeage);
   const counters = new Map<string, Counter>();
   const bans: SimulatedBan[] = [];
+  const isOfHost = jail.hosts && createHostGroup(jail.hosts);
+  const isConfirming = bansLocallyFirst(jail);
   let prevented = 0;
 
   function counterOf(host: string): Counter {
     const known = counters.get(host);
     if (known) return known;
     const windows = createWindows({ ...jail, findtime: jail.findtime * 1000 });
-    const networks = jail.network && createBannedNetworks(jail.network);
+    const networks = jail.network && createBannedNetworks(jail.network, jail);
     const made = { windows, networks, bans: new Map<string, Map<Address, Ban>>() };
     counters.set(host, made);
     return made;
@@ -107,12 +111,12 @@ export function createReplay(policy: SimulatedPolicy): Replay {
     if (offence) give(counter, jail, offence);
   }
 
-  function isBanned(counter: Counter, counted: Address, at: number): boolean {
+  function isBanned(counter: Counter, counted: Address, at: number, host: string): boolean {
     const around = jail.network && networkAround(counted, jail.network);
     return [...counter.bans.values()].some((ofJail) =>
       [counted, ...(around ? [around] : [])].some((each) => {
         const ban = ofJail.get(each);
-        return ban !== undefined && isInForce(ban, at);
+        return ban !== undefined && isInForce(ban, at) && (ban.hosts?.includes(host) ?? true);
       }),
     );
   }
@@ -122,12 +126,16 @@ export function createReplay(policy: SimulatedPolicy): Replay {
     bans,
     fail(host, failure) {
       const { address, at, attempts } = failure;
+      if (isOfHost?.(host) === false) return;
       const counter = counterOf(scope === "fleet" ? EVERY_HOST : host);
       const counted = countedAs(address, jail);
-      if (isBanned(counter, counted, at)) {
+      if (isBanned(counter, counted, at, host)) {
         prevented += attempts; // they would not have been made: they count for nothing
         return;
       }
+      const own = counter.bans.get(jail.name)?.get(counted);
+      const confirming = isConfirming ? confirmingOffence(own, host, failure) : undefined;
+      if (confirming && give(counter, jail, confirming)) return;
       const [offence] = counter.windows.add(counted, host, failure);
       const ban = offence && give(counter, jail, offence);
       if (!ban) return;

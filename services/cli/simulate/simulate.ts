@@ -136,13 +136,13 @@ function summaryOf(replay: Replay, facts: Facts) {
 
 function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
   const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, ...options } = jail;
-  const { increment, network, users, domains, decoys } = options;
+  const { increment, network, users, domains, decoys, minhosts, quorum, hosts, shadow } = options;
   const counted = { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix };
   const repeated = recidive && {
     ...{ maxretry: recidive.maxretry, findtime: recidive.findtime, bantime: recidive.bantime },
   };
-  const names = { users, domains, decoys };
-  return { ...counted, ...names, increment, network, dbpurgeage, recidive: repeated, scope };
+  const named = { users, domains, decoys, minhosts, quorum, onlyHosts: hosts, shadow };
+  return { ...counted, ...named, increment, network, dbpurgeage, recidive: repeated, scope };
 }
 
 function describe(replays: readonly Replay[], facts: Facts) {

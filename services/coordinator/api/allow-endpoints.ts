@@ -1,9 +1,8 @@
 /** `fleetban allow list|add|remove`. */
 import { overlaps, type Address } from "../../wire/address.ts";
-import { ban as banSchema, type Ban } from "../../wire/ban.ts";
+import { ban as banSchema, isDue, type Ban } from "../../wire/ban.ts";
 import { allowed as allowedSchema } from "../../wire/settings.ts";
 import { liftBan } from "../../policy/ban-lifecycle.ts";
-import { isDue } from "../../policy/held-ban.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Step } from "../buckets/ban-store.ts";
 import type { ApiContext } from "./api-context.ts";

@@ -1,6 +1,7 @@
 /** `fleetban ban list|show|add|remove`. */
 import { overlaps } from "../../wire/address.ts";
-import { ban as banSchema, isHeld, isInForce, type Ban } from "../../wire/ban.ts";
+import { ban as banSchema, isHeld, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
+import { scopeOf } from "../../wire/ban-scope.ts";
 import { failureRow, type Request } from "../../wire/api.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
 import type { Written } from "../buckets/ban-store.ts";
@@ -20,11 +21,13 @@ const FAILURES_SHOWN = 20;
 export function banEndpoints(context: ApiContext): BanEndpoints {
   const { bans, settings, machines, history, now, newId } = context;
   const reaches = createReaches(context);
+  const jailOf = (name: string) => context.jails.find((jail) => jail.name === name);
 
   /** A page of the bans in force. */
   async function current(query: Request<"ban.list">): Promise<Page<Ban> & { total: number }> {
     const { jail, address, held = false, limit, after } = query;
-    const isWantedState = held ? isHeld : isInForce;
+    const isShown = (ban: Ban, at: number) => isInForce(ban, at) || isShadow(ban, at);
+    const isWantedState = held ? isHeld : isShown;
     const { first, total } = await firstAfter(bans.entries(), {
       isWanted: ({ ban }) =>
         isWantedState(ban, now()) &&
@@ -93,6 +96,12 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         bans: firstRows(present, banSchema, third),
         total,
         standing: present.some((ban) => isInForce(ban, now())) ? reaches.standing(address) : null,
+        local: present.flatMap((ban) => {
+          const isFor = scopeOf(ban, jailOf(ban.jail));
+          if (!isFor || !isInForce(ban, now())) return [];
+          const standing = reaches.standing(address, isFor);
+          return [{ jail: ban.jail, address: ban.address, standing }];
+        }),
         changes: firstRows(newestFirst, banSchema, third).reverse(),
         failures: firstRows(
           value.failures.map(({ row }) => row),
@@ -118,7 +127,8 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         throw new ApiError(503, `${address}: the ban was lifted by somebody else meanwhile`);
       }
       const changes = written ? [written] : [];
-      const reach = await reaches.untilApplied({ banned: address }, changes, since, wait);
+      const isFor = scopeOf(ban, jail);
+      const reach = await reaches.untilApplied({ banned: address }, changes, since, wait, isFor);
       return { ban, changed: written !== undefined, reach };
     },
 

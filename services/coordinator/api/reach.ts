@@ -8,9 +8,12 @@ import type { Host, Hosts } from "../hosts/hosts.ts";
 /** What has changed: a ban on this address, or the end of one. */
 export type Change = { banned: Address } | { lifted: Address };
 
+/** Is the ban for the host? undefined: it is for every host. */
+type IsFor = ((host: string) => boolean) | undefined;
+
 export interface Reaches {
   /** Where bans on the address are in force, as the hosts' last statuses say. */
-  standing(address: Address): Standing;
+  standing(address: Address, isFor?: IsFor): Standing;
   /**
    * Waits until every live host has applied what was written, at most `wait` milliseconds;
    * null: does not wait. `since` is when the change was begun (performance.now).
@@ -20,6 +23,7 @@ export interface Reaches {
     written: readonly Written[],
     since: number,
     wait: number | null,
+    isFor?: IsFor,
   ): Promise<Reach | null>;
 }
 
@@ -33,17 +37,20 @@ export function createReaches({ bans, hosts }: ReachesOptions): Reaches {
     status.revision >= bans.revision() && status.bansCreated === bans.created();
 
   return {
-    standing(address) {
-      const up = hosts.list().filter((host) => hosts.isUp(host));
+    standing(address, isFor = () => true) {
+      const concerned = hosts.list().filter(({ status }) => isFor(status.host));
+      const up = concerned.filter((host) => hosts.isUp(host));
       const missing = up.filter((host) => !isCurrent(host)).map(({ status }) => status.host);
       return firstOf(sortOut({ banned: address }, up.filter(isCurrent), missing));
     },
 
-    async untilApplied(change, written, since, wait) {
+    async untilApplied(change, written, since, wait, isFor = () => true) {
       if (wait === null) return null;
       const revision = Math.max(...written.map((each) => each.revision), 0);
       const target = { created: bans.created(), revision: revision || bans.revision() };
-      const { applied, missing, down } = await hosts.untilApplied(target, since, wait);
+      const reached = await hosts.untilApplied(target, since, wait);
+      const applied = reached.applied.filter(({ host }) => isFor(host));
+      const [missing, down] = [reached.missing.filter(isFor), reached.down.filter(isFor)];
       const names = new Set(applied.map(({ host }) => host));
       const reporting = hosts.list().filter(({ status }) => names.has(status.host));
       const sorted = sortOut(change, reporting, missing);

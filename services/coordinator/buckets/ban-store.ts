@@ -12,10 +12,9 @@ import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { createBucketWriter, isConflict, type Versioned } from "../../nats/compare-and-set.ts";
 import { readLatest } from "../../nats/read-latest.ts";
 import type { Address } from "../../wire/address.ts";
-import { decodeBan, encodeBan, isInForce, type Ban } from "../../wire/ban.ts";
+import { decodeBan, encodeBan, isDue, isInForce, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
 import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
-import { isDue } from "../../policy/held-ban.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
 export type Step = (present: Ban | undefined) => Ban | undefined;

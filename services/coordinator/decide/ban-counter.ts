@@ -2,7 +2,7 @@
 import type { Address } from "../../wire/address.ts";
 import { countedUntil, type Ban } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
-import { countsBans } from "../../policy/ban-memory.ts";
+import { countsBans, isOffence } from "../../policy/ban-memory.ts";
 import { findRepeatedBans } from "../../policy/repeated-bans.ts";
 import type { DueBan } from "./ban-queue.ts";
 
@@ -28,7 +28,7 @@ export function createBanCounter({ jails, bans, decide }: BanCounterOptions): Ba
   const counted = jails.filter((jail) => !countsBans(jail)).map(({ name }) => name);
 
   function observe(ban: Ban): void {
-    if (ban.state === "lifted" || ban.state === "held" || !counted.includes(ban.jail)) return;
+    if (!isOffence(ban) || ban.hosts || !counted.includes(ban.jail)) return;
     const { address } = ban;
     const others = counted.filter((name) => name !== ban.jail);
     const all = [ban, ...others.flatMap((name) => bans.get(name, address) ?? [])];

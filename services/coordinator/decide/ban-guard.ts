@@ -88,6 +88,7 @@ export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOp
   return {
     judge(ban, present, completedBy) {
       if (ban.evidence.some(({ host }) => isQuarantined(host))) return undefined;
+      if (ban.state === "shadow") return ban; // in force nowhere
       const cause = causeOf(ban, completedBy);
       const isExtension = present !== undefined && isInForce(present, ban.changedAt);
       if (isExtension || cause === undefined) return ban;

@@ -13,6 +13,7 @@ import type { Address } from "../../wire/address.ts";
 import { countedUntil, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
 import { decodeFailureBatch, type Failure, type FailureBatch } from "../../wire/failure.ts";
+import { createHostGroup } from "../../wire/host-pattern.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
 import { byServersClock } from "./clock-correction.ts";
@@ -26,6 +27,7 @@ import { createBanCounter } from "./ban-counter.ts";
 import { createNetworkCounter } from "./network-counter.ts";
 import { countsBans, type NewChange } from "../../policy/ban-memory.ts";
 import { countedAs, countsSingly } from "../../policy/counted-network.ts";
+import { bansLocallyFirst, confirmingOffence } from "../../policy/quorum.ts";
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 
@@ -70,6 +72,10 @@ interface JailWindows {
   windows: Windows;
   /** Every address counts for itself. */
   isSingle: boolean;
+  /** Does the jail count failures of the host? undefined: of every host. */
+  isOfHost: ((host: string) => boolean) | undefined;
+  /** May a failure confirm a ban that is in force on other hosts alone? */
+  isConfirming: boolean;
 }
 
 const COMPLAIN_EVERY_MS = 60_000;
@@ -85,7 +91,10 @@ export function createDecider(options: DeciderOptions): Decider {
         return present ? countedUntil(present) : -Infinity;
       };
       const options = { ...jail, findtime: findtime * 1000, countedUntil: alreadyCounted };
-      return [name, { jail, windows: createWindows(options), isSingle: countsSingly(jail) }];
+      const windows = createWindows(options);
+      const isOfHost = jail.hosts && createHostGroup(jail.hosts);
+      const isConfirming = bansLocallyFirst(jail);
+      return [name, { jail, windows, isSingle: countsSingly(jail), isOfHost, isConfirming }];
     }),
   );
   const longestFindtimeMs = Math.max(...failureJails.map(({ findtime }) => findtime)) * 1000;
@@ -122,15 +131,27 @@ export function createDecider(options: DeciderOptions): Decider {
     if (!counted) return;
     const { storedAt } = message;
     if (quarantines.ignores(batch.host, storedAt)) return;
-    const { jail, windows, isSingle } = counted;
+    const { jail, windows, isSingle, isConfirming } = counted;
+    if (counted.isOfHost?.(batch.host) === false) return;
     for (const failure of duplicates.take(byServersClock(batch, storedAt))) {
       failures += failure.attempts;
       const address = isSingle ? failure.address : addressToCount(jail, failure);
       if (address === undefined) continue;
+      if (isConfirming) confirm(jail, address, { host: batch.host, failure, storedAt });
       for (const offence of windows.add(address, batch.host, failure)) {
         decide({ jail, offence, host: batch.host, storedAt });
       }
     }
+  }
+
+  /** Widens a ban that is in force on other hosts alone, if the failure confirms it. */
+  function confirm(
+    jail: Jail,
+    address: Address,
+    { host, failure, storedAt }: { host: string; failure: Failure; storedAt: number },
+  ): void {
+    const offence = confirmingOffence(bans.get(jail.name, address), host, failure);
+    if (offence) decide({ jail, offence, host, storedAt });
   }
 
   /**

@@ -1,11 +1,14 @@
 /** Says of every ban that was decided where it is in force, once the hosts have said so. */
 import type { Log } from "../../process/log.ts";
+import { scopeOf } from "../../wire/ban-scope.ts";
+import type { Jail } from "../../wire/settings.ts";
 import { isEffective } from "../../wire/status.ts";
 import type { BanStore, Written } from "../buckets/ban-store.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 
 export interface LogRolloutOptions {
   bans: Pick<BanStore, "created">;
+  jailOf: (name: string) => Jail | undefined;
   hosts: Pick<Hosts, "untilApplied" | "list">;
   now: () => number;
   log: Log;
@@ -18,7 +21,8 @@ const PATIENCE_MS = 10_000;
 const AT_ONCE = 100;
 
 /** Takes a ban that was written; `storedAt` is when NATS had stored the failure that brought it. */
-export function createLogRollout({ bans, hosts, now, log, onBanned }: LogRolloutOptions) {
+export function createLogRollout(options: LogRolloutOptions) {
+  const { bans, jailOf, hosts, now, log, onBanned } = options;
   let followed = 0;
   return ({ ban, revision }: Written, storedAt: number): void => {
     const decided = now() - storedAt;
@@ -28,8 +32,11 @@ export function createLogRollout({ bans, hosts, now, log, onBanned }: LogRollout
     const { jail, address } = ban;
     void hosts
       .untilApplied({ created: bans.created(), revision }, performance.now() - decided, PATIENCE_MS)
-      .then(({ applied, missing, down }) => {
+      .then((reached) => {
         followed -= 1;
+        const isFor = scopeOf(ban, jailOf(ban.jail)) ?? (() => true);
+        const applied = reached.applied.filter(({ host }) => isFor(host));
+        const [missing, down] = [reached.missing.filter(isFor), reached.down.filter(isFor)];
         const idle = hosts.list().filter(({ status }) => !isEffective(status));
         const without = new Set(idle.map(({ status }) => status.host));
         const done = applied.filter(({ host }) => !without.has(host));

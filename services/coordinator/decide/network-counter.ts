@@ -14,7 +14,9 @@ export function createNetworkCounter(options: BanCounterOptions): NetworkCounter
   const { jails, bans, decide } = options;
   const counting = new Map(
     jails.flatMap((jail) =>
-      jail.network ? [[jail.name, { jail, networks: createBannedNetworks(jail.network) }]] : [],
+      jail.network
+        ? [[jail.name, { jail, networks: createBannedNetworks(jail.network, jail) }]]
+        : [],
     ),
   );
 

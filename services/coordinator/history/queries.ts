@@ -95,15 +95,16 @@ interface BanRow {
   immune_until: Date | null;
   counted_until: Date | null;
   basis: NonNullable<Ban["basis"]> | null;
+  hosts: string[] | null;
   earlier: string[] | null;
   revision: bigint;
 }
 
 const BAN_COLUMNS = Prisma.raw(
-  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, earlier, revision",
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, hosts, earlier, revision",
 );
 
-const STATES = ["active", "held", "lifted", "expired"] as const;
+const STATES = ["active", "held", "shadow", "lifted", "expired"] as const;
 
 function banOf(row: BanRow): Ban {
   return {
@@ -122,6 +123,7 @@ function banOf(row: BanRow): Ban {
     immuneUntil: row.immune_until?.getTime() ?? null,
     countedUntil: row.counted_until?.getTime() ?? null,
     ...(row.basis && { basis: row.basis }),
+    ...(row.hosts && { hosts: row.hosts }),
     ...(row.earlier && { earlier: row.earlier.map((at) => Date.parse(at)) }),
   };
 }
@@ -141,9 +143,9 @@ export async function findBansToRestore(
       SELECT DISTINCT ON (jail, address) * FROM ban_change
       ORDER BY jail, address, changed_at DESC, revision DESC
     ) AS latest
-    WHERE (state IN ('active', 'held') AND (until IS NULL OR until > ${new Date(now)}))
+    WHERE (state IN ('active', 'held', 'shadow') AND (until IS NULL OR until > ${new Date(now)}))
       OR (state = 'lifted' AND immune_until > ${new Date(now)})
-      OR (CASE WHEN state IN ('active', 'held') THEN until ELSE changed_at END) > ${since}`);
+      OR (CASE WHEN state IN ('active', 'held', 'shadow') THEN until ELSE changed_at END) > ${since}`);
   return rows.map(banOf);
 }
 
@@ -210,7 +212,7 @@ export async function findAudit(
       SELECT at, by, action, detail, key AS id FROM audit
       UNION ALL
       SELECT changed_at AS at, by,
-        CASE state WHEN 'active' THEN 'ban' WHEN 'held' THEN 'ban held' WHEN 'lifted' THEN 'ban lifted'
+        CASE state WHEN 'active' THEN 'ban' WHEN 'held' THEN 'ban held' WHEN 'shadow' THEN 'ban in shadow' WHEN 'lifted' THEN 'ban lifted'
           ELSE 'ban expired' END AS action,
         regexp_replace(address::text, '^([^:]+)/32$|/128$', '\\1') || ' in ' || jail || ': ' || reason AS detail, change::text AS id
       FROM ban_change

@@ -14,7 +14,8 @@ export function eventOfBan(ban: Ban, place: Place): NotifyEvent | undefined {
   const type = typeOf(ban);
   if (type === undefined) return undefined;
   const { address, jail, state, startsAt, until, reason, offence, by, held } = ban;
-  const begun = ban.state === "active" || ban.state === "held";
+  if (state === "shadow") return undefined; // in force nowhere, and nothing to be done about it
+  const begun = state === "active" || state === "held";
   return {
     v: 1,
     id: eventId(type, jail, address, startsAt, begun ? "" : state),
@@ -38,10 +39,11 @@ function typeOf(ban: Ban): EventType | undefined {
       return ban.basis?.rule === "network" ? "network-ban" : "ban";
     case "held":
       return isNew ? "held" : undefined;
+    case "shadow":
+      return undefined;
     case "lifted":
-      return "unban";
     case "expired":
-      // A held ban whose time is over was in force nowhere.
+      // A held ban or a shadow that has ended was in force nowhere.
       return ban.held === undefined ? "unban" : undefined;
   }
 }

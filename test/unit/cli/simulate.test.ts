@@ -215,6 +215,38 @@ test("an address that fails for users of several mail domains is banned before m
   );
 });
 
+test("with a quorum one host's failures ban nobody, or on that host alone", async () => {
+  const mx1 = await log(
+    "quorum1",
+    [0, 1, 2, 3, 4, 5].map((second) => [A, second] as const),
+  );
+  const mx2 = await log("quorum2", [
+    [A, 10],
+    [A, 11],
+  ]);
+  const hosts = ["--host", `mx1=${mx1}`, "--host", `mx2=${mx2}`];
+  const strict = await simulated(...hosts, "--minhosts", "2");
+  assert.deepEqual(
+    strict.bans.map(({ at, hosts }) => [at, hosts]),
+    [[new Date(START + 10_000).toISOString(), { mx1: 5, mx2: 1 }]],
+  );
+  assert.equal(strict.policies[0]?.prevented, 1);
+  const local = await simulated(...hosts, "--minhosts", "2", "--quorum", "local-first");
+  assert.deepEqual(
+    local.bans.map(({ reason }) => reason),
+    ["5 failures on 1 host within 4s", "confirmed by a failure on mx2"],
+  );
+  assert.equal(local.policies[0]?.prevented, 2);
+  await assert.rejects(simulated(...hosts, "--quorum", "strict"), /no effect without --minhosts/);
+  const some = await simulated(...hosts, "--hosts", "mx*,!mx1", "--maxretry", "2");
+  assert.deepEqual(
+    some.bans.map(({ hosts }) => hosts),
+    [{ mx2: 2 }],
+  );
+  const shadow = await simulated(...hosts, "--shadow");
+  assert.deepEqual([shadow.bans.length, shadow.policies[0]?.prevented], [1, 0]);
+});
+
 test("a network is banned of which several addresses were", async () => {
   const addresses = [1, 2, 3, 4].map((last) => `203.0.113.${last}`);
   const path = await log(

@@ -102,6 +102,18 @@ test("a network that is banned for its addresses is wider than what they count b
   );
 });
 
+test("hosts of a jail are named as in messages, and a quorum has a number", () => {
+  const { dovecot } = jailsOfYaml({ dovecot: { hosts: ["mx*", "!mx9.example.org"], minhosts: 2 } });
+  assert.deepEqual(dovecot?.hosts, ["mx*", "!mx9-example-org"]);
+  assert.deepEqual(faultsOf({ jails: { dovecot: { hosts: ["mx 1"], minhosts: 1 } } }), [
+    "jails.dovecot.minhosts: Too small: expected number to be >=2",
+    'jails.dovecot.hosts.0: expected a host such as mx1, mx* or "!mx9", got "mx 1"',
+  ]);
+  assert.deepEqual(faultsOf({ jails: { dovecot: { quorum: "local-first" } } }), [
+    "jails.dovecot.quorum: has no effect without minhosts, such as minhosts: 2",
+  ]);
+});
+
 test("user names are counted in lower case, and fewer of them than failures", () => {
   const { dovecot } = jailsOfYaml({ dovecot: { users: 3, decoys: ["Oracle", " Test@X.org"] } });
   assert.deepEqual([dovecot?.users, dovecot?.decoys], [3, ["oracle", "test@x.org"]]);

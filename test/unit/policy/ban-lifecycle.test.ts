@@ -10,7 +10,9 @@ import {
   recallEarlier,
   type OperatorBan,
 } from "../../../services/policy/ban-lifecycle.ts";
-import { memoryOf } from "../../../services/policy/ban-memory.ts";
+import { memoryOf, startsOf } from "../../../services/policy/ban-memory.ts";
+import { createBannedNetworks } from "../../../services/policy/banned-networks.ts";
+import { confirmingOffence } from "../../../services/policy/quorum.ts";
 import type { Offence } from "../../../services/policy/sliding-window.ts";
 import { parseAddress } from "../../../services/wire/address.ts";
 import { decodeBan, encodeBan, isInForce, type Ban } from "../../../services/wire/ban.ts";
@@ -314,5 +316,84 @@ describe("bans that grow", () => {
     assert.deepEqual([aware.offence, secondsOf(aware)], [4, 4000]);
     assert.equal(recallEarlier(aware, third, growing, change), undefined);
     assert.equal(recallEarlier(unaware, unaware, growing, change), undefined);
+  });
+});
+
+describe("bans of a jail that bans locally first", () => {
+  const local: Jail = { ...jail, quorum: "local-first", minhosts: 2 };
+  const ofHosts = (at: number, hosts: Record<string, number>): Offence => {
+    return { ...offenceAt(at), hosts: new Map(Object.entries(hosts)) };
+  };
+  const ban = (at: number, hosts: Record<string, number>, present?: Ban) =>
+    banForOffence(present, local, ofHosts(at, hosts), { now: at, id });
+
+  test("are for the hosts that have seen failures, and for all when another confirms", () => {
+    const alone = ban(T0, { mx1: 5 })!;
+    assert.deepEqual(alone.hosts, ["mx1"]);
+    assert.equal(ban(T0, { mx1: 4, mx2: 1 })?.hosts, undefined);
+    assert.equal(confirmingOffence(alone, "mx1", { at: T0 + 1, attempts: 1 }), undefined);
+    assert.equal(confirmingOffence(alone, "mx2", { at: T0, attempts: 1 }), undefined);
+    assert.equal(confirmingOffence(alone, "mx2", { at: alone.until!, attempts: 1 }), undefined);
+    const offence = confirmingOffence(alone, "mx2", { at: T0 + SECOND, attempts: 1 })!;
+    const confirmed = banForOffence(alone, local, offence, { now: T0 + SECOND, id })!;
+    assert.equal(confirmed.hosts, undefined);
+    assert.deepEqual(confirmed.evidence, [
+      { host: "mx1", failures: 5 },
+      { host: "mx2", failures: 1 },
+    ]);
+    assert.deepEqual([confirmed.startsAt, confirmed.offence], [T0, 1]);
+    // Told twice, or after the ban was lifted or has ended, one failure bans nobody.
+    for (const present of [confirmed, undefined, liftedAt(T0 + 2, alone, 0)]) {
+      assert.equal(banForOffence(present, local, offence, { now: T0 + 2 * SECOND, id }), undefined);
+    }
+  });
+
+  test("stay on every host once they are there, and an operator's ban is for every host", () => {
+    const everywhere = ban(T0, { mx1: 4, mx2: 1 })!;
+    assert.equal(ban(T0 + SECOND, { mx3: 5 }, everywhere)?.hosts, undefined);
+    const alone = ban(T0, { mx1: 5 })!;
+    const short = order({ jail: local, seconds: 1 });
+    const commanded = banByOperator(alone, short, { now: T0 + SECOND, id })!;
+    assert.deepEqual([commanded.hosts, commanded.until], [undefined, alone.until]);
+  });
+
+  test("on a few hosts alone bring no ban of a network and no recidive", () => {
+    assert.deepEqual(startsOf(ban(T0, { mx1: 5 })!), []);
+    const networks = createBannedNetworks({
+      ...{ prefix4: 24, prefix6: 48, addresses: 2, findtime: 60 },
+    });
+    const bans = ["198.51.100.1", "198.51.100.2"].map((text) => {
+      return { ...ban(T0, { mx1: 5 })!, address: parseAddress(text)! };
+    });
+    assert.deepEqual(
+      bans.map((each) => networks.note(each, () => 0)),
+      [undefined, undefined],
+    );
+  });
+});
+
+describe("a jail in shadow mode", () => {
+  const shadow: Jail = { ...jail, shadow: true };
+
+  test("decides, and its bans are never in force and no earlier ban of anything", () => {
+    const ban = bannedAt(T0, undefined, shadow)!;
+    assert.equal(ban.state, "shadow");
+    assert.equal(isInForce(ban, T0), false);
+    assert.deepEqual(decodeBan(encodeBan(ban), "dovecot.198-51-100-7"), ban);
+    assert.equal(bannedAt(T0 + SECOND, ban, shadow), undefined);
+    const expired = expireBan(ban, { now: ban.until!, id })!;
+    assert.equal(expired.state, "expired");
+    assert.equal(bannedAt(ban.until! + SECOND, expired)?.offence, 1);
+  });
+
+  test("leaves bans in force as they are, and its shadows are bans once it is over", () => {
+    const real = bannedAt(T0)!;
+    assert.equal(bannedAt(T0 + SECOND, real, shadow), undefined);
+    const ban = bannedAt(T0, undefined, shadow)!;
+    const earned = bannedAt(T0 + SECOND, ban)!;
+    assert.deepEqual(
+      [earned.state, earned.held, earned.startsAt],
+      ["active", undefined, T0 + SECOND],
+    );
   });
 });

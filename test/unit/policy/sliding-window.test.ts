@@ -197,6 +197,74 @@ describe("addresses of one network that count together", () => {
   });
 });
 
+describe("attempts that several hosts must have seen", () => {
+  const onTwo = (more = {}) =>
+    createWindows({ maxretry: 5, findtime: FINDTIME, minhosts: 2, ...more });
+  const fail = (windows: ReturnType<typeof onTwo>, host: string, at: number, user?: string) =>
+    windows.add(address, host, { address, at, attempts: 1, user });
+
+  test("are no offence of one host, however many, and one of two", () => {
+    const windows = onTwo();
+    for (let at = 0; at < 50; at += 1) assert.deepEqual(fail(windows, "mx1", at), []);
+    const [offence] = fail(windows, "mx2", 50);
+    assert.deepEqual(
+      offence?.hosts,
+      new Map([
+        ["mx1", 5],
+        ["mx2", 1],
+      ]),
+    );
+    assert.deepEqual(fail(windows, "mx2", 51), []);
+    const apart = onTwo();
+    fail(apart, "mx2", 0);
+    for (let at = 0; at < 9; at += 1) assert.deepEqual(fail(apart, "mx1", FINDTIME + at), []);
+  });
+
+  test("also when a decoy or several names were tried", () => {
+    const windows = onTwo({ users: 2, decoys: ["oracle"] });
+    assert.deepEqual(fail(windows, "mx1", 0, "Oracle"), []);
+    assert.deepEqual(fail(windows, "mx1", 1, "bob"), []);
+    const [offence] = fail(windows, "mx2", 2, "bob");
+    assert.deepEqual([offence?.rule, offence?.decoy], ["decoy", "oracle"]);
+    const spraying = onTwo({ users: 2 });
+    assert.deepEqual(fail(spraying, "mx1", 0, "a"), []);
+    assert.deepEqual(fail(spraying, "mx2", 1, "a"), []);
+    assert.deepEqual(fail(spraying, "mx2", 2, "b")[0]?.rule, "users");
+  });
+
+  test("are offences as a model finds them, in the order of their times", () => {
+    const step = fc.record({
+      passes: fc.nat({ max: 400 }),
+      host: fc.constantFrom("mx1", "mx1", "mx1", "mx2", "mx3"),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 2, max: 3 }),
+        (steps, minhosts) => {
+          const windows = onTwo({ minhosts });
+          let told: { at: number; host: string }[] = [];
+          let spentAt = -1;
+          let at = 1;
+          for (const { passes, host } of steps) {
+            at += passes;
+            const end = at;
+            const found = fail(windows, host, at);
+            const isCounted = (each: { at: number }) =>
+              each.at > end - FINDTIME && each.at > spentAt;
+            told = [...told, { at, host }].filter(isCounted);
+            const isDue =
+              told.length >= 5 && new Set(told.map((each) => each.host)).size >= minhosts;
+            assert.equal(found.length, isDue ? 1 : 0);
+            if (isDue) spentAt = at;
+          }
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
 describe("user names that an address tries", () => {
   const watching = () =>
     createWindows({ maxretry: 5, findtime: FINDTIME, users: 3, decoys: ["oracle", "test@x.org"] });

@@ -30,7 +30,10 @@ function banOn(address: Address, state: HostBan["state"] = "active"): HostBan {
 async function setUp({ repairEveryMs = 60_000 } = {}) {
   const entries = new Map<string, MirrorEntry<HostBan>>();
   const allowed = createAddressTrie<Allowed>();
-  const told = { readyFor: null as string | null, applied: 0, isKnown: true };
+  const told = {
+    ...{ readyFor: null as string | null, applied: 0 },
+    ...{ isKnown: true, isOfThisHost: true },
+  };
   let revision = 0;
   let phase: "loading" | "live" = "loading";
   let onEvent: (event: MirrorEvent<HostBan>) => void = () => {};
@@ -45,11 +48,10 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const sync = createKernelSync({
     ...{ firewall, jails: [JAIL], jailsOpen: [JAIL], repairEveryMs, now: Date.now },
     retryPauses: { firstMs: 5, longestMs: 20 },
+    host: "mx1",
     settings: {
-      jails: () => [JAIL],
-      allowed: allowed.find,
-      readyFor: () => told.readyFor,
-      isKnown: () => told.isKnown,
+      ...{ jails: () => [JAIL], allowed: allowed.find, readyFor: () => told.readyFor },
+      ...{ isKnown: () => told.isKnown, isJailOf: () => told.isOfThisHost },
     },
     ...{ neverBan: { reason: () => undefined }, log },
     onApplied: () => (told.applied += 1),
@@ -157,6 +159,25 @@ function pausableReplace(firewall: Firewall) {
     },
   };
 }
+
+test("a ban for other hosts, and one of a jail of other hosts, is not in the kernel", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel } = host;
+  begin();
+  finish();
+  put({ ...banOn(addressAt(1)), hosts: ["mx2"] });
+  put({ ...banOn(addressAt(2)), hosts: ["mx2", "mx1"] });
+  put({ ...banOn(addressAt(3)), state: "shadow" });
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(2)]);
+  put(banOn(addressAt(1))); // Another host has confirmed it.
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(2)]);
+  assert.deepEqual(sync.state().refused, []);
+  told.isOfThisHost = false;
+  sync.settingsChanged();
+  await eventually("nothing is banned here", async () => (await inKernel()).length === 0);
+});
 
 test("a set in the kernel is replaced only by a bucket that is read as a whole and declared complete", async () => {
   await using host = await setUp();

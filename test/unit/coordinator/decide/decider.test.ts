@@ -154,6 +154,31 @@ test("an attacker below maxretry on every host is banned, with what each host sa
   ]);
 });
 
+test("of a jail of some hosts only their failures count", async () => {
+  const jail = { ...JAIL, maxretry: 2, hosts: ["mx*", "!mx9"] };
+  const { tell, written } = setUp(new Map(), true, [jail]);
+  await tell([failure("mx1", 0), failure("mx9", 1), failure("imap1", 2)]);
+  assert.equal(written.length, 0);
+  await tell([failure("mx2", 3)]);
+  assert.deepEqual(
+    written[0]?.evidence.map(({ host }) => host),
+    ["mx1", "mx2"],
+  );
+});
+
+test("a ban of one host alone is everywhere when another host confirms it, also in another coordinator", async () => {
+  const jail: Jail = { ...JAIL, maxretry: 2, minhosts: 2, quorum: "local-first" };
+  const { tell, written, bucket } = setUp(new Map(), true, [jail]);
+  const messages = [failure("mx1", 0), failure("mx1", 1)];
+  await tell(messages);
+  assert.deepEqual(written[0]?.hosts, ["mx1"]);
+  const second = setUp(bucket, true, [jail]);
+  await second.tell([...messages, failure("mx1", 2)]);
+  assert.equal(second.written.length, 0);
+  await second.tell([failure("mx2", 3)]);
+  assert.deepEqual([second.written.length, bucket.get(A)?.hosts], [1, undefined]);
+});
+
 test("an address of a machine of the fleet is not banned, which is counted and logged once", async () => {
   const { tell, written, lines, machines, spared } = setUp();
   machines.noteSetting("machine.host.mx9", {
