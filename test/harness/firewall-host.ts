@@ -7,6 +7,7 @@ import type {
 } from "../../services/agent/enforce/firewall/firewall.ts";
 import { openFirewall } from "../../services/agent/enforce/firewall/opening.ts";
 import { createRemains, removeEverything } from "../../services/agent/enforce/firewall/remains.ts";
+import { eventually } from "./eventually.ts";
 import { JAIL } from "./firewall-suite.ts";
 import { startMailClient, type MailClient } from "./mail-client.ts";
 import { createNetwork, type Namespace, type Network } from "./netns.ts";
@@ -68,14 +69,15 @@ export async function startVisitor(host: Namespace, namespace: Namespace): Promi
   });
   if (server.stdout) await once(server.stdout, "data");
   const client: MailClient = startMailClient(namespace.spawn);
+  const reaches = (from = namespace.address4, port = 143) =>
+    client.connects({ host: from.includes(":") ? host.address6 : host.address4, port, from });
+  // The kernel takes up to a second to notice that a cable is plugged in.
+  for (const from of [namespace.address4, namespace.address6]) {
+    await eventually("the host is reached", () => reaches(from));
+  }
   return {
     namespace,
-    reaches: (from = namespace.address4, port = 143) =>
-      client.connects({
-        host: from.includes(":") ? host.address6 : host.address4,
-        port,
-        from,
-      }),
+    reaches,
     hearsEcho: (port) => client.hearsEcho(host.address4, port),
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]();
