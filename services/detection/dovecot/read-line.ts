@@ -58,8 +58,9 @@ function readForeign(text: string): Reading {
 
 function readMessage(text: string, writer: Writer): Reading {
   const { program } = writer;
-  // PAM cuts no name, and reports a line that is too long to be read.
-  const pam = readPamLine(text, writer);
+  // PAM cuts no name, and reports a line that is too long to be read. Most lines are not PAM's.
+  const mayBePam = program !== "dovecot" || text.startsWith("pam_");
+  const pam = mayBePam ? readPamLine(text, writer) : undefined;
   if (pam) return pam;
   if (text.length > MAX_MESSAGE_LENGTH) return emptyReading();
   // As these, PAM alone writes; `auth: auth: ...` would be somebody's forgery.

@@ -71,25 +71,23 @@ const OBJECTS: ReadonlySet<string> = new Set(
 );
 
 export function readRecord(fields: Fields): JsonRecord {
-  return readDockerRecord(fields) ?? gatherRecord(fields);
-}
-
-/**
- * `{"log":"...","stream":"stderr","time":"..."}`: what Docker writes for every line of every
- * container. It has no other field that says something, so none need be looked for.
- */
-function readDockerRecord(fields: Fields): JsonRecord | undefined {
-  const { log, stream, time } = fields;
-  if (typeof log !== "string" || typeof stream !== "string" || typeof time !== "string")
-    return undefined;
-  if (log === "" || time === "" || Object.keys(fields).length !== 3) return undefined;
-  return { text: log, time, program: undefined, container: undefined };
-}
-
-function gatherRecord(fields: Fields): JsonRecord {
   const record = { text: undefined, time: undefined, program: undefined, container: undefined };
   gather(fields, "", record, { text: 99, time: 99, program: 99, container: 99 });
   return record;
+}
+
+/**
+ * {"log":"Mar 03 04:05:06 imap-login: ...\n","stream":"stderr","time":"2026-03-03T04:05:06.784598123Z"}
+ *
+ * Docker writes this for every line of every container. Without a character that JSON escapes, such a
+ * line is read in one step, which takes less time than an object of it.
+ */
+const DOCKER = /^\{"log":"([^"\\]+)\\n","stream":"std(?:out|err)","time":"([\dTZ:.+-]+)"\}$/;
+
+export function readDockerRecord(line: string): JsonRecord | undefined {
+  const found = DOCKER.exec(line);
+  if (found === null) return undefined;
+  return { text: found[1], time: found[2], program: undefined, container: undefined };
 }
 
 function gather(fields: Fields, prefix: string, record: JsonRecord, ranks: Ranks): void {

@@ -1,5 +1,12 @@
 /** Lines that are JSON: journald, Docker, and the collectors of `json-fields`. */
-import { isFields, parseJson, readRecord, type Fields, type JsonRecord } from "./json-fields.ts";
+import {
+  isFields,
+  parseJson,
+  readDockerRecord,
+  readRecord,
+  type Fields,
+  type JsonRecord,
+} from "./json-fields.ts";
 import { journalText, journalTime } from "./journal-entry.ts";
 import type { Message, Opening, Outer } from "./message.ts";
 import { openNamed } from "./named-program.ts";
@@ -27,6 +34,8 @@ function openLabelled(text: string, outer: Outer, opening: Opening): Message | u
 }
 
 function openJson(text: string, outer: Outer, opening: Opening): Message | undefined {
+  const docker = readDockerRecord(text);
+  if (docker) return openRead(docker, undefined, outer, opening);
   const value = parseJson(text);
   return value === undefined ? undefined : openRecord(value, outer, opening);
 }
@@ -70,7 +79,15 @@ function openFields(
   if (fields["MESSAGE"] !== undefined && JOURNAL.some((name) => fields[name] !== undefined)) {
     return openJournal(fields, time, outer, opening);
   }
-  const record = readRecord(fieldsOfPush(fields) ?? fields);
+  return openRead(readRecord(fieldsOfPush(fields) ?? fields), time, outer, opening);
+}
+
+function openRead(
+  record: JsonRecord,
+  time: unknown,
+  outer: Outer,
+  opening: Opening,
+): Message | undefined {
   if (record.text === undefined) return undefined;
   const message = openWritten(record, outer, opening);
   // A collector may have read the line late: when Dovecot wrote it, its own stamp says best.
