@@ -77,6 +77,7 @@ export function followBucket(
   let expected = 0;
   let readAgain: NodeJS.Timeout | undefined;
   let newest: NewestEntries | undefined;
+  let isStopped = false;
   /** The newest entries are delivered from here on, where there are many older ones. */
   async function readAhead(connect: () => Promise<NatsConnection>): Promise<void> {
     newest?.stop();
@@ -90,6 +91,7 @@ export function followBucket(
       ...{ stream, connect, log },
       onMessage: (message, created) => reader.ahead?.(entryOf(message), created),
     });
+    if (isStopped) newest.stop();
   }
   const following = followStream(
     {
@@ -124,6 +126,7 @@ export function followBucket(
     again: following.again,
     stop() {
       clearTimeout(readAgain);
+      isStopped = true;
       newest?.stop();
       following.stop();
     },

@@ -67,6 +67,8 @@ export interface Sets {
   ): Promise<Refused[]>;
   /** Puts the spares of these sets in their place, at once. */
   swapIn(sets: readonly string[]): Promise<void>;
+  /** After that, the spares hold what was in force before. */
+  destroySpares(sets: readonly string[]): Promise<void>;
   /** Number of members. */
   count(set: string): Promise<number>;
   /** The bans in all sets of ours, whoever made them. */
@@ -124,7 +126,10 @@ export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
 
     async swapIn(filled) {
       await restore(filled.map((set) => `swap ${spareName(set)} ${set}`));
-      await restore(filled.map((set) => `destroy ${spareName(set)}`));
+    },
+
+    async destroySpares(swapped) {
+      await restore(swapped.map((set) => `destroy ${spareName(set)}`));
     },
 
     async count(set) {

@@ -72,6 +72,16 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
     return filled.has(set) && (await sets.count(set)) === 0;
   }
 
+  /** Makes sets and chains that are missing. `suspects` are sets that may have been emptied. */
+  async function inspectAndRestore() {
+    const created = await sets.ensure(jailNames());
+    const suspects: string[] = [];
+    for (const set of allSets()) {
+      if (!created.includes(set) && (await isEmptied(set))) suspects.push(set);
+    }
+    return { created, suspects, ensured: await ensureChains() };
+  }
+
   async function banInSession(bans: readonly TimedBan[]): Promise<Refused[]> {
     const answers = await session.run(
       bans.map((ban) => [addLine(ban), `test ${setOf(ban)} ${checked(ban.address)}`]),
@@ -147,11 +157,14 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
       inOrder(async (aside) => {
         jails = wanted;
         await sets.ensure(jailNames());
-        // Before the chains lead to the sets: those may still hold another back end's rules.
-        await add(sortOut(inherited, jails).known);
-        await aside(ensureChains);
-        ledTo = new Set(jailNames());
-        await sets.destroyOthers(jailNames());
+        // Bans in jails that packets are not led to yet wait for the end of it.
+        await aside(async () => {
+          // Before the chains lead to the sets: those may still hold another back end's rules.
+          await add(sortOut(inherited, jails).known);
+          await ensureChains();
+          ledTo = new Set(jailNames());
+          await sets.destroyOthers(jailNames());
+        });
       }),
 
     replace: (bans) =>
@@ -162,6 +175,7 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
         try {
           const spares = await aside(() => fillSpares(known));
           const refusedThen = await finishReplacing(changes, spares.lasting);
+          await aside(() => sets.destroySpares(allSets()));
           return [...refused, ...spares.refused, ...refusedThen];
         } finally {
           meanwhile = undefined;
@@ -200,12 +214,10 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
 
     repair: () =>
       inOrder(async (aside) => {
-        const created = await sets.ensure(jailNames());
+        const { created, suspects, ensured } = await aside(inspectAndRestore);
+        // A ban may have ended just then: asked again while nothing changes.
         const emptied: string[] = [];
-        for (const set of allSets()) {
-          if (!created.includes(set) && (await isEmptied(set))) emptied.push(set);
-        }
-        const ensured = await aside(ensureChains);
+        for (const set of suspects) if (await isEmptied(set)) emptied.push(set);
         const repaired = [
           ...created.map((set) => `ipset: set ${set} was missing`),
           ...emptied.map((set) => `ipset: set ${set} was emptied`),
