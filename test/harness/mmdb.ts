@@ -1,31 +1,57 @@
-/** Writes a database in MaxMind's format (maxmind.github.io/MaxMind-DB) with one IPv4 network. */
+/** Writes a database in MaxMind's format (maxmind.github.io/MaxMind-DB) with one network. */
 import { writeFile } from "node:fs/promises";
+import { parseNetwork, wordsOf } from "../../services/wire/address.ts";
 
 type Value = string | number | readonly string[] | { readonly [key: string]: Value };
 
 const METADATA_START = Buffer.concat([Buffer.from([0xab, 0xcd, 0xef]), Buffer.from("MaxMind.com")]);
 const [STRING, MAP, UINT32, ARRAY] = [2, 7, 6, 11];
 
-/** `network` is "198.51.100.0/24". */
-export async function writeMmdb(path: string, network: string, value: Value): Promise<void> {
-  const [base = "", bits = "32"] = network.split("/");
-  const number = base.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  const depth = Number(bits);
-  const tree = Buffer.alloc(depth * 6);
-  for (let level = 0; level < depth; level += 1) {
-    const bit = (number >>> (31 - level)) & 1;
+export interface MmdbOptions {
+  recordSize?: 24 | 28 | 32;
+  /** 6: IPv4 networks stand behind 96 zero bits. */
+  version?: 4 | 6;
+}
+
+/** `network` is "198.51.100.0/24" or "2001:db8::/32". */
+export async function writeMmdb(
+  path: string,
+  network: string,
+  value: Value,
+  { recordSize = 24, version = 4 }: MmdbOptions = {},
+): Promise<void> {
+  const [base = "", bits = ""] = network.split("/");
+  const own = wordsOf(parseNetwork(base)!).flatMap((word) =>
+    Array.from({ length: 16 }, (_each, at) => (word >> (15 - at)) & 1),
+  );
+  const before = version === 6 && !base.includes(":") ? new Array<number>(96).fill(0) : [];
+  const steps = [...before, ...own.slice(0, Number(bits))];
+  const nodes = steps.map((bit, level) => {
     // One more than the last node: there is nothing. Data begin 16 behind that.
-    const next = level === depth - 1 ? depth + 16 : level + 1;
-    tree.writeUIntBE(bit === 0 ? next : depth, level * 6, 3);
-    tree.writeUIntBE(bit === 1 ? next : depth, level * 6 + 3, 3);
-  }
+    const next = level === steps.length - 1 ? steps.length + 16 : level + 1;
+    return bit === 0 ? [next, steps.length] : [steps.length, next];
+  });
   const metadata = encode({
     ...{ binary_format_major_version: 2, binary_format_minor_version: 0, build_epoch: 1 },
-    ...{ database_type: "Test", description: { en: "test" }, ip_version: 4, languages: ["en"] },
-    ...{ node_count: depth, record_size: 24 },
+    ...{ database_type: "Test", description: { en: "test" }, languages: ["en"] },
+    ...{ node_count: steps.length, record_size: recordSize, ip_version: version },
   });
-  const parts = [tree, Buffer.alloc(16), encode(value), METADATA_START, metadata];
+  const tree = nodes.map(([left = 0, right = 0]) => encodeNode(left, right, recordSize));
+  const parts = [...tree, Buffer.alloc(16), encode(value), METADATA_START, metadata];
   await writeFile(path, Buffer.concat(parts));
+}
+
+function encodeNode(left: number, right: number, recordSize: number): Buffer {
+  const node = Buffer.alloc(recordSize / 4);
+  if (recordSize === 28) {
+    node.writeUIntBE(left & 0xffffff, 0, 3);
+    node.writeUInt8(((left >> 24) << 4) | (right >> 24), 3);
+    node.writeUIntBE(right & 0xffffff, 4, 3);
+  } else {
+    node.writeUIntBE(left, 0, recordSize / 8);
+    node.writeUIntBE(right, recordSize / 8, recordSize / 8);
+  }
+  return node;
 }
 
 function encode(value: Value): Buffer {

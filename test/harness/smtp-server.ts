@@ -81,8 +81,10 @@ export async function startTestSmtp({ tls, login }: TestSmtpOptions = {}): Promi
           say("250 2.1.0 fine");
         }
       } else if (verb === "RCPT") {
-        envelope.to.push(/<(.*?)>/.exec(line)?.[1] ?? "");
-        say("250 2.1.5 fine");
+        const address = /<(.*?)>/.exec(line)?.[1] ?? "";
+        const isRefused = address.endsWith("@refused.example.org");
+        if (!isRefused) envelope.to.push(address);
+        say(isRefused ? "550 5.1.1 there is nobody" : "250 2.1.5 fine");
       } else if (verb === "DATA") {
         data = [];
         say("354 go on");

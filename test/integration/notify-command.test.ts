@@ -53,7 +53,7 @@ test("failures that bring a ban are a mail and a webhook, without PostgreSQL", a
     "[fleetban] dovecot: banned 198.51.100.7 on 1 host",
   );
   const id = String(receiver.requests[0]?.headers["webhook-id"]);
-  assert.equal(smtp.mails[0]?.headers.get("message-id"), `<${id}@example.org>`);
+  assert.equal(smtp.mails[0].headers.get("message-id"), `<${id}@example.org>`);
   await eventually("both are ok", async () => (await sinks()).every(({ state }) => state === "ok"));
   const { stdout } = await centre.cli("notify", "list");
   assert.match(stdout, /^SINK +TYPE +RECEIVER +STATE +SENT +LAST\n/);

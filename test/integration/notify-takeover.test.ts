@@ -13,7 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import { EVENTS_STREAM } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startHttpsReceiver, type HttpsReceiver } from "../harness/https-receiver.ts";
 import { ensureBans, makeBan, startTestNotifier, writeBan } from "../harness/notify-centre.ts";
@@ -108,6 +110,10 @@ async function killAgainAndAgain(): Promise<void> {
     for (const number of numbers) {
       assert.equal(found.get(addressOf(number))?.size, 1, `ids of ${addressOf(number)}`);
     }
+    const manager = await jetstreamManager(connection);
+    const { messages } = (await manager.streams.info(EVENTS_STREAM)).state;
+    const ids = new Set(receiver.requests.map(({ headers }) => headers["webhook-id"]));
+    assert.equal(messages, ids.size, "the outbox has every event once");
   } finally {
     for (const child of children) child.kill("SIGKILL");
     await connection.close();

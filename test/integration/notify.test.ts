@@ -9,6 +9,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import type { Notifier } from "../../services/coordinator/notify/notifier.ts";
 import type { Fleet } from "../../services/coordinator/notify/condition-watcher.ts";
+import { sendBySmtp } from "../../services/coordinator/notify/sinks/smtp.ts";
 import { NOTIFY_BUCKET } from "../../services/wire/subjects.ts";
 import { readLatest } from "../../services/nats/read-latest.ts";
 import type { Ban } from "../../services/wire/ban.ts";
@@ -140,6 +141,20 @@ test("mail goes through STARTTLS and a login, with the password of a file", asyn
   assert.deepEqual([smtp.mails[0]?.user, smtp.mails[0]?.isEncrypted], ["me", true]);
 });
 
+test("a line that begins with a dot arrives as it is, and a refused recipient is no failure", async () => {
+  await using smtp = await startTestSmtp();
+  const server = { host: "127.0.0.1", port: smtp.port, security: "none" as const };
+  const message = "Subject: x\r\n\r\n.\r\n..\r\n.two\r\nend";
+  const to = ["nobody@refused.example.org", "admin@example.org"];
+  const envelope = { from: "f@example.org", to, message };
+  await sendBySmtp({ ...server, login: undefined, ca: undefined }, envelope);
+  assert.equal(smtp.mails[0]?.raw, message);
+  assert.deepEqual(smtp.mails[0].to, ["admin@example.org"]);
+  smtp.refuse("554 5.7.1 spam");
+  const sent = sendBySmtp({ ...server, login: undefined, ca: undefined }, envelope);
+  await assert.rejects(sent, /the message: the mail server answers 554 5\.7\.1 spam/);
+});
+
 test("sendmail gets the message and the recipients as arguments, without a shell", async () => {
   const out = join(folder, "sent");
   const script = join(folder, "sendmail");
@@ -263,4 +278,45 @@ test("a sink gets only the events, jails, hosts and offences that it asks for", 
     return (JSON.parse(body) as { subject: string }).subject;
   });
   assert.deepEqual(subjects, [lifted.address, address]);
+});
+
+test("every chat and push service gets what its interface takes", async () => {
+  const { origin } = new URL(receiver.url);
+  const [ca, token, url] = [receiver.ca, { environment: "TOKEN" }, { environment: "URL" }];
+  const environment = { TOKEN: "t0k", URL: receiver.url };
+  const presets: readonly [SinkOptions, RegExp, RegExp][] = [
+    [
+      { type: "slack", url },
+      /^POST \/hook /,
+      /"text":"\*dovecot: banned .* on 2 hosts\*\\n.*&lt;b&gt;/,
+    ],
+    [{ type: "teams", url }, /^POST \/hook /, /"type":"AdaptiveCard".*"text":"dovecot: banned /],
+    [{ type: "apprise", url }, /^POST \/hook /, /"title":"dovecot: banned .*"type":"warning"/],
+    [
+      { type: "ntfy", url: `${origin}/base/alerts`, token },
+      /^POST \/base .*Bearer t0k/,
+      /"topic":"alerts"/,
+    ],
+    [{ type: "gotify", url: origin, token }, /^POST \/message .*t0k /, /"priority":5/],
+    [
+      { type: "telegram", url: origin, token, chat: -7 },
+      /^POST \/bott0k\/sendMessage /,
+      /"chat_id":-7/,
+    ],
+    [
+      { type: "matrix", url: origin, token, room: "!a/b:x" },
+      /^PUT \/_matrix\/client\/v3\/rooms\/!a%2Fb%3Ax\/send\/m\.room\.message\/[0-9a-f]{32} Bearer t0k/,
+      /"msgtype":"m\.notice","body":"dovecot: banned/,
+    ],
+  ];
+  for (const [options, head, body] of presets) {
+    const started = await startSink({ ...options, ca, ...AT_ONCE }, { environment });
+    await ban({ reason: "<b>" });
+    const [request] = await eventually("it came", () => receiver.requests[0] && receiver.requests);
+    const { method, path, headers } = request!;
+    const key = String(headers["x-gotify-key"] ?? "");
+    assert.match(`${method} ${path} ${headers.authorization ?? ""} ${key}`.trimEnd() + " ", head);
+    assert.match(request?.body ?? "", body);
+    await started.notifier.stop();
+  }
 });

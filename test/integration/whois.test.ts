@@ -144,6 +144,18 @@ test("operators' databases go first, in any schema, and are enough where nobody 
   );
 });
 
+test("databases of both versions and all sizes of records are read", async () => {
+  for (const recordSize of [24, 28, 32] as const) {
+    await writeMmdb(join(folder, "v4.mmdb"), "203.0.113.0/25", { country: "NL" }, { recordSize });
+    const six = { recordSize, version: 6 as const };
+    await writeMmdb(join(folder, "v6.mmdb"), "2001:db8::/32", { country_code: "DE" }, six);
+    await writeMmdb(join(folder, "both.mmdb"), "192.0.2.0/24", { asn: "AS64500" }, six);
+    const { look } = openBook({ databases: ["v4.mmdb", "v6.mmdb", "both.mmdb"], ask: false });
+    const found = await look("203.0.113.7", "203.0.113.200", "2001:db8:1::/64", "192.0.2.9");
+    assert.deepEqual(found, [{ country: "NL" }, {}, { country: "DE" }, { asn: "AS64500" }]);
+  }
+});
+
 test("a hostile registry delays nothing and gets nothing into a message", async () => {
   const huge = Buffer.alloc(10_000_000, "netname: x\n");
   const answers = new Map<string, string | Buffer | undefined>([
