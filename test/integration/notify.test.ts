@@ -320,3 +320,24 @@ test("every chat and push service gets what its interface takes", async () => {
     await started.notifier.stop();
   }
 });
+
+test("credentials that expire are told of once, also by the coordinator that takes over", async () => {
+  const text = "the NATS credentials of agent mx1 expire on 2026-12-01";
+  const expiring = { code: "credentials-expire", severity: "medium", text } as const;
+  const readFleet = () => Promise.resolve({ warnings: [expiring], rows: [], stale: null });
+  const events = ["credentials-expire", "ban"];
+  const first = await startSink({ ...webhook(), events }, { readFleet });
+  await eventually("it came", () => receiver.requests[0]?.body.includes(text));
+  await first.notifier.stop();
+  await startSink({ ...webhook(), events }, { readFleet });
+  await ban();
+  const types = await eventually("the ban came", () => {
+    const found = receiver.requests.map(({ body }) => (JSON.parse(body) as { type: string }).type);
+    return found.includes("org.fleetban.ban") && found;
+  });
+  assert.deepEqual(types, ["org.fleetban.ban"]);
+  await notifiers.at(-1)?.stop();
+  await startSink({ ...webhook(), events });
+  const [over] = await eventually("its end came", () => receiver.requests[0] && receiver.requests);
+  assert.match(over?.body ?? "", /"title":"credentials of the centre are renewed"/);
+});

@@ -4,7 +4,7 @@ import { resendKey } from "../../wire/subjects.ts";
 import type { SinkRow } from "../../wire/api.ts";
 import type { SinkState } from "../notify/notify-bucket.ts";
 import type { Sink } from "../notify/sink.ts";
-import { testDelivery, trySink } from "../notify/test-delivery.ts";
+import { testDelivery, trySink } from "../notify/made-up-delivery.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
 import type { ApiContext } from "./api-context.ts";
 

@@ -78,11 +78,13 @@ export function startConditionWatcher(options: ConditionWatcherOptions): Conditi
     if (wanted.length > 0) onAppended();
   }
 
-  const timer = setInterval(() => {
+  const lookOnce = () => {
     looking ??= look()
       .catch((error: unknown) => settle.fail(error))
       .finally(() => (looking = undefined));
-  }, LOOK_EVERY_MS);
+  };
+  lookOnce();
+  const timer = setInterval(lookOnce, LOOK_EVERY_MS);
   return {
     over,
     async stop() {
