@@ -34,6 +34,7 @@ function listCommand({ ask, output, now }: Context): Command {
 
 interface AddOptions extends JsonOption {
   comment: string;
+  label?: string;
   for?: number;
 }
 
@@ -45,13 +46,14 @@ function addCommand({ ask, output, now }: Context): Command {
     .addOption(
       new Option("--comment <text>", "whose it is").argParser(check.text).default("", "none"),
     )
+    .option("--label <text>", "a word to find the entry by", check.text)
     .option("--for <duration>", "only for so long: 2h, 7d (default: always)", check.seconds)
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (address: Address, options: AddOptions) => {
-      const { json, comment } = options;
+      const { json, comment, label } = options;
       const seconds = options.for === Infinity ? undefined : options.for;
-      const reply = await ask("allow.add", { address, comment, seconds });
+      const reply = await ask("allow.add", { address, comment, label, seconds });
       if (json) {
         output.json("allow.add", reply);
         return;
@@ -93,12 +95,14 @@ const headOf = (now: number) => [
   `ADDED (${zoneOf(now)})`,
   "UNTIL",
   "BY",
+  "LABEL",
   "COMMENT",
 ];
 
-function describeAllowed({ address, origin, addedAt, until, by, comment }: Allowed): string[] {
+function describeAllowed({ label = "-", ...entry }: Allowed): string[] {
+  const { address, origin, addedAt, until, by, comment } = entry;
   const end = until === undefined ? "-" : formatInstant(until);
-  return [address, origin, formatInstant(addedAt), end, by, comment];
+  return [address, origin, formatInstant(addedAt), end, by, label, comment];
 }
 
 const EXAMPLES = `

@@ -257,6 +257,8 @@ export const api = {
     request: z.strictObject({
       address: allowableField,
       comment: textField,
+      /** undefined: the label that the entry has stays. */
+      label: textField.optional(),
       /** The entry ends after so long; undefined: never. */
       seconds: secondsField.optional(),
     }),

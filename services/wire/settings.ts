@@ -89,6 +89,8 @@ export const allowed = z.object({
   until: instant.optional(),
   /** The host name whose address it is. */
   name: textOf(253).optional(),
+  /** A word by which operators find their entries. */
+  label: foreignText.optional(),
 });
 export type Allowed = z.infer<typeof allowed>;
 

@@ -147,6 +147,9 @@ test("a jail in shadow mode decides, and no host enforces it; a restart does not
   await report("watching", "mx1", address, { attempts: 2 });
   await until("it is decided", () => banOf(address));
   const { bans } = await centre.status();
+  await print("allow", "add", "192.0.2.7", "--label", "office", "--comment", "third floor");
+  await print("allow", "add", "192.0.2.7", "--label", "home");
+  assert.match(await print("allow", "list"), /192\.0\.2\.7 .* home +third floor/);
   assert.match(await print("ban", "list"), /198\.51\.100\.10 +watching +shadow, would be banned/);
   await until("it is recorded", async () => (await centre.status()).postgres.lag === 0);
   await nats.stop();
@@ -158,6 +161,7 @@ test("a jail in shadow mode decides, and no host enforces it; a restart does not
     await print("ban", "why", address),
     /shadow +jail watching is in shadow mode|shadow mode/,
   );
-  // Local bans keep their hosts.
+  // So is the label of an entry of the allowlist, and local bans keep their hosts.
+  assert.match(await print("allow", "list"), /192\.0\.2\.7 .* home +third floor/);
   assert.deepEqual((await banOf("198.51.100.5"))?.hosts, ["mx1"]);
 });

@@ -26,14 +26,22 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       return { allowed: rows, total: marked.length, next };
     },
 
-    async "allow.add"({ address, comment, seconds }, by) {
+    async "allow.add"({ address, comment, label, seconds }, by) {
       const known = find(address);
-      const made = { v: 1 as const, address, comment, addedAt: now(), by };
+      const about = comment === "" ? (known?.comment ?? "") : comment;
+      const made = { v: 1 as const, address, comment: about, addedAt: now(), by };
+      const named = label ?? known?.label;
       const end = seconds === undefined ? {} : { until: now() + seconds * 1000 };
       // An entry that ends, or is to end, gets the end that is asked for now.
-      const isOther = seconds !== undefined || known?.until !== undefined;
+      const isLabelled = label !== undefined && label !== known?.label;
+      const isOther = seconds !== undefined || known?.until !== undefined || isLabelled;
       const isKept = known !== undefined && (known.origin === "config" || !isOther);
-      const allowed = isKept ? known : { ...made, ...end, origin: "operator" as const };
+      const allowed = isKept
+        ? known
+        : {
+            ...{ ...made, ...end, origin: "operator" as const },
+            ...(named !== undefined && { label: named }),
+          };
       if (!isKept) await settings.allow(allowed);
       const { first, changed, pending } = await liftOverlapping(context, address, by);
       return {

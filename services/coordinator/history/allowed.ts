@@ -28,9 +28,9 @@ export async function applyAllowed(
       await prisma.allowed.deleteMany({ where: { address: change.removed } });
       continue;
     }
-    const { address, comment, addedAt, by, until } = change.added;
+    const { address, comment, addedAt, by, until, label = null } = change.added;
     const end = until === undefined ? null : new Date(until);
-    const entry = { comment, addedAt: new Date(addedAt), by, until: end };
+    const entry = { comment, addedAt: new Date(addedAt), by, until: end, label };
     await prisma.allowed.upsert({
       where: { address },
       create: { address, ...entry },

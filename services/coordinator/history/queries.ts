@@ -229,9 +229,10 @@ export async function findAudit(
 
 export async function findAllowed(prisma: PrismaClient): Promise<Allowed[]> {
   const rows = await prisma.allowed.findMany();
-  return rows.map(({ address, comment, addedAt, by, until }) => ({
+  return rows.map(({ address, comment, addedAt, by, until, label }) => ({
     v: 1,
     ...(until && { until: until.getTime() }),
+    ...(label !== null && { label }),
     address: canonical(address),
     comment,
     addedAt: addedAt.getTime(),
