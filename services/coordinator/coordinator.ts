@@ -98,7 +98,6 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...{ connection, sinks, replicas, isLeader, now, log },
     readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
   });
-  onRelease(() => notifier.stop());
   const onSetting = (key: string, setting: Setting | undefined) => {
     quarantines.noteSetting(key, setting);
     machines.noteSetting(key, setting);
@@ -111,6 +110,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const lease = openLease({ connection, id, log, onTaken: () => later.decider?.submitDue() });
   later.lease = lease;
   onRelease(() => lease.release());
+  // Before the lease is given back: two coordinators would send.
+  onRelease(() => notifier.stop());
   await Promise.all([bans.ready, settings.ready]);
 
   const newChange = createChanges({ jails, bans, memory, now, newId });

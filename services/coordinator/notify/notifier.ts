@@ -133,7 +133,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       turn?.abort();
       states.stop();
       // A receiver may take its time: what is under way is sent again by the next turn.
-      await Promise.race([living, sleep(STOP_WITHIN_MS)]);
+      await Promise.race([living, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
     },
   };
 }
