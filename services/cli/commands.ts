@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   status: async () => (await import("./status.ts")).statusCommand,
   host: async () => (await import("./host.ts")).hostCommand,
   ban: async () => (await import("./ban.ts")).banCommand,
+  jail: async () => (await import("./jail.ts")).jailCommand,
   allow: async () => (await import("./allow.ts")).allowCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   failure: async () => (await import("./failure.ts")).failureCommand,

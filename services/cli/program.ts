@@ -71,6 +71,7 @@ Examples:
   fleetban ban why 198.51.100.7               what has decided that?
   fleetban ban add 198.51.100.7 --wait        ban, and wait for every host
   fleetban ban remove 198.51.100.7            unban
+  fleetban jail list                          by which rules?
   fleetban failure list --since 1h --json     for a script
   fleetban explain /var/log/mail.log          what would be counted in this log?
   fleetban simulate /var/log/mail.log*        who would have been banned in it?

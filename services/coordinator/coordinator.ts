@@ -9,6 +9,7 @@ import { allowEndpoints } from "./api/allow-endpoints.ts";
 import { banEndpoints } from "./api/ban-endpoints.ts";
 import type { ApiContext } from "./api/api-context.ts";
 import { hasOperators, serveApi } from "./api/api-server.ts";
+import { jailEndpoints } from "./api/jail-endpoints.ts";
 import { notifyEndpoints } from "./api/notify-endpoints.ts";
 import { statusEndpoints } from "./api/status-endpoints.ts";
 import { openBanStore } from "./buckets/ban-store.ts";
@@ -194,6 +195,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...manyBansEndpoints(context),
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
+    ...jailEndpoints(context),
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
   };

@@ -34,7 +34,7 @@ import {
   waitField,
 } from "./request-fields.ts";
 import { allowed, jail, ownAddress, quarantine } from "./settings.ts";
-import { NAME } from "./subjects.ts";
+import { JAIL_NAME, NAME } from "./subjects.ts";
 import { hostStatus } from "./status.ts";
 import { warning } from "./warnings.ts";
 
@@ -95,6 +95,15 @@ export const auditRow = z.object({
   detail: z.string(),
 });
 export type AuditRow = z.infer<typeof auditRow>;
+
+/** A jail of the policy in use. */
+export const jailRow = z.object({
+  /** Without its filter and its decoys, which may be long. */
+  jail,
+  /** What it does: its count, then each of its options. */
+  sentences: z.array(z.string()),
+});
+export type JailRow = z.infer<typeof jailRow>;
 
 /** Where notifications go. */
 export const sinkRow = z.object({
@@ -174,6 +183,22 @@ export const api = {
       changed: z.boolean(),
       /** Bans that no other host has seen a failure for. */
       alone: z.object({ inForce: count, held: count }),
+    }),
+  },
+  "jail.list": {
+    request: z.strictObject({
+      /** Without: as many as one message holds. */
+      limit: limitField.optional(),
+      after: cursorField(JAIL_NAME).optional(),
+    }),
+    /** `coordinator`: which one answered, because every coordinator has its own file. */
+    reply: z.object({ jails: z.array(jailRow), total: count, next, coordinator: z.string() }),
+  },
+  "jail.show": {
+    request: z.strictObject({ jail: jailField }),
+    reply: jailRow.extend({
+      bans: z.object({ inForce: count, held: count }),
+      coordinator: z.string(),
     }),
   },
   "ban.list": {

@@ -9,6 +9,7 @@ import * as z from "zod";
 import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
 import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints.ts";
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
+import { jailEndpoints } from "../../../../services/coordinator/api/jail-endpoints.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
 import { notifyEndpoints } from "../../../../services/coordinator/api/notify-endpoints.ts";
@@ -261,6 +262,8 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "status.show": {},
   "host.list": {},
   "host.remove": { host: longName(1) },
+  "jail.list": {},
+  "jail.show": { jail: longName(1, 16) },
   "ban.list": { all: false, limit: 1_000, after: null },
   "ban.show": { address: WIDE },
   "ban.add": { address: ONE, jail: longName(1, 16), reason: "", replace: false, wait },
@@ -288,6 +291,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...manyBansEndpoints(context),
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
+    ...jailEndpoints(context),
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
   } as unknown as Record<Endpoint, Answer>;

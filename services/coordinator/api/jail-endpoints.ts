@@ -1,0 +1,40 @@
+/** `fleetban jail list|show`: the jails of the policy that this coordinator has in use. */
+import { jailRow, type JailRow } from "../../wire/api.ts";
+import { isHeld, isInForce } from "../../wire/ban.ts";
+import { MAX_ROWS } from "../../wire/request-fields.ts";
+import { shownJail, type Jail } from "../../wire/settings.ts";
+import { jailSentences } from "../../policy/jail-sentences.ts";
+import { inSlices } from "../../process/slices.ts";
+import { jailNamed, type ApiContext } from "./api-context.ts";
+import type { Endpoints } from "./api-server.ts";
+import { behind, pageOf } from "./page.ts";
+
+type JailEndpoints = Pick<Endpoints, "jail.list" | "jail.show">;
+
+export function jailEndpoints(context: ApiContext): JailEndpoints {
+  const { bans, now, id: coordinator } = context;
+  return {
+    "jail.list"({ limit = MAX_ROWS, after = null }) {
+      const marked = context.jails
+        .map((jail) => ({ row: rowOf(jail), mark: jail.name }))
+        .sort((a, b) => (a.mark < b.mark ? -1 : 1));
+      const { rows, next } = pageOf(behind(marked, after), jailRow, limit);
+      return { jails: rows, total: marked.length, next, coordinator };
+    },
+
+    async "jail.show"({ jail: name }) {
+      const jail = jailNamed(context, name);
+      const counts = { inForce: 0, held: 0 };
+      await inSlices(bans.entries(), ({ ban }) => {
+        if (ban.jail !== name) return;
+        if (isInForce(ban, now())) counts.inForce += 1;
+        if (isHeld(ban, now())) counts.held += 1;
+      });
+      return { ...rowOf(jail), bans: counts, coordinator };
+    },
+  };
+}
+
+function rowOf(jail: Jail): JailRow {
+  return { jail: shownJail.parse(jail), sentences: jailSentences(jail) };
+}
