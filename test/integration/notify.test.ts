@@ -9,7 +9,6 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import type { Notifier } from "../../services/coordinator/notify/notifier.ts";
 import type { Fleet } from "../../services/coordinator/notify/condition-watcher.ts";
-import { sendBySmtp } from "../../services/coordinator/notify/sinks/smtp.ts";
 import { NOTIFY_BUCKET } from "../../services/wire/subjects.ts";
 import { readLatest } from "../../services/nats/read-latest.ts";
 import type { Ban } from "../../services/wire/ban.ts";
@@ -141,18 +140,21 @@ test("mail goes through STARTTLS and a login, with the password of a file", asyn
   assert.deepEqual([smtp.mails[0]?.user, smtp.mails[0]?.isEncrypted], ["me", true]);
 });
 
-test("a line that begins with a dot arrives as it is, and a refused recipient is no failure", async () => {
+test("a refused recipient is no failure, and a refused message is tried again", async () => {
   await using smtp = await startTestSmtp();
-  const server = { host: "127.0.0.1", port: smtp.port, security: "none" as const };
-  const message = "Subject: x\r\n\r\n.\r\n..\r\n.two\r\nend";
   const to = ["nobody@refused.example.org", "admin@example.org"];
-  const envelope = { from: "f@example.org", to, message };
-  await sendBySmtp({ ...server, login: undefined, ca: undefined }, envelope);
-  assert.equal(smtp.mails[0]?.raw, message);
-  assert.deepEqual(smtp.mails[0].to, ["admin@example.org"]);
+  const { notifier, name } = await startSink({ ...MAIL, to, ...AT_ONCE, smtp: SMTP(smtp.port) });
+  await ban();
+  const [first] = await eventually("the mail has come", () => smtp.mails[0] && smtp.mails);
+  assert.deepEqual(first?.to, ["admin@example.org"]);
   smtp.refuse("554 5.7.1 spam");
-  const sent = sendBySmtp({ ...server, login: undefined, ca: undefined }, envelope);
-  await assert.rejects(sent, /the message: the mail server answers 554 5\.7\.1 spam/);
+  const { address } = await ban();
+  const failing = await eventually("it fails", () => notifier.states.of(name)?.failing);
+  assert.match(failing.reason, /554 5\.7\.1 spam/);
+  smtp.refuse(undefined);
+  await eventually("the mail has come", () => smtp.mails[1]);
+  assert.match(smtp.mails[1]?.headers.get("subject") ?? "", new RegExp(`${address} on`));
+  await eventually("it is well again", () => notifier.states.of(name)?.failing === undefined);
 });
 
 test("sendmail gets the message and the recipients as arguments, without a shell", async () => {

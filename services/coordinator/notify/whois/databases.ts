@@ -4,10 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { Reader, type Response } from "mmdb-lib";
 import { reasonOf } from "../../../process/reason.ts";
 import type { Address } from "../../../wire/address.ts";
 import { factsFrom, type AddressFacts } from "./address-facts.ts";
-import { openMmdb, type Mmdb } from "./mmdb.ts";
 
 export type LookUpInDatabases = (address: Address) => AddressFacts;
 
@@ -28,7 +28,7 @@ const OWNER = [
 export function openDatabases({ paths, folder, fault }: DatabasesOptions): LookUpInDatabases {
   const readers = paths.flatMap((path) => {
     try {
-      return [openMmdb(readFileSync(resolve(folder, path)))];
+      return [new Reader<Response>(readFileSync(resolve(folder, path)))];
     } catch (error) {
       fault("whois.databases", `${path}: cannot be used: ${reasonOf(error)}`);
       return [];
@@ -37,12 +37,13 @@ export function openDatabases({ paths, folder, fault }: DatabasesOptions): LookU
   return (address) => factsFrom(...readers.map((reader) => factsOf(reader, address)));
 }
 
-function factsOf(reader: Mmdb, address: Address): AddressFacts {
+function factsOf(reader: Reader<Response>, address: Address): AddressFacts {
+  const [base = ""] = address.split("/");
   let found: unknown;
   try {
-    found = reader.find(address);
+    found = reader.get(base);
   } catch {
-    return {}; // the file is broken at this place
+    return {}; // a database of IPv4 alone, or one that is broken at this place
   }
   const number = pick(found, NUMBER);
   const system = number === undefined ? undefined : `AS${number.replace(/^AS/i, "")}`;
