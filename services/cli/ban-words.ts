@@ -1,5 +1,5 @@
 /** A ban in words: a row of a list, its state, the hosts whose failures brought it. */
-import { isHeld, isInForce, isShadow, type Ban } from "../wire/ban.ts";
+import { isHeld, isInForce, isShadow, isWideningHeld, type Ban } from "../wire/ban.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatEnd, formatRelative } from "./time.ts";
 
@@ -9,12 +9,15 @@ export function describeBan(ban: Ban, now: number): Cell[] {
   const since = formatRelative(ban.startsAt, now);
   const reason = [
     ban.reason,
-    ...(ban.held === undefined
-      ? []
-      : [`${isShadow(ban, now) ? "not in force" : "held"}: ${ban.held}`]),
+    ...(ban.held === undefined ? [] : [`${wordForHeld(ban, now)}: ${ban.held}`]),
     ...(ban.hosts ? [`on ${ban.hosts.join(", ")} alone`] : []),
   ].join("; ");
   return [ban.address, ban.jail, formatState(ban, now), since, ban.by, reason];
+}
+
+function wordForHeld(ban: Ban, now: number): string {
+  if (isWideningHeld(ban, now)) return "held for other hosts";
+  return isShadow(ban, now) ? "not in force" : "held";
 }
 
 /** "banned until ... (in 18m)", "no longer banned", "expired ... (3m ago)". */

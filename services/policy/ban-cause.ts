@@ -22,6 +22,12 @@ export function causeOf({ evidence }: Evidence, completedBy?: string): string | 
   return first;
 }
 
+/** The host that was the last to confirm a ban of the hosts `before`: its evidence stands last. */
+export const confirmerOf = (
+  { evidence }: Evidence,
+  before: readonly string[] = [],
+): string | undefined => evidence.findLast(({ host }) => !before.includes(host))?.host;
+
 /** Has no other host seen more of the failures behind the ban? */
 export function isCausedBy({ evidence }: Evidence, host: string): boolean {
   const most = mostOf(evidence);

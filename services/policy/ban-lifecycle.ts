@@ -9,7 +9,7 @@ import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
 import { bansBefore, rememberStarts, type Change } from "./ban-memory.ts";
 import { banSeconds } from "./ban-time.ts";
-import { addEvidence, hostsOfBan } from "./quorum.ts";
+import { addEvidence, hostsOfBan, widens } from "./quorum.ts";
 import type { Offence } from "./sliding-window.ts";
 import { formatDuration } from "../config/duration.ts";
 
@@ -34,6 +34,7 @@ export function banForOffence(
   // An address whose ban is a shadow would not have come so far.
   if (jail.shadow && present && (isBanned || isShadow(present, now))) return undefined;
   const hosts = hostsOfBan(extended, jail, offence);
+  const isConfirmed = extended !== undefined && widens({ hosts }, extended);
   const evidence = extended?.hosts ? addEvidence(extended.evidence, offence.hosts) : offence.hosts;
   return {
     v: 1,
@@ -50,7 +51,7 @@ export function banForOffence(
     reason: describe(offence) + describeGrowth(jail, before + (change.elsewhere ?? 0), seconds),
     offence: before + 1,
     evidence: mostOf(evidence).map(([host, failures]) => ({ host, failures })),
-    ...basisOf(offence),
+    ...basisOf(isConfirmed ? { ...offence, rule: "confirmed" } : offence),
     ...earlierOf(present, change),
     by: "decider",
     immuneUntil: null,
@@ -109,7 +110,7 @@ export function liftBan(
   { now, id }: Change,
 ): Ban {
   return {
-    ...present,
+    ...ofItsEnd(present),
     change: id,
     state: "lifted",
     changedAt: now,
@@ -122,7 +123,18 @@ export function liftBan(
 /** Notes that a ban's time is over; undefined while it is not. */
 export function expireBan(present: Ban, { now, id }: Change): Ban | undefined {
   if (isEnded(present) || isDue(present, now)) return undefined;
-  return { ...present, change: id, state: "expired", changedAt: now, by: "decider" };
+  return { ...ofItsEnd(present), change: id, state: "expired", changedAt: now, by: "decider" };
+}
+
+/** A ban that has ended says why it was not in force only where it was in force nowhere. */
+const ofItsEnd = (present: Ban): Ban =>
+  present.state === "active" ? withoutReason(present) : present;
+
+/** A ban of which nothing is held has no reason why it is. */
+export function withoutReason(present: Ban): Ban {
+  const ban = { ...present };
+  delete ban.held;
+  return ban;
 }
 
 /**

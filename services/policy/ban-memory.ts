@@ -70,7 +70,7 @@ export function bansBefore(
  * was held, or a shadow, and never in force.
  */
 export const isOffence = ({ state, held }: Ban): boolean =>
-  state !== "lifted" && held === undefined;
+  state === "active" || (state === "expired" && held === undefined);
 
 /** When a ban that is not in force has ended. */
 function endOf({ state, changedAt, until }: Ban): number {

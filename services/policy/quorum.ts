@@ -37,9 +37,18 @@ export function confirmingOffence(
   return { address: present.address, at, since: at, hosts, rule: "confirmed" };
 }
 
-/** What each host has contributed to a ban and to what confirms it. */
+/** Is `ban` for hosts that `present`, a ban in force, is not for? */
+export function widens(ban: Pick<Ban, "hosts">, { hosts }: Pick<Ban, "hosts">): boolean {
+  return hosts !== undefined && (ban.hosts?.some((host) => !hosts.includes(host)) ?? true);
+}
+
+/** What each host has contributed to a ban and to what confirms it; who confirms comes last. */
 export function addEvidence(before: Ban["evidence"], hosts: Offence["hosts"]): Map<string, number> {
   const all = new Map(before.map(({ host, failures }) => [host, failures]));
-  for (const [host, failures] of hosts) all.set(host, (all.get(host) ?? 0) + failures);
+  for (const [host, failures] of hosts) {
+    const sum = (all.get(host) ?? 0) + failures;
+    all.delete(host);
+    all.set(host, sum);
+  }
   return all;
 }

@@ -43,7 +43,10 @@ export const ban = z.object({
   /** When this change was made. */
   changedAt: instant,
   reason: foreignText,
-  /** Held or shadow only: why it is not in force, as a sentence without its end. */
+  /**
+   * Why it is not in force, as a sentence without its end; kept when the ban ends. Of an active ban
+   * on some hosts: why it is not in force on every host though another host has confirmed it.
+   */
   held: foreignText.optional(),
   /** 1 for the first ban of this address in this jail, as far as is remembered. */
   offence: z.number().int().min(1),
@@ -109,6 +112,16 @@ export function isInForce(value: Pick<Ban, "state" | "until">, now: number): boo
 export function isHeld(value: Pick<Ban, "state" | "until">, now: number): boolean {
   return value.state === "held" && (value.until === null || value.until > now);
 }
+
+/** Is it in force on some hosts alone, because a guard holds what would put it into force on all? */
+export const isWideningHeld = (
+  value: Pick<Ban, "state" | "until" | "held">,
+  now: number,
+): boolean => value.held !== undefined && isInForce(value, now);
+
+/** May an operator release or discard it, or its widening to every host? */
+export const awaitsRelease = (value: Pick<Ban, "state" | "until" | "held">, now: number): boolean =>
+  isHeld(value, now) || isWideningHeld(value, now);
 
 /** Was it decided in a jail in shadow mode, and is its time not over? */
 export function isShadow(value: Pick<Ban, "state" | "until">, now: number): boolean {

@@ -22,7 +22,8 @@ import { restartable, type Restartable } from "../harness/restartable.ts";
 import { startTestNats, type TestNats } from "../harness/servers.ts";
 
 const NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none";
-const GUARD = "guard: { bansPerMinute: 300, perHost: 3 }";
+const GUARD = `guard: { bansPerMinute: 300, perHost: 3 }
+jails: { dovecot: {}, local: { minhosts: 2, quorum: local-first } }`;
 
 let folder: string;
 let nats: TestNats;
@@ -61,16 +62,16 @@ after(async () => {
 });
 
 /** A host that lies: one failure of each address stands for as many attempts as the jail takes. */
-async function lie(host: string, addresses: readonly string[]): Promise<void> {
+async function lie(host: string, addresses: readonly string[], jail = "dovecot"): Promise<void> {
   const from = position;
   position += addresses.length;
   const failures = addresses.map((text, index) => ({
     ...{ position: from + index + 1, address: parseNetwork(text)!, at: Date.now() },
     ...{ attempts: 5, form: "made-up" },
   }));
-  const batch = { host, jail: "dovecot", source: "mail-log", epoch: "e1", sentAt: Date.now() };
+  const batch = { host, jail, source: "mail-log", epoch: "e1", sentAt: Date.now() };
   const bytes = encodeFailureBatch({ v: 1, ...batch, from, to: position, failures });
-  await jetstream(connection).publish(failureSubject("dovecot", host), bytes);
+  await jetstream(connection).publish(failureSubject(jail, host), bytes);
 }
 
 async function ask<T>(...args: string[]): Promise<T> {
@@ -143,6 +144,28 @@ test("what one host has caused is lifted with one command, and comes back by no 
   await second.start();
   await eventually("the fleet answers", async () => (await centre.cli("status")).code === 0, 30);
   assert.equal(await listed(), 1);
+});
+
+test("a host that confirms the bans of others puts no more of them into force everywhere than its own", async () => {
+  const addresses = many(6, 9);
+  await lie("mx21", addresses.slice(0, 3), "local");
+  await lie("mx22", addresses.slice(3), "local");
+  const local = async () => {
+    const { bans } = await ask<Reply<"ban.list">>("ban", "list", "--jail", "local");
+    return bans.filter(({ hosts }) => hosts !== undefined);
+  };
+  await eventually("each is in force on its host", async () => (await local()).length === 6);
+  await lie("mx20", addresses, "local");
+  await eventually("three are held", async () => (await listed("--held")) === 3);
+  await eventually("three are everywhere", async () => (await local()).length === 3);
+  const { stdout } = await centre.cli("ban", "list", "--held");
+  assert.match(stdout, /held for other hosts: host mx20 has caused more than 3 bans/);
+  const preview = await centre.cli("ban", "discard", "--caused-by", "mx20", "--dry-run");
+  assert.match(preview.stdout, /3 bans would be dropped/);
+  await centre.cli("ban", "release", String((await local())[0]?.address), "--yes");
+  assert.equal((await local()).length, 2);
+  await centre.cli("ban", "discard", "--caused-by", "mx20", "--yes");
+  assert.deepEqual([await listed("--held"), (await local()).length], [0, 2]);
 });
 
 test("a host in quarantine bans nobody, in no coordinator; when that ends it counts again", async () => {

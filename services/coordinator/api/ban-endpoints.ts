@@ -1,6 +1,6 @@
 /** `fleetban ban list|show|add|remove`. */
 import { overlaps } from "../../wire/address.ts";
-import { ban as banSchema, isHeld, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
+import { awaitsRelease, ban as banSchema, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
 import { scopeOf } from "../../wire/ban-scope.ts";
 import { failureRow, type Request } from "../../wire/api.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
@@ -27,7 +27,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
   async function current(query: Request<"ban.list">): Promise<Page<Ban> & { total: number }> {
     const { jail, address, held = false, limit, after } = query;
     const isShown = (ban: Ban, at: number) => isInForce(ban, at) || isShadow(ban, at);
-    const isWantedState = held ? isHeld : isShown;
+    const isWantedState = held ? awaitsRelease : isShown;
     const { first, total } = await firstAfter(bans.entries(), {
       isWanted: ({ ban }) =>
         isWantedState(ban, now()) &&

@@ -1,9 +1,9 @@
 /** `fleetban ban remove --caused-by ...`, `ban release`, `ban discard`: many bans by what they share. */
 import { contains } from "../../wire/address.ts";
-import { ban as banSchema, isHeld, isInForce, type Ban } from "../../wire/ban.ts";
+import { awaitsRelease, ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
 import type { BanSelection, ManyBansReply } from "../../wire/ban-selection.ts";
 import { causeOf, isCausedAloneBy, isCausedBy } from "../../policy/ban-cause.ts";
-import { discardBan, releaseBan } from "../../policy/held-ban.ts";
+import { discardBan, heldBecauseOf, isHeldBecauseOf, releaseBan } from "../../policy/held-ban.ts";
 import { liftBan } from "../../policy/ban-lifecycle.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Step } from "../buckets/ban-store.ts";
@@ -27,6 +27,9 @@ interface Order {
   /** Is the ban left as it is? */
   isSpared: (ban: Ban) => boolean;
   step: (ban: Ban) => Step;
+  /** At whose door is the ban laid, or that it is held? undefined: at nobody's. */
+  causeOf: (ban: Ban) => string | undefined;
+  isCausedBy: (ban: Ban, host: string) => boolean;
 }
 
 export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
@@ -44,14 +47,14 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
     };
     await inSlices(bans.entries(), ({ ban }) => {
       if (!order.isRight(ban, lookedAt) || ban.changedAt > (asOf ?? lookedAt)) return;
-      if (!matches(ban, selection)) return;
+      if (!matches(ban, selection, order)) return;
       if (order.isSpared(ban)) {
         spared += 1;
         return;
       }
       found.push(ban);
       add(groups.jail, ban.jail);
-      add(groups.host, causeOf(ban) ?? "no host");
+      add(groups.host, order.causeOf(ban) ?? "no host");
       add(groups.maker, ban.by);
     });
     const facts = { selection };
@@ -71,6 +74,11 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
   }
 
   const none = () => false;
+  const ofHeld = {
+    isRight: awaitsRelease,
+    causeOf: heldBecauseOf,
+    isCausedBy: isHeldBecauseOf,
+  };
 
   return {
     "ban.lift"(request, by) {
@@ -81,6 +89,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
         work: "lifts bans",
         isRight: isInForce,
         isSpared: none,
+        ...{ causeOf, isCausedBy },
         step: (ban) => (present) =>
           present && isInForce(present, now()) && !isNewer(present, request.asOf)
             ? liftBan(present, { by, reason, immunity: seconds(ban.jail) }, change())
@@ -91,7 +100,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
     "ban.release"(request, by) {
       return run(request, {
         work: "releases held bans",
-        isRight: isHeld,
+        ...ofHeld,
         isSpared: ({ address }) =>
           settings.allowlist.find(address) !== undefined || machines.find(address) !== undefined,
         step: () => (present) => releaseBan(present, by, change()),
@@ -102,7 +111,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
       const { reason } = request;
       return run(request, {
         work: "discards held bans",
-        isRight: isHeld,
+        ...ofHeld,
         isSpared: none,
         step: () => (present) => discardBan(present, { by, reason }, change()),
       });
@@ -117,14 +126,18 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
 const isNewer = ({ changedAt }: Ban, asOf: number | undefined) =>
   asOf !== undefined && changedAt > asOf;
 
-function matches(ban: Ban, { jail, within, causedBy, alone, by, since }: BanSelection): boolean {
+function matches(
+  ban: Ban,
+  { jail, within, causedBy, alone, by, since }: BanSelection,
+  order: Order,
+): boolean {
   return (
     (jail === undefined || ban.jail === jail) &&
     (since === undefined || ban.changedAt >= since) &&
     (within === undefined || contains(within, ban.address)) &&
     (by === undefined || isMadeBy(ban, by)) &&
     (causedBy === undefined ||
-      (alone === true ? isCausedAloneBy(ban, causedBy) : isCausedBy(ban, causedBy)))
+      (alone === true ? isCausedAloneBy(ban, causedBy) : order.isCausedBy(ban, causedBy)))
   );
 }
 

@@ -1,6 +1,6 @@
 /** `fleetban status`, `fleetban host list|remove`, `fleetban failure list`. */
 import { auditRow, failureRow, hostRow } from "../../wire/api.ts";
-import { isHeld } from "../../wire/ban.ts";
+import { awaitsRelease } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
 import { shownJail } from "../../wire/settings.ts";
@@ -36,7 +36,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
           current: up.filter(({ current }) => current).length,
         },
         bans: bans.countInForce(now()),
-        heldBans: [...bans.held()].filter((ban) => isHeld(ban, now())).length,
+        heldBans: [...bans.held()].filter((ban) => awaitsRelease(ban, now())).length,
         allowed: settings.allowlist.list().length,
         jails: context.jails.slice(0, FIRST).map((jail) => shownJail.parse(jail)),
         jailCount: context.jails.length,

@@ -96,7 +96,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
 
   function noteHeld(event: MirrorEvent<Ban>): void {
     if (event.type === "loading" || event.type === "live") return;
-    if (event.type === "put" && event.value.state === "held") held.set(event.key, event.value);
+    if (event.type === "put" && isAnyHeld(event.value)) held.set(event.key, event.value);
     else held.delete(event.key);
   }
 
@@ -186,3 +186,7 @@ function doesMatter(ban: Ban): boolean {
   const now = Date.now();
   return isDue(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
 }
+
+/** A held ban, or a ban in force on some hosts whose widening is held, whether over or not. */
+const isAnyHeld = ({ state, held }: Ban): boolean =>
+  state === "held" || (state === "active" && held !== undefined);

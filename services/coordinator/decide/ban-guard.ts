@@ -4,15 +4,18 @@
  *
  * Above a number of bans within a minute, for the fleet or for the host that causes them, bans are
  * held: written as bans that no host enforces, for an operator to release or to discard. Bans that
- * extend one in force are no new bans: they are neither counted nor held.
+ * extend one in force are no new bans: they are neither counted nor held. A ban that is in force on
+ * some hosts alone and is put into force on others is a new ban there, caused by the host that
+ * confirms it; above a limit the ban stays where it is.
  *
  * The guard counts what it sees in the bucket, not what it has decided itself. So a coordinator
  * that takes over knows how many bans the last minute has brought.
  */
 import { isInForce, type Ban } from "../../wire/ban.ts";
 import { banKey } from "../../wire/subjects.ts";
-import { causeOf } from "../../policy/ban-cause.ts";
-import { holdBan, sameOffence } from "../../policy/held-ban.ts";
+import { causeOf, confirmerOf } from "../../policy/ban-cause.ts";
+import { holdBan, holdWidening, sameOffence } from "../../policy/held-ban.ts";
+import { widens } from "../../policy/quorum.ts";
 
 /** Most new bans within a minute; null: as many as there are. */
 export interface GuardLimits {
@@ -64,10 +67,9 @@ export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOp
     }
   }
 
-  function note(ban: Ban, cause: string): void {
-    const key = banKey(ban.jail, ban.address);
+  function note(key: string, at: number, cause: string): void {
     forget(key);
-    recent.set(key, { at: ban.startsAt, cause });
+    recent.set(key, { at, cause });
     count(cause, 1);
   }
 
@@ -85,28 +87,54 @@ export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOp
     return undefined;
   }
 
+  /** `ban` is `present`, and in force on more hosts. */
+  function judgeWidening(ban: Ban, present: Ban, completedBy: string): Ban | undefined {
+    const { hosts = [] } = present;
+    const last = hosts.includes(completedBy) ? confirmerOf(ban, hosts) : completedBy;
+    const confirmer = last ?? completedBy;
+    const key = wideningKey(ban, confirmer);
+    if (recent.has(key)) return ban;
+    const why = whyHeld(confirmer);
+    if (why !== undefined) {
+      return present.held === undefined ? holdWidening(ban, present, why) : undefined;
+    }
+    note(key, ban.changedAt, confirmer);
+    return ban;
+  }
+
   return {
     judge(ban, present, completedBy) {
       if (ban.evidence.some(({ host }) => isQuarantined(host))) return undefined;
       if (ban.state === "shadow") return ban; // in force nowhere
       const cause = causeOf(ban, completedBy);
-      const isExtension = present !== undefined && isInForce(present, ban.changedAt);
-      if (isExtension || cause === undefined) return ban;
+      if (present && isInForce(present, ban.changedAt)) {
+        if (widens(ban, present)) return judgeWidening(ban, present, completedBy);
+        return present.held !== undefined && ban.hosts ? { ...ban, held: present.held } : ban;
+      }
+      if (cause === undefined) return ban;
+      const key = banKey(ban.jail, ban.address);
       // A write that is tried again has its place already.
-      if (recent.has(banKey(ban.jail, ban.address))) return sameOffence(ban, present);
+      if (recent.has(key)) return sameOffence(ban, present);
       const why = whyHeld(cause);
       if (why !== undefined) return holdBan(ban, present, why);
-      note(ban, cause);
+      note(key, ban.startsAt, cause);
       return sameOffence(ban, present);
     },
 
     observe(ban) {
-      const isNew =
-        ban.state === "active" && ban.by === "decider" && ban.startsAt === ban.changedAt;
-      if (!isNew || ban.startsAt <= now() - MINUTE_MS) return;
-      const key = banKey(ban.jail, ban.address);
-      const cause = causeOf(ban);
-      if (cause !== undefined && !recent.has(key)) note(ban, cause);
+      const { jail, address, state, by, startsAt, changedAt, held } = ban;
+      const isDecided = state === "active" && by === "decider" && held === undefined;
+      if (!isDecided || changedAt <= now() - MINUTE_MS) return;
+      const isWidened = startsAt < changedAt && ban.basis?.rule === "confirmed";
+      if (!isWidened && startsAt !== changedAt) return;
+      const cause = isWidened ? confirmerOf(ban) : causeOf(ban);
+      if (cause === undefined) return;
+      const key = isWidened ? wideningKey(ban, cause) : banKey(jail, address);
+      if (!recent.has(key)) note(key, changedAt, cause);
     },
   };
 }
+
+/** A ban of a few hosts counts for the host that brought it, and for each host that confirms it. */
+const wideningKey = ({ jail, address }: Ban, confirmer: string) =>
+  `${banKey(jail, address)} ${confirmer}`;

@@ -1,8 +1,8 @@
 /** What held bans there are, by the host that has caused them, and what is to be said of them. */
 import type { Ban } from "../../wire/ban.ts";
-import { isHeld } from "../../wire/ban.ts";
+import { awaitsRelease } from "../../wire/ban.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
-import { causeOf } from "../../policy/ban-cause.ts";
+import { heldBecauseOf } from "../../policy/held-ban.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 
 export interface HeldOfHost {
@@ -19,8 +19,8 @@ export function heldByHost(
   const last = new Map<string, Ban>();
   const counts = new Map<string, number>();
   for (const ban of bans.held()) {
-    if (!isHeld(ban, now)) continue;
-    const host = causeOf(ban) ?? "no host";
+    if (!awaitsRelease(ban, now)) continue;
+    const host = heldBecauseOf(ban) ?? "no host";
     counts.set(host, (counts.get(host) ?? 0) + 1);
     if ((last.get(host)?.changedAt ?? -Infinity) <= ban.changedAt) last.set(host, ban);
   }
