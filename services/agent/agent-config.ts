@@ -48,6 +48,9 @@ const instances = z
   })
   .optional();
 
+/** Seconds. The leader gives a sign of life every 2 s, and a busy machine may delay some of them. */
+const SHORTEST_FALLBACK = 5;
+
 /** A number, or a name in /etc/passwd. */
 const user = z.union([z.number(), z.string()]).transform((given, { addIssue }) => {
   const uid = typeof given === "number" ? given : uidOf(given);
@@ -155,6 +158,12 @@ export const agentConfig = z
         repairEvery: duration.default(20),
       })
       .prefault({}),
+    fallbackAfter: z
+      .union([z.literal("never"), duration.refine((seconds) => seconds >= SHORTEST_FALLBACK)], {
+        error: (issue) =>
+          `expected a duration of at least ${SHORTEST_FALLBACK}s, or never, got ${JSON.stringify(issue.input)}`,
+      })
+      .default(10),
     ignoreip: addressList.default([]),
     sources: z
       .array(source)

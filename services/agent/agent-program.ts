@@ -70,6 +70,16 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
     });
 
   program
+    .command("status")
+    .description("show whether this host is alone, and the bans that it has given alone")
+    .option("--json", "as JSON")
+    .action(async ({ json }: { json?: true }) => {
+      const { stateDir } = await load();
+      const { describeAlone } = await import("./alone/describe-alone.ts");
+      write(await describeAlone(stateDir, json ? "json" : "text"));
+    });
+
+  program
     .command("sets")
     .description("make the sets that saved rules of iptables name, before a boot loads them")
     .action(async () => {

@@ -7,7 +7,9 @@ import type { AgentConfig } from "./agent-config.ts";
 import { explainDuplicateAgent } from "./duplicate-agent.ts";
 import { startEnforcing } from "./enforce/enforcing.ts";
 import type { Choice } from "./enforce/firewall/choice.ts";
-import { createFleetSettings, lastKnownJails } from "./fleet-settings.ts";
+import { createFleetSettings } from "./fleet-settings.ts";
+import { readLastSettings } from "./saved-settings.ts";
+import { standAloneIfWanted } from "./alone/standing-alone.ts";
 import { startReporting } from "./report/reporting.ts";
 import { ensureStateDir } from "./state/state-file.ts";
 import { createStateHealth } from "./state/state-health.ts";
@@ -30,7 +32,7 @@ export async function startAgent(
   await ensureStateDir(stateDir).catch(state.of("checkpoint").failed);
   const settings = createFleetSettings({
     ...{ stateDir, log, host, instance },
-    jails: await lastKnownJails(stateDir),
+    last: await readLastSettings(stateDir),
     onDuplicate: (notice) => fail(explainDuplicateAgent(host, notice)),
   });
 
@@ -39,10 +41,20 @@ export async function startAgent(
   onRelease(enforcing.stop);
   ready(enforcing.settled);
 
-  // The log is its own spool: nothing is read before it can be published.
+  const alone = await standAloneIfWanted({ config, settings, enforcing, log });
+  onRelease(() => alone?.stop() ?? Promise.resolve());
+  // The log is its own spool: where nothing is counted here, nothing is read before it can be published.
+  if (!alone) await connected;
+  const reporting = await startReporting({
+    ...{ config, connected, settings, state, log, onFailed: fail },
+    onFailures: (jail, failures) => alone?.note(jail, failures),
+  });
+  onRelease(reporting.stop);
+
   const session = await connected;
   if (!session) return;
-  const { connection } = session;
+  const { connection, link } = session;
+  alone?.follow({ isConnected: link.isUp, storedUpTo: reporting.storedUpTo });
   // The allowlist first: until it is known, no automatic ban comes into force ahead of others, and
   // it would come behind all bans.
   settings.follow(connection);
@@ -50,13 +62,10 @@ export async function startAgent(
     .known(SETTINGS_WITHIN_MS)
     .then(() => enforcing.follow(session))
     .catch(fail);
-  const reporting = await startReporting({
-    ...{ config, session, settings, state, log, onFailed: fail },
-  });
-  onRelease(reporting.stop);
 
   const status = startHostStatus({
     ...{ host, instance, kind, passedOver, enforcing, reporting, connection, log },
+    alone: () => alone?.trouble(),
     stateTrouble: state.trouble,
     expiry: session.expiry.warnings,
     now: Date.now,

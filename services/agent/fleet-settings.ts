@@ -3,25 +3,23 @@
  * allowlist. The last known jails are kept on disk, so the rules stand at boot
  * before NATS can be reached.
  */
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
-import * as z from "zod";
 import type { Log } from "../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
 import type { Address } from "../wire/address.ts";
-import { createAddressTrie } from "../wire/address-trie.ts";
 import {
   decodeSetting,
-  jail as jailSchema,
   type Allowed,
   type Jail,
   type DuplicateNotice,
   type Setting,
+  type SignOfLife,
 } from "../wire/settings.ts";
 import { createHostGroup } from "../wire/host-pattern.ts";
 import { addressOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
-import { readState, writeState } from "./state/state-file.ts";
+import { createSavedSettings, type LastSettings } from "./saved-settings.ts";
+import { createSparedAddresses } from "./spared-addresses.ts";
 
 export interface FleetSettings {
   /** The fleet's jails; until the agent has read them, those that this host knew last. */
@@ -30,6 +28,12 @@ export interface FleetSettings {
   isJailOf(jail: string, host: string): boolean;
   /** An entry of the allowlist that has an address in common with `address`. */
   allowed(address: Address): Allowed | undefined;
+  /** Why no automatic ban of the fleet touches `address`, as this host knew last; undefined: one may. */
+  whySpared(address: Address): string | undefined;
+  /** Does this host know the fleet's policy, from now or from before? */
+  hasPolicy(): boolean;
+  /** Calls `listener` at every sign of life of the leader that is read. */
+  onSignOfLife(listener: (sign: SignOfLife) => void): void;
   /** Whether the allowlist, and everything else, has been read since this start. */
   isKnown(): boolean;
   /** Resolves when that is so; after `withinMs` also when it is not. */
@@ -45,7 +49,7 @@ export interface FleetSettings {
 export interface FleetSettingsOptions {
   stateDir: string;
   /** What this host knew last. */
-  jails: readonly Jail[];
+  last: LastSettings;
   log: Log;
   host: string;
   /** Names this start of the agent. */
@@ -54,28 +58,10 @@ export interface FleetSettingsOptions {
   onDuplicate: (notice: DuplicateNotice) => void;
 }
 
-const settingsPath = (stateDir: string) => join(stateDir, "jails.json");
-
-/** fleetban's default jail, for a host that has never heard of its coordinator. */
-const DEFAULT_JAIL: Jail = {
-  v: 1,
-  name: "dovecot",
-  ports: [110, 995, 143, 993],
-  maxretry: 5,
-  findtime: 1200,
-  bantime: 1200,
-};
-
-export async function lastKnownJails(stateDir: string): Promise<Jail[]> {
-  const known = await readState(settingsPath(stateDir), z.array(jailSchema));
-  return known && known.length > 0 ? known : [DEFAULT_JAIL];
-}
-
 export function createFleetSettings(options: FleetSettingsOptions): FleetSettings {
-  const { stateDir, log, host, instance, onDuplicate } = options;
+  const { stateDir, last, log, host, instance, onDuplicate } = options;
   const listeners: (() => void)[] = [];
   const jails = new Map<string, Jail>();
-  const allowed = createAddressTrie<Allowed>();
   let readyFor: string | null = null;
   let isComplete = false;
   /** Whether the bucket has been read as a whole since this start. */
@@ -84,14 +70,21 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
   const known = new Promise<void>((resolve) => (noteKnown = resolve));
   /** Which hosts the jails are for that are not for all; undefined: to be found out again. */
   let groups: Map<string, (host: string) => boolean> | undefined;
-  /** The jails have changed since they were kept on disk. */
-  let areJailsNew = true;
+  const signListeners: ((sign: SignOfLife) => void)[] = [];
+  const spared = createSparedAddresses(last);
+  const saved = createSavedSettings({
+    ...{ stateDir, log, jails: () => jails.values() },
+    ...{ allowed: spared.allowlist, machines: spared.machines },
+  });
+  /** What has changed since it was kept on disk. */
+  const unsaved = { jails: true, spared: true };
 
   function forget(key: string): void {
-    if (jails.delete(key)) areJailsNew = true;
+    if (jails.delete(key)) unsaved.jails = true;
     groups = undefined;
     const address = addressOfAllowKey(key);
-    if (address !== undefined) allowed.delete(address);
+    if (address !== undefined) spared.disallow(address);
+    if (address !== undefined || spared.deleteMachine(key)) unsaved.spared = true;
     if (key === READY_KEY) readyFor = null;
   }
 
@@ -99,11 +92,19 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     switch (setting.type) {
       case "jail":
         jails.set(key, setting.jail);
-        areJailsNew = true;
+        unsaved.jails = true;
         groups = undefined;
         return;
       case "allowed":
-        allowed.set(setting.entry.address, setting.entry);
+        spared.allow(setting.entry);
+        unsaved.spared = true;
+        return;
+      case "leader":
+        for (const listener of signListeners) listener(setting.sign);
+        return;
+      case "machine":
+        spared.setMachine(key, setting.machine);
+        unsaved.spared = true;
         return;
       case "ready":
         readyFor = setting.bansCreated;
@@ -112,8 +113,8 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
         if (setting.host !== host || !setting.refused.instances.includes(instance)) return;
         onDuplicate(setting.refused);
         return;
-      case "machine":
       case "quarantine":
+      case "resend":
       case "other":
         return;
     }
@@ -121,16 +122,10 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
 
   function changed(): void {
     if (!isComplete) return;
-    if (areJailsNew) keepJails();
+    if (unsaved.jails) saved.jailsChanged();
+    if (unsaved.spared) saved.sparedChanged();
+    [unsaved.jails, unsaved.spared] = [false, false];
     for (const listener of listeners) listener();
-  }
-
-  function keepJails(): void {
-    areJailsNew = false;
-    const encoded = z.encode(z.array(jailSchema), [...jails.values()]);
-    writeState(settingsPath(stateDir), encoded).catch((error: unknown) => {
-      log.error({ err: error }, "jails cannot be kept on disk");
-    });
   }
 
   function onEvent(event: MirrorEvent<Setting>): void {
@@ -140,7 +135,8 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
         return;
       case "put":
         learn(event.key, event.value);
-        changed();
+        // A sign of life comes every other second, and changes nothing.
+        if (event.value.type !== "leader") changed();
         return;
       case "deleted":
       case "rolled-back":
@@ -153,6 +149,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
       case "live":
         isComplete = true;
         isKnown = true;
+        spared.forgetLast();
         noteKnown();
         groups = undefined;
         changed();
@@ -160,7 +157,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     }
   }
 
-  const present = () => (isKnown ? [...jails.values()] : options.jails);
+  const present = () => (isKnown ? [...jails.values()] : last.jails);
 
   return {
     jails: present,
@@ -168,7 +165,16 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
       groups ??= groupsOf(present());
       return groups.get(jail)?.(of) ?? true;
     },
-    allowed: allowed.find,
+    allowed: spared.allowed,
+    whySpared(address) {
+      const entry = spared.allowed(address);
+      if (entry && (entry.until ?? Infinity) > Date.now())
+        return `is allowlisted (${entry.address})`;
+      const machine = spared.machineAt(address);
+      return machine && `is or holds a machine of the fleet (${machine})`;
+    },
+    hasPolicy: () => (isKnown ? jails.size > 0 : last.hasPolicy),
+    onSignOfLife: (listener) => void signListeners.push(listener),
     isKnown: () => isKnown,
     known: (withinMs) => Promise.race([known, sleep(withinMs, undefined, { ref: false })]),
     readyFor: () => readyFor,

@@ -39,6 +39,8 @@ import { openLease, type Lease } from "./buckets/lease.ts";
 import { HOST_SILENT_AFTER_MS, type HostStatus } from "../wire/status.ts";
 import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
 import { createMissedOffences } from "./decide/missed-offences.ts";
+import { createSignsOfLife } from "./decide/signs-of-life.ts";
+import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
 import { createSparedOffences } from "./decide/spared-offences.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { startNotifier } from "./notify/notifier.ts";
@@ -146,6 +148,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, decider.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, sweep));
+  const giveSign = createSignsOfLife({ ...common, id, feed, counters });
+  onRelease(repeat(SIGN_OF_LIFE_EVERY_MS, giveSign));
   const natsUrl = config.nats.url;
   const lookAround = watchSurroundings({ id, natsUrl, connection, databaseUrl });
   const publishOwn = () =>

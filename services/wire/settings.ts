@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { HOST_PATTERN } from "./host-pattern.ts";
-import { JAIL_NAME, READY_KEY } from "./subjects.ts";
+import { JAIL_NAME, LEADER_KEY, READY_KEY } from "./subjects.ts";
 
 /** The protocols whose ports a ban closes. "tcp,udp" is both; "all" is every protocol. */
 export const PROTOCOLS = ["tcp", "udp", "tcp,udp", "all"] as const;
@@ -144,6 +144,26 @@ export const quarantine = z.object({
 });
 export type Quarantine = z.infer<typeof quarantine>;
 
+/** How often the leader gives a sign of life. */
+export const SIGN_OF_LIFE_EVERY_MS = 2_000;
+
+/**
+ * A sign of life of the coordinator that decides, under `leader`. An agent that misses it for some
+ * time counts for itself. It also says what is decided: whatever the failures of the stream up to
+ * `failures` have brought stands in the bans bucket up to the revision `bans`.
+ */
+export const signOfLife = z.object({
+  v: z.literal(1),
+  /** Names the coordinator. */
+  id: textOf(128),
+  /** A sequence of the stream of failures; null: some of them are not decided yet. */
+  failures: z.number().int().nonnegative().nullable(),
+  bans: z.number().int().nonnegative(),
+  /** Creation time of the bans bucket that `bans` counts in, as NATS spells it. */
+  bansCreated: textOf(64),
+});
+export type SignOfLife = z.infer<typeof signOfLife>;
+
 /** A sink gets notifications again, under `resend.<sink>`: the last such command of an operator. */
 export const resend = z.object({
   v: z.literal(1),
@@ -173,12 +193,14 @@ export const decodeAllowed = (bytes: Uint8Array, key: string): Allowed =>
 export const encodeBucketReady = (value: BucketReady): Uint8Array => encode(bucketReady, value);
 export const decodeBucketReady = (bytes: Uint8Array, key: string): BucketReady =>
   decode(bucketReady, bytes, key);
+export const encodeSignOfLife = (value: SignOfLife): Uint8Array => encode(signOfLife, value);
 
 /** An entry of the settings bucket; `other`: one of a newer version. */
 export type Setting =
   | { type: "jail"; jail: Jail }
   | { type: "allowed"; entry: Allowed }
   | { type: "ready"; bansCreated: string }
+  | { type: "leader"; sign: SignOfLife }
   | { type: "duplicate-agents"; host: string; refused: DuplicateNotice }
   | { type: "machine"; machine: Machine }
   | { type: "quarantine"; quarantine: Quarantine }
@@ -188,6 +210,7 @@ export type Setting =
 /** Throws a WireError for what no coordinator has written. */
 export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   if (key === READY_KEY) return { type: "ready", ...decodeBucketReady(bytes, key) };
+  if (key === LEADER_KEY) return { type: "leader", sign: decode(signOfLife, bytes, key) };
   const [kind = "", ...rest] = key.split(".");
   const name = rest.join(".");
   if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };

@@ -100,5 +100,8 @@ export function resendKey(sink: string): string {
 /** The header of a deletion in the settings bucket that names the operator who deletes. */
 export const REMOVED_BY_HEADER = "Fleetban-By";
 
+/** Settings bucket: the leader lives, see `SignOfLife`. */
+export const LEADER_KEY = "leader";
+
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */
 export const READY_KEY = "ready";

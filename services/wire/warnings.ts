@@ -62,6 +62,16 @@ export const WARNINGS = {
       "they are sent as soon as it does",
   }),
 
+  "host-alone": declare<{ since: number; bans: number }>({
+    severity: "high",
+    title: "a host is alone",
+    text: ({ since, bans }) =>
+      `nobody decides since ${new Date(since).toISOString()}, because NATS or the coordinator cannot ` +
+      `be reached: this host counts for itself, and has banned ${bans} ` +
+      `${bans === 1 ? "address" : "addresses"} alone; fleetban-agent status shows them: bring NATS ` +
+      "and a coordinator back",
+  }),
+
   // What Dovecot says of a host's logins.
   "logins-broken": declare<{ reason: string }>({
     severity: "high",
@@ -327,6 +337,8 @@ export const WARNINGS = {
 
 export type WarningCode = keyof typeof WARNINGS;
 type FactsOf<Code extends WarningCode> = Parameters<(typeof WARNINGS)[Code]["text"]>[0];
+/** What the text of a warning is made of. */
+export type WarningFacts<Code extends WarningCode> = NonNullable<FactsOf<Code>>;
 
 /** The warning of this code, its text made of `facts`. `subject`: see `Warning`. */
 export function warn<Code extends WarningCode>(

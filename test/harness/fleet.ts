@@ -32,6 +32,8 @@ export interface MailHost {
   dovecot: Dovecot | undefined;
   /** The log that its agent reads. */
   mailLog: string;
+  /** Where its agent keeps its state. */
+  stateDir: string;
   agent: Restartable;
 }
 
@@ -211,11 +213,12 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       const config = join(own, "agent.yaml");
       const source = `sources:\n  - name: mail-log\n    path: ${mailLog}\n    startAt: beginning\n`;
       await writeFile(config, `host: ${name}\n${source}${options.agentYaml ?? ""}\n`);
-      const extra = { FLEETBAN_STATE_DIR: join(own, "state") };
+      const stateDir = join(own, "state");
+      const extra = { FLEETBAN_STATE_DIR: stateDir };
       const agent = keep(
         await restartable((onOutput) => startProgram(namespace, "agent", config, extra, onOutput)),
       );
-      hosts.push({ name, namespace, dovecot, mailLog, agent });
+      hosts.push({ name, namespace, dovecot, mailLog, stateDir, agent });
     }
 
     const cli = async (...args: string[]): Promise<CommandResult> => {

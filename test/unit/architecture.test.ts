@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   nats: ["wire", "process"],
   detection: ["wire"],
   policy: ["wire", "config"],
-  agent: ["wire", "process", "config", "nats", "detection"],
+  agent: ["wire", "process", "config", "nats", "detection", "policy"],
   coordinator: ["wire", "process", "config", "nats", "policy", "detection", "../prisma"],
   cli: ["wire", "process", "config", "nats", "detection", "policy"],
   standalone: ["process", "nats"],
@@ -29,6 +29,7 @@ const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     state: [],
     report: ["state"],
     enforce: ["state"],
+    alone: ["state"],
     status: ["report", "enforce"],
     check: ["state", "report", "enforce"],
   },
@@ -46,7 +47,7 @@ const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
 };
 /** What the lanes share lies beside them: the configuration, and what the whole fleet has set. */
 const BESIDE_LANES =
-  /^(?:agent\/(?:agent-config|fleet-settings|nats-options)|coordinator\/coordinator-config)\.ts$/;
+  /^(?:agent\/(?:agent-config|fleet-settings|saved-settings|nats-options)|coordinator\/coordinator-config)\.ts$/;
 const SERVICES = resolve(import.meta.dirname, "../../services");
 
 const sourceFiles = (folder: string): string[] =>

@@ -13,7 +13,7 @@ import { agentNatsOptions } from "../nats-options.ts";
 import { openUserNames } from "../report/user-names.ts";
 import { checkFirewall } from "../enforce/firewall/firewall-check-report.ts";
 import { checkNatsRights } from "./agent-rights-check.ts";
-import { lastKnownJails } from "../fleet-settings.ts";
+import { readLastSettings } from "../saved-settings.ts";
 import { isPattern, matchingFiles } from "../report/sources/path-pattern.ts";
 import { permissionRemedy } from "../report/sources/read-permission.ts";
 import { createSourceDetector, writersOf, type SourceDetector } from "../report/source-detector.ts";
@@ -43,7 +43,7 @@ export async function checkAgent(
     } else if (error instanceof PlainError) report.failed("state", error.message, error.exitCode);
     else throw error;
   }
-  const jails = await lastKnownJails(config.stateDir);
+  const { jails } = await readLastSettings(config.stateDir);
   await checkFirewall(config.firewall, jails, report);
   try {
     await openUserNames(config);

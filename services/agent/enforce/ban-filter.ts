@@ -1,17 +1,31 @@
 /** Which bans of the fleet apply on this host, and for how long still. */
-import { decodeBan, isInForce, type Ban } from "../../wire/ban.ts";
+import { countedUntil, decodeBan, isInForce, type Ban } from "../../wire/ban.ts";
 import type { TimedBan } from "./firewall/firewall.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
 import type { NeverBan } from "./never-ban.ts";
 
 /** What of a ban matters to the host that applies it. */
-export type HostBan = Pick<Ban, "jail" | "address" | "state" | "until" | "by" | "hosts">;
+export type HostBan = Pick<Ban, "jail" | "address" | "state" | "until" | "by" | "hosts"> & {
+  /** Failures up to this instant do not count again; undefined: no failure brought the ban. */
+  countedUntil?: number;
+};
+
+/** Who gives the bans that this host gives alone, see ../alone/. */
+export const BY_THIS_HOST = "this host";
 
 /** Throws a WireError for what no coordinator has written. */
 export function decodeHostBan(bytes: Uint8Array, key: string): HostBan {
-  const { jail, address, state, until, by, hosts } = decodeBan(bytes, key);
-  return { jail, address, state, until, by, ...(hosts && { hosts }) };
+  const ban = decodeBan(bytes, key);
+  const { jail, address, state, until, by, hosts } = ban;
+  const counted = countedUntil(ban);
+  return {
+    ...{ jail, address, state, until, by },
+    ...(hosts && { hosts }),
+    ...(counted > 0 && { countedUntil: counted }),
+  };
 }
+
+const isAutomatic = ({ by }: HostBan): boolean => by === "decider" || by === BY_THIS_HOST;
 
 export interface BanFilterOptions {
   host: string;
@@ -37,7 +51,7 @@ export function createBanFilter({ host, settings, neverBan }: BanFilterOptions):
   /** Why this ban is not applied here; undefined: it is. */
   function reasonAgainst(ban: HostBan): string | undefined {
     const own = neverBan.reason(ban.address);
-    if (own !== undefined || ban.by !== "decider") return own;
+    if (own !== undefined || !isAutomatic(ban)) return own;
     const allowed = settings.allowed(ban.address);
     return allowed && `is allowlisted (${allowed.address})`;
   }

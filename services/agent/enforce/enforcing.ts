@@ -9,7 +9,7 @@ import { BANS_BUCKET } from "../../wire/subjects.ts";
 import type { AgentConfig } from "../agent-config.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
 import type { StateHealth } from "../state/state-health.ts";
-import { decodeHostBan } from "./ban-filter.ts";
+import { BY_THIS_HOST, decodeHostBan, type HostBan } from "./ban-filter.ts";
 import type { Choice } from "./firewall/choice.ts";
 import { createLeftBehind } from "./firewall/left-behind.ts";
 import { FirewallError } from "./firewall/command.ts";
@@ -25,6 +25,16 @@ export interface Enforcing {
   follow(session: Pick<NatsSession, "connection" | "connectBeside">): Promise<void>;
   /** Calls `listener` whenever something was applied, and the kernel has confirmed it. */
   onApplied(listener: () => void): void;
+  /** Bans what this host has decided alone, by its own clock, beside the fleet's bans. */
+  banLocally(ban: LocalBan): void;
+  /** Ends such a ban; the fleet's ban of the address, if there is one, stays. */
+  endLocally(ban: Pick<LocalBan, "jail" | "address">): void;
+  /** Calls `listener` when the fleet has a new state of such a ban; see KernelSyncOptions. */
+  onFleetBan(listener: (ban: HostBan, isHere: boolean) => void): void;
+  /** The fleet's ban as this host knows it, in whatever state. */
+  fleetBan(jail: string, address: Address): HostBan | undefined;
+  /** Why this host never bans the address, whatever others say; undefined: it may. */
+  whyNeverBanned(address: Address): string | undefined;
   /** Resolves when everything that was to be done by now is done. */
   settled(): Promise<void>;
   /** Counts what is in force, in the kernel. */
@@ -38,6 +48,8 @@ export interface Enforcing {
   ownAddresses(): Address[];
   stop(): Promise<void>;
 }
+
+export type LocalBan = Pick<HostBan, "jail" | "address" | "until">;
 
 export interface EnforcingOptions {
   config: AgentConfig;
@@ -73,10 +85,14 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
     return connection ? [...configured, connection.getServer()] : configured;
   };
   const listeners: (() => void)[] = [];
+  const fleetBanListeners: ((ban: HostBan, isHere: boolean) => void)[] = [];
   const kernelSync = createKernelSync({
     ...{ host: config.host, firewall, jails, jailsOpen, settings },
     ...{ neverBan, now, log, onFailed },
     repairEveryMs: repairEvery * 1000,
+    onFleetBan: (ban, isHere) => {
+      for (const listener of fleetBanListeners) listener(ban, isHere);
+    },
     onApplied: () => {
       for (const listener of listeners) listener();
     },
@@ -98,6 +114,13 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
       );
     },
     onApplied: (listener) => void listeners.push(listener),
+    banLocally({ jail, address, until }) {
+      kernelSync.banLocally({ jail, address, state: "active", until, by: BY_THIS_HOST });
+    },
+    endLocally: ({ jail, address }) => kernelSync.endLocally(jail, address),
+    onFleetBan: (listener) => void fleetBanListeners.push(listener),
+    fleetBan: kernelSync.fleetBan,
+    whyNeverBanned: neverBan.reason,
     settled: kernelSync.settled,
     recount: kernelSync.recount,
     lookLeftBehind: leftBehind.look,

@@ -10,7 +10,7 @@ import { inSlices } from "../../process/slices.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import { banKey } from "../../wire/subjects.ts";
-import type { BanFilter, HostBan } from "./ban-filter.ts";
+import type { HostBan, Verdict } from "./ban-filter.ts";
 import { FirewallError, shortReason } from "./firewall/command.ts";
 import type { Firewall, Refused, TimedBan } from "./firewall/firewall.ts";
 import { createSkippedBans, type SkippedBan } from "./skipped-bans.ts";
@@ -69,14 +69,13 @@ export interface KernelBans {
 
 export interface KernelBansOptions {
   firewall: Firewall;
-  filter: BanFilter;
-  /** The time of the server's clock. */
-  serverNow: () => number;
+  /** What becomes of a ban on this host, now. */
+  judge: (ban: HostBan) => Verdict;
   log: Log;
 }
 
 export function createKernelBans(options: KernelBansOptions): KernelBans {
-  const { firewall, filter, serverNow, log } = options;
+  const { firewall, log } = options;
   let inKernel = new Set<string>();
   let inForce = 0;
   /** While the kernel's bans are replaced. */
@@ -86,7 +85,7 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
 
   /** The ban as the kernel is to have it; undefined: not at all. */
   function judge(ban: HostBan): TimedBan | undefined {
-    const verdict = filter.judge(ban, serverNow());
+    const verdict = options.judge(ban);
     if (verdict.type === "skipped") skipped.note(ban.address, verdict.reason);
     else if (verdict.type === "applies") skipped.forget(ban.address);
     return verdict.type === "applies" ? verdict.ban : undefined;

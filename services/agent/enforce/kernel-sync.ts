@@ -21,14 +21,16 @@ import type { AheadEntry, BucketMirror, MirrorEvent } from "../../nats/bucket-mi
 import { isInForce } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
+import type { Address } from "../../wire/address.ts";
 import { banKey } from "../../wire/subjects.ts";
 import { createAheadBans } from "./ahead-bans.ts";
-import { createBanFilter, type HostBan } from "./ban-filter.ts";
+import { BY_THIS_HOST, createBanFilter, type HostBan } from "./ban-filter.ts";
 import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Repair } from "./firewall/firewall.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
 import { createFirewallRetry, PAUSES } from "./firewall-retry.ts";
 import { createKernelBans, type BanChange } from "./kernel-bans.ts";
+import { createLocalBans } from "./local-bans.ts";
 import type { NeverBan } from "./never-ban.ts";
 import { createWorkQueue } from "./work-queue.ts";
 
@@ -58,6 +60,12 @@ export interface KernelSync {
   restore(last: readonly HostBan[]): Promise<void>;
   /** What is to be in force on this host; undefined while that is not known for certain. */
   held(): Iterable<HostBan> | undefined;
+  /** Bans what this host has decided alone, beside the fleet's bans. */
+  banLocally(ban: HostBan): void;
+  /** Ends such a ban; the fleet's ban of the address, if there is one, stays. */
+  endLocally(jail: string, address: Address): void;
+  /** The fleet's ban as this host knows it, in whatever state. */
+  fleetBan(jail: string, address: Address): HostBan | undefined;
   /** Counts what is in force, in the kernel. */
   recount(): Promise<void>;
   /** Resolves when everything that was to be done by now is done. */
@@ -86,6 +94,11 @@ export interface KernelSyncOptions {
   /** Something was applied, and the kernel has said so. */
   onApplied: () => void;
   onFailed: (error: unknown) => void;
+  /**
+   * The fleet has a new state of a ban that this host has given alone. `isHere`: the ban is in
+   * force in the fleet, and for this host.
+   */
+  onFleetBan?: (ban: HostBan, isHere: boolean) => void;
 }
 
 type Sync =
@@ -120,7 +133,11 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   let clockAhead = 0;
   const serverNow = () => now() + clockAhead;
   const filter = createBanFilter(options);
-  const kernel = createKernelBans({ firewall, filter, serverNow, log });
+  /** The end of a ban of this host's own is by this host's clock. */
+  const clockOf = ({ by }: HostBan) => (by === BY_THIS_HOST ? now() : serverNow());
+  const judge = (ban: HostBan) => filter.judge(ban, clockOf(ban));
+  const local = createLocalBans(judge);
+  const kernel = createKernelBans({ firewall, judge, log });
   /** To be brought into the kernel, or to be taken out. */
   const changed = new Map<string, BanChange>();
   /** The newest revision that the kernel has. */
@@ -172,9 +189,30 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     yield* unreadable;
   }
 
-  function* bans(): Iterable<[string, HostBan]> {
+  function* fleetBans(): Iterable<[string, HostBan]> {
     yield* bansOfBucket();
     yield* kept;
+  }
+
+  const fleetBan = (key: string): HostBan | undefined =>
+    mirror?.entries.get(key)?.value ?? unreadable.get(key) ?? kept.get(key);
+
+  /** What this host has decided alone comes last, because the last ban of a key counts. */
+  function* bans(): Iterable<[string, HostBan]> {
+    yield* fleetBans();
+    yield* local.standing(fleetBan);
+  }
+
+  /** The same without bans that only this host remembers of the fleet. */
+  function* bansToReplaceWith(): Iterable<[string, HostBan]> {
+    yield* bansOfBucket();
+    yield* local.standing((key) => mirror?.entries.get(key)?.value);
+  }
+
+  function noteFleetBan(key: string, ban: HostBan | undefined): void {
+    if (!ban || !local.has(key)) return;
+    const { type } = judge(ban);
+    options.onFleetBan?.(ban, type === "applies" || type === "skipped");
   }
 
   function forget(key: string): void {
@@ -191,7 +229,8 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   }
 
   function change(key: string, ban: HostBan, isGone: boolean): void {
-    changed.set(key, { ban, isGone });
+    const lasting = local.outlasting(key, isGone ? undefined : ban);
+    changed.set(key, lasting ? { ban: lasting, isGone: false } : { ban, isGone });
     changes.ask("apply");
   }
 
@@ -220,7 +259,8 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
         return;
       case "put":
         forget(event.key);
-        if (sync.phase === "loading") return;
+        if (sync.phase === "loading") return; // It may be an older state of the ban.
+        noteFleetBan(event.key, event.value);
         noteClock(event.writtenAt);
         change(event.key, event.value, false);
         return;
@@ -239,6 +279,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       case "live":
         ahead.forgetAllRead(mirror?.revision() ?? 0);
         sync = { phase: "adding", bucketId: event.bucketId, isWhole: event.isWhole };
+        for (const key of local.keys()) noteFleetBan(key, mirror?.entries.get(key)?.value);
         bringAllIn();
         return;
     }
@@ -308,7 +349,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     const changesBefore = settingsChanges;
     appliedBeside = 0;
     try {
-      if (!(await kernel.replace(bansOfBucket(), isStillRight))) return;
+      if (!(await kernel.replace(bansToReplaceWith(), isStillRight))) return;
     } catch (error) {
       // In smaller steps the kernel may take the bans, while those that are over stay in force.
       if (!retry.isRefused("replace")) changeAll();
@@ -401,7 +442,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   async function reconsider(): Promise<void> {
     await inSlices(bans(), ([key, ban]) => {
       if (kernel.wasRejected(key)) return;
-      const applies = filter.judge(ban, serverNow()).type === "applies";
+      const applies = judge(ban).type === "applies";
       if (applies !== kernel.has(key)) change(key, ban, false);
     });
   }
@@ -415,7 +456,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   ];
 
   function* heldBans(): Iterable<HostBan> {
-    for (const [key, ban] of bans()) if (kernel.has(key) && isInForce(ban, now())) yield ban;
+    for (const [key, ban] of fleetBans()) if (kernel.has(key) && isInForce(ban, now())) yield ban;
   }
 
   return {
@@ -448,6 +489,20 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     follow(openMirror) {
       mirror = openMirror(onEvent, onAhead);
     },
+
+    banLocally(ban) {
+      const key = banKey(ban.jail, ban.address);
+      local.set(key, ban);
+      change(key, fleetBan(key) ?? ban, false);
+    },
+    endLocally(jail, address) {
+      const key = banKey(jail, address);
+      const ban = local.delete(key);
+      const present = fleetBan(key);
+      if (present) change(key, present, false);
+      else if (ban) change(key, ban, true);
+    },
+    fleetBan: (jail, address) => fleetBan(banKey(jail, address)),
 
     // Beside the queue: it may take long, and bans do not wait for it.
     recount: () => retry.attempt("count", kernel.recount).then(() => undefined, options.onFailed),

@@ -37,11 +37,11 @@ export interface FailurePublisher {
 
 export interface FailurePublisherOptions {
   host: string;
-  /** Resolves when the message is stored. */
-  publish: (subject: string, bytes: Uint8Array, id: string) => Promise<unknown>;
+  /** Resolves with the message's sequence in the stream when the message is stored. */
+  publish: (subject: string, bytes: Uint8Array, id: string) => Promise<{ seq: number }>;
   now: () => number;
-  /** A batch was stored. */
-  onStored: () => void;
+  /** A batch was stored, under this sequence of the stream. */
+  onStored: (sequence: number) => void;
   /** A batch was not stored, and is sent again. */
   onTrouble: (error: unknown) => void;
   /** Of one message, as the server takes them; undefined: not known. */
@@ -72,8 +72,8 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
     const store = async () => {
       const batch = { ...unsent, host, sentAt: now() };
       const bytes = encodeFailureBatch(batch);
-      await publish(failureSubject(batch.jail, host), bytes, failureBatchId(batch));
-      onStored();
+      const { seq } = await publish(failureSubject(batch.jail, host), bytes, failureBatchId(batch));
+      onStored(seq);
       return "stored" as const;
     };
     const retrying = { pauses: PAUSES, signal: ended.signal, onFailed: onTrouble };

@@ -3,6 +3,7 @@
  * the publisher and the checkpoint.
  */
 import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
+import type { Failure } from "../../detection/attempts/failure.ts";
 import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { Log } from "../../process/log.ts";
 import type { Jail } from "../../wire/settings.ts";
@@ -31,6 +32,8 @@ export interface LogWatcherOptions {
   publisher: FailurePublisher;
   /** Hears of every line of Dovecot's that is looked at. */
   onReading: (reading: Reading) => void;
+  /** Hears of every failure that is found. */
+  onFailures: (jail: string, failures: readonly Failure[]) => void;
   state: StateHealth;
   /** The last known ones. */
   jails: readonly Jail[];
@@ -68,6 +71,7 @@ export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWa
         ...{ config: source, ledger, publisher, nameOf, now, log },
         restored,
         onReading: options.onReading,
+        onFailures: options.onFailures,
         onRead: checkpoint.touch,
       }),
     );

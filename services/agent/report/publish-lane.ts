@@ -10,6 +10,7 @@
  *   on it is in a batch, nothing takes it back.
  */
 import { attemptsOf, type Failure } from "../../detection/attempts/failure.ts";
+import { isWaiting } from "../../detection/attempts/hold.ts";
 import type { FailureBatch } from "../../wire/failure.ts";
 
 export interface ReadLines {
@@ -40,8 +41,6 @@ type Phase =
   | { phase: "idle" }
   | { phase: "sending" } // Batches are made and sent, one after another.
   | { phase: "holding"; timer: NodeJS.Timeout }; // The first failure that waits may be taken back.
-
-const LONGEST_HOLD_MS = 10_000;
 
 export class PublishLane {
   readonly #source: string;
@@ -99,11 +98,11 @@ export class PublishLane {
   /** The next failures of one epoch, at most `limit`; undefined: none can be sent now. */
   takeBatch(limit: number, now: number): UnsentBatch | undefined {
     const [first] = this.#waiting;
-    if (!first || isHeld(first.failure, now)) return undefined;
+    if (!first || isWaiting(first.failure.hold, now)) return undefined;
     const { epoch, jail } = first;
     let count = 0;
     for (const next of this.#waiting) {
-      if (count === limit || next.epoch !== epoch || isHeld(next.failure, now)) break;
+      if (count === limit || next.epoch !== epoch || isWaiting(next.failure.hold, now)) break;
       count += 1;
     }
     const failures = this.#waiting.splice(0, count).map(({ failure }) => settled(failure));
@@ -135,14 +134,6 @@ export class PublishLane {
     const isIdle = this.#phase.phase !== "sending" && this.#waiting.length === 0;
     return { state: isIdle ? "all" : "not-yet" };
   }
-}
-
-/** May this failure still be taken back? */
-function isHeld({ hold }: Failure, now: number): boolean {
-  if (!hold || hold.isOver) return false;
-  const leftMs = hold.until - now;
-  // Longer than any hold: the clock was set back.
-  return leftMs > 0 && leftMs <= LONGEST_HOLD_MS;
 }
 
 /** The failure as the wire allows it. From now on nothing takes it back. */

@@ -1,5 +1,6 @@
 /** The lane from the lines of a log to failures in NATS. */
 import { jetstream } from "@nats-io/jetstream";
+import type { Failure } from "../../detection/attempts/failure.ts";
 import type { Log } from "../../process/log.ts";
 import type { NatsSession } from "../../nats/session.ts";
 import type { HostStatus } from "../../wire/status.ts";
@@ -19,6 +20,11 @@ export interface Reporting {
   sourceWarnings(): Warning[];
   /** Why NATS does not store failures of this host; undefined: it does. */
   publishTrouble(): string | undefined;
+  /**
+   * The sequence in the stream of the last failures that were stored, 0 if there were none; undefined
+   * while something that is written in a log is not stored yet.
+   */
+  storedUpTo(): number | undefined;
   /** Why logins fail for a reason of this host's own; undefined: they do not. */
   loginTrouble(): string | undefined;
   /** Calls `listener` when that begins or ends. */
@@ -28,7 +34,10 @@ export interface Reporting {
 
 export interface ReportingOptions {
   config: AgentConfig;
-  session: NatsSession;
+  /** Resolves when NATS was reached for the first time; undefined: it never will be. */
+  connected: Promise<NatsSession | undefined>;
+  /** Hears of every failure that is found. */
+  onFailures: (jail: string, failures: readonly Failure[]) => void;
   settings: Pick<FleetSettings, "jails" | "onChange">;
   state: StateHealth;
   log: Log;
@@ -39,16 +48,27 @@ const PUBLISH_WITHIN_MS = 5_000;
 
 export async function startReporting(options: ReportingOptions): Promise<Reporting> {
   const { config, settings, state, log, onFailed } = options;
-  const { connection, link } = options.session;
-  const js = jetstream(connection);
-  const health = createPublishHealth({ now: () => performance.now(), isConnected: link.isUp, log });
+  let session: NatsSession | undefined;
+  const stream = options.connected.then((reached) => {
+    session = reached;
+    return reached && jetstream(reached.connection);
+  });
+  const isConnected = () => session?.link.isUp() ?? false;
+  const health = createPublishHealth({ now: () => performance.now(), isConnected, log });
+  let lastStored = 0;
   const publisher = createFailurePublisher({
     host: config.host,
     now: Date.now,
-    publish: (subject, bytes, msgID) =>
-      js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS }),
-    maxBytes: () => connection.info?.max_payload,
-    onStored: health.stored,
+    async publish(subject, bytes, msgID) {
+      const js = await stream;
+      if (!js) throw new Error("NATS was never reached");
+      return js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS });
+    },
+    maxBytes: () => session?.connection.info?.max_payload,
+    onStored(sequence) {
+      lastStored = sequence;
+      health.stored();
+    },
     onTrouble: health.failed,
   });
   const listeners: (() => void)[] = [];
@@ -62,6 +82,7 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     ...{ config, publisher, state, log, onFailed },
     jails: settings.jails(),
     onReading: outcomes.note,
+    onFailures: options.onFailures,
     now: Date.now,
   });
   const jailsChanged = () => {
@@ -75,6 +96,10 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     sources: watcher.describe,
     sourceWarnings: watcher.warnings,
     publishTrouble: health.trouble,
+    storedUpTo() {
+      const isBehind = publisher.backlog() > 0 || watcher.describe().some(({ lag }) => lag > 0);
+      return isBehind ? undefined : lastStored;
+    },
     loginTrouble: outcomes.trouble,
     onLoginTrouble: (listener) => void listeners.push(listener),
     async stop() {

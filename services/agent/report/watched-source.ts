@@ -54,6 +54,8 @@ export interface WatchedSourceOptions {
   nameOf: (user: string | undefined) => string | undefined;
   /** Hears of every line of Dovecot's that is looked at. */
   onReading: (reading: Reading) => void;
+  /** Hears of every failure that is found. */
+  onFailures: (jail: string, failures: readonly Failure[]) => void;
   /** Something was read. */
   onRead: () => void;
   now: () => number;
@@ -133,6 +135,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     counters.failures += failures.length;
     counters.lastLineAt = now();
     const wait = publisher.add({ lane, source: name, jail, epoch, from, to, failures });
+    if (failures.length > 0) options.onFailures(jail, failures);
     onRead();
     return wait;
   }

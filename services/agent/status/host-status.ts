@@ -18,6 +18,7 @@ export interface HostStatusOptions {
   enforcing: Enforcing;
   reporting: Reporting;
   passedOver: Conditions["passedOver"];
+  alone: () => Conditions["alone"];
   /** Why this host's state cannot be written; undefined: it can. */
   stateTrouble: () => string | undefined;
   expiry: () => readonly Warning[];
@@ -40,6 +41,7 @@ export function startHostStatus(options: HostStatusOptions): StatusSender {
     const conditions: Conditions = {
       ...enforcing.trouble(),
       publishing: reporting.publishTrouble(),
+      alone: options.alone(),
       logins: reporting.loginTrouble(),
       state: stateTrouble(),
       passedOver,

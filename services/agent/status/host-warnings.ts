@@ -1,8 +1,10 @@
 /** Conditions of this host that its operator should know, but those of its sources. */
-import { warn, type Warning } from "../../wire/warnings.ts";
+import { warn, type Warning, type WarningFacts } from "../../wire/warnings.ts";
 import type { FirewallTrouble } from "../enforce/kernel-sync.ts";
 
 export interface Conditions extends FirewallTrouble {
+  /** This host decides for itself, because nobody else does. */
+  alone: WarningFacts<"host-alone"> | undefined;
   /** Why the state cannot be written. */
   state: string | undefined;
   /** Why NATS does not store failures. */
@@ -16,11 +18,12 @@ export interface Conditions extends FirewallTrouble {
 }
 
 export function warningsOf(conditions: Conditions): Warning[] {
-  const { passedOver, state, publishing, logins, leftBehind } = conditions;
+  const { alone, passedOver, state, publishing, logins, leftBehind } = conditions;
   const { ineffective, refusals, kernelRejected } = conditions;
   const warnings: Warning[] = [];
   // First, because a coordinator looks for this warning, and a status holds a limited number.
   if (logins !== undefined) warnings.push(warn("logins-broken", { reason: logins }));
+  if (alone) warnings.push(warn("host-alone", alone));
   for (const reason of ineffective) warnings.push(warn("firewall-not-effective", { reason }));
   for (const reason of refusals) warnings.push(warn("firewall-refuses", { reason }));
   if (kernelRejected) warnings.push(warn("bans-rejected", kernelRejected));

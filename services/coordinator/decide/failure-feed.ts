@@ -16,6 +16,8 @@ import { FAILURES_STREAM } from "../../wire/subjects.ts";
 export interface FailureFeed {
   /** Everything that was stored when it began has been folded. */
   isCaughtUp(): boolean;
+  /** The sequence of the last message that was taken; undefined: not caught up yet. */
+  takenUpTo(): number | undefined;
   stop(): void;
 }
 
@@ -87,5 +89,9 @@ export function startFailureFeed({
     log.warn("NATS has lost the end of the failures' stream, counts again what it holds");
   }
 
-  return { isCaughtUp: () => caughtUp, stop: () => following.stop() };
+  return {
+    isCaughtUp: () => caughtUp,
+    takenUpTo: () => (caughtUp ? (last?.sequence ?? 0) : undefined),
+    stop: () => following.stop(),
+  };
 }

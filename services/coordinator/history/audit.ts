@@ -56,6 +56,7 @@ function done(key: string, setting: Setting): Said | undefined {
       return { by, action: "notify resend", detail: `${setting.sink}${detail}` };
     }
     case "jail":
+    case "leader":
     case "machine":
     case "ready":
     case "duplicate-agents":

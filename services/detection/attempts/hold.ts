@@ -17,6 +17,17 @@ export const READ_LATE_MS = 500;
 
 export const createHold = (until: number): Hold => ({ until, isOver: false, withdrawn: 0 });
 
+/** However long what is waited for may take. */
+const LONGEST_HOLD_MS = 10_000;
+
+/** May the count still be taken back at `now`? */
+export function isWaiting(hold: Hold | undefined, now: number): boolean {
+  if (!hold || hold.isOver) return false;
+  const leftMs = hold.until - now;
+  // Longer than any hold: the clock was set back.
+  return leftMs > 0 && leftMs <= LONGEST_HOLD_MS;
+}
+
 /** Takes one attempt back; false: it is too late. */
 export function withdraw(hold: Hold | undefined): boolean {
   if (!hold || hold.isOver) return false;

@@ -41,6 +41,7 @@ test("without a file and without an environment every option has its default", a
     mode: "normal",
     users: "store",
     firewall: { backend: ["ipset"], chains: ["INPUT"], repairEvery: 20 },
+    fallbackAfter: 10,
     ignoreip: [],
     sources: [mail],
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
-import type { HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
+import { BY_THIS_HOST, type HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
 import { createDryRunFirewall } from "../../../../services/agent/enforce/firewall/dry-run.ts";
 import type { Firewall } from "../../../../services/agent/enforce/firewall/firewall.ts";
 import { createKernelSync } from "../../../../services/agent/enforce/kernel-sync.ts";
@@ -32,7 +32,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const allowed = createAddressTrie<Allowed>();
   const told = {
     ...{ readyFor: null as string | null, applied: 0 },
-    ...{ isKnown: true, isOfThisHost: true },
+    ...{ isKnown: true, isOfThisHost: true, decided: [] as [Address, boolean][] },
   };
   let revision = 0;
   let phase: "loading" | "live" = "loading";
@@ -55,6 +55,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
     },
     ...{ neverBan: { reason: () => undefined }, log },
     onApplied: () => (told.applied += 1),
+    onFleetBan: ({ address }, isHere) => void told.decided.push([address, isHere]),
     onFailed: assert.ifError,
   });
   sync.follow((listener, aheadListener) => {
@@ -159,6 +160,61 @@ function pausableReplace(firewall: Firewall) {
     },
   };
 }
+
+test("a ban of this host's own is in force beside the fleet's, until it ends", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel, firewall } = host;
+  const own = (n: number, until: number | null = null): HostBan => {
+    return { ...banOn(addressAt(n)), until, by: BY_THIS_HOST };
+  };
+  sync.banLocally(own(1)); // NATS was never reached
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1)]);
+  told.readyFor = BUCKET;
+  begin();
+  put(banOn(addressAt(2)));
+  put({ ...banOn(addressAt(3)), state: "expired" });
+  finish();
+  await sync.settled();
+  sync.banLocally(own(3));
+  sync.banLocally(own(2, Date.now() + 60_000)); // shorter than the fleet's
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(1), addressAt(2), addressAt(3)]);
+  const seconds = (await firewall.list()).find(({ address }) => address === addressAt(2))?.seconds;
+  assert.equal(seconds, undefined, "the longer of two bans is in force");
+  assert.deepEqual(
+    [...(sync.held() ?? [])],
+    [banOn(addressAt(2))],
+    "they are no bans of the fleet",
+  );
+  for (const n of [1, 2, 3]) sync.endLocally("dovecot", addressAt(n));
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(2)]);
+});
+
+test("a ban of this host's own does not touch an allowed address", async () => {
+  await using host = await setUp();
+  const { sync, allow, inKernel } = host;
+  allow("198.51.100.1");
+  sync.banLocally({ ...banOn(addressAt(1)), by: BY_THIS_HOST });
+  await sync.settled();
+  assert.deepEqual(await inKernel(), []);
+});
+
+test("a new state of a ban that this host has given is reported, and only of such", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish } = host;
+  begin();
+  finish();
+  sync.banLocally({ ...banOn(addressAt(1)), by: BY_THIS_HOST });
+  put(banOn(addressAt(2)));
+  put(banOn(addressAt(1), "held"));
+  put(banOn(addressAt(1)));
+  assert.deepEqual(told.decided, [
+    [addressAt(1), false],
+    [addressAt(1), true],
+  ]);
+});
 
 test("a ban for other hosts, and one of a jail of other hosts, is not in the kernel", async () => {
   await using host = await setUp();

@@ -42,7 +42,7 @@ function setUp({ now = () => NOW } = {}) {
     publish: (subject, bytes) =>
       new Promise((resolve, reject) => {
         arrived.push(decodeFailureBatch(bytes, subject));
-        answers.push((error) => (error ? reject(error) : resolve(undefined)));
+        answers.push((error) => (error ? reject(error) : resolve({ seq: arrived.length })));
       }),
     onStored: () => {},
     onTrouble: () => {},

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { warningsOf, type Conditions } from "../../../../services/agent/status/host-warnings.ts";
 
 const fine: Conditions = {
-  ...{ state: undefined, publishing: undefined, logins: undefined },
+  ...{ alone: undefined, state: undefined, publishing: undefined, logins: undefined },
   ...{ leftBehind: [], passedOver: [], ineffective: [], refusals: [], kernelRejected: undefined },
 };
 

@@ -1,0 +1,192 @@
+/**
+ * A host that is alone still bans: while nobody decides, it counts its own failures by the last
+ * known policy.
+ *
+ *   in-touch --no contact for fallbackAfter--> alone: recent failures are counted, then every new one
+ *   alone --contact--> in-touch: nothing is counted here any more
+ *
+ * Invariants:
+ * - The publisher does not know of this: every failure goes to NATS as always, and the coordinator
+ *   counts it once. What is counted here never leaves the host.
+ * - A ban that was given alone stays until the fleet has decided about its failures (see
+ *   decided-bans.ts), and never longer than the policy says.
+ */
+import type { Failure } from "../../detection/attempts/failure.ts";
+import { isWaiting } from "../../detection/attempts/hold.ts";
+import type { Log } from "../../process/log.ts";
+import type { Address } from "../../wire/address.ts";
+import type { Jail, SignOfLife } from "../../wire/settings.ts";
+import type { Contact } from "./contact.ts";
+import type { DecidedBans, FleetState, Progress } from "./decided-bans.ts";
+import { createLocalCount, type LocalCount, type LocalDecision } from "./local-count.ts";
+import { createRecentFailures, KEPT_FAILURES, type JailFailure } from "./recent-failures.ts";
+
+export interface Alone {
+  /** Hears of every failure that is found on this host. */
+  note(jail: string, failures: readonly Failure[]): void;
+  /** The leader lives. */
+  noteSign(sign: SignOfLife): void;
+  /** The fleet has a new state of a ban that this host has given. */
+  noteFleetBan(ban: FleetState, isHere: boolean): void;
+  /** Bans that were given before a restart of the agent. */
+  restore(bans: readonly LocalDecision[]): void;
+  /** Looks whether this host is alone; to be called every second. */
+  look(): void;
+  /** Since when nobody decides, epoch milliseconds; undefined: this host is not alone. */
+  since(): number | undefined;
+  bans(): LocalDecision[];
+}
+
+export interface AloneOptions {
+  host: string;
+  fallbackAfterMs: number;
+  contact: Contact;
+  decided: DecidedBans;
+  settings: {
+    jails(): readonly Jail[];
+    isJailOf(jail: string, host: string): boolean;
+    hasPolicy(): boolean;
+  };
+  /** Why nobody bans the address here; undefined: it may be banned. */
+  whySpared: (address: Address) => string | undefined;
+  /** Up to when the fleet has counted the failures of an address; undefined: not known. */
+  countedUntil: (jail: string, address: Address) => number | undefined;
+  progress: () => Progress;
+  /** Puts the ban into force, in this host's kernel alone. */
+  ban: (decision: LocalDecision) => void;
+  /** Takes it back; a ban of the fleet stays. */
+  unban: (decision: LocalDecision) => void;
+  /** The bans, or whether this host is alone, have changed. */
+  onChange: () => void;
+  now: () => number;
+  log: Log;
+}
+
+type Phase =
+  | { phase: "in-touch" }
+  | {
+      phase: "alone";
+      since: number;
+      count: LocalCount;
+      /** Failures that may still be taken back, the oldest first. */
+      uncertain: JailFailure[];
+    };
+
+/** More tracked addresses than this are forgotten, but for those of the recent failures. */
+const MAX_TRACKED = 5 * KEPT_FAILURES;
+
+export function createAlone(options: AloneOptions): Alone {
+  const { host, fallbackAfterMs, contact, decided, settings, onChange, now, log } = options;
+  const recent = createRecentFailures();
+  let phase: Phase = { phase: "in-touch" };
+  let isFullSaid = false;
+
+  const newCount = () =>
+    createLocalCount({
+      ...{ host, jails: settings.jails(), isJailOf: settings.isJailOf },
+      countedUntil: options.countedUntil,
+      isSpared: (address) => options.whySpared(address) !== undefined,
+    });
+
+  function begin(lostForMs: number): void {
+    const since = now() - Math.round(lostForMs);
+    const alone = { phase: "alone" as const, since, count: newCount(), uncertain: [] };
+    phase = alone;
+    log.error(
+      { since: new Date(since).toISOString() },
+      "nobody decides, this host counts for itself",
+    );
+    for (const failure of recent.all()) add(alone, failure);
+    onChange();
+  }
+
+  function end(): void {
+    phase = { phase: "in-touch" };
+    isFullSaid = false;
+    log.info({ bans: decided.size }, "a coordinator decides again, this host no longer does");
+    onChange();
+  }
+
+  function add(alone: Phase & { phase: "alone" }, failure: JailFailure): void {
+    if (isWaiting(failure.failure.hold, now())) {
+      if (alone.uncertain.length < KEPT_FAILURES) alone.uncertain.push(failure);
+      return;
+    }
+    if (alone.count.tracked() > MAX_TRACKED) recount(alone);
+    else for (const decision of alone.count.add(failure, now())) decide(decision);
+  }
+
+  /** An attacker with very many addresses must not fill the memory: the last failures count. */
+  function recount(alone: Phase & { phase: "alone" }): void {
+    alone.count = newCount();
+    for (const failure of recent.all()) {
+      if (isWaiting(failure.failure.hold, now())) continue;
+      for (const decision of alone.count.add(failure, now())) decide(decision);
+    }
+  }
+
+  function addCertain(alone: Phase & { phase: "alone" }): void {
+    const { uncertain } = alone;
+    alone.uncertain = [];
+    for (const failure of uncertain) add(alone, failure);
+  }
+
+  function decide(decision: LocalDecision): void {
+    const { jail, address, until } = decision;
+    if (!decided.add(decision)) {
+      if (!isFullSaid) log.error({ bans: decided.size }, "no room for more local bans");
+      isFullSaid = true;
+      return;
+    }
+    options.ban(decision);
+    const end = until === null ? "for ever" : new Date(until).toISOString();
+    log.warn({ jail, address, until: end }, "banned by this host alone");
+    onChange();
+  }
+
+  function endAll(ended: readonly LocalDecision[], why: string): void {
+    if (ended.length === 0) return;
+    for (const decision of ended) options.unban(decision);
+    log.info({ bans: ended.length, left: decided.size }, why);
+    onChange();
+  }
+
+  function look(): void {
+    contact.look();
+    const lostForMs = contact.lostForMs();
+    const isLost = lostForMs >= fallbackAfterMs;
+    if (phase.phase === "alone") {
+      if (isLost) addCertain(phase);
+      else end();
+    } else if (isLost && settings.hasPolicy()) begin(lostForMs);
+    if (decided.size > 0) endAll(decided.takeOver(now()), "the time of local bans is over");
+  }
+
+  return {
+    note(jail, failures) {
+      recent.note(jail, failures);
+      if (phase.phase !== "alone") return;
+      for (const failure of failures) add(phase, { jail, failure });
+    },
+    noteSign(sign) {
+      contact.noteSign();
+      look();
+      if (decided.size === 0) return;
+      const ended = decided.takeDecided(sign, options.progress());
+      endAll(ended, "the fleet does not ban what this host has banned alone");
+    },
+    noteFleetBan(ban, isHere) {
+      if (!decided.observe(ban, isHere)) return;
+      options.unban({ ...ban, at: 0, until: null });
+      log.info({ jail: ban.jail, address: ban.address }, "the fleet has decided about a local ban");
+      onChange();
+    },
+    restore(bans) {
+      for (const decision of bans) if (decided.add(decision)) options.ban(decision);
+      endAll(decided.takeOver(now()), "the time of local bans is over");
+    },
+    look,
+    since: () => (phase.phase === "alone" ? phase.since : undefined),
+    bans: decided.list,
+  };
+}
