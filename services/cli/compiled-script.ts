@@ -6,7 +6,6 @@
  * V8 does not notice another script of the same length: `deploy/build` always writes both files.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { Script } from "node:vm";
 
@@ -15,15 +14,16 @@ interface RunModule {
   run: () => Promise<void>;
 }
 
-export function openCompiled(file: string): RunModule {
-  return evaluate(compile(file, readIfThere(codeOf(file))), file);
+/** `load` loads what the script requires, which are modules of Node. */
+export function openCompiled(file: string, load: NodeJS.Require): RunModule {
+  return evaluate(compile(file, readIfThere(codeOf(file))), file, load);
 }
 
 /** Compiles the script, runs the command line of this process with it, and keeps the code. */
-export async function compileScript(path: string): Promise<void> {
+export async function compileScript(path: string, load: NodeJS.Require): Promise<void> {
   const file = resolve(path);
   const script = compile(file, undefined);
-  await evaluate(script, file).run();
+  await evaluate(script, file, load).run();
   // Now, because V8 compiles most functions when they are called for the first time.
   writeFileSync(codeOf(file), script.createCachedData());
 }
@@ -41,13 +41,13 @@ function compile(file: string, cachedData: Buffer | undefined): Script {
 
 type Wrapper = (...given: [NodeJS.Require, object, { exports: RunModule }, string, string]) => void;
 
-function evaluate(script: Script, file: string): RunModule {
+function evaluate(script: Script, file: string, load: NodeJS.Require): RunModule {
   const exports: RunModule = {
     run: () => Promise.reject(new Error(`${file}: exports no run()`)),
   };
   const module = { exports };
   const wrapper = script.runInThisContext() as Wrapper;
-  wrapper(createRequire(file), exports, module, file, dirname(file));
+  wrapper(load, exports, module, file, dirname(file));
   return module.exports;
 }
 

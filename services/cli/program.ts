@@ -28,7 +28,9 @@ export function fleetbanProgram(
   commands: readonly MakeCommand[],
 ): { program: Command; client: Client } {
   const { io, environment, who } = options;
-  const output = createOutput({ ...io, environment });
+  // `io` may be `process`: naming all of its properties makes Node build each of them.
+  const { stdout, stderr } = io;
+  const output = createOutput({ stdout, stderr, environment });
   const program = createProgram("fleetban", "Asks and commands a fleet of mail hosts.")
     .option("--nats <url>", "where the fleet's NATS server is")
     .configureHelp({ ...HELP, showGlobalOptions: true })
@@ -44,8 +46,16 @@ export function fleetbanProgram(
   /** For commands that must not take the address of another fleet from a client.yaml. */
   const natsUrl = () =>
     program.opts<{ nats?: string }>().nats ?? (environment["NATS_URL"] || undefined);
-  const { stdin } = io;
-  const context: CommandContext = { ask: client.ask, output, now: Date.now, stdin, natsUrl };
+  const context: CommandContext = {
+    ask: client.ask,
+    output,
+    now: Date.now,
+    // Node opens the stream when it is named for the first time, and few commands read it.
+    get stdin() {
+      return io.stdin;
+    },
+    natsUrl,
+  };
   for (const make of commands) program.addCommand(make(context));
   inheritSettings(program, io);
   return { program, client };
