@@ -32,26 +32,33 @@ const PIECES = [
   " ",
 ];
 
+/** JSON that ends too early, and JSON of many records. */
+const JSON_HEADS = ["{", "[", '{"', '{"log":"x', '{"streams":['];
+const JSON_PIECES = ["{", "[", '"', '{"', '{"a":[', '{"" ', '{"a":1,', '{"log":"auth: x"}'];
+
 interface Worst {
   micros: number;
   text: string;
 }
 
 export function run(): Promise<Figure[]> {
-  measure(1_000); // the first lines are read before the code is compiled
-  const [four, eight, whole] = [measure(3_900), measure(7_800), measure(64_000)];
+  const messages = (length: number) => measure(`${length} characters`, linesOf(length));
+  messages(1_000); // the first lines are read before the code is compiled
+  const [four, eight, whole] = [messages(3_900), messages(7_800), messages(64_000)];
+  const json = measure("JSON", jsonOf(64_000));
   const figure = (name: string, { micros }: Worst): Figure => ({ name, value: micros, unit: "us" });
   return Promise.resolve([
     figure("worst message of 4,000 characters", four),
     figure("worst message of 8,000 characters", eight),
     figure("worst line of 64,000 characters", whole),
+    figure("worst line of 64,000 characters of JSON", json),
   ]);
 }
 
 /** The best of three tries for each line, and of all lines the worst. */
-function measure(length: number): Worst {
+function measure(name: string, lines: Iterable<string>): Worst {
   let worst: Worst = { micros: 0, text: "" };
-  for (const text of linesOf(length)) {
+  for (const text of lines) {
     let best = Infinity;
     for (let turn = 0; turn < 3; turn += 1) {
       const began = performance.now();
@@ -60,7 +67,7 @@ function measure(length: number): Worst {
     }
     if (best > worst.micros) worst = { micros: best, text };
   }
-  process.stderr.write(`bench: worst of ${length}: ${worst.text.slice(0, 200)}\n`);
+  process.stderr.write(`bench: worst of ${name}: ${worst.text.slice(0, 200)}\n`);
   return worst;
 }
 
@@ -85,6 +92,16 @@ function* linesOf(length: number): Generator<string> {
       yield envelope
         .replace("{program}", () => (format.version.startsWith("pam") ? "auth" : "dovecot"))
         .replace(/\{(?:message|own|json|own-json)\}/, () => message);
+    }
+  }
+}
+
+function* jsonOf(length: number): Generator<string> {
+  for (const head of JSON_HEADS) {
+    for (const piece of JSON_PIECES) {
+      for (const tail of ["", "}", "]"]) {
+        yield head + piece.repeat(Math.floor((length - 20) / piece.length)) + tail;
+      }
     }
   }
 }

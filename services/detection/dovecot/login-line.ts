@@ -105,7 +105,9 @@ function isSameOutcome(a: Reading, b: Reading): boolean {
     a.verdict === b.verdict &&
     a.stage === b.stage &&
     a.attempts === b.attempts &&
-    a.hidden === b.hidden
+    a.hidden === b.hidden &&
+    a.begun === b.begun &&
+    a.seconds === b.seconds
   );
 }
 

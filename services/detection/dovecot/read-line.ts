@@ -1,5 +1,5 @@
 /** What one line of any log says of Dovecot's authentication, taken alone. */
-import { openEnvelope } from "../lines/envelope.ts";
+import { openEnvelope, openParsed } from "../lines/envelope.ts";
 import type { Message } from "../lines/message.ts";
 import { splitRecords } from "../lines/json-records.ts";
 import { LOCAL_LOG, type LogFacts } from "../lines/log-facts.ts";
@@ -24,14 +24,14 @@ const MAX_MESSAGE_LENGTH = 8_192;
 /** `receivedAt` (epoch milliseconds) tells the year of a stamp that has none. */
 export function readLine(line: string, receivedAt: number, log: LogFacts = LOCAL_LOG): Reading {
   if (line.length > MAX_LINE_BYTES) return emptyReading();
-  const message = openEnvelope(line, { receivedAt, zone: log.zone }, log);
+  const clock = { receivedAt, zone: log.zone };
+  const message = openEnvelope(line, clock, log);
   const reading = readWritten(message, log);
   if (reading.form !== null) return reading;
   const isMissed = splitRecords(message.text).some((record) => {
-    const { verdict, isUnrecognized } = readWritten(
-      openEnvelope(record, { receivedAt, zone: log.zone }, log),
-      log,
-    );
+    const opened = openParsed(record, clock, log);
+    if (!opened) return false;
+    const { verdict, isUnrecognized } = readWritten(opened, log);
     return verdict === "failure" || isUnrecognized;
   });
   return isMissed ? unrecognizedReading(SEVERAL_RECORDS) : reading;

@@ -8,7 +8,7 @@
  * further on in a line, because clients choose what stands there.
  */
 import { readContainerPrefix } from "./container-prefix.ts";
-import { openCollected } from "./json-line.ts";
+import { openCollected, openRecord } from "./json-line.ts";
 import { LOCAL_LOG } from "./log-facts.ts";
 import { messageOf, NOTHING_KNOWN, type Message, type Opening, type Outer } from "./message.ts";
 import { readUsualTag } from "./program-tag.ts";
@@ -31,6 +31,15 @@ export function openEnvelope(
   const isEnded = line.charCodeAt(line.length - 1) === RETURN;
   const text = isEnded ? line.slice(0, -1) : line;
   return openUsual(text, clock) ?? openLine(text, NOTHING_KNOWN, { clock, writers, openLine });
+}
+
+/** The same for one of several JSON records in a line; undefined: the record has no line in it. */
+export function openParsed(
+  record: unknown,
+  clock: StampClock,
+  writers: Writers,
+): Message | undefined {
+  return openRecord(record, NOTHING_KNOWN, { clock, writers, openLine });
 }
 
 /** `Mar  3 04:05:06 UTC dovecot: `: what stands where a host does may be the zone. */

@@ -2,6 +2,7 @@
  * The table of fields in which logging systems put a line, its time and its writer, in the order in
  * which they are believed. A name with dots is that of a field in an object, or a name with dots.
  */
+import { endOfJson } from "./json-end.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -116,7 +117,15 @@ export function readFields(line: string): Fields | undefined {
   return isFields(value) ? value : undefined;
 }
 
+/**
+ * JSON.parse takes milliseconds for 64 kB of brackets, and `gather` would overflow the stack. A shorter
+ * text costs little, however much it nests.
+ */
+const LONG = 4_096;
+
+/** An object or an array; undefined: `text` is neither, or nests more than logging systems do. */
 export function parseJson(text: string): unknown {
+  if (text.length > LONG && endOfJson(text, 0) === undefined) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -61,7 +61,7 @@ export function openTaggedRecord(
  * `{...}`, `[{...}]`, `[TIME, {...}]`, `[[TIME, {}], {...}]`, and what is pushed to Loki. An array of
  * several records is no line.
  */
-function openRecord(value: unknown, outer: Outer, opening: Opening): Message | undefined {
+export function openRecord(value: unknown, outer: Outer, opening: Opening): Message | undefined {
   if (isFields(value)) return openFields(value, undefined, outer, opening);
   if (!Array.isArray(value)) return undefined;
   const [first, second] = value as unknown[];

@@ -5,57 +5,52 @@
  *   [{"log":"..."},{"log":"..."}]; [[1772507106.7,{"log":"..."}],[1772507107.1,{"log":"..."}]]
  *   {"streams":[{"stream":{"container":"dovecot"},"values":[["1772507106784598000","..."],...]}]}
  */
-import { isFields, parseJson } from "./json-fields.ts";
+import { endOfJson } from "./json-end.ts";
+import { isFields, parseJson, readRecord, type Fields } from "./json-fields.ts";
 
+/** A line's further records are not looked at. */
 const MAX_RECORDS = 64;
-/** Of records that are not whole, so many beginnings are tried. */
+/** Of records that are not whole, so many beginnings are tried: each costs one walk over the text. */
 const MAX_TRIES = 2;
 
-/** The records, each as a line of its own; none where `text` is one record, or no JSON. */
-export function splitRecords(text: string): string[] {
-  if (!text.startsWith("{") && !text.startsWith("[")) return [];
-  const value = parseJson(text);
-  if (value === undefined) return findRecords(text);
-  const records = Array.isArray(value) ? (value as unknown[]) : pushedRecords(value);
-  if (records.length < 2) return [];
-  return records.slice(0, MAX_RECORDS).map((record) => JSON.stringify(record));
+/** The parsed records; none where `text` is one record, or no JSON. */
+export function splitRecords(text: string): readonly unknown[] {
+  if (text.startsWith('{"streams"')) return pushedRecords(parseJson(text));
+  if (text.startsWith("[")) {
+    const value = parseJson(text);
+    if (Array.isArray(value)) return value.length < 2 ? [] : value.slice(0, MAX_RECORDS);
+  }
+  return text.startsWith("[") || text.startsWith("{") ? findRecords(text) : [];
 }
 
-/** Every value that is pushed to Loki, as a push of its own. */
+/** Every value that is pushed to Loki, as a record of its own. */
 function pushedRecords(value: unknown): unknown[] {
   const streams = isFields(value) ? value["streams"] : undefined;
   if (!Array.isArray(streams)) return [];
-  return (streams as unknown[]).filter(isFields).flatMap(({ stream, values }) => {
-    const pushed = Array.isArray(values) ? (values as unknown[]) : [];
-    return pushed.map((pair) => ({ streams: [{ stream, values: [pair] }] }));
-  });
+  const records = (streams as unknown[]).filter(isFields).flatMap(valuesOf);
+  return records.length < 2 ? [] : records.slice(0, MAX_RECORDS);
+}
+
+/** Labels may be many, and stand for all values of a stream, so they are read once. */
+function valuesOf({ stream, values }: Fields): unknown[] {
+  if (!Array.isArray(values)) return [];
+  const { program, container } = readRecord({ stream });
+  return (values as unknown[])
+    .filter((pair) => Array.isArray(pair))
+    .map(([ts, line]: unknown[]) => ({ program, container, ts, line }));
 }
 
 /** Records one behind another. Of one that was cut off, the next one's beginning is looked for. */
-function findRecords(text: string): string[] {
-  const records: string[] = [];
+function findRecords(text: string): unknown[] {
+  const records: unknown[] = [];
   let from = text.indexOf('{"');
   for (let tries = 0; from >= 0 && tries < MAX_TRIES && records.length < MAX_RECORDS;) {
-    const record = text.slice(from, endOfRecord(text, from));
-    const isWhole = parseJson(record) !== undefined;
-    if (isWhole) records.push(record);
-    else tries += 1;
-    from = text.indexOf('{"', from + (isWhole ? record.length : 1));
+    const end = endOfJson(text, from);
+    if (from === 0 && end === text.length) return []; // one record, or a broken one
+    const record = end === undefined ? undefined : parseJson(text.slice(from, end));
+    if (record === undefined) tries += 1;
+    else records.push(record);
+    from = text.indexOf('{"', record === undefined ? from + 1 : end);
   }
   return records;
-}
-
-/** A string that is not closed reaches to the end, so that no character is looked at twice. */
-const PARTS = /"(?:[^"\\]|\\[^]?)*(?:"|$)|[{}]/g;
-
-/** Behind the brace that closes the one at `from`; the end of the text where none does. */
-function endOfRecord(text: string, from: number): number {
-  let depth = 0;
-  PARTS.lastIndex = from;
-  for (let part = PARTS.exec(text); part !== null; part = PARTS.exec(text)) {
-    if (part[0] === "{") depth += 1;
-    if (part[0] === "}") depth -= 1;
-    if (depth === 0) return PARTS.lastIndex;
-  }
-  return text.length;
 }
