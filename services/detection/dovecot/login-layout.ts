@@ -33,7 +33,7 @@ const ELEMENTS_FOLLOW = new RegExp(`(?:: | [[({]|:[[({])(?=${ELEMENT_KEY})`, "g"
 /** The elements come first, perhaps in brackets. */
 const ELEMENTS_FIRST = new RegExp(`[[({]{0,2}(?=${ELEMENT_KEY})`, "y");
 /** What stands between elements and a reason behind them. */
-const BETWEEN = /[: ,]+$/;
+const BETWEEN = ": ,";
 /** `Disconnected: Maximum number of connections ...`: the reason has begun before. */
 const REASON_ALREADY = /(?:Disconnected|Aborted login|Login aborted):? $/;
 const MAX_LAYOUTS = 32;
@@ -122,12 +122,19 @@ function elementsFirst(body: string, from: number): Layout[] {
     if (at < from || body[at - 1] !== " ") continue;
     const before = body.slice(from, at);
     if (REASON_ALREADY.test(before.slice(-20))) continue;
-    const behind = before.replace(BETWEEN, "");
+    const behind = withoutBetween(before);
     const elements = from > 0 ? behind.replace(/[\])}]$/, "") : behind;
     for (const reason of wholeReasons(body.slice(at))) layouts.push({ reason, elements });
     if (layouts.length > MAX_LAYOUTS) return [];
   }
   return layouts;
+}
+
+/** A pattern would look at a row of spaces once for each of them. */
+function withoutBetween(elements: string): string {
+  let end = elements.length;
+  while (end > 0 && BETWEEN.includes(elements.charAt(end - 1))) end -= 1;
+  return elements.slice(0, end);
 }
 
 /** Every reason that the text can be as a whole: one that quotes somebody may have several groups. */

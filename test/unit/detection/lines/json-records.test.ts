@@ -63,11 +63,11 @@ function measureWork(act: () => void): number {
   return work;
 }
 
-test("no JSON, whole or broken, is looked at more than eight times", () => {
+test("no JSON, whole or broken, is looked at more than twelve times", () => {
   fc.assert(
     fc.property(hostileJson, (line) => {
       const work = measureWork(() => readLine(line, NOW));
-      assert.ok(work <= 8 * line.length, `${work / line.length} times`);
+      assert.ok(work <= 12 * line.length, `${work / line.length} times`);
     }),
     { numRuns: 150 },
   );
@@ -78,7 +78,7 @@ test("a push of many values is read without reading its many labels for each of 
   const values = Array.from({ length: 500 }, (_, index) => [String(index), "a"]);
   const line = JSON.stringify({ streams: [{ stream: labels, values }] });
   const work = measureWork(() => readLine(line, NOW));
-  assert.ok(work <= 8 * line.length, `${work / line.length} times`);
+  assert.ok(work <= 12 * line.length, `${work / line.length} times`);
   const records = splitRecords(line) as object[];
   assert.equal(records.length, 64);
   assert.equal(new Set(records.flatMap((record) => Object.keys(record))).size, 4);
