@@ -55,6 +55,8 @@ const DEFAULT_JAIL: Jail = {
 
 /** An allowlist may change a thousand times a minute, and is written as a whole. */
 const SPARED_EVERY_MS = 1_000;
+/** The first time: the process may be killed at any moment. */
+const AT_ONCE_MS = 0;
 
 const jailsIn = (stateDir: string) => join(stateDir, "jails.json");
 const sparedIn = (stateDir: string) => join(stateDir, "spared.json");
@@ -79,7 +81,7 @@ export function createSavedSettings(options: SavedSettingsOptions): SavedSetting
     log.error({ err: error }, "settings cannot be kept on disk");
   };
 
-  const pacedSpared = new PacedWork(SPARED_EVERY_MS, async () => {
+  const pacedSpared = new PacedWork(AT_ONCE_MS, async () => {
     const spared = { allowed: [...options.allowed()], machines: [...options.machines()] };
     await writeState(sparedIn(stateDir), z.encode(sparedSchema, spared)).catch(complain);
     return { pauseMs: SPARED_EVERY_MS, isUnfinished: false };

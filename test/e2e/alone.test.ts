@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { appendFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { appendFile, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { after, before, describe, test } from "node:test";
 import { createFleet, type BanList, type Fleet } from "../harness/fleet.ts";
@@ -78,6 +78,10 @@ describe("hosts that are alone", { skip: needsRoot }, () => {
     await eventually("the failures are stored", async () => {
       const query = ["failure", "list", "--address", onFirst];
       return (await fleet.ask<{ failures: object[] }>(...query)).failures.length === 3;
+    });
+
+    await eventually("mx2 has kept the allowlist", async () => {
+      return (await readFile(join(hostAt(2).stateDir, "spared.json"), "utf8")).includes(ALLOWED);
     });
 
     const coordinator = fleet.coordinators[0]!;

@@ -15,7 +15,7 @@ export interface RecentFailures {
   all(): Iterable<JailFailure>;
 }
 
-/** As many as may await their acknowledgement. */
+/** Each keeps some 500 bytes in memory. */
 export const KEPT_FAILURES = 10_000;
 
 export function createRecentFailures(kept = KEPT_FAILURES): RecentFailures {

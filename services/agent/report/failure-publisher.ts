@@ -44,6 +44,8 @@ export interface FailurePublisherOptions {
   onStored: (sequence: number) => void;
   /** A batch was not stored, and is sent again. */
   onTrouble: (error: unknown) => void;
+  /** Reading pauses from this many failures on that await acknowledgement; undefined: 10,000. */
+  maxUnacknowledged?: number;
   /** Of one message, as the server takes them; undefined: not known. */
   maxBytes?: () => number | undefined;
 }
@@ -52,14 +54,14 @@ export interface FailurePublisherOptions {
 const FAILURE_BYTES = 2_400;
 /** Failures in one batch: no attacker makes a batch of more than MAX_MESSAGE_BYTES, which nobody reads. */
 const BATCH = 400;
-/** Reading pauses from this many failures on that await acknowledgement. */
 const MAX_UNACKNOWLEDGED = 10_000;
 const PAUSES: Pauses = { firstMs: 100, longestMs: 2_000 };
 
 export function createFailurePublisher(options: FailurePublisherOptions): FailurePublisher {
   const { host, publish, now, onStored, onTrouble, maxBytes } = options;
+  const { maxUnacknowledged = MAX_UNACKNOWLEDGED } = options;
   const lanes = new Map<string, PublishLane>();
-  const backlog = new Backlog(MAX_UNACKNOWLEDGED);
+  const backlog = new Backlog(maxUnacknowledged);
   const listeners: (() => void)[] = [];
   const ended = new AbortController();
 

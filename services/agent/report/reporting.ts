@@ -45,6 +45,11 @@ export interface ReportingOptions {
 }
 
 const PUBLISH_WITHIN_MS = 5_000;
+/**
+ * A host that is alone reads on while NATS stores nothing, until this many failures wait, some 500
+ * bytes each: five of each address that it may ban.
+ */
+const MAX_UNACKNOWLEDGED_ALONE = 50_000;
 
 export async function startReporting(options: ReportingOptions): Promise<Reporting> {
   const { config, settings, state, log, onFailed } = options;
@@ -64,6 +69,7 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
       if (!js) throw new Error("NATS was never reached");
       return js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS });
     },
+    ...(config.fallbackAfter !== "never" && { maxUnacknowledged: MAX_UNACKNOWLEDGED_ALONE }),
     maxBytes: () => session?.connection.info?.max_payload,
     onStored(sequence) {
       lastStored = sequence;
