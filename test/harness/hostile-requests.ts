@@ -19,6 +19,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ...{
     reason: ["because"],
     comment: ["office"],
+    label: ["home", ""],
     user: ["alice"],
     all: [true, false],
     undo: [true, false],
