@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { Allowed } from "../wire/settings.ts";
 import { checksOf } from "./arguments.ts";
+import { formatState } from "./ban-words.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
 import { formatBoth, formatInstant, zoneOf } from "./time.ts";
@@ -76,7 +77,7 @@ function addCommand({ ask, output, now }: Context): Command {
     });
 }
 
-function removeCommand({ ask, output }: Context): Command {
+function removeCommand({ ask, output, now }: Context): Command {
   const check = checksOf("allow remove", output.note);
   return new Command("remove")
     .description("take an entry off the allowlist")
@@ -84,8 +85,17 @@ function removeCommand({ ask, output }: Context): Command {
     .option(...JSON_OPTION)
     .action(async (address: Address, { json }: JsonOption) => {
       const reply = await ask("allow.remove", { address });
-      if (json) output.json("allow.remove", reply);
-      else output.line(`${address} is no longer on the allowlist`);
+      if (json) {
+        output.json("allow.remove", reply);
+        return;
+      }
+      output.line(`${address} is no longer on the allowlist`);
+      const { back = [], backCount = 0, pending = 0 } = reply;
+      for (const ban of back) {
+        output.line(`${ban.address} is ${formatState(ban, now())} in ${ban.jail} again`);
+      }
+      if (backCount > back.length) output.line(`and so are ${backCount - back.length} others`);
+      if (pending > 0) output.note(`${pending} bans are still to come back`);
     });
 }
 

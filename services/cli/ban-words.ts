@@ -1,5 +1,6 @@
 /** A ban in words: a row of a list, its state, the hosts whose failures brought it. */
 import { isHeld, isInForce, isShadow, isWideningHeld, type Ban } from "../wire/ban.ts";
+import { isSpared } from "../policy/spared-ban.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatEnd, formatRelative } from "./time.ts";
 
@@ -25,6 +26,8 @@ export function formatState(ban: Ban, now: number): string {
   if (isInForce(ban, now)) return `banned ${formatEnd(ban.until, now)}`;
   if (isHeld(ban, now)) return `held, would be banned ${formatEnd(ban.until, now)}`;
   if (isShadow(ban, now)) return `shadow, would be banned ${formatEnd(ban.until, now)}`;
+  if (isSpared(ban, now))
+    return `spared by the allowlist, would be banned ${formatEnd(ban.until, now)}`;
   if (ban.state === "lifted") return "no longer banned";
   return ban.until === null ? "expired" : `expired ${formatBoth(ban.until, now)}`;
 }

@@ -17,6 +17,7 @@ import { watchClock } from "./hosts/clock-check.ts";
 import { jailsOf, type CoordinatorConfig } from "./coordinator-config.ts";
 import { countsBans, createChanges, createKeptSeconds, memoryOf } from "../policy/ban-memory.ts";
 import { createDecider, type Decider } from "./decide/decider.ts";
+import { createAllowedBans, type AllowedBans } from "./upkeep/allowed-bans.ts";
 import { createAllowedNames } from "./upkeep/allowed-names.ts";
 import { resolveName } from "./upkeep/resolve-name.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
@@ -24,6 +25,7 @@ import { createQuarantines } from "./buckets/quarantines.ts";
 import { createBanGuard } from "./decide/ban-guard.ts";
 import { manyBansEndpoints } from "./api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "./api/quarantine-endpoint.ts";
+import type { Ban } from "../wire/ban.ts";
 import type { Setting } from "../wire/settings.ts";
 import { whyDistrusted } from "./hosts/broken-logins.ts";
 import { createOwnMachines } from "./hosts/own-machines.ts";
@@ -81,7 +83,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const wanted = { longestFindtime, replicas, failuresMaxBytes };
   const onWaiting = health.waitsFor;
   const streams = await keepStreams(connection, wanted, log, onWaiting);
-  const later: { decider?: Decider; lease?: Lease } = {};
+  const later: { decider?: Decider; lease?: Lease; allowedBans?: AllowedBans } = {};
   const isLeader = () => later.lease?.isLeader() ?? false;
   const databaseUrl = config.database.url;
   const history = openHistory({ databaseUrl, connection, isLeader, log });
@@ -104,12 +106,19 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const onSetting = (key: string, setting: Setting | undefined) => {
     quarantines.noteSetting(key, setting);
     machines.noteSetting(key, setting);
+    later.allowedBans?.noteSetting(key);
     if (setting?.type === "resend") notifier.resend(setting.sink, setting.resend);
   };
   const hosts = followHosts({ connection, now, log, onStatus });
   const settings = openSettings({ connection, onSetting, log });
   const { allowlist } = settings;
-  const bans = openBanStore({ connection, log, onBan: (ban) => later.decider?.observe(ban) });
+  const onBan = (ban: Ban) => {
+    later.decider?.observe(ban);
+    later.allowedBans?.noteBan(ban);
+  };
+  const bans = openBanStore({ connection, log, onBan });
+  const allowedBans = createAllowedBans({ bans, allowlist, now, newId, log });
+  later.allowedBans = allowedBans;
   const lease = openLease({ connection, id, log, onTaken: () => later.decider?.submitDue() });
   later.lease = lease;
   onRelease(() => lease.release());
@@ -141,6 +150,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const upkeep = createUpkeep({
     ...common,
     names,
+    allowedBans,
     allowlist: config.allowlist.flatMap((each) => ("address" in each ? each.address : [])),
     longestFindtime,
     keptSeconds: createKeptSeconds(jails, memory),

@@ -4,29 +4,30 @@
  *
  * The longest wins; for ever beats everything; an end that has passed is no ban.
  */
-import { isDue, isInForce, isShadow, type Ban } from "../wire/ban.ts";
+import { countedUntil, isDue, isInForce, isShadow, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
 import { bansBefore, rememberStarts, type Change } from "./ban-memory.ts";
 import { banSeconds } from "./ban-time.ts";
 import { addEvidence, hostsOfBan, widens } from "./quorum.ts";
+import { bringBack, isSpared } from "./spared-ban.ts";
 import type { Offence } from "./sliding-window.ts";
 import { formatDuration } from "../config/duration.ts";
 
 /** The ban that `offence` has earned. The same offence a second time changes nothing. */
 export function banForOffence(
-  present: Ban | undefined,
+  entry: Ban | undefined,
   jail: Jail,
   offence: Offence,
   change: Change,
 ): Ban | undefined {
   const { now, id } = change;
+  const present = unspared(entry, change);
   const before = bansBefore(present, change);
   const { until, seconds } = termOf(present, jail, offence, change);
   if (until !== null && until <= now) return undefined;
   // Covered already: by this very ban, or by one that was given or lifted since.
-  if (present && (present.countedUntil ?? 0) >= offence.at) return undefined;
-  if (present?.state === "lifted" && (present.immuneUntil ?? 0) > offence.at) return undefined;
+  if (present && countedUntil(present) >= offence.at) return undefined;
   const isBanned = present !== undefined && isInForce(present, now);
   const extended = isBanned ? present : undefined;
   if (offence.rule === "confirmed" && !extended?.hosts) return undefined;
@@ -70,11 +71,12 @@ export interface OperatorBan {
 }
 
 export function banByOperator(
-  present: Ban | undefined,
+  entry: Ban | undefined,
   order: OperatorBan,
   change: Change,
 ): Ban | undefined {
   const { now, id } = change;
+  const present = unspared(entry, change);
   const before = bansBefore(present, change);
   const usual = () => banSeconds(order.jail, before + (change.elsewhere ?? 0), fractionOf(id));
   const seconds = order.seconds === undefined ? usual() : order.seconds;
@@ -82,7 +84,7 @@ export function banByOperator(
   const isBanned = present !== undefined && isInForce(present, now);
   const isShorter = isBanned && !order.replace && !isLonger(until, present.until);
   // A ban on some hosts alone becomes one on every host, and keeps its end.
-  if (isShorter && !present.hosts) return undefined;
+  if (isShorter && !present.hosts) return present === entry ? undefined : present;
   return {
     v: 1,
     change: id,
@@ -99,8 +101,28 @@ export function banByOperator(
     ...earlierOf(present, change),
     by: order.by,
     immuneUntil: null,
-    countedUntil: present?.countedUntil ?? null,
+    countedUntil: answeredUntil(present, order, now),
   };
+}
+
+/**
+ * Up to when failures are answered once the operator's ban stands. A replacement answers all of
+ * them: its end is the operator's, whoever reads them again. An unban's immunity ends with the new
+ * ban, and what it has forgiven stays forgiven.
+ */
+function answeredUntil(
+  present: Ban | undefined,
+  { replace }: OperatorBan,
+  now: number,
+): number | null {
+  if (replace) return now;
+  const forgiven = present?.state === "lifted" ? Math.min(present.immuneUntil ?? 0, now) : 0;
+  return Math.max(present?.countedUntil ?? 0, forgiven) || null;
+}
+
+/** A ban that the allowlist has lifted counts as the ban that it was: an entry may just have gone. */
+function unspared(entry: Ban | undefined, change: Change): Ban | undefined {
+  return entry && (bringBack(entry, change) ?? entry);
 }
 
 /** Ends a ban before its time; `immunity` seconds of failures after it do not count. */
@@ -147,7 +169,7 @@ export function isOver(
   longestFindtime: number,
   keptSeconds: number,
 ): boolean {
-  if (!isEnded(ban)) return false;
+  if (!isEnded(ban) || isSpared(ban, now)) return false;
   const rest = Math.max(ban.changedAt, ban.immuneUntil ?? 0);
   return rest + Math.max(2 * longestFindtime, keptSeconds) * 1000 < now;
 }
@@ -182,7 +204,7 @@ export function recallEarlier(
   const offence = present.offence + before;
   const allBefore = offence - 1 + (change.elsewhere ?? 0);
   const grown = banSeconds(jail, allBefore, fractionOf(change.id));
-  const isGrown = present.state === "active" && present.countedUntil !== null;
+  const isGrown = present.state === "active" && present.by === "decider";
   const due = isGrown ? endOf(present.countedUntil ?? 0, grown) : present.until;
   const starts = [...(rememberStarts(recorded, then) ?? []), ...(present.earlier ?? [])];
   return {

@@ -8,6 +8,7 @@
 import { isDue, isInForce, type Ban } from "../wire/ban.ts";
 import type { Address } from "../wire/address.ts";
 import type { Jail } from "../wire/settings.ts";
+import { isSpared } from "./spared-ban.ts";
 
 export interface BanMemory {
   /** A ban counts as an earlier one until this many seconds after its end: fail2ban's dbpurgeage. */
@@ -79,7 +80,7 @@ function endOf({ state, changedAt, until }: Ban): number {
 
 /** Does what the ban remembers still matter, or is the ban itself still due? */
 export function isRemembered(ban: Ban, now: number, keptSeconds: number): boolean {
-  if (isDue(ban, now)) return true;
+  if (isDue(ban, now) || isSpared(ban, now)) return true;
   const end = Math.max(endOf(ban), ban.state === "lifted" ? (ban.immuneUntil ?? 0) : 0);
   return end + keptSeconds * 1000 > now;
 }

@@ -300,7 +300,14 @@ export const api = {
   },
   "allow.remove": {
     request: z.strictObject({ address: addressField }),
-    reply: z.object({ allowed }),
+    reply: z.object({
+      allowed,
+      /** The first bans that the allowlist had lifted and that are in force or held again. */
+      back: z.array(ban).optional(),
+      /** How many such bans there were when this was answered, and how many are still to come back. */
+      backCount: count.optional(),
+      pending: count.optional(),
+    }),
   },
   "notify.list": {
     request: z.strictObject({}),

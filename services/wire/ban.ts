@@ -6,6 +6,7 @@
  *   held -> active (released), lifted (discarded), expired
  *   shadow -> expired, or active once the jail is no longer in shadow mode
  *   lifted, expired -> active
+ *   active, held, shadow -> lifted by the allowlist, and back when the allowlist no longer covers it
  *
  * The longest ban wins: a later decision extends an active ban and never shortens it, unless an
  * operator replaces the ban.
@@ -48,6 +49,10 @@ export const ban = z.object({
    * on some hosts: why it is not in force on every host though another host has confirmed it.
    */
   held: foreignText.optional(),
+  /** Lifted only: the allowlist has lifted the ban, and this is what the ban was before. */
+  spared: z
+    .object({ state: z.enum(["active", "held", "shadow"]), by: foreignText, reason: foreignText })
+    .optional(),
   /** 1 for the first ban of this address in this jail, as far as is remembered. */
   offence: z.number().int().min(1),
   /** The failures that brought the ban, by host; empty for an operator's ban. */
@@ -79,7 +84,10 @@ export const ban = z.object({
   by: foreignText,
   /** Lifted only: until then failures do not count. */
   immuneUntil: instant.nullable(),
-  /** The time of the last failure that this ban covers; null: no failures brought the ban. */
+  /**
+   * Failures up to then are answered: by this ban, by an unban, or by a replacement. null: there
+   * were none.
+   */
   countedUntil: instant.nullable(),
 });
 export type Ban = z.infer<typeof ban>;

@@ -22,6 +22,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   rest: () => import("./rest.ts"),
   "cli-start": () => import("./cli-start.ts"),
   "filter-flood": () => import("./filter-flood.ts"),
+  interleavings: () => import("./interleavings.ts"),
   "rooted-host": () => import("./rooted-host.ts"),
 };
 

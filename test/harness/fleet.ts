@@ -59,6 +59,8 @@ export interface Fleet extends AsyncDisposable {
   coordinators: Restartable[];
   /** What the HTTP of a coordinator answers. */
   http(coordinator: number, path: string): Promise<string>;
+  /** NATS, as this process reaches it. */
+  natsUrl: string;
   /** Runs the fleetban CLI in the centre. */
   cli(...args: string[]): Promise<CommandResult>;
   /** The same from this process, with --json: returns what it printed. */
@@ -263,7 +265,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       ...{ postgres, coordinators },
       http: (index, path) => fetchInside(`http://127.0.0.1:${HTTP_PORT + index}${path}`),
       sql: async (query) => queryAll(await door.urls(environment.DATABASE_URL), query),
-      ...{ cli, ask },
+      ...{ natsUrl: reached.NATS_URL, cli, ask },
       async untilInKernel(address, expected, seconds = 20) {
         const set = `fleetban-dovecot-${address.includes(":") ? 6 : 4}`;
         for (const { name, namespace } of hosts) {

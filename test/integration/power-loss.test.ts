@@ -181,6 +181,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     machines: { publishHosts: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
+    allowedBans: { settle: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
       ...{ recordedRevision: () => Promise.resolve(0), takeRolledBack: () => false },
@@ -284,6 +285,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
     machines: { publishHosts: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
+    allowedBans: { settle: () => Promise.resolve() },
     ...{ longestFindtime: 1e9, keptSeconds: () => 0, now: Date.now, newId: randomUUID },
     newChange: () => ({ now: Date.now(), id: randomUUID() }),
   });

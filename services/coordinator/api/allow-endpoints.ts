@@ -2,7 +2,7 @@
 import { overlaps, type Address } from "../../wire/address.ts";
 import { ban as banSchema, isDue, type Ban } from "../../wire/ban.ts";
 import { allowed as allowedSchema } from "../../wire/settings.ts";
-import { liftBan } from "../../policy/ban-lifecycle.ts";
+import { isSpared, settleAllowed, spareBan } from "../../policy/spared-ban.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Step } from "../buckets/ban-store.ts";
 import type { ApiContext } from "./api-context.ts";
@@ -61,7 +61,8 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
         throw new ApiError(409, `${address}: comes from ${place}; remove it there`);
       }
       await settings.disallow(address, by);
-      return { allowed };
+      const { first, changed, pending } = await bringBackWithin(context, address);
+      return { allowed, back: firstRows(first, banSchema), backCount: changed, pending };
     },
   };
 }
@@ -77,13 +78,29 @@ async function liftOverlapping(
   await inSlices(bans.entries(), ({ ban }) => {
     if (isDue(ban, now()) && overlaps(ban.address, address)) found.push(ban);
   });
-  const reason = `${address} was put on the allowlist`;
   const lift: Step = (present) =>
-    present && isDue(present, now())
-      ? liftBan(present, { by, reason, immunity: 0 }, { now: now(), id: newId() })
-      : undefined;
+    present && spareBan(present, { address, by }, { now: now(), id: newId() });
   return changeMany(context, found, () => lift, {
     ...{ work: "lifts bans of an allowlisted address", facts: { address } },
     remedy: `fleetban allow add ${address} lifts the others`,
+  });
+}
+
+/** Brings back what the allowlist has lifted, is still due, and is covered by no other entry. */
+async function bringBackWithin(context: ApiContext, address: Address): Promise<ManyChanges> {
+  const { bans, settings, now, newId } = context;
+  const { find } = settings.allowlist;
+  const found: Ban[] = [];
+  await inSlices(bans.entries(), ({ ban }) => {
+    const isFree = isSpared(ban, now()) && overlaps(ban.address, address);
+    if (isFree && find(ban.address) === undefined) found.push(ban);
+  });
+  const step =
+    (ban: Ban): Step =>
+    (present) =>
+      settleAllowed(present, find(ban.address), { now: now(), id: newId() });
+  return changeMany(context, found, step, {
+    ...{ work: "brings back bans of an address that is no longer allowed", facts: { address } },
+    remedy: "the coordinator that decides brings back the others",
   });
 }

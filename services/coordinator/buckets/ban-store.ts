@@ -14,6 +14,7 @@ import { readLatest } from "../../nats/read-latest.ts";
 import type { Address } from "../../wire/address.ts";
 import { decodeBan, encodeBan, isDue, isInForce, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
+import { isSpared } from "../../policy/spared-ban.ts";
 import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
@@ -79,7 +80,7 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
         noteWritten(event.key, event.value);
         return;
       case "deleted":
-        if (event.previous && isDue(event.previous, Date.now())) {
+        if (event.previous && isOfWeight(event.previous, Date.now())) {
           noteTampered(event.key, event.previous, "deleted");
         }
         return;
@@ -181,10 +182,13 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
   };
 }
 
+/** Is it in force, or could it be again by itself or by a command? */
+const isOfWeight = (ban: Ban, now: number) => isDue(ban, now) || isSpared(ban, now);
+
 /** PostgreSQL has the history of bans that are over. */
 function doesMatter(ban: Ban): boolean {
   const now = Date.now();
-  return isDue(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
+  return isOfWeight(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
 }
 
 /** A held ban, or a ban in force on some hosts whose widening is held, whether over or not. */

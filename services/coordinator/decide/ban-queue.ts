@@ -63,12 +63,6 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
   const turns = new Map<string, Set<string>>();
   let isFailing = false;
 
-  /** However long the ban may be. */
-  function isPast({ jail, offence }: DueBan): boolean {
-    const seconds = longestBanSeconds(jail);
-    return seconds !== null && offence.at + seconds * 1000 <= now();
-  }
-
   function line(key: string, host: string): void {
     const waiting = turns.get(host);
     if (waiting) waiting.add(key);
@@ -138,7 +132,7 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
 
   return {
     add(task) {
-      if (isPast(task)) {
+      if (isPast(task, now())) {
         onMissed(task);
         return;
       }
@@ -154,7 +148,7 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
     },
     submit() {
       for (const [key, task] of due) {
-        if (isPast(task) && !writing.has(key)) {
+        if (isPast(task, now()) && !writing.has(key)) {
           due.delete(key);
           onMissed(task);
         } else if (!writing.has(key)) line(key, task.host);
@@ -165,6 +159,12 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
       return due.size;
     },
   };
+}
+
+/** Would the ban be over at `now`, however long it may be? */
+export function isPast({ jail, offence }: DueBan, now: number): boolean {
+  const seconds = longestBanSeconds(jail);
+  return seconds !== null && offence.at + seconds * 1000 <= now;
 }
 
 function spell(until: number | null): string {

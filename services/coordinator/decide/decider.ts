@@ -24,6 +24,7 @@ import type { Quarantines } from "../buckets/quarantines.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
 import type { SparedOffences } from "./spared-offences.ts";
 import { createBanCounter } from "./ban-counter.ts";
+import { createWaitingOffences } from "./waiting-offences.ts";
 import { createNetworkCounter } from "./network-counter.ts";
 import { countsBans, type NewChange } from "../../policy/ban-memory.ts";
 import { countedAs, countsSingly } from "../../policy/counted-network.ts";
@@ -104,6 +105,7 @@ export function createDecider(options: DeciderOptions): Decider {
     onMissed: options.missed.note,
     judge: guard.judge,
   });
+  const waiting = createWaitingOffences(spared.isSpared, now);
   const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
   let failures = 0;
   let undecodable = 0;
@@ -174,7 +176,8 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   function decide(task: DueBan): void {
-    if (!spared.spares(task.offence.address)) queue.add(task);
+    if (spared.spares(task.offence.address)) waiting.add(task);
+    else queue.add(task);
   }
 
   const banCounter = createBanCounter({ jails: options.jails, bans, decide });
@@ -196,7 +199,10 @@ export function createDecider(options: DeciderOptions): Decider {
       banCounter.observe(ban);
       networkCounter.observe(ban);
     },
-    submitDue: () => queue.submit(),
+    submitDue() {
+      for (const task of waiting.takeFree()) queue.add(task);
+      queue.submit();
+    },
     sweep() {
       for (const { windows } of jails.values()) windows.sweep(now());
       networkCounter.sweep(now());

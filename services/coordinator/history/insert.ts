@@ -55,7 +55,7 @@ export async function insertBanChanges(
   await prisma.$executeRaw`
     INSERT INTO ban_change
       (change, jail, address, state, starts_at, until, changed_at, reason, offence, evidence, by,
-       immune_until, counted_until, basis, hosts, earlier, revision)
+       immune_until, counted_until, basis, hosts, spared, earlier, revision)
     SELECT * FROM unnest(
       ${column((ban) => ban.change)}::uuid[],
       ${column((ban) => ban.jail)}::text[],
@@ -72,6 +72,7 @@ export async function insertBanChanges(
       ${column((ban) => spell(ban.countedUntil))}::timestamptz[],
       ${column((ban) => (ban.basis ? JSON.stringify(ban.basis) : null))}::jsonb[],
       ${column((ban) => (ban.hosts ? JSON.stringify(ban.hosts) : null))}::jsonb[],
+      ${column((ban) => (ban.spared ? JSON.stringify(ban.spared) : null))}::jsonb[],
       ${column((ban) => (ban.earlier ? JSON.stringify(ban.earlier.map(spell)) : null))}::jsonb[],
       ${changes.map(({ revision }) => revision)}::bigint[]
     )

@@ -96,12 +96,13 @@ interface BanRow {
   counted_until: Date | null;
   basis: NonNullable<Ban["basis"]> | null;
   hosts: string[] | null;
+  spared: NonNullable<Ban["spared"]> | null;
   earlier: string[] | null;
   revision: bigint;
 }
 
 const BAN_COLUMNS = Prisma.raw(
-  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, hosts, earlier, revision",
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, hosts, spared, earlier, revision",
 );
 
 const STATES = ["active", "held", "shadow", "lifted", "expired"] as const;
@@ -123,14 +124,16 @@ function banOf(row: BanRow): Ban {
     immuneUntil: row.immune_until?.getTime() ?? null,
     countedUntil: row.counted_until?.getTime() ?? null,
     ...(row.basis && { basis: row.basis }),
+    ...(row.spared && { spared: row.spared }),
     ...(row.hosts && { hosts: row.hosts }),
     ...(row.earlier && { earlier: row.earlier.map((at) => Date.parse(at)) }),
   };
 }
 
 /**
- * Bans in force, bans that are held, those that were lifted and whose addresses still are immune, and those that have
- * ended within the last `keptSeconds`.
+ * Bans in force, bans that are held, those that the allowlist has lifted before their time, those
+ * that were lifted and whose addresses still are immune, and those that have ended within the last
+ * `keptSeconds`.
  */
 export async function findBansToRestore(
   prisma: PrismaClient,
@@ -145,6 +148,7 @@ export async function findBansToRestore(
     ) AS latest
     WHERE (state IN ('active', 'held', 'shadow') AND (until IS NULL OR until > ${new Date(now)}))
       OR (state = 'lifted' AND immune_until > ${new Date(now)})
+      OR (state = 'lifted' AND spared IS NOT NULL AND (until IS NULL OR until > ${new Date(now)}))
       OR (CASE WHEN state IN ('active', 'held', 'shadow') THEN until ELSE changed_at END) > ${since}`);
   return rows.map(banOf);
 }

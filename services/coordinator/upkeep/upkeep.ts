@@ -16,6 +16,7 @@ import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Settings, WantedEntry } from "../buckets/settings-store.ts";
+import type { AllowedBans } from "./allowed-bans.ts";
 import type { AllowedNames } from "./allowed-names.ts";
 
 export interface UpkeepOptions {
@@ -30,6 +31,7 @@ export interface UpkeepOptions {
   names: Pick<AllowedNames, "look" | "entries" | "keeps" | "changes">;
   machines: Pick<OwnMachines, "publishHosts">;
   quarantines: Pick<Quarantines, "forgetOld">;
+  allowedBans: Pick<AllowedBans, "settle">;
   longestFindtime: number;
   /** Seconds that an ended ban of a jail is remembered. */
   keptSeconds: (jail: string) => number;
@@ -100,6 +102,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       publishedNames = changes;
     }
     await endAllowed();
+    await options.allowedBans.settle();
     await settings.refuse(duplicateNotices(hosts));
     await options.machines.publishHosts(settings);
     await options.quarantines.forgetOld(settings, now());

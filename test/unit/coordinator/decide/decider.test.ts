@@ -715,3 +715,31 @@ test("user names count where the jail says so: many of them, and one that nobody
   await again.tell([tried("dave", 3), tried("oracle", 4, network("198.51.100.8"))]);
   assert.deepEqual([again.written, again.missed.total()], [[], 0]);
 });
+
+test("an offence of an allowed address is decided when the address is allowed no more, and still due", async () => {
+  const allowed = { v: 1, address: A, comment: "", addedAt: START, by: "config" } as const;
+  const { tell, written, allowlist, decider } = setUp();
+  const settle = async () => {
+    decider.submitDue();
+    await new Promise(setImmediate);
+  };
+  allowlist.set({ ...allowed, origin: "operator" });
+  await tell(ATTACK);
+  await settle();
+  assert.equal(written.length, 0);
+  allowlist.delete(A);
+  await settle();
+  assert.deepEqual(
+    written.map(({ state, until }) => [state, until]),
+    [["active", START + 4_000 + 1_200_000]],
+  );
+
+  const late = setUp();
+  late.allowlist.set({ ...allowed, origin: "operator" });
+  await late.tell(ATTACK);
+  late.allowlist.delete(A);
+  late.clock.now = START + 4_000 + 1_200_000;
+  late.decider.submitDue();
+  await new Promise(setImmediate);
+  assert.equal(late.written.length, 0);
+});
