@@ -32,7 +32,9 @@ export interface Accuracy {
   file: string;
   actions: number;
   exact: number;
+  /** Where the truth leaves it open how many attempts there were: the most and the fewest. */
   expected: number;
+  fewest: number;
   counted: number;
   /** Attempts counted for an address that made none of them. */
   strangers: number;
@@ -66,6 +68,7 @@ function measureFile(folder: string, file: string, actions: readonly Action[]): 
     actions: 0,
     exact: 0,
     expected: 0,
+    fewest: 0,
     counted: 0,
     strangers: 0,
     fail2ban: undefined,
@@ -84,6 +87,7 @@ function measureFile(folder: string, file: string, actions: readonly Action[]): 
     const strangers = own.filter((failure) => !isSource(failure) && attemptsOf(failure) > 0);
     result.actions += 1;
     result.expected += expected;
+    result.fewest += expected;
     result.counted += counted;
     result.strangers += sum(strangers);
     if (counted === expected && strangers.length === 0) result.exact += 1;

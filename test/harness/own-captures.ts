@@ -73,6 +73,7 @@ export function measureCapture(folder: string, name: string, order: Order): Accu
     actions: truth.length,
     exact: truth.length - misses.length,
     expected: sum(truth.map(([, attempts]) => attempts)),
+    fewest: sum(truth.map(([, attempts, , fewest = attempts]) => fewest)),
     counted: sum([...counted.values()]),
     strangers: sum(strangers.map(([, attempts]) => attempts)),
     fail2ban: undefined,

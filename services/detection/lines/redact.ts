@@ -17,16 +17,22 @@ const LONGEST = 200;
  * brackets. Nobody knows the form of such a line, so whatever may be secret is left out.
  */
 export function redact(text: string): string {
-  return withoutPassword(text.slice(0, 4_096))
-    .replace(/("(?:MESSAGE|log|message|msg)" ?: ?")/, "$1 ")
-    .replace(/\b(pass(?:word|wd|phrase)?|secret|token|resp|base64)([:= ]+)\S.*/isu, "$1$2(hidden)")
-    .replace(/<[^<>]*>/g, "<...>")
-    .replace(/\([^()]*\)/g, "(...)")
-    .replace(/'[^']*'|"[^"]*"/g, "'...'")
-    .replace(
-      /\b(user|ruser|orig_user|original_user|auth_user|cert_username)=(?!<\.\.\.>)\S*/g,
-      "$1=...",
-    )
-    .replace(/\S+@\S+/g, "...@...")
-    .slice(0, LONGEST);
+  return (
+    withoutPassword(text.slice(0, 4_096))
+      .replace(/("(?:MESSAGE|log|message|msg)" ?: ?")/, "$1 ")
+      .replace(
+        /\b(pass(?:word|wd|phrase)?|secret|token|resp|base64)([:= ]+)\S.*/isu,
+        "$1$2(hidden)",
+      )
+      .replace(/<[^<>]*>/g, "<...>")
+      .replace(/\([^()]*\)/g, "(...)")
+      .replace(/'[^']*'|"[^"]*"/g, "'...'")
+      .replace(
+        /\b(user|ruser|orig_user|original_user|auth_user|cert_username)=(?!<\.\.\.>)\S*/g,
+        "$1=...",
+      )
+      // From a word's beginning alone: every character of a long word would be tried otherwise.
+      .replace(/(?<!\S)\S+@\S+/g, "...@...")
+      .slice(0, LONGEST)
+  );
 }
