@@ -13,6 +13,7 @@ import { createLog } from "../../services/process/log.ts";
 import { starting, type Release } from "../../services/process/release.ts";
 import { startChild } from "../../services/standalone/child.ts";
 import { decodeFailureBatch, type Failure } from "../../services/wire/failure.ts";
+import { decodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import { FAILURES_STREAM } from "../../services/wire/subjects.ts";
 import { eventually } from "./eventually.ts";
 import { restartable, type Restartable } from "./restartable.ts";
@@ -126,4 +127,15 @@ async function startParts(
     failures,
     arrived: () => arrived,
   };
+}
+
+/** The next status that the agent publishes. */
+export async function statusOf({ connection }: TestAgent): Promise<HostStatus> {
+  const subscription = connection.subscribe("fleetban.status.mx1");
+  try {
+    for await (const { data, subject } of subscription) return decodeHostStatus(data, subject);
+  } finally {
+    subscription.unsubscribe();
+  }
+  throw new Error("the subscription has ended");
 }

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { appendFile } from "node:fs/promises";
 import { test } from "node:test";
-import { startTestAgent, type TestAgent } from "../harness/agent-process.ts";
+import { startTestAgent, statusOf, type TestAgent } from "../harness/agent-process.ts";
 import { eventually } from "../harness/eventually.ts";
-import { decodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -29,16 +28,6 @@ async function areCountedNow({ failures }: TestAgent, count: number): Promise<vo
   for (const { at, user } of found) {
     assert.ok(Math.abs(Date.now() - at) < MINUTE_MS, `${user}: ${new Date(at).toISOString()}`);
   }
-}
-
-async function statusOf({ connection }: TestAgent): Promise<HostStatus> {
-  const subscription = connection.subscribe("fleetban.status.mx1");
-  try {
-    for await (const { data, subject } of subscription) return decodeHostStatus(data, subject);
-  } finally {
-    subscription.unsubscribe();
-  }
-  throw new Error("the subscription has ended");
 }
 
 test("a log west of an agent in UTC counts at the right time, from its first lines on and after a restart", async () => {
