@@ -1,8 +1,8 @@
 /**
  * One attempt, one failure, whatever the log says about it.
  *
- * A session (one connection) is told of by immediate lines, one per attempt and
- * passdb, while it is open, and by a final line with the number of all attempts.
+ * While a session (one connection) is open, immediate lines report it, one per attempt and passdb.
+ * A final line reports the number of all attempts.
  * Immediate lines count at once, once per attempt (`count-refusal`); the final line adds what is
  * missing (`count-end`). PAM's lines (`count-pam`), and ends in a format of the administrator's
  * own, have no session: they count at once, unless a session's lines have told of the same attempt
@@ -57,7 +57,7 @@ export interface LedgerOptions {
   mode: Mode;
   /** What is read is over: to wait for what comes next costs nothing. */
   canWait?: boolean;
-  /** The longest forgotten sessions make room beyond so many. */
+  /** Beyond this number of sessions, the ledger drops those that it has not seen for longest. */
   maxSessions?: number;
   snapshot?: LedgerSnapshot | undefined;
 }
@@ -66,8 +66,8 @@ export interface LedgerOptions {
 const FORGET_AFTER_MS = 600_000;
 const SWEEP_EVERY_MS = 150_000;
 /**
- * Several sources are read one after another where much is to be read: what one has told is
- * kept for so long by the clock that the others were read, too.
+ * An agent with much to read reads its sources one after another. The ledger keeps the lines of one
+ * source for this time, by the clock, until the agent has read the other sources.
  */
 const KEEP_FOR_OTHERS_MS = 60_000;
 

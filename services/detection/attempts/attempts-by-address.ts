@@ -87,7 +87,7 @@ export const PAM_ACCEPTED_WITHIN_MS = 3_000;
 /** Beyond these the oldest make room: of one address, and addresses. */
 const MAX_OF_ADDRESS = 64;
 const MAX_ADDRESSES = 20_000;
-/** One for all, as most attempts are told of by a session alone. */
+/** One empty array serves all attempts: the lines of a session report most of them. */
 const NOBODY: readonly string[] = [];
 
 const newAttempt = (from: number, to: number, user: string | undefined): Untied => ({

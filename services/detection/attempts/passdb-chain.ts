@@ -45,9 +45,9 @@ export interface PassdbChain {
   unreadAt: number;
 }
 
-/** So many sessions with fewer lines are needed to believe that a passdb is gone. */
+/** After this number of sessions with fewer lines, fleetban takes a passdb for removed. */
 const SESSIONS_BEFORE_SHORTENING = 50;
-/** So many attempts are provisional until it is known that no login follows them. */
+/** This number of attempts is provisional, until it is known that no login follows them. */
 const REFUSALS_BEFORE_TRUST = 3;
 /**
  * From a passdb's refusal to the login of the same attempt: less than auth_failure_delay (2 s),
@@ -101,7 +101,7 @@ interface ConnectionLines {
   isWhole: boolean;
 }
 
-/** What a connection's lines show that made so many attempts. */
+/** Learns the number of passdbs from the lines of a connection that made `attempts` attempts. */
 export function learnLength(
   chain: PassdbChain,
   { lines, pam, attempts, isWhole }: ConnectionLines,

@@ -1,6 +1,6 @@
 /**
- * Who was let in a moment ago. Where several logs are read one after another, a success may have
- * been read before PAM's line about the same attempt, which stands in the other log.
+ * The users that Dovecot let in a moment ago. An agent that reads several logs one after another may
+ * read a success before PAM's line about the same attempt, which stands in the other log.
  */
 import type { Address } from "../../wire/address.ts";
 import { detached } from "../lines/detached.ts";

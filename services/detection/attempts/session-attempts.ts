@@ -60,10 +60,10 @@ export interface SessionAttempts {
 
 /** Attempts of one session are further apart (auth_failures are answered every 500 ms). */
 const SAME_ATTEMPT_MS = 400;
-/** A passdb that is asked may take so long to refuse; a client without a session may be back by then. */
+/** A passdb takes at most this time to refuse. A client without a session may be back by then. */
 const LONGEST_ATTEMPT_MS = 10_000;
 const REPEATED_PASSDB_MS = 1_000;
-/** A passdb's answer may be written so long after the client has gone. */
+/** Dovecot writes a passdb's answer at most this time after the client has gone. */
 const LATE_MS = 10_000;
 
 /** What is said before, or instead of, any passdb is asked. */

@@ -98,7 +98,7 @@ const MESSAGES: readonly (readonly [text: string, message: AuthMessage])[] = [
 const MALFORMED =
   /^(?:Invalid |invalid |Missing |missing |malformed |no (?:initial|authz)|NULs |Wrong nonce|Nonallowed |Unknown QoP|Only utf-8|Client (?:sent no|requested) |Channel binding |Mandatory ext|Response payload|GSSAPI |OID |krb5_parse_name|Cross-realm|While |authn_name|authz_name|authzid |Username escaping|Username or token|username must|empty (?:username|authzid)|cnonce |nonce-count |maxbuf |re-auth |authentication failed)/;
 
-/** What is said of anything else: nobody was refused. */
+/** Messages about anything else: Dovecot refused nobody. */
 const NO_REFUSAL =
   /^(?:Invalid network|Master user logging in|Policy check action|Falling back to expired|Cached NULL|User found from deny|Request timed out|anonymous login|login$|ntlm_auth reports broken|nopassword given|missing passwd file|Failed to |db-lua: |Authentication cache|pw_dir |returned |vget_assign|parse_email)/;
 

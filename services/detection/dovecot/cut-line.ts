@@ -4,7 +4,7 @@
  * address in the text.
  */
 
-/** Who wrote a message, as far as the line names the writer. */
+/** The writer of a message, as far as the line names one. */
 export interface Writer {
   /** The tag of syslog without a process id; undefined: no syslog daemon has written the line. */
   program: string | undefined;
@@ -38,7 +38,7 @@ export function mayBeCut(text: string, writer: Writer): boolean {
  */
 const BUSYBOX_BYTES = 255;
 const BUSYBOX_HEADERS = ["<22>Mar  3 04:05:06 : ".length, "<134>Mar  3 04:05:06 : ".length];
-/** The name of a program has at most so many bytes. */
+/** The longest name of a program, in bytes. */
 const LONGEST_NAME = 70;
 const SHORTEST = BUSYBOX_BYTES - LONGEST_NAME - 23;
 

@@ -17,7 +17,7 @@ const START = new RegExp(`(?<!,)[ [({](?=${ELEMENT_KEY})`, "g");
 const ELEMENTS_FIRST = new RegExp(`^[[({]{0,2}${ELEMENT_KEY}`);
 const MAX_STARTS = 32;
 const LAST_FAILURE = "last failure:";
-/** Dovecot 2.4 shortens a reply to so many bytes. */
+/** Dovecot 2.4 shortens a reply to this number of bytes. */
 const MAX_REPLY = 160;
 /** A longer line may have been cut after 1024 bytes (RFC 3164) or more, and then ends within a quotation. */
 const MAX_LENGTH = 863;

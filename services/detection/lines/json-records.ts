@@ -8,9 +8,9 @@
 import { endOfJson } from "./json-end.ts";
 import { isFields, parseJson, readRecord, type Fields } from "./json-fields.ts";
 
-/** A line's further records are not looked at. */
+/** fleetban looks at no further records of a line. */
 const MAX_RECORDS = 64;
-/** Of records that are not whole, so many beginnings are tried: each costs one walk over the text. */
+/** At most two records that are not whole are tried: each costs one walk over the text. */
 const MAX_TRIES = 2;
 
 /** The parsed records; none where `text` is one record, or no JSON. */

@@ -155,7 +155,7 @@ function readZone(text: string, at: number): { offset: number; end: number } | u
   return { offset: (sign === "-" ? -minutes : minutes) * 60_000, end: at + 5 + colon };
 }
 
-/** The number that so many digits spell; NaN where there is anything else. */
+/** The number that the digits spell; NaN if any character is no digit. */
 function digits(text: string, from: number, count: number): number {
   let value = 0;
   for (let at = from; at < from + count; at += 1) {
