@@ -1,6 +1,7 @@
 /** `fleetban jail`: the rules by which the coordinator bans. */
 import { Command } from "commander";
 import { formatDuration } from "../config/duration.ts";
+import { EXIT, SilentExit } from "../process/exit.ts";
 import type { JailRow, Reply } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
@@ -33,8 +34,47 @@ export function jailCommand(context: Context): Command {
       else output.facts(describeOne(reply));
     });
 
+  command
+    .command("reload")
+    .description("read coordinator.yaml again: jails, allowlist, guard and dbpurgeage")
+    .option(...JSON_OPTION)
+    .addHelpText("after", RELOAD_HELP)
+    .action(async ({ json }: JsonOption) => {
+      const reply = await ask("jail.reload", {});
+      if (json) output.json("jail.reload", reply);
+      else describeReload(context, reply);
+      if (reply.faultCount > 0) throw new SilentExit(EXIT.config);
+    });
+
   return command;
 }
+
+function describeReload({ output }: Context, reply: Reply<"jail.reload">): void {
+  const { coordinator, decider, faults, faultCount, changes, changeCount, needRestart } = reply;
+  if (faultCount > 0) {
+    output.note(`${coordinator} refuses its coordinator.yaml, and goes on with the old policy:`);
+    for (const fault of faults) output.note(`  ${fault}`);
+    if (faultCount > faults.length) output.note(`  and ${faultCount - faults.length} more`);
+    return;
+  }
+  for (const change of changes) output.line(change);
+  if (changeCount > changes.length) output.line(`and ${changeCount - changes.length} more changes`);
+  const inUse = reply.isInUse ? "is in use" : "is in use as soon as all failures are counted by it";
+  const policy = changeCount === 0 ? "no jail is changed" : `the new policy ${inUse}`;
+  output.line(`${coordinator}: ${policy}`);
+  if (needRestart.length > 0) {
+    output.note(`changed, and counts after a restart of ${coordinator}: ${needRestart.join(", ")}`);
+  }
+  if (decider !== null && decider !== coordinator) {
+    output.note(`${decider} decides, and reads the coordinator.yaml of its own machine again`);
+  }
+}
+
+const RELOAD_HELP = `
+Failures that are counted stay counted. A file with a fault is refused as a whole: all its faults
+are printed, the policy in use stays, and the command ends with 78. Every coordinator reads the
+file of its own machine: change it on each of them first.
+`;
 
 async function listJails({ ask }: Context): Promise<Reply<"jail.list">> {
   let rest: Omit<Reply<"jail.list">, "jails" | "next"> = { total: 0, coordinator: "" };

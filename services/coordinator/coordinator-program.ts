@@ -43,11 +43,12 @@ export function coordinatorProgram(options: ProgramOptions): Command {
     "Counts authentication failures over all hosts and decides on bans.",
   ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
 
-  const load = () => {
+  const fileOf = () => {
     const { config } = program.opts<{ config?: string }>();
-    const file = config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
-    return loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES);
+    return config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
   };
+  const load = (file = fileOf()) =>
+    loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES);
 
   /** Sinks name files beside coordinator.yaml. */
   const sinksOf = (config: CoordinatorConfig): Sink[] => {
@@ -61,9 +62,19 @@ export function coordinatorProgram(options: ProgramOptions): Command {
     .command("run")
     .description("decide, record and answer until SIGTERM")
     .action(async () => {
-      const config = await load();
+      // A file that is gone later must not mean the defaults.
+      const file = fileOf();
+      const config = await load(file);
       const sinks = sinksOf(config);
-      exit(await runDaemon(NAME, (life) => run({ config, sinks, pid: options.pid }, life)));
+      const loadAgain = async () => {
+        const changed = await load(file);
+        sinksOf(changed);
+        return changed;
+      };
+      const { pid } = options;
+      exit(
+        await runDaemon(NAME, (life) => run({ config, loadConfig: loadAgain, sinks, pid }, life)),
+      );
     });
 
   program
@@ -160,11 +171,12 @@ function readyOnce(life: Pick<Life, "ready" | "onRelease">): () => void {
 
 interface RunOptions {
   config: CoordinatorConfig;
+  loadConfig: () => Promise<CoordinatorConfig>;
   sinks: readonly Sink[];
   pid: number;
 }
 
-async function run({ config, sinks, pid }: RunOptions, life: Life): Promise<void> {
+async function run({ config, sinks, pid, ...again }: RunOptions, life: Life): Promise<void> {
   const log = createLog(NAME, config.log.level);
   const id = coordinatorId(config, pid);
   const health = createHealth();
@@ -184,7 +196,9 @@ async function run({ config, sinks, pid }: RunOptions, life: Life): Promise<void
   );
   // NATS may be away for long: the start goes on beside the signals that end it.
   const started = session.opened.then(async (opened) => {
-    if (opened) await startCoordinator({ id, config, sinks, session: opened, health, log }, life);
+    if (opened) {
+      await startCoordinator({ id, config, sinks, session: opened, health, log, ...again }, life);
+    }
     ready();
   });
   started.catch(life.fail);

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Life } from "../process/daemon.ts";
 import type { Log } from "../process/log.ts";
+import { reasonOf } from "../process/reason.ts";
 import type { NatsSession } from "../nats/session.ts";
 import { createWarningLog } from "../process/warning-log.ts";
 import { readVersion } from "../process/version.ts";
@@ -14,9 +15,12 @@ import { notifyEndpoints } from "./api/notify-endpoints.ts";
 import { statusEndpoints } from "./api/status-endpoints.ts";
 import { openBanStore } from "./buckets/ban-store.ts";
 import { watchClock } from "./hosts/clock-check.ts";
-import { jailsOf, type CoordinatorConfig } from "./coordinator-config.ts";
-import { countsBans, createChanges, createKeptSeconds, memoryOf } from "../policy/ban-memory.ts";
-import { createDecider, type Decider } from "./decide/decider.ts";
+import type { CoordinatorConfig } from "./coordinator-config.ts";
+import { createChanges, type NewChange } from "../policy/ban-memory.ts";
+import { createDecider } from "./decide/decider.ts";
+import { createDeciding, type Deciding } from "./decide/deciding.ts";
+import { horizonOf, policyOf, type Policy } from "./decide/policy.ts";
+import { createPolicyReload, type PolicyReload } from "./decide/policy-reload.ts";
 import { createAllowedBans, type AllowedBans } from "./upkeep/allowed-bans.ts";
 import { createAllowedNames } from "./upkeep/allowed-names.ts";
 import { resolveName } from "./upkeep/resolve-name.ts";
@@ -56,11 +60,15 @@ const CLOCK_EVERY_MS = 10_000;
 const WARNINGS_EVERY_MS = 10_000;
 /** Every host that is up has reported since the start. */
 const HOSTS_HEARD_AFTER_MS = 2 * HOST_SILENT_AFTER_MS;
+/** The CLI waits for an answer twice as long. */
+const RELOAD_ANSWERED_WITHIN_MS = 5_000;
 const OWN_ADDRESSES_EVERY_MS = 60_000;
 
 export interface CoordinatorOptions {
   id: string;
   config: CoordinatorConfig;
+  /** Reads the configuration again; throws a ConfigError. */
+  loadConfig: () => Promise<CoordinatorConfig>;
   sinks: readonly Sink[];
   session: NatsSession;
   health: Health;
@@ -71,27 +79,33 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const { id, config, sinks, session, health, log } = options;
   const { connection, link, expiry } = session;
   const { onRelease } = life;
-  const jails = jailsOf(config);
-  const memory = memoryOf(jails, config.dbpurgeage);
-  const failureJails = jails.filter((jail) => !countsBans(jail));
-  const longestFindtime = Math.max(...failureJails.map(({ findtime }) => findtime));
+  const firstPolicy = policyOf(config);
   const now = Date.now;
   const newId = randomUUID;
   const startedAt = now();
 
   const { replicas, failuresMaxBytes } = config;
-  const wanted = { longestFindtime, replicas, failuresMaxBytes };
+  const later: {
+    deciding?: Deciding;
+    lease?: Lease;
+    reload?: PolicyReload;
+    allowedBans?: AllowedBans;
+  } = {};
+  const policy = () => later.deciding?.policy() ?? firstPolicy;
+  const wantedStreams = () => ({
+    longestFindtime: policy().longestFindtime,
+    replicas,
+    failuresMaxBytes,
+  });
   const onWaiting = health.waitsFor;
-  const streams = await keepStreams(connection, wanted, log, onWaiting);
-  const later: { decider?: Decider; lease?: Lease; allowedBans?: AllowedBans } = {};
+  const streams = await keepStreams(connection, wantedStreams, log, onWaiting);
   const isLeader = () => later.lease?.isLeader() ?? false;
   const databaseUrl = config.database.url;
   const history = openHistory({ databaseUrl, connection, isLeader, log });
   onRelease(() => history.close());
-  const horizon = 2 * longestFindtime * 1000;
   const quarantines = createQuarantines({
-    horizon,
-    onBegin: (host) => later.decider?.forgetHost(host),
+    horizon: () => horizonOf(policy()),
+    onBegin: (host) => later.deciding?.forgetHost(host),
   });
   const isQuarantined = (host: string) => quarantines.of(host) !== undefined;
   const machines = createOwnMachines({ isQuarantined, now });
@@ -107,58 +121,74 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     quarantines.noteSetting(key, setting);
     machines.noteSetting(key, setting);
     later.allowedBans?.noteSetting(key);
+    if (setting) later.reload?.noteSetting(setting);
     if (setting?.type === "resend") notifier.resend(setting.sink, setting.resend);
   };
   const hosts = followHosts({ connection, now, log, onStatus });
   const settings = openSettings({ connection, onSetting, log });
   const { allowlist } = settings;
   const onBan = (ban: Ban) => {
-    later.decider?.observe(ban);
+    later.deciding?.observe(ban);
     later.allowedBans?.noteBan(ban);
   };
   const bans = openBanStore({ connection, log, onBan });
   const allowedBans = createAllowedBans({ bans, allowlist, now, newId, log });
   later.allowedBans = allowedBans;
-  const lease = openLease({ connection, id, log, onTaken: () => later.decider?.submitDue() });
+  const lease = openLease({ connection, id, log, onTaken: () => later.deciding?.submitDue() });
   later.lease = lease;
   onRelease(() => lease.release());
   // Before the lease is given back: two coordinators would send.
   onRelease(() => notifier.stop());
   await Promise.all([bans.ready, settings.ready]);
 
-  const newChange = createChanges({ jails, bans, memory, now, newId });
+  const jails = () => policy().jails;
+  const changesBy = ({ jails, memory }: Policy) =>
+    createChanges({ jails, bans, memory, now, newId });
+  const newChange: NewChange = (jail, address) => changesBy(policy())(jail, address);
   const common = {
     ...{ bans, settings, history, hosts, machines, quarantines },
-    ...{ jails, isLeader, now, newId, newChange, log },
+    ...{ isLeader, now, newId, newChange, log },
   };
   const measured = (ms: number) => health.metrics?.banned(ms);
-  const jailOf = (name: string) => jails.find((jail) => jail.name === name);
+  const jailOf = (name: string) => jails().find((jail) => jail.name === name);
   const onBanned = createLogRollout({ bans, jailOf, hosts, now, log, onBanned: measured });
   const missed = createMissedOffences(now);
   const spared = createSparedOffences({ ...common, allowlist });
   const distrust = (host: string) =>
-    config.guard.outages ? whyDistrusted(hosts.status(host)) : undefined;
-  const guard = createBanGuard({ limits: config.guard, isQuarantined, distrust, now });
-  const decider = createDecider({ ...common, spared, guard, missed, onBanned });
-  later.decider = decider;
-  const { take, sweep, counters } = decider;
-  const feed = startFailureFeed({ connection, horizon, take, log });
+    policy().guard.outages ? whyDistrusted(hosts.status(host)) : undefined;
+  const limits = () => policy().guard;
+  const guard = createBanGuard({ limits, isQuarantined, distrust, now });
   const names = createAllowedNames({
-    names: config.allowlist.flatMap((each) => ("name" in each ? each.name : [])),
-    ...{ resolve: resolveName, now, log },
+    ...{ names: firstPolicy.names, resolve: resolveName, now, log },
   });
-  const upkeep = createUpkeep({
-    ...common,
-    names,
-    allowedBans,
-    allowlist: config.allowlist.flatMap((each) => ("address" in each ? each.address : [])),
-    longestFindtime,
-    keptSeconds: createKeptSeconds(jails, memory),
+  const deciding = createDeciding({
+    policy: firstPolicy,
+    create: (policy, isInUse) =>
+      createDecider({
+        ...{ ...common, guard, onBanned, jails: policy.jails, newChange: changesBy(policy) },
+        isLeader: () => isInUse() && isLeader(),
+        // What a decider finds in the past before it is in use is nobody's miss.
+        missed: { note: (due) => isInUse() && missed.note(due) },
+        spared: {
+          isSpared: spared.isSpared,
+          spares: (address) => (isInUse() ? spared.spares(address) : spared.isSpared(address)),
+        },
+      }),
+    startFeed: (policy, take) =>
+      startFailureFeed({ connection, horizon: horizonOf(policy), take, log }),
+    onReplaced(policy) {
+      names.follow(policy.names);
+      void streams.ensure();
+    },
   });
+  later.deciding = deciding;
+  const upkeep = createUpkeep({ ...common, names, policy, allowedBans });
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
-  onRelease(repeat(ROUND_EVERY_MS, decider.submitDue));
-  onRelease(repeat(SWEEP_EVERY_MS, sweep));
-  const giveSign = createSignsOfLife({ ...common, id, feed, counters });
+  onRelease(repeat(ROUND_EVERY_MS, deciding.submitDue));
+  onRelease(repeat(SWEEP_EVERY_MS, deciding.sweep));
+  const giveSign = createSignsOfLife({
+    ...{ ...common, id, feed: deciding, counters: deciding.counters },
+  });
   onRelease(repeat(SIGN_OF_LIFE_EVERY_MS, giveSign));
   const natsUrl = config.nats.url;
   const lookAround = watchSurroundings({ id, natsUrl, connection, databaseUrl });
@@ -169,7 +199,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   void publishOwn();
   onRelease(repeat(OWN_ADDRESSES_EVERY_MS, publishOwn));
 
-  health.watch({ link, history, feed, lease });
+  health.watch({ link, history, feed: deciding, lease });
   const clock = watchClock({
     readLease: () => readLatest(connection, LEASE_BUCKET, LEASE_KEY),
     now,
@@ -180,21 +210,42 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     const rows = [...listed.values()].map((describe) => describe());
     return { rows, stale, warnings: fleet.warnings(rows, await history.lag()) };
   };
+  const reload = createPolicyReload({
+    ...{ id, config, settings, now, log },
+    load: options.loadConfig,
+    replace: deciding.replace,
+    patienceMs: RELOAD_ANSWERED_WITHIN_MS,
+  });
+  later.reload = reload;
+  life.onHangUp(() => {
+    reload.reload("config", "this").catch((error: unknown) => {
+      log.error({ reason: reasonOf(error) }, "coordinator.yaml cannot be read again");
+    });
+  });
   const fleet = createFleetStatus({
     ...{ ...common, names, missed, streams, lease, clock, expiry },
-    sinks: notifier.states,
+    ...{ sinks: notifier.states, reload },
   });
   const readWarnings = async () => (await readFleet()).warnings;
   const logWarnings = createWarningLog(log, now);
   onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
-  health.metrics = createMetrics({ ...common, decider, missed, spared, lease, readWarnings });
+  health.metrics = createMetrics({
+    ...common,
+    decider: deciding,
+    missed,
+    spared,
+    lease,
+    readWarnings,
+  });
   const version = readVersion();
   const context: ApiContext = {
     ...common,
     id,
     version,
     startedAt,
-    counters,
+    jails,
+    counters: deciding.counters,
+    reload,
     missed,
     spared,
     streams,
@@ -214,7 +265,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...notifyEndpoints(context),
   };
   serveApi({ connection, endpoints, isVerified: hasOperators(connection, config.nats), log });
-  log.info({ id, jails: jails.map(({ name }) => name) }, "coordinator is ready");
+  log.info({ id, jails: jails().map(({ name }) => name) }, "coordinator is ready");
 }
 
 /** Calls `work` every `ms` milliseconds; returns a function that stops it. */

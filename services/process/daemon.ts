@@ -15,6 +15,8 @@ export interface Life {
   onRelease: (undo: Release) => void;
   /** Ends the process because a part of it failed; the first call counts. */
   fail: (error: unknown) => void;
+  /** From now on SIGHUP calls `work` and does not end the process. */
+  onHangUp: (work: () => void) => void;
   /** Reports to systemd that the daemon works, again and again as long as `isAlive` resolves. */
   ready: (isAlive?: () => Promise<unknown>) => void;
 }
@@ -33,10 +35,16 @@ export async function runDaemon(
   const ready: Life["ready"] = (isAlive = () => Promise.resolve()) => {
     manager.ready(isAlive).catch(fail);
   };
+  let hangUp: (() => void) | undefined;
   onEndSignals(
     () => end(EXIT.ok),
     () => process.exit(EXIT.unavailable),
+    () => {
+      hangUp?.();
+      return hangUp !== undefined;
+    },
   );
+  const onHangUp: Life["onHangUp"] = (work) => (hangUp = work);
   // The terminal may be gone before the process is.
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
@@ -52,7 +60,7 @@ export async function runDaemon(
   });
   try {
     const [, release] = await starting(
-      async (onRelease) => start({ onRelease, fail, ready }),
+      async (onRelease) => start({ onRelease, onHangUp, fail, ready }),
       cancelled,
     );
     const code = await ended;

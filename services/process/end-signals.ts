@@ -5,8 +5,15 @@
  */
 const ECHO_MS = 1_000;
 
-/** Calls `first` once, and `again` for every signal that somebody has sent after it. */
-export function onEndSignals(first: () => void, again: () => void): void {
+/**
+ * Calls `first` once, and `again` for every signal that somebody has sent after it. SIGHUP ends the
+ * process as well, unless `onHangUp` returns true.
+ */
+export function onEndSignals(
+  first: () => void,
+  again: () => void,
+  onHangUp: () => boolean = () => false,
+): void {
   let firstAt: number | undefined;
   const listen = () => {
     const now = performance.now();
@@ -15,5 +22,8 @@ export function onEndSignals(first: () => void, again: () => void): void {
       first();
     } else if (now - firstAt >= ECHO_MS) again();
   };
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, listen);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, listen);
+  process.on("SIGHUP", () => {
+    if (!onHangUp()) listen();
+  });
 }

@@ -201,6 +201,25 @@ export const api = {
       coordinator: z.string(),
     }),
   },
+  /** Every coordinator reads its own coordinator.yaml again. */
+  "jail.reload": {
+    request: z.strictObject({}),
+    reply: z.object({
+      /** Which coordinator answered, and which one decides (null: none right now). */
+      coordinator: z.string(),
+      decider: z.string().nullable(),
+      /** Why the file is refused: the first faults, and how many there are; none: it is not. */
+      faults: z.array(z.string()),
+      faultCount: count,
+      /** The first changes that count, in words, and how many there are. */
+      changes: z.array(z.string()),
+      changeCount: count,
+      /** Options that have changed and count after a restart. */
+      needRestart: z.array(z.string()),
+      /** false: the old policy decides until all failures are counted by the new one. */
+      isInUse: z.boolean(),
+    }),
+  },
   "ban.list": {
     request: z.strictObject({
       jail: jailField.optional(),

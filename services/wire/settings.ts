@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { HOST_PATTERN } from "./host-pattern.ts";
-import { JAIL_NAME, LEADER_KEY, READY_KEY } from "./subjects.ts";
+import { JAIL_NAME, LEADER_KEY, READY_KEY, RELOAD_KEY } from "./subjects.ts";
 
 /** The protocols whose ports a ban closes. "tcp,udp" is both; "all" is every protocol. */
 export const PROTOCOLS = ["tcp", "udp", "tcp,udp", "all"] as const;
@@ -164,6 +164,19 @@ export const signOfLife = z.object({
 });
 export type SignOfLife = z.infer<typeof signOfLife>;
 
+/** A coordinator has read its policy again, under `reload`: the last time that one did. */
+export const reload = z.object({
+  v: z.literal(1),
+  by: foreignText,
+  at: instant,
+  coordinator: textOf(63),
+  /** Every other coordinator reads its own file again, too. */
+  isForAll: z.boolean(),
+  /** What has changed, in words. */
+  detail: foreignText,
+});
+export type Reload = z.infer<typeof reload>;
+
 /** A sink gets notifications again, under `resend.<sink>`: the last such command of an operator. */
 export const resend = z.object({
   v: z.literal(1),
@@ -185,6 +198,7 @@ export const encodeDuplicateNotice = (value: DuplicateNotice): Uint8Array =>
   encode(duplicateNotice, value);
 export const decodeDuplicateNotice = (bytes: Uint8Array, key: string): DuplicateNotice =>
   decode(duplicateNotice, bytes, key);
+export const encodeReload = (value: Reload): Uint8Array => encode(reload, value);
 export const encodeJail = (value: Jail): Uint8Array => encode(jail, value);
 export const decodeJail = (bytes: Uint8Array, key: string): Jail => decode(jail, bytes, key);
 export const encodeAllowed = (value: Allowed): Uint8Array => encode(allowed, value);
@@ -205,12 +219,14 @@ export type Setting =
   | { type: "machine"; machine: Machine }
   | { type: "quarantine"; quarantine: Quarantine }
   | { type: "resend"; sink: string; resend: Resend }
+  | { type: "reload"; reload: Reload }
   | { type: "other" };
 
 /** Throws a WireError for what no coordinator has written. */
 export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   if (key === READY_KEY) return { type: "ready", ...decodeBucketReady(bytes, key) };
   if (key === LEADER_KEY) return { type: "leader", sign: decode(signOfLife, bytes, key) };
+  if (key === RELOAD_KEY) return { type: "reload", reload: decode(reload, bytes, key) };
   const [kind = "", ...rest] = key.split(".");
   const name = rest.join(".");
   if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };

@@ -97,6 +97,9 @@ export function resendKey(sink: string): string {
   return `resend.${sink}`;
 }
 
+/** Settings bucket: a policy was read again, see `Reload`. */
+export const RELOAD_KEY = "reload";
+
 /** The header of a deletion in the settings bucket that names the operator who deletes. */
 export const REMOVED_BY_HEADER = "Fleetban-By";
 

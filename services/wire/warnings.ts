@@ -250,6 +250,14 @@ export const WARNINGS = {
       `${count} offences were over before a ban could be written: no coordinator was at work, or ` +
       "NATS took no ban, for longer than their bantime; a second coordinator takes over in seconds",
   }),
+  "policy-refused": declare<{ coordinator: string; reason: string }>({
+    severity: "medium",
+    title: "a changed coordinator.yaml is refused",
+    text: ({ coordinator, reason }) =>
+      `coordinator ${coordinator} has refused its changed coordinator.yaml and goes on with the ` +
+      "policy that it has; a restart would fail: correct the file (fleetban-coordinator check " +
+      `names every fault), then fleetban jail reload. ${reason}`,
+  }),
   "allowed-name": declare<{ name: string; reason: string }>({
     severity: "medium",
     title: "a host name of the allowlist cannot be used",

@@ -1,27 +1,31 @@
 /** `fleetban jail` on a real NATS, a real PostgreSQL, a coordinator and an agent. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import type { Reply } from "../../services/wire/api.ts";
+import { freePort, startChild } from "../../services/standalone/child.ts";
 import { startCentre, type Centre } from "../harness/centre.ts";
+import { eventually } from "../harness/eventually.ts";
+import { restartable } from "../harness/restartable.ts";
 import { startTestServers, type TestNats, type TestPostgres } from "../harness/servers.ts";
 
 const JAILS = `jails:
-  dovecot: { maxretry: 5, users: 3, decoys: [oracle], minhosts: 2, quorum: local-first }
-  watched: { shadow: true, bantime: -1, ports: all }
+  dovecot: { maxretry: 5 }
+  watched: { users: 3, decoys: [oracle], minhosts: 2, shadow: true, bantime: -1, ports: all }
   recidive: { source: bans, maxretry: 3 }`;
 
 let folder: string;
 let nats: TestNats;
 let postgres: TestPostgres;
 let centre: Centre;
+let databaseUrl: string;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "fleetban-jails-"));
   [nats, postgres] = await startTestServers();
-  const databaseUrl = await postgres.createDatabase();
+  databaseUrl = await postgres.createDatabase();
   centre = await startCentre({ folder, natsUrl: nats.url, databaseUrl, coordinatorYaml: JAILS });
 });
 
@@ -38,17 +42,32 @@ async function ask<T>(...args: string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
+const file = () => join(folder, "coordinator.yaml");
+
+/** Writes into coordinator.yaml what stands there now, with `found` replaced. */
+async function edit(found: string, replacement: string, path = file()): Promise<void> {
+  const text = await readFile(path, "utf8");
+  assert.ok(text.includes(found), text);
+  await writeFile(path, text.replace(found, replacement));
+}
+
+const counted = async () => (await centre.status()).failures;
+const refusals = async () =>
+  (await centre.status()).warnings.filter(({ code }) => code === "policy-refused");
+const maxretryOf = async (name: string) =>
+  (await ask<Reply<"jail.show">>("jail", "show", name)).jail.maxretry;
+
 test("jail list shows every jail that is in use, each option in a sentence", async () => {
   const { stdout } = await centre.cli("jail", "list");
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(
     lines.map((line) => line.slice(0, 8).trim()),
-    ["dovecot", "", "", "", "recidive", "watched", ""],
+    ["dovecot", "recidive", "watched", "", "", "", ""],
   );
   assert.match(lines[0] ?? "", /^dovecot +5 failures within 20m .*banned, for 20m, ports 110, 995/);
   assert.match(stdout, /tries 3 user names is banned before maxretry/);
   assert.match(stdout, /tries one of 1 decoy name is banned at once/);
-  assert.match(stdout, /until 2 hosts have seen some/);
+  assert.match(stdout, /nobody is banned before 2 hosts have seen failures/);
   assert.match(stdout, /recidive +3 bans in other jails within 1d: banned, for 7d, all ports/);
   assert.match(stdout, /shadow mode: bans are shown and recorded, and never in force/);
   const { jails, total } = await ask<Reply<"jail.list">>("jail", "list");
@@ -63,4 +82,76 @@ test("jail show shows a jail's numbers and bans, and names the jails where there
   const { code, stderr } = await centre.cli("jail", "show", "postfix");
   assert.deepEqual([code, /no such jail, expected dovecot, watched/.test(stderr)], [1, true]);
   assert.equal((await centre.cli("jail", "show", "a jail")).code, 64);
+});
+
+test("jail reload keeps what is counted, and counts it by the new numbers", async () => {
+  await centre.fail("198.51.100.31", 3);
+  await centre.fail("198.51.100.32", 2);
+  await eventually("five failures are counted", async () => (await counted()) === 5);
+  await edit("dovecot: { maxretry: 5 }", "dovecot: { maxretry: 3, findtime: 2h }");
+  const { code, stdout, stderr } = await centre.cli("jail", "reload");
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "jail dovecot is changed\nc1: the new policy is in use\n");
+  assert.equal(await counted(), 5);
+  await eventually("who has failed often enough is banned", () => centre.isBanned("198.51.100.31"));
+  assert.equal(await centre.isBanned("198.51.100.32"), false);
+  await centre.fail("198.51.100.32", 1);
+  await eventually("the third failure bans", () => centre.isBanned("198.51.100.32"));
+  const { bans } = await ask<Reply<"ban.list">>("ban", "list", "--address", "198.51.100.32");
+  assert.deepEqual(bans[0]?.evidence, [{ host: "mx1", failures: 3 }]);
+  const jails = await eventually("the reload is on record", async () => {
+    const { audit } = await ask<Reply<"audit.list">>("audit", "list");
+    return audit.find(({ action }) => action === "jail reload");
+  });
+  assert.match(jails.by, /^operator /);
+  assert.equal(jails.detail, "c1: jail dovecot is changed");
+});
+
+test("a faulty file is refused with all its faults, and the policy in use stays", async () => {
+  await edit("maxretry: 3, findtime: 2h", "maxretry: 0, findtim: 2h");
+  const { code, stderr, stdout } = await centre.cli("jail", "reload");
+  assert.deepEqual([code, stdout], [78, ""]);
+  assert.match(stderr, /jails.dovecot.maxretry: expected at least 1, got 0/);
+  assert.match(stderr, /jails.dovecot.findtim: there is no such option/);
+  assert.equal(await maxretryOf("dovecot"), 3);
+  const [warning] = await refusals();
+  assert.match(warning?.text ?? "", /^coordinator c1 has refused its changed coordinator.yaml/);
+
+  await edit("maxretry: 0, findtim: 2h", "maxretry: 4");
+  process.kill(centre.coordinator.child().pid, "SIGHUP");
+  await eventually("SIGHUP brings the corrected policy into use", async () => {
+    return (await maxretryOf("dovecot")) === 4;
+  });
+  assert.deepEqual(await refusals(), []);
+  await rename(file(), `${file()}.away`);
+  assert.equal((await centre.cli("jail", "reload")).code, 78);
+  assert.equal(await maxretryOf("dovecot"), 4);
+  await rename(`${file()}.away`, file());
+});
+
+test("every coordinator reads the file of its own machine, whichever one is asked", async () => {
+  const config = join(folder, "second.yaml");
+  const http = `http: { listen: "127.0.0.1:${await freePort()}" }`;
+  await writeFile(config, `id: c2\n${http}\njails: { dovecot: { maxretry: 7 } }\n`);
+  const main = resolve(import.meta.dirname, "../../dist/services/coordinator/main.js");
+  const env = { PATH: process.env["PATH"], NATS_URL: nats.url, DATABASE_URL: databaseUrl };
+  const second = await restartable((onOutput) =>
+    startChild(process.execPath, { args: [main, "run", "--config", config], env, onOutput }),
+  );
+  try {
+    const isReady = () => second.log().includes("coordinator is ready");
+    await eventually("the second coordinator is ready", isReady, 40);
+    const before = centre.coordinator.log().length;
+    await edit("dovecot: { maxretry: 4 }", "dovecot: { maxretry: 6 }");
+    await edit("maxretry: 7", "maxretry: 8", config);
+    await edit("id: c2", "id: c2\nlog: { level: warn }", config);
+    const { coordinator } = await ask<Reply<"jail.reload">>("jail", "reload");
+    assert.ok(["c1", "c2"].includes(coordinator));
+    for (const log of [() => centre.coordinator.log().slice(before), () => second.log()]) {
+      await eventually("it has its new policy", () => log().includes("the new policy is in use"));
+    }
+    assert.match(second.log(), /"needRestart":\["log"\]/);
+  } finally {
+    await second.stop();
+  }
 });

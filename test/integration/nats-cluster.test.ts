@@ -82,7 +82,13 @@ test("streams that cannot get more copies now are used as they are, and get them
   const log = createLog("test", "silent");
   const streams = await eventually(
     "it goes on",
-    () => keepStreams(connection, options, log, (reason) => reasons.push(reason)),
+    () =>
+      keepStreams(
+        connection,
+        () => options,
+        log,
+        (reason) => reasons.push(reason),
+      ),
     30,
   );
   assert.match(

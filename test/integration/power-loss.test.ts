@@ -34,6 +34,7 @@ import {
 } from "../harness/servers.ts";
 
 const log = createLog("test", "silent");
+const POLICY = { jails: [JAIL], addresses: [], longestFindtime: 1e9, keptSeconds: () => 0 };
 const A = parseNetwork("198.51.100.7")!;
 const B = parseNetwork("198.51.100.8")!;
 
@@ -176,7 +177,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     return bans.get("dovecot", A)?.state === "active" && !bans.get("dovecot", B);
   });
   const duties = createUpkeep({
-    ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log },
+    ...{ bans, settings, isLeader: () => true, policy: () => POLICY, log },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
@@ -186,7 +187,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
       ...{ recordedRevision: () => Promise.resolve(0), takeRolledBack: () => false },
     },
-    ...{ longestFindtime: 1e9, keptSeconds: () => 0, now: Date.now, newId: randomUUID },
+    ...{ now: Date.now, newId: randomUUID },
     newChange: () => ({ now: Date.now(), id: randomUUID() }),
   });
   await duties.round();
@@ -280,13 +281,13 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
   centre.onRelease(settings.stop);
   await bans.ready;
   const duties = createUpkeep({
-    ...{ bans, settings, isLeader: () => true, jails: [JAIL], allowlist: [], log, history },
+    ...{ bans, settings, isLeader: () => true, policy: () => POLICY, log, history },
     hosts: { list: () => [], refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
     allowedBans: { settle: () => Promise.resolve() },
-    ...{ longestFindtime: 1e9, keptSeconds: () => 0, now: Date.now, newId: randomUUID },
+    ...{ now: Date.now, newId: randomUUID },
     newChange: () => ({ now: Date.now(), id: randomUUID() }),
   });
   await eventually("both are there again", async () => {

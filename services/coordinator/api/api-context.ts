@@ -10,6 +10,7 @@ import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { Lease } from "../buckets/lease.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
+import type { PolicyReload } from "../decide/policy-reload.ts";
 import type { SparedOffences } from "../decide/spared-offences.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
@@ -23,7 +24,8 @@ export interface ApiContext {
   id: string;
   version: string;
   startedAt: number;
-  jails: readonly Jail[];
+  /** Of the policy in use. */
+  jails: () => readonly Jail[];
   bans: BanStore;
   settings: Settings;
   hosts: Hosts;
@@ -37,6 +39,7 @@ export interface ApiContext {
   machines: OwnMachines;
   quarantines: Quarantines;
   fleet: FleetStatus;
+  reload: Pick<PolicyReload, "reload">;
   notifier: Pick<Notifier, "sinks" | "states">;
   counters: { readonly failures: number; readonly undecodable: number };
   now: () => number;
@@ -46,9 +49,11 @@ export interface ApiContext {
 }
 
 export function jailNamed({ jails }: Pick<ApiContext, "jails">, name: string): Jail {
-  const jail = jails.find((candidate) => candidate.name === name);
+  const jail = jails().find((candidate) => candidate.name === name);
   if (jail) return jail;
-  const known = jails.map((candidate) => candidate.name).join(", ");
+  const known = jails()
+    .map((candidate) => candidate.name)
+    .join(", ");
   throw new ApiError(404, `jail "${name}": there is no such jail, expected ${known}`);
 }
 

@@ -21,7 +21,7 @@ const FAILURES_SHOWN = 20;
 export function banEndpoints(context: ApiContext): BanEndpoints {
   const { bans, settings, machines, history, now, newId } = context;
   const reaches = createReaches(context);
-  const jailOf = (name: string) => context.jails.find((jail) => jail.name === name);
+  const jailOf = (name: string) => context.jails().find((jail) => jail.name === name);
 
   /** A page of the bans in force. */
   async function current(query: Request<"ban.list">): Promise<Page<Ban> & { total: number }> {
@@ -136,7 +136,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       if (jail !== undefined) jailNamed(context, jail);
       const since = performance.now();
       const written: Written[] = [];
-      for (const { name, findtime } of context.jails) {
+      for (const { name, findtime } of context.jails()) {
         if (jail !== undefined && name !== jail) continue;
         const order = { by, reason, immunity: immunity ?? findtime };
         const change = await bans.change(name, address, (present) =>

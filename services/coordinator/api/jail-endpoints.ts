@@ -1,6 +1,7 @@
-/** `fleetban jail list|show`: the jails of the policy that this coordinator has in use. */
+/** `fleetban jail list|show|reload`: the policy that this coordinator has in use. */
 import { jailRow, type JailRow } from "../../wire/api.ts";
 import { isHeld, isInForce } from "../../wire/ban.ts";
+import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
 import { shownJail, type Jail } from "../../wire/settings.ts";
 import { jailSentences } from "../../policy/jail-sentences.ts";
@@ -9,13 +10,14 @@ import { jailNamed, type ApiContext } from "./api-context.ts";
 import type { Endpoints } from "./api-server.ts";
 import { behind, pageOf } from "./page.ts";
 
-type JailEndpoints = Pick<Endpoints, "jail.list" | "jail.show">;
+type JailEndpoints = Pick<Endpoints, "jail.list" | "jail.show" | "jail.reload">;
 
 export function jailEndpoints(context: ApiContext): JailEndpoints {
   const { bans, now, id: coordinator } = context;
   return {
     "jail.list"({ limit = MAX_ROWS, after = null }) {
-      const marked = context.jails
+      const marked = context
+        .jails()
         .map((jail) => ({ row: rowOf(jail), mark: jail.name }))
         .sort((a, b) => (a.mark < b.mark ? -1 : 1));
       const { rows, next } = pageOf(behind(marked, after), jailRow, limit);
@@ -32,8 +34,21 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
       });
       return { ...rowOf(jail), bans: counts, coordinator };
     },
+
+    async "jail.reload"(_request, by) {
+      const { faults, changes, needRestart, isInUse } = await context.reload.reload(by, "every");
+      return {
+        ...{ coordinator, decider: context.lease.holder(), isInUse },
+        ...{ faults: faults.slice(0, FIRST).map(shorten), faultCount: faults.length },
+        ...{ changes: changes.slice(0, FIRST), changeCount: changes.length },
+        needRestart: [...needRestart],
+      };
+    },
   };
 }
+
+/** A fault may quote what somebody has written. */
+const shorten = (fault: string) => fault.slice(0, 1_000);
 
 function rowOf(jail: Jail): JailRow {
   return { jail: shownJail.parse(jail), sentences: jailSentences(jail) };

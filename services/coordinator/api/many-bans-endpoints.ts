@@ -84,7 +84,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
     "ban.lift"(request, by) {
       const { reason, immunity } = request;
       const seconds = (jail: string) =>
-        immunity ?? context.jails.find(({ name }) => name === jail)?.findtime ?? 0;
+        immunity ?? context.jails().find(({ name }) => name === jail)?.findtime ?? 0;
       return run(request, {
         work: "lifts bans",
         isRight: isInForce,

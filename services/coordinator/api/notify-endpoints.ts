@@ -32,7 +32,7 @@ export function notifyEndpoints(context: ApiContext): NotifyEndpoints {
     async "notify.test"({ sink: name }, by) {
       const sink = sinkNamed(name);
       const begun = performance.now();
-      const jail = context.jails[0]?.name ?? "";
+      const jail = context.jails()[0]?.name ?? "";
       const reason = await trySink(sink, testDelivery(jail, by, now()));
       return { sink: name, reason: reason ?? null, ms: Math.round(performance.now() - begun) };
     },

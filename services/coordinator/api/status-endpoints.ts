@@ -38,8 +38,11 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         bans: bans.countInForce(now()),
         heldBans: [...bans.held()].filter((ban) => awaitsRelease(ban, now())).length,
         allowed: settings.allowlist.list().length,
-        jails: context.jails.slice(0, FIRST).map((jail) => shownJail.parse(jail)),
-        jailCount: context.jails.length,
+        jails: context
+          .jails()
+          .slice(0, FIRST)
+          .map((jail) => shownJail.parse(jail)),
+        jailCount: context.jails().length,
         failures: context.counters.failures,
         undecodable: context.counters.undecodable,
         missedOffences: context.missed.total(),

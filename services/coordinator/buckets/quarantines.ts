@@ -23,7 +23,7 @@ export interface Quarantines {
 
 export interface QuarantinesOptions {
   /** Milliseconds for which failures are read again. */
-  horizon: number;
+  horizon: () => number;
   /** A host has come into quarantine. */
   onBegin: (host: string) => void;
 }
@@ -53,7 +53,7 @@ export function createQuarantines({ horizon, onBegin }: QuarantinesOptions): Qua
     },
     async forgetOld(settings, now) {
       for (const [host, { until }] of entries) {
-        if (until !== null && until + horizon < now) await settings.erase(quarantineKey(host));
+        if (until !== null && until + horizon() < now) await settings.erase(quarantineKey(host));
       }
     },
   };

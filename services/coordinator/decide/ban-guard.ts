@@ -34,7 +34,7 @@ export interface BanGuard {
 }
 
 export interface GuardOptions {
-  limits: GuardLimits;
+  limits: () => GuardLimits;
   /** Does what the host has reported not count? */
   isQuarantined: (host: string) => boolean;
   /** Why nothing that this host causes is to be in force now, as a sentence; undefined: it may be. */
@@ -75,7 +75,7 @@ export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOp
 
   function whyHeld(cause: string): string | undefined {
     forgetOld();
-    const { bansPerMinute, perHost } = limits;
+    const { bansPerMinute, perHost } = limits();
     const distrusted = distrust(cause);
     if (distrusted !== undefined) return distrusted;
     if (perHost !== null && (byHost.get(cause) ?? 0) >= perHost) {

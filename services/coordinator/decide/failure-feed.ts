@@ -18,6 +18,8 @@ export interface FailureFeed {
   isCaughtUp(): boolean;
   /** The sequence of the last message that was taken; undefined: not caught up yet. */
   takenUpTo(): number | undefined;
+  /** Resolves when it has. */
+  readonly caughtUp: Promise<void>;
   stop(): void;
 }
 
@@ -38,7 +40,9 @@ export function startFailureFeed({
   let stream: string | undefined;
   /** The last message that was taken. */
   let last: { sequence: number; storedAt: number } | undefined;
-  let caughtUp = false;
+  let isCaughtUp = false;
+  let sayCaughtUp = () => {};
+  const caughtUp = new Promise<void>((resolve) => (sayCaughtUp = resolve));
   let beganAt = 0;
   const following = followStream(
     { connection, stream: FAILURES_STREAM, startFrom, log },
@@ -60,14 +64,15 @@ export function startFailureFeed({
         take(message);
       },
       caughtUp() {
-        if (!caughtUp) {
+        if (!isCaughtUp) {
           const ms = Math.round(performance.now() - beganAt);
           log.info(
             { ms, messages: last?.sequence ?? 0 },
             "failures of the last findtime are counted",
           );
         }
-        caughtUp = true;
+        isCaughtUp = true;
+        sayCaughtUp();
       },
     },
   );
@@ -90,8 +95,9 @@ export function startFailureFeed({
   }
 
   return {
-    isCaughtUp: () => caughtUp,
-    takenUpTo: () => (caughtUp ? (last?.sequence ?? 0) : undefined),
+    isCaughtUp: () => isCaughtUp,
+    caughtUp,
+    takenUpTo: () => (isCaughtUp ? (last?.sequence ?? 0) : undefined),
     stop: () => following.stop(),
   };
 }

@@ -55,6 +55,10 @@ function done(key: string, setting: Setting): Said | undefined {
       const detail = since === undefined ? "" : `: since ${new Date(since).toISOString()}`;
       return { by, action: "notify resend", detail: `${setting.sink}${detail}` };
     }
+    case "reload": {
+      const { by, coordinator, detail } = setting.reload;
+      return { by, action: "jail reload", detail: `${coordinator}: ${detail}` };
+    }
     case "jail":
     case "leader":
     case "machine":

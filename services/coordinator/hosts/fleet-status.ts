@@ -50,6 +50,8 @@ export interface FleetParts {
   expiry: Pick<Expiry, "warnings">;
   /** Where notifications go. */
   sinks: { warnings(): Warning[] };
+  /** What has become of a changed policy. */
+  reload: { warnings(): Warning[] };
 }
 
 type HeldByHost = ReturnType<typeof heldByHost>;
@@ -156,6 +158,7 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
     ...clock.warnings(),
     ...expiry.warnings(),
     ...parts.sinks.warnings(),
+    ...parts.reload.warnings(),
   );
   return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
 }

@@ -20,6 +20,8 @@ export interface Resolved {
 }
 
 export interface AllowedNames {
+  /** The configuration has these names now. */
+  follow(names: readonly string[]): void;
   /** Looks up what is due; may be called at any time. */
   look(): Promise<void>;
   entries(): WantedEntry[];
@@ -55,11 +57,17 @@ export function createAllowedNames({
   now,
   log,
 }: AllowedNamesOptions): AllowedNames {
-  const known = new Map<string, Known>(
-    names.map((name) => [name, { addresses: undefined, trouble: undefined, dueAt: -Infinity }]),
-  );
+  const known = new Map<string, Known>();
   let changes = 0;
   let looking: Promise<void> | undefined;
+
+  function follow(wanted: readonly string[]): void {
+    for (const name of known.keys()) if (!wanted.includes(name)) known.delete(name);
+    for (const name of wanted) {
+      if (known.has(name)) continue;
+      known.set(name, { addresses: undefined, trouble: undefined, dueAt: -Infinity });
+    }
+  }
 
   function note(name: string, entry: Known, trouble: string | undefined): void {
     if (trouble !== undefined && trouble !== entry.trouble) {
@@ -93,7 +101,9 @@ export function createAllowedNames({
     await Promise.all(due.map(([name, entry]) => lookUp(name, entry)));
   }
 
+  follow(names);
   return {
+    follow,
     look: () => (looking ??= lookAll().finally(() => (looking = undefined))),
     entries: () =>
       [...known].flatMap(([name, { addresses = [] }]) =>

@@ -117,6 +117,8 @@ const reasonOf = (error: unknown) => (error instanceof Error ? error.message : S
 export interface Streams {
   /** What is not as it should be, in words, as far as is known. */
   faults(): readonly string[];
+  /** Changes the streams to what is wanted now. */
+  ensure(): Promise<void>;
 }
 
 /**
@@ -125,7 +127,7 @@ export interface Streams {
  */
 export async function keepStreams(
   connection: NatsConnection,
-  options: StreamOptions,
+  wanted: () => StreamOptions,
   log: Log,
   onWaiting: (reason: string) => void,
 ): Promise<Streams> {
@@ -138,7 +140,7 @@ export async function keepStreams(
   const ensure = async () => {
     while (!connection.isClosed()) {
       try {
-        faults = await ensureStreams(connection, options);
+        faults = await ensureStreams(connection, wanted());
         warnOnce(faults.join("; "), "streams are not as configured, keeps trying");
         return;
       } catch (error) {
@@ -157,7 +159,7 @@ export async function keepStreams(
     if (connection.isClosed()) clearInterval(timer);
     else if (faults.length > 0) void ensureAgain();
   }, CHANGE_EVERY_MS);
-  return { faults: () => faults };
+  return { faults: () => faults, ensure: ensureAgain };
 }
 
 /** undefined: there is no such stream. */

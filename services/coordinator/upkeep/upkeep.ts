@@ -19,22 +19,28 @@ import type { Settings, WantedEntry } from "../buckets/settings-store.ts";
 import type { AllowedBans } from "./allowed-bans.ts";
 import type { AllowedNames } from "./allowed-names.ts";
 
+export interface PublishedPolicy {
+  jails: readonly Jail[];
+  /** Of the allowlist. */
+  addresses: readonly Address[];
+  /** Seconds. */
+  longestFindtime: number;
+  /** Seconds that an ended ban of a jail is remembered. */
+  keptSeconds: (jail: string) => number;
+}
+
 export interface UpkeepOptions {
   bans: BanStore;
   settings: Settings;
   hosts: Pick<Hosts, "list" | "refused">;
   history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeRolledBack">;
   isLeader: () => boolean;
-  jails: readonly Jail[];
-  /** Of the configuration. */
-  allowlist: readonly Address[];
+  /** What the configuration says now. */
+  policy: () => PublishedPolicy;
   names: Pick<AllowedNames, "look" | "entries" | "keeps" | "changes">;
   machines: Pick<OwnMachines, "publishHosts">;
   quarantines: Pick<Quarantines, "forgetOld">;
   allowedBans: Pick<AllowedBans, "settle">;
-  longestFindtime: number;
-  /** Seconds that an ended ban of a jail is remembered. */
-  keptSeconds: (jail: string) => number;
   newChange: NewChange;
   now: () => number;
   newId: () => string;
@@ -47,10 +53,10 @@ export interface Upkeep {
 }
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { bans, settings, hosts, history, isLeader, jails, allowlist, names } = options;
+  const { bans, settings, hosts, history, isLeader, policy, names } = options;
   const { now, newId, log } = options;
-  /** The bans bucket that settings were published for. */
-  let published: string | null = null;
+  /** The bans bucket and the policy that settings were published for; undefined: none were. */
+  let published: { created: string; policy: PublishedPolicy } | undefined;
   /** The state of the host names that settings were published for. */
   let publishedNames = 0;
   let said = "";
@@ -59,11 +65,10 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   async function restore(created: string): Promise<void> {
     // Whatever the mirror has: it may not know yet that the bucket was made anew.
     for (const entry of await history.allowlist()) await settings.allow(entry);
-    const longest = Math.max(...jails.map(({ name }) => options.keptSeconds(name)));
+    const { jails, keptSeconds } = policy();
+    const longest = Math.max(...jails.map(({ name }) => keptSeconds(name)));
     const onRecord = await history.bansToRestore(now(), longest);
-    const recorded = onRecord.filter((ban) =>
-      isRemembered(ban, now(), options.keptSeconds(ban.jail)),
-    );
+    const recorded = onRecord.filter((ban) => isRemembered(ban, now(), keptSeconds(ban.jail)));
     let restored = 0;
     for (const ban of recorded) {
       const jail = jails.find(({ name }) => name === ban.jail);
@@ -80,7 +85,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   function wantedEntries(): WantedEntry[] {
     const comment = "coordinator's configuration";
     // What is named as an address, too, stays when the name has another one.
-    return [...names.entries(), ...allowlist.map((address) => ({ address, comment }))];
+    return [...names.entries(), ...policy().addresses.map((address) => ({ address, comment }))];
   }
 
   /** Takes off the allowlist what was to be on it only for a time. */
@@ -93,12 +98,15 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   async function round(): Promise<void> {
     void names.look();
     const created = bans.created();
+    if (!isLeader()) published = undefined; // another coordinator may publish another policy
     if (!isLeader() || !bans.isReady() || created === null) return;
     await settings.ready;
     const { changes } = names;
-    if (settings.takeTampered() || published !== created || publishedNames !== changes) {
-      await settings.publish(jails, { entries: wantedEntries(), keeps: names.keeps });
-      published = created;
+    const wanted = policy();
+    const isSame = published?.created === created && published.policy === wanted;
+    if (settings.takeTampered() || !isSame || publishedNames !== changes) {
+      await settings.publish(wanted.jails, { entries: wantedEntries(), keeps: names.keeps });
+      published = { created, policy: wanted };
       publishedNames = changes;
     }
     await endAllowed();
@@ -114,7 +122,10 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       if (written) log.warn({ jail, address, state }, "restored a ban");
     }
     if (settings.readyFor() !== created || history.takeRolledBack()) await restore(created);
-    await expireBans({ ...options, recordedRevision: () => history.recordedRevision() });
+    await expireBans({
+      ...{ ...options, ...policy() },
+      recordedRevision: () => history.recordedRevision(),
+    });
   }
 
   async function roundOrComplain(): Promise<void> {

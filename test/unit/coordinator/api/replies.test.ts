@@ -225,7 +225,8 @@ function largestFleet(
       hostWarnings: () => warnings,
       warnings: () => warnings,
     },
-    jails,
+    jails: () => jails,
+    reload: { warnings: () => warnings, reload: () => Promise.resolve(RELOADED) },
     id: longName(1),
     version: longText(32),
     startedAt: NOW,
@@ -237,10 +238,16 @@ function largestFleet(
     ...others,
   };
   const context = parts as unknown as Omit<ApiContext, "fleet"> &
-    Pick<FleetParts, "names" | "sinks">;
+    Pick<FleetParts, "names" | "sinks" | "reload">;
   return { ...context, fleet: createFleetStatus(context) };
 }
 
+const RELOADED = {
+  faults: many(9_000, () => longText(9_000)),
+  changes: many(1_000, (index) => `jail ${longName(index, 16)} is changed`),
+  needRestart: many(8, () => "failuresMaxBytes"),
+  isInUse: true,
+};
 const SINK = longName(0).slice(0, 32);
 const sinkOf = (index: number) => ({
   send: () => Promise.resolve({ type: "retry", reason: longText(500) }),
@@ -263,6 +270,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "host.list": {},
   "host.remove": { host: longName(1) },
   "jail.list": {},
+  "jail.reload": {},
   "jail.show": { jail: longName(1, 16) },
   "ban.list": { all: false, limit: 1_000, after: null },
   "ban.show": { address: WIDE },
@@ -309,7 +317,7 @@ test("the longest texts of this test are the longest that the wire takes", () =>
     [banSchema, { ...LONGEST_BAN, address: ONE }],
     [hostStatus, { ...LONGEST_STATUS, host: longName(1) }],
     [allowedSchema, { ...ENTRY, address: ONE, addedAt: NOW }],
-    [jailSchema, largestFleet().jails[0]],
+    [jailSchema, largestFleet().jails()[0]],
   ] as const) {
     const encoded = z.encode(schema as z.ZodType, value) as Record<string, unknown>;
     assert.ok(schema.safeParse(encoded).success);

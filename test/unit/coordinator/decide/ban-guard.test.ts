@@ -30,7 +30,7 @@ function setUp(limits: { bansPerMinute: number | null; perHost: number | null } 
   const bucket = new Map<string, Ban>();
   const makeGuard = () =>
     createBanGuard({
-      ...{ limits, now: () => clock.now },
+      ...{ limits: () => limits, now: () => clock.now },
       isQuarantined: (host) => quarantined.has(host),
       distrust: (host) => distrusted.get(host),
     });

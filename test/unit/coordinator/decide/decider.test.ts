@@ -72,11 +72,11 @@ function setUp(
   const now = () => clock.now;
   const machines = createOwnMachines({ isQuarantined: () => false, now });
   const quarantines = createQuarantines({
-    horizon: 2_400_000,
+    horizon: () => 2_400_000,
     onBegin: (host) => later.decider?.forgetHost(host),
   });
   const guard = createBanGuard({
-    ...{ limits: { bansPerMinute: null, perHost: null }, distrust: () => undefined, now },
+    ...{ limits: () => ({ bansPerMinute: null, perHost: null }), distrust: () => undefined, now },
     isQuarantined: (host) => quarantines.of(host) !== undefined,
   });
   const spared = createSparedOffences({ allowlist, machines, now, log });

@@ -1,0 +1,166 @@
+/**
+ * Reads coordinator.yaml again, on SIGHUP and on `fleetban jail reload`. A file with any fault is
+ * refused as a whole, and the policy in use stays. What a reload cannot replace is named.
+ *
+ * An operator's command stands in the settings bucket. So it is on record, and every other
+ * coordinator reads the file of its own machine again, too.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import type { Log } from "../../process/log.ts";
+import { reasonOf } from "../../process/reason.ts";
+import { encodeReload, type Setting } from "../../wire/settings.ts";
+import { RELOAD_KEY } from "../../wire/subjects.ts";
+import { warn, type Warning } from "../../wire/warnings.ts";
+import type { Settings } from "../buckets/settings-store.ts";
+import { jailsOf, type CoordinatorConfig } from "../coordinator-config.ts";
+import { policyOf, type Policy } from "./policy.ts";
+
+export interface Reloaded {
+  /** Why the file is refused; empty: it is not. */
+  faults: readonly string[];
+  /** What has changed and counts: "jail dovecot is changed". */
+  changes: readonly string[];
+  /** Options of the file that have changed and count after a restart. */
+  needRestart: readonly string[];
+  /** false: failures are still being counted by the new policy; until then the old one decides. */
+  isInUse: boolean;
+}
+
+export interface PolicyReload {
+  /** Reads the file again for `by`. With "every" the other coordinators read theirs, too. */
+  reload(by: string, coordinators: "this" | "every"): Promise<Reloaded>;
+  /** The settings bucket has this now. */
+  noteSetting(setting: Setting): void;
+  warnings(): Warning[];
+}
+
+export interface PolicyReloadOptions {
+  id: string;
+  /** The configuration in use. */
+  config: CoordinatorConfig;
+  /** Reads the file; throws a ConfigError that has a line for every fault. */
+  load: () => Promise<CoordinatorConfig>;
+  /** Resolves when the policy is in use. */
+  replace: (policy: Policy) => Promise<void>;
+  settings: Pick<Settings, "write">;
+  /** Milliseconds to wait for that. */
+  patienceMs: number;
+  now: () => number;
+  log: Log;
+}
+
+/** What a reload replaces; everything else needs a restart. */
+const RELOADED: readonly string[] = ["jails", "allowlist", "guard", "dbpurgeage"];
+
+export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
+  const { id, load, replace, settings, now, log } = options;
+  const started = options.config;
+  let accepted = options.config;
+  let faults: readonly string[] = [];
+  let working: Promise<unknown> = Promise.resolve();
+  /** When the last command was given that the bucket has shown. */
+  let seenAt: number | undefined;
+
+  async function reload(by: string, coordinators: "this" | "every" | "recorded") {
+    const read = await readFile(load);
+    if (!read.config) {
+      faults = read.faults;
+      log.error({ faults }, "coordinator.yaml is refused, the policy in use stays");
+      return { faults, changes: [], needRestart: [], isInUse: false };
+    }
+    faults = [];
+    const { config } = read;
+    const changes = changesOf(accepted, config);
+    const needRestart = Object.keys(config).filter(
+      (name) => !RELOADED.includes(name) && differs(started, config, name),
+    );
+    if (coordinators !== "recorded") await record(by, changes, coordinators === "every");
+    log.info({ by, changes, needRestart }, "coordinator.yaml is read again");
+    accepted = config;
+    const isInUse = changes.length === 0 || (await isUsed(policyOf(config)));
+    return { faults, changes, needRestart, isInUse };
+  }
+
+  async function record(by: string, changes: readonly string[], isForAll: boolean) {
+    const at = now();
+    seenAt = at;
+    const detail = changes.length === 0 ? "nothing is changed" : changes.join("; ");
+    const entry = { v: 1, by, at, coordinator: id, isForAll, detail: shorten(detail) } as const;
+    await settings.write(RELOAD_KEY, encodeReload(entry), () => false);
+  }
+
+  /** Waits until the policy is in use, but not for ever; the policy is used all the same. */
+  async function isUsed(policy: Policy): Promise<boolean> {
+    const replaced = replace(policy).then(() => {
+      log.info({ jails: policy.jails.map(({ name }) => name) }, "the new policy is in use");
+      return true;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), options.patienceMs);
+    });
+    return Promise.race([replaced, late]).finally(() => clearTimeout(timer));
+  }
+
+  /** One after the other, however many are asked for at once. */
+  function inTurn(by: string, coordinators: "this" | "every" | "recorded"): Promise<Reloaded> {
+    const done = working.then(() => reload(by, coordinators));
+    working = done.catch(() => {});
+    return done;
+  }
+
+  return {
+    reload: inTurn,
+    noteSetting(setting) {
+      if (setting.type !== "reload" || setting.reload.at === seenAt) return;
+      const { at, by, coordinator, isForAll } = setting.reload;
+      seenAt = at;
+      if (!isForAll || coordinator === id) return;
+      inTurn(by, "recorded").catch((error: unknown) => {
+        log.error({ reason: reasonOf(error) }, "coordinator.yaml cannot be read again");
+      });
+    },
+    warnings() {
+      const [first] = faults;
+      if (first === undefined) return [];
+      const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
+      return [warn("policy-refused", { coordinator: id, reason: `${first}${more}` }, id)];
+    },
+  };
+}
+
+type Read = { config: CoordinatorConfig } | { config: undefined; faults: readonly string[] };
+
+async function readFile(load: () => Promise<CoordinatorConfig>): Promise<Read> {
+  try {
+    return { config: await load() };
+  } catch (error) {
+    if (!(error instanceof PlainError) || error.exitCode !== EXIT.config) throw error;
+    return { config: undefined, faults: error.message.split("\n") };
+  }
+}
+
+function changesOf(before: CoordinatorConfig, after: CoordinatorConfig): string[] {
+  const old = new Map(jailsOf(before).map((jail) => [jail.name, jail]));
+  const present = new Map(jailsOf(after).map((jail) => [jail.name, jail]));
+  return [
+    ...[...present].flatMap(([name, jail]) => {
+      const known = old.get(name);
+      if (isDeepStrictEqual(known, jail)) return [];
+      return [`jail ${name} is ${known ? "changed" : "new"}`];
+    }),
+    ...[...old.keys()].flatMap((name) => (present.has(name) ? [] : [`jail ${name} is gone`])),
+    ...RELOADED.filter((name) => name !== "jails" && differs(before, after, name)).map(
+      (name) => `${name} is changed`,
+    ),
+  ];
+}
+
+function differs(a: CoordinatorConfig, b: CoordinatorConfig, name: string): boolean {
+  const valueOf = (config: CoordinatorConfig) => new Map<string, unknown>(Object.entries(config));
+  return !isDeepStrictEqual(valueOf(a).get(name), valueOf(b).get(name));
+}
+
+/** At most as long as the wire carries. */
+const shorten = (text: string) => (text.length <= 256 ? text : `${text.slice(0, 255)}…`);
