@@ -50,6 +50,11 @@ const instances = z
 
 /** Seconds. The leader gives a sign of life every 2 s, and a busy machine may delay some of them. */
 const SHORTEST_FALLBACK = 5;
+const isLongEnough = (seconds: number): boolean => seconds >= SHORTEST_FALLBACK;
+const expectedFallback = {
+  error: ({ input }: { input?: unknown }) =>
+    `expected at least ${SHORTEST_FALLBACK}s, or never, got ${JSON.stringify(input)}`,
+};
 
 /** A number, or a name in /etc/passwd. */
 const user = z.union([z.number(), z.string()]).transform((given, { addIssue }) => {
@@ -159,10 +164,10 @@ export const agentConfig = z
       })
       .prefault({}),
     fallbackAfter: z
-      .union([z.literal("never"), duration.refine((seconds) => seconds >= SHORTEST_FALLBACK)], {
-        error: (issue) =>
-          `expected a duration of at least ${SHORTEST_FALLBACK}s, or never, got ${JSON.stringify(issue.input)}`,
-      })
+      .union(
+        [z.literal("never"), duration.refine(isLongEnough, expectedFallback)],
+        expectedFallback,
+      )
       .default(10),
     ignoreip: addressList.default([]),
     sources: z

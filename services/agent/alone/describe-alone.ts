@@ -26,7 +26,7 @@ function forPeople(state: StateOfAlone | undefined): string {
       ? "this host is not alone: a coordinator decides"
       : `this host is alone since ${since}: nobody else decides, it counts for itself`;
   const count = bans.length === 1 ? "1 local ban" : `${bans.length} local bans`;
-  const waiting = bans.length > 0 ? ", until the fleet has decided about them" : "";
+  const waiting = bans.length > 0 ? ", until the fleet has decided" : "";
   const lines = bans.map(
     ({ jail, address, until }) =>
       `  ${address}  ${jail}  ${until === null ? "for ever" : `until ${spell(until)}`}`,

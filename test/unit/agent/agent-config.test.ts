@@ -145,3 +145,12 @@ test("addresses are taken in any spelling, and kept in one", async () => {
   const { config } = await read('ignoreip: ["::ffff:192.0.2.7", 192.0.2.9/24, "2001:DB8::/32"]');
   assert.deepEqual(config?.ignoreip, ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32"]);
 });
+
+test("fallbackAfter is a duration that the leader's signs of life allow, or never", async () => {
+  assert.equal((await read("fallbackAfter: never")).config?.fallbackAfter, "never");
+  assert.equal((await read("fallbackAfter: 1m")).config?.fallbackAfter, 60);
+  for (const given of ["2s", "soon"]) {
+    const [fault = ""] = (await read(`fallbackAfter: ${given}`)).faults;
+    assert.match(fault, /fallbackAfter: expected at least 5s, or never, got /);
+  }
+});
