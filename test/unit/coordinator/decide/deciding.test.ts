@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as everythingDone } from "node:timers/promises";
 import type { Decider } from "../../../../services/coordinator/decide/decider.ts";
 import { createDeciding } from "../../../../services/coordinator/decide/deciding.ts";
 import { policyOf, type Policy } from "../../../../services/coordinator/decide/policy.ts";
@@ -63,6 +64,7 @@ test("the old policy decides until every failure is counted by the new one", asy
   const wanted = policyWith(3);
   const done = deciding.replace(wanted);
   const next = made[1]!;
+  await everythingDone();
   assert.deepEqual([old!.isInUse(), next.isInUse()], [true, false]);
   assert.equal(deciding.isCaughtUp(), true);
   deciding.forgetHost("mx1");
@@ -87,6 +89,8 @@ test("of two reloads at once the later one counts, whichever has caught up first
   const done = deciding.replace(wanted);
   assert.equal(made[1]!.isFollowing, false);
   made[1]!.catchUp();
+  await everythingDone();
+  assert.deepEqual([made[0]!.isInUse(), made[1]!.isInUse()], [true, false]);
   made[2]!.catchUp();
   await done;
   assert.equal(deciding.policy(), wanted);
