@@ -12,6 +12,7 @@ import { openDatabase, type Database } from "../../services/coordinator/history/
 import { openRecordingSource } from "../../services/coordinator/history/recording-source.ts";
 import { insertBanChanges, insertFailures } from "../../services/coordinator/history/insert.ts";
 import { findBansToRestore, findFailures } from "../../services/coordinator/history/queries.ts";
+import { isOffence } from "../../services/policy/ban-memory.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { createLog } from "../../services/process/log.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
@@ -209,6 +210,25 @@ test("a ban of a network is restored with the addresses that brought it", async 
   );
   const bans = await database.ask((prisma) => findBansToRestore(prisma, T0, 0));
   assert.deepEqual(new Set(bans), new Set(changes));
+});
+
+test("a held ban, a shadow and a held widening are restored with the reason, also when they have ended", async () => {
+  await using database = await openEmpty();
+  const of = (last: number, rest: Partial<Ban>): Ban => {
+    return { ...ban, change: randomUUID(), address: parseNetwork(`192.0.2.${last}`)!, ...rest };
+  };
+  const until = T0 + 1_000;
+  const changes = [
+    of(1, { state: "held", held: "host mx1 has caused too many" }),
+    of(2, { state: "shadow", held: "jail dovecot is in shadow mode" }),
+    of(3, { held: "host mx2 has caused too many", hosts: ["mx1"] }),
+    of(4, { state: "expired", held: "jail dovecot is in shadow mode", until, changedAt: until }),
+  ];
+  const rows = changes.map((each, index) => ({ ban: each, revision: index + 1 }));
+  await database.ask((prisma) => insertBanChanges(prisma, rows));
+  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0 + 2_000, 60));
+  assert.deepEqual(new Set(bans), new Set(changes));
+  assert.deepEqual(bans.map(isOffence).sort(), [false, false, false, true]);
 });
 
 test("bans that have ended are restored as long as they are remembered", async () => {

@@ -156,6 +156,7 @@ test("a jail in shadow mode decides, and no host enforces it; a restart does not
   await nats.wipe();
   await nats.start();
   await until("it is there again", async () => (await banOf(address))?.state === "shadow");
+  assert.equal((await banOf(address))?.held, "jail watching is in shadow mode");
   await until("all bans are there again", async () => (await centre.status()).bans === bans);
   assert.match(
     await print("ban", "why", address),

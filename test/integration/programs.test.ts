@@ -247,6 +247,27 @@ describe("an agent that may not change the firewall", { skip: process.getuid?.()
   });
 });
 
+test("a coordinator's check says in sentences what a jail's options do", async () => {
+  await using given = await folderWith(`jails:
+  one: { domains: 3, minhosts: 2 }
+  two: { minhosts: 3, quorum: local-first }
+  three: { hosts: ["mx*", "!mx9"], shadow: true }
+`);
+  const args = ["check", "--config-only", "--config", given.config];
+  await using running = await start("coordinator", args);
+  assert.equal(await running.ended, 0, running.output());
+  const words = running.output().replace(/\s+/g, " ");
+  for (const sentence of [
+    "an address that tries user names of 3 mail domains that are not related is banned before maxretry",
+    "nobody is banned before 2 hosts have seen failures",
+    "a ban is in force only where failures were seen, until 3 hosts have seen some",
+    "only failures of the hosts mx*, !mx9 count, and bans hold there",
+    "shadow mode: bans are shown and recorded, and never in force",
+  ]) {
+    assert.ok(words.includes(sentence), `${sentence}: not in ${running.output()}`);
+  }
+});
+
 test("a coordinator's check says of NATS and PostgreSQL whether they can be used", async () => {
   await using nats = await startTestNats();
   await using postgres = await startTestPostgres();

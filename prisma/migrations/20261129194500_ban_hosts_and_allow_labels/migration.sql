@@ -1,6 +1,6 @@
 -- AlterTable
-ALTER TABLE "allowed" ADD COLUMN     "jail" TEXT,
-ADD COLUMN     "label" TEXT;
+ALTER TABLE "allowed" ADD COLUMN     "label" TEXT;
 
 -- AlterTable
-ALTER TABLE "ban_change" ADD COLUMN     "hosts" JSONB;
+ALTER TABLE "ban_change" ADD COLUMN     "held" TEXT,
+ADD COLUMN     "hosts" JSONB;

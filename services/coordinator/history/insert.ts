@@ -54,7 +54,7 @@ export async function insertBanChanges(
   const column = <T>(value: (ban: Ban) => T) => changes.map(({ ban }) => value(ban));
   await prisma.$executeRaw`
     INSERT INTO ban_change
-      (change, jail, address, state, starts_at, until, changed_at, reason, offence, evidence, by,
+      (change, jail, address, state, starts_at, until, changed_at, reason, held, offence, evidence, by,
        immune_until, counted_until, basis, hosts, spared, earlier, revision)
     SELECT * FROM unnest(
       ${column((ban) => ban.change)}::uuid[],
@@ -65,6 +65,7 @@ export async function insertBanChanges(
       ${column((ban) => spell(ban.until))}::timestamptz[],
       ${column((ban) => spell(ban.changedAt))}::timestamptz[],
       ${column((ban) => ban.reason)}::text[],
+      ${column((ban) => ban.held ?? null)}::text[],
       ${column((ban) => ban.offence)}::int[],
       ${column((ban) => JSON.stringify(ban.evidence))}::jsonb[],
       ${column((ban) => ban.by)}::text[],

@@ -89,6 +89,7 @@ interface BanRow {
   until: Date | null;
   changed_at: Date;
   reason: string;
+  held: string | null;
   offence: number;
   evidence: Ban["evidence"];
   by: string;
@@ -102,7 +103,7 @@ interface BanRow {
 }
 
 const BAN_COLUMNS = Prisma.raw(
-  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, offence, evidence, by, immune_until, counted_until, basis, hosts, spared, earlier, revision",
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, held, offence, evidence, by, immune_until, counted_until, basis, hosts, spared, earlier, revision",
 );
 
 const STATES = ["active", "held", "shadow", "lifted", "expired"] as const;
@@ -118,6 +119,7 @@ function banOf(row: BanRow): Ban {
     until: row.until?.getTime() ?? null,
     changedAt: row.changed_at.getTime(),
     reason: row.reason,
+    ...(row.held !== null && { held: row.held }),
     offence: row.offence,
     evidence: row.evidence,
     by: row.by,

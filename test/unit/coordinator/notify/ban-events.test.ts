@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { eventOfBan } from "../../../../services/coordinator/notify/ban-events.ts";
 import { Digest, MOST_WHOLE } from "../../../../services/coordinator/notify/digest.ts";
+import { expireBan, liftBan } from "../../../../services/policy/ban-lifecycle.ts";
+import { discardBan, releaseBan } from "../../../../services/policy/held-ban.ts";
 import type { Ban } from "../../../../services/wire/ban.ts";
 import { makeBan } from "../../../harness/notify-centre.ts";
 
@@ -31,6 +34,32 @@ test("what is told of a change of a ban", () => {
   assert.equal(typeOf({ state: "expired", changedAt: later }), "unban");
   assert.equal(typeOf({ state: "expired", held: "too many", changedAt: later }), undefined);
   assert.equal(typeOf({}, BAN.changedAt + 3_600_000), undefined, "it comes from the history");
+});
+
+test("what never was in force is told as no unban, and a shadow not at all", () => {
+  const change = { now: BAN.changedAt + 1_000, id: randomUUID() };
+  const held: Ban = { ...BAN, state: "held", held: "host mx1 has caused too many" };
+  const discarded = discardBan(held, { by: "operator alice", reason: "x" }, change);
+  assert.equal(discarded?.state, "lifted");
+  assert.equal(eventOf(discarded), undefined);
+  const shadow: Ban = { ...BAN, state: "shadow", held: "jail dovecot is in shadow mode" };
+  assert.equal(eventOf(shadow), undefined);
+  const until = BAN.changedAt + 1;
+  const expired = [held, shadow].map((ban) => expireBan({ ...ban, until }, change));
+  assert.deepEqual(
+    expired.map((ban) => [ban?.state, ban && eventOf(ban)]),
+    [
+      ["expired", undefined],
+      ["expired", undefined],
+    ],
+  );
+  // Once it was in force, its end is told, also if its widening was held.
+  const released = releaseBan(held, "operator alice", change);
+  const local: Ban = { ...BAN, hosts: ["mx1"], held: "host mx2 has caused too many" };
+  for (const ban of [released, local]) {
+    const lifted = liftBan(ban!, { by: "operator alice", reason: "x", immunity: 0 }, change);
+    assert.equal(eventOf(lifted)?.type, "unban");
+  }
 });
 
 test("a digest of ten thousand bans has few of them whole, totals, and the top networks", () => {
