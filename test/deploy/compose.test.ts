@@ -85,8 +85,13 @@ describe("the compose files in a Docker engine", { skip: needsDocker }, () => {
     eventually(
       `${count} services are healthy`,
       async () => {
-        const healthy = (await services()).filter(({ Health }) => Health === "healthy");
-        return healthy.length === count;
+        const all = await services();
+        const ill = all.filter(({ Health }) => Health !== "healthy");
+        if (ill.length === 0 && all.length === count) return true;
+        const logs = await Promise.all(
+          ill.map(({ Service }) => asAdmin(`docker compose logs --no-color --tail 5 ${Service}`)),
+        );
+        throw new Error(`${all.length} services; ${JSON.stringify(ill)}\n${logs.join("\n")}`);
       },
       180,
     );
