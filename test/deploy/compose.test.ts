@@ -129,7 +129,13 @@ install -m 640 -g adm /dev/null /var/log/mail.log`);
     assert.match(checked, /^ok +NATS/m);
     await eventually(
       "the fleet has it",
-      async () => /^mx1 +up /m.test(await fleetban("host list")),
+      async () => {
+        const hosts = await fleetban("host list");
+        if (/^mx1 +up /m.test(hosts)) return true;
+        throw new Error(
+          `${hosts}\n${await asRoot("docker logs --tail 20 fleetban-agent-agent-1 2>&1")}`,
+        );
+      },
       30,
     );
     await attack(ATTACKER);

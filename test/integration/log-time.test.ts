@@ -66,6 +66,15 @@ test("a source's timezone holds for lines that were there before the agent", asy
   assert.doesNotMatch(running.agent.log(), /another time zone/);
 });
 
+test("an agent whose time zone has no name reads stamps in that zone", async () => {
+  // A rule of POSIX in TZ; a file at /etc/localtime that was mounted has no name, either.
+  await using running = await startTestAgent({
+    env: { TZ: "XYZ-3" },
+    prepare: (folder) => appendFile(`${folder}/mail.log`, failuresIn("Etc/GMT-3", ["a", "b"])),
+  });
+  await areCountedNow(running, 2);
+});
+
 test("a log that is seven minutes behind is a warning, with its remedy", async () => {
   await using running = await startTestAgent({ env: { TZ: "UTC" } });
   await appendFile(running.mailLog, "");

@@ -82,12 +82,12 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
   const pacer = createPacer();
   let comparedAt = -Infinity;
 
-  const zoneName = timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zoneName = zoneNameOf(timezone);
   const knownShift = restored?.shifts?.[name];
   const clock = createLogClock({
     zone: zoneOrLocal(timezone),
     // One that was found for another zone says nothing.
-    shiftMs: knownShift?.zone === zoneName ? knownShift.shiftMs : 0,
+    shiftMs: knownShift && knownShift.zone === zoneName ? knownShift.shiftMs : 0,
     onShift: (shiftMs) => logShift(log, shiftMs),
   });
   const unrecognized = createUnrecognizedLines(now);
@@ -217,6 +217,12 @@ function openReader(
   }
   const own = bookmark && "inode" in bookmark ? bookmark : undefined;
   return readerOf(name, openFileSource({ ...alone, path, bookmark: own }));
+}
+
+/** Names the zone in a checkpoint. ICU has no name for every zone that /etc/localtime may hold. */
+function zoneNameOf(timezone: string | undefined): string {
+  const local: { timeZone?: string } = Intl.DateTimeFormat().resolvedOptions();
+  return timezone ?? local.timeZone ?? "local";
 }
 
 function logShift(log: Log, shiftMs: number): void {
