@@ -143,8 +143,13 @@ test("the keys that the README makes are all that the centre mounts, and fit it"
         );
       }
       assert.deepEqual(command, ["-c", `${SECRETS}/${name}.conf`]);
+      // The container is read-only: the server may write to its volumes alone.
       assert.match(text, /store_dir: "\/var\/lib\/nats\//);
-      assert.deepEqual(volumes, [`${name}:/var/lib/nats`]);
+      assert.match(text, /^resolver .* dir: "\/var\/lib\/nats-accounts"/m);
+      assert.deepEqual(volumes, [
+        `${name}:/var/lib/nats`,
+        `${name}-accounts:/var/lib/nats-accounts`,
+      ]);
       const port = /^listen: "0\.0\.0\.0:(\d+)"$/m.exec(text)?.[1];
       assert.deepEqual(ports, [`${port}:${port}`]);
       assert.ok(healthcheck?.test.at(-1)?.includes(`/dev/tcp/127.0.0.1/${port} `), name);
