@@ -1,6 +1,7 @@
 /** `fleetban status`: is the fleet protected, and if not, what is there to do? */
 import { Command } from "commander";
 import { formatDuration } from "../config/duration.ts";
+import { describePorts, describeTerm } from "../policy/jail-sentences.ts";
 import { EXIT, PlainError, SilentExit, type ExitCode } from "../process/exit.ts";
 import type { Reply } from "../wire/api.ts";
 import type { Jail } from "../wire/settings.ts";
@@ -111,23 +112,13 @@ function describePostgres({ reachable, lag }: Status["postgres"]): Cell {
   return { text: `cannot be reached, ${recorded}; bans go on`, color: "yellow" };
 }
 
-function describeJail({ name, ports, protocol, ...jail }: Jail): string {
-  const { maxretry, findtime, bantime } = jail;
-  const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
-  const numbers = ports.length === 0 ? "all ports" : `ports ${ports.join(", ")}`;
-  const closed = protocol === undefined ? numbers : `${numbers} (${protocol})`;
-  const counted = count(maxretry, jail.source === "bans" ? "ban" : "failure");
-  const earned = `${counted} within ${formatDuration(findtime)}`;
+function describeJail(jail: Jail): string {
+  const counted = count(jail.maxretry, jail.source === "bans" ? "ban" : "failure");
+  const earned = `${counted} within ${formatDuration(jail.findtime)}`;
   const network = jail.network
     ? `, networks from ${jail.network.addresses} banned addresses on`
     : "";
-  return `${name}: ${earned}, banned ${punished}${describeGrowth(jail)}${network}, ${closed}`;
-}
-
-function describeGrowth({ increment }: Pick<Jail, "increment">): string {
-  if (!increment) return "";
-  const { maxtime } = increment;
-  return `, longer each time${maxtime === undefined ? "" : ` up to ${formatDuration(maxtime)}`}`;
+  return `${jail.name}: ${earned}, banned ${describeTerm(jail)}${network}, ${describePorts(jail)}`;
 }
 
 /** A row of three columns: the severity, the warning, and the command to run. */

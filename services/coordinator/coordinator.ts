@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import type { Life } from "../process/daemon.ts";
 import type { Log } from "../process/log.ts";
-import { reasonOf } from "../process/reason.ts";
 import type { NatsSession } from "../nats/session.ts";
 import { createWarningLog } from "../process/warning-log.ts";
 import { readVersion } from "../process/version.ts";
@@ -217,11 +216,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     patienceMs: RELOAD_ANSWERED_WITHIN_MS,
   });
   later.reload = reload;
-  life.onHangUp(() => {
-    reload.reload("config", "this").catch((error: unknown) => {
-      log.error({ reason: reasonOf(error) }, "coordinator.yaml cannot be read again");
-    });
-  });
+  life.onHangUp(reload.hangUp);
   const fleet = createFleetStatus({
     ...{ ...common, names, missed, streams, lease, clock, expiry },
     ...{ sinks: notifier.states, reload },

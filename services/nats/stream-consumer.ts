@@ -5,7 +5,7 @@
  * are connected to.
  */
 import { AckPolicy, jetstreamManager, type ConsumerConfig } from "@nats-io/jetstream";
-import { createInbox, nuid, type NatsConnection } from "@nats-io/nats-core";
+import { createInbox, nanos, nuid, type NatsConnection } from "@nats-io/nats-core";
 
 /** What a stream is at one moment. */
 export interface StreamState {
@@ -42,7 +42,6 @@ export interface ConsumerOptions {
 export const HEARTBEAT_MS = 2_000;
 /** NATS forgets a consumer that nobody listens to after this long. */
 const FORGET_AFTER_MS = 30_000;
-const NANOSECONDS = 1_000_000;
 
 /** undefined: the stream was made anew meanwhile. `timeout` is for each request, in milliseconds. */
 export async function openConsumer(
@@ -67,8 +66,8 @@ export async function openConsumer(
     mem_storage: true,
     num_replicas: 1,
     flow_control: true,
-    idle_heartbeat: HEARTBEAT_MS * NANOSECONDS,
-    inactive_threshold: FORGET_AFTER_MS * NANOSECONDS,
+    idle_heartbeat: nanos(HEARTBEAT_MS),
+    inactive_threshold: nanos(FORGET_AFTER_MS),
   });
   // Asked now: whatever the stream had at this moment, this consumer delivers.
   const state = await look();

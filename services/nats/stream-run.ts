@@ -11,6 +11,7 @@
  *   without bans.)
  */
 import type { NatsConnection } from "@nats-io/nats-core";
+import { withResolvers } from "../process/with-resolvers.ts";
 import { inSlices } from "../process/slices.ts";
 import { subscribeToDeliveries, type Delivery, type StoredMessage } from "./delivery.ts";
 import { createEndProof, type EndProof } from "./end-proof.ts";
@@ -148,11 +149,4 @@ export class StreamRun {
     this.#phase = "live";
     this.#reader.caughtUp();
   }
-}
-
-function withResolvers() {
-  let resolve: () => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<void>((...settle) => ([resolve, reject] = settle));
-  return { promise, resolve, reject };
 }

@@ -4,7 +4,7 @@
  *
  * The longest wins; for ever beats everything; an end that has passed is no ban.
  */
-import { countedUntil, isDue, isInForce, isShadow, type Ban } from "../wire/ban.ts";
+import { countedUntil, isDue, isInForce, isLonger, isShadow, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
 import { bansBefore, rememberStarts, type Change } from "./ban-memory.ts";
@@ -224,11 +224,6 @@ function endOf(start: number, seconds: number | null): number | null {
   if (seconds === null) return null;
   const end = Math.round(start + seconds * 1000);
   return end > LAST_INSTANT ? null : end;
-}
-
-function isLonger(until: number | null, than: number | null): boolean {
-  if (than === null) return false;
-  return until === null || until > than;
 }
 
 /** When the ban of an offence ends, and how long it lasts. */

@@ -19,14 +19,15 @@ function describeCount({ source, maxretry, findtime }: Jail): string {
   return `${count(maxretry, "failure")} ${within} on all hosts together: banned`;
 }
 
-function describeTerm({ bantime, increment }: Jail): string {
+/** For how long a ban of the jail lasts. */
+export function describeTerm({ bantime, increment }: Jail): string {
   const term = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
   if (!increment) return term;
   const { maxtime } = increment;
   return `${term}, longer each time${maxtime === undefined ? "" : ` up to ${formatDuration(maxtime)}`}`;
 }
 
-function describePorts({ ports, protocol }: Jail): string {
+export function describePorts({ ports, protocol }: Jail): string {
   const closed = ports.length === 0 ? "all ports" : `ports ${ports.join(", ")}`;
   return protocol === undefined ? closed : `${closed} (${protocol})`;
 }

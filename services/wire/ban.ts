@@ -140,6 +140,12 @@ export function isShadow(value: Pick<Ban, "state" | "until">, now: number): bool
 export const isDue = (ban: Pick<Ban, "state" | "until">, now: number): boolean =>
   isInForce(ban, now) || isHeld(ban, now) || isShadow(ban, now);
 
+/** Does a ban that ends at `until` end after one that ends at `than`? null: for ever. */
+export function isLonger(until: number | null, than: number | null): boolean {
+  if (than === null) return false;
+  return until === null || until > than;
+}
+
 /** Failures of the address up to this instant do not count (again). */
 export function countedUntil(value: Ban): number {
   const forgiven = value.state === "lifted" ? (value.immuneUntil ?? 0) : 0;

@@ -6,6 +6,7 @@
  * time is over.
  */
 import type { Address } from "../../wire/address.ts";
+import { isLonger } from "../../wire/ban.ts";
 import type { SignOfLife } from "../../wire/settings.ts";
 import { banKey } from "../../wire/subjects.ts";
 import type { LocalDecision } from "./local-count.ts";
@@ -94,8 +95,3 @@ export function createDecidedBans(most = MAX_LOCAL_BANS): DecidedBans {
 const publicOf = ({ jail, address, at, until }: Entry): LocalDecision => ({
   ...{ jail, address, at, until },
 });
-
-function isLonger(until: number | null, than: number | null): boolean {
-  if (than === null) return false;
-  return until === null || until > than;
-}

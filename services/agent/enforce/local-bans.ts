@@ -2,6 +2,7 @@
  * Bans that this host has given alone, beside those of the fleet. Where both have a ban of one
  * address in one jail, the longer one is in force.
  */
+import { isLonger } from "../../wire/ban.ts";
 import type { HostBan, Verdict } from "./ban-filter.ts";
 
 export interface LocalBans {
@@ -44,9 +45,4 @@ export function createLocalBans(judge: (ban: HostBan) => Verdict): LocalBans {
     },
     outlasting,
   };
-}
-
-function isLonger(until: number | null, than: number | null): boolean {
-  if (than === null) return false;
-  return until === null || until > than;
 }

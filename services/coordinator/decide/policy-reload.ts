@@ -5,6 +5,7 @@
  * An operator's command stands in the settings bucket. So it is on record, and every other
  * coordinator reads the file of its own machine again, too.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import type { Log } from "../../process/log.ts";
@@ -30,6 +31,8 @@ export interface Reloaded {
 export interface PolicyReload {
   /** Reads the file again for `by`. With "every" the other coordinators read theirs, too. */
   reload(by: string, coordinators: "this" | "every"): Promise<Reloaded>;
+  /** The process has got SIGHUP. */
+  hangUp(): void;
   /** The settings bucket has this now. */
   noteSetting(setting: Setting): void;
   warnings(): Warning[];
@@ -96,11 +99,8 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
       log.info({ jails: policy.jails.map(({ name }) => name) }, "the new policy is in use");
       return true;
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), options.patienceMs);
-    });
-    return Promise.race([replaced, late]).finally(() => clearTimeout(timer));
+    const late = sleep(options.patienceMs, false, { ref: false });
+    return Promise.race([replaced, late]);
   }
 
   /** One after the other, however many are asked for at once. */
@@ -110,16 +110,22 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
     return done;
   }
 
+  /** For a reload that nobody waits for. */
+  function tryReload(by: string, coordinators: "this" | "recorded"): Promise<unknown> {
+    return inTurn(by, coordinators).catch((error: unknown) => {
+      log.error({ reason: reasonOf(error) }, "coordinator.yaml cannot be read again");
+    });
+  }
+
   return {
     reload: inTurn,
+    hangUp: () => void tryReload("config", "this"),
     noteSetting(setting) {
       if (setting.type !== "reload" || setting.reload.at === seenAt) return;
       const { at, by, coordinator, isForAll } = setting.reload;
       seenAt = at;
       if (!isForAll || coordinator === id) return;
-      inTurn(by, "recorded").catch((error: unknown) => {
-        log.error({ reason: reasonOf(error) }, "coordinator.yaml cannot be read again");
-      });
+      void tryReload(by, "recorded");
     },
     warnings() {
       const [first] = faults;

@@ -13,7 +13,7 @@ import {
   type JsMsg,
   type JetStreamManager,
 } from "@nats-io/jetstream";
-import { nuid, type NatsConnection } from "@nats-io/nats-core";
+import { nanos, nuid, type NatsConnection } from "@nats-io/nats-core";
 import type { Place } from "./place.ts";
 
 export interface RecordingSource {
@@ -44,7 +44,6 @@ const REQUESTED = 500;
 const HEARTBEAT_MS = 2_000;
 const EXPIRES_MS = 10_000;
 const FORGET_AFTER_MS = 30_000;
-const NANOSECONDS = 1_000_000;
 
 export async function openRecordingSource(options: SourceOptions): Promise<RecordingSource> {
   const { connection, stream } = options;
@@ -83,7 +82,7 @@ async function consumeFrom(
     opt_start_seq: storedAt === null ? sequence + 1 : sequence,
     mem_storage: true,
     num_replicas: 1,
-    inactive_threshold: FORGET_AFTER_MS * NANOSECONDS,
+    inactive_threshold: nanos(FORGET_AFTER_MS),
   });
   return jetstream(connection)
     .consumers.getConsumerFromInfo(consumer)

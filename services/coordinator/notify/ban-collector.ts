@@ -11,6 +11,7 @@ import { bucketStream } from "../../nats/follow-bucket.ts";
 import { followStream } from "../../nats/follow-stream.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 import type { Log } from "../../process/log.ts";
+import { withResolvers } from "../../process/with-resolvers.ts";
 import { decodeBan } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
 import { BANS_BUCKET } from "../../wire/subjects.ts";
@@ -49,9 +50,8 @@ export async function startBanCollector(options: BanCollectorOptions): Promise<B
   let waiting: { event: NotifyEvent | undefined; place: Place }[] = [];
   let created: string | undefined;
   let storing: Promise<void> | undefined;
-  let settle: { finish: () => void; fail: (error: unknown) => void };
-  const over = new Promise<void>((finish, fail) => (settle = { finish, fail }));
-  const end = (error: unknown) => settle.fail(error);
+  const over = withResolvers();
+  const end = over.reject;
 
   function take({ subject, data, headers, sequence, storedAt }: StoredMessage): void {
     if (created === undefined) return;
@@ -101,11 +101,11 @@ export async function startBanCollector(options: BanCollectorOptions): Promise<B
     },
   );
   return {
-    over,
+    over: over.promise,
     async stop() {
       clearInterval(timer);
       following.stop();
-      settle.finish();
+      over.resolve();
       await storing;
     },
   };

@@ -1,4 +1,5 @@
 /** Looks at the fleet's hosts and warnings again and again, and announces what begins and is over. */
+import { withResolvers } from "../../process/with-resolvers.ts";
 import type { HostRow } from "../../wire/api.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import {
@@ -50,8 +51,7 @@ export function startConditionWatcher(options: ConditionWatcherOptions): Conditi
   const settling = createSettling((type) => LASTS_MS[type], now);
   let kept: { conditions: readonly KeptCondition[]; revision: number } | undefined;
   let looking: Promise<void> | undefined;
-  let settle: { finish: () => void; fail: (error: unknown) => void };
-  const over = new Promise<void>((finish, fail) => (settle = { finish, fail }));
+  const over = withResolvers();
 
   async function write(conditions: readonly KeptCondition[], revision: number): Promise<void> {
     kept = { conditions, revision: await bucket.writeConditions(conditions, revision) };
@@ -80,16 +80,16 @@ export function startConditionWatcher(options: ConditionWatcherOptions): Conditi
 
   const lookOnce = () => {
     looking ??= look()
-      .catch((error: unknown) => settle.fail(error))
+      .catch((error: unknown) => over.reject(error))
       .finally(() => (looking = undefined));
   };
   lookOnce();
   const timer = setInterval(lookOnce, LOOK_EVERY_MS);
   return {
-    over,
+    over: over.promise,
     async stop() {
       clearInterval(timer);
-      settle.finish();
+      over.resolve();
       await looking;
     },
   };

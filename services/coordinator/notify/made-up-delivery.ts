@@ -1,4 +1,5 @@
 /** What `fleetban notify test` sends: it looks like a ban, and says that it is none. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
 import { parseNetwork } from "../../wire/address.ts";
 import { Digest, type Delivery } from "./digest.ts";
@@ -32,12 +33,8 @@ function testEvent(jail: string, by: string, now: number): NotifyEvent {
 
 /** Why the sink has not taken it; undefined: it has. */
 export async function trySink(sink: Sink, delivery: Delivery): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Outcome>((resolve) => {
-    const reason = `it has not answered within ${WITHIN_MS / 1000} s`;
-    timer = setTimeout(() => resolve({ type: "retry", reason }), WITHIN_MS);
-  });
+  const reason = `it has not answered within ${WITHIN_MS / 1000} s`;
+  const late: Promise<Outcome> = sleep(WITHIN_MS, { type: "retry", reason }, { ref: false });
   const outcome = await Promise.race([sink.send(delivery), late]);
-  clearTimeout(timer);
   return outcome.type === "sent" ? undefined : outcome.reason;
 }

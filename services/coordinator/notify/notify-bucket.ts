@@ -3,11 +3,12 @@
  * that were announced, and the state of every sink. Each is one key, changed by compare-and-set by
  * the coordinator that sends; the others read.
  */
-import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as z from "zod";
-import { createBucketWriter, isConflict } from "../../nats/compare-and-set.ts";
+import { createBucketWriter, isConflict, type Versioned } from "../../nats/compare-and-set.ts";
+import { findStream } from "../../nats/find-stream.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import { readLatest } from "../../nats/read-latest.ts";
 import { decode, encode, instant, textOf } from "../../wire/codec.ts";
@@ -43,24 +44,16 @@ export const sinkState = z.object({
 });
 export type SinkState = z.infer<typeof sinkState>;
 
-/** A value with the revision that the next write replaces; 0: the key never was. */
-export interface Kept<T> {
-  value: T | undefined;
-  revision: number;
-}
-
 export interface NotifyBucket {
-  readPlace(): Promise<Kept<Place>>;
+  readPlace(): Promise<Versioned<Place>>;
   writePlace(value: Place, replaced: number): Promise<number>;
-  readConditions(): Promise<Kept<KeptCondition[]>>;
+  readConditions(): Promise<Versioned<KeptCondition[]>>;
   writeConditions(value: readonly KeptCondition[], replaced: number): Promise<number>;
-  readSink(name: string): Promise<Kept<SinkState>>;
+  readSink(name: string): Promise<Versioned<SinkState>>;
   writeSink(name: string, value: SinkState, replaced: number): Promise<number>;
 }
 
 const WRITE_WITHIN_MS = 5_000;
-/** NATS: the stream does not exist. */
-const STREAM_NOT_FOUND = 10059;
 
 /** Makes the bucket where it is missing. */
 export async function ensureNotifyBucket(
@@ -68,12 +61,8 @@ export async function ensureNotifyBucket(
   replicas: number,
 ): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  try {
-    await manager.streams.info(bucketStream(NOTIFY_BUCKET));
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
-    await new Kvm(connection).create(NOTIFY_BUCKET, { history: 1, replicas });
-  }
+  if (await findStream(manager, bucketStream(NOTIFY_BUCKET))) return;
+  await new Kvm(connection).create(NOTIFY_BUCKET, { history: 1, replicas });
 }
 
 export function createNotifyBucket(connection: NatsConnection): NotifyBucket {
@@ -82,7 +71,7 @@ export function createNotifyBucket(connection: NatsConnection): NotifyBucket {
   async function read<T>(
     key: string,
     parse: (bytes: Uint8Array, key: string) => T,
-  ): Promise<Kept<T>> {
+  ): Promise<Versioned<T>> {
     const { value, revision } = await readLatest(connection, NOTIFY_BUCKET, key);
     return { value: value && parse(value, key), revision };
   }

@@ -10,15 +10,15 @@
 import {
   DiscardPolicy,
   jetstream,
-  JetStreamApiError,
   jetstreamManager,
   RetentionPolicy,
   StorageType,
   type JetStreamManager,
   type StoredMsg,
 } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { nanos, type NatsConnection } from "@nats-io/nats-core";
 import { isConflict } from "../../nats/compare-and-set.ts";
+import { findStream } from "../../nats/find-stream.ts";
 import { WireError } from "../../wire/codec.ts";
 import {
   BAN_EVENTS_SUBJECT,
@@ -62,10 +62,7 @@ export const PAGE = 64;
 export const KEPT_MS = 3 * 86_400_000;
 const MOST_EVENTS = 100_000;
 const WITHIN_MS = 5_000;
-const NANOSECONDS = 1_000_000;
 const DUPLICATES_MS = 120_000;
-/** NATS: the stream does not exist. */
-const STREAM_NOT_FOUND = 10059;
 
 export interface OutboxOptions {
   connection: NatsConnection;
@@ -154,21 +151,17 @@ async function ensure(manager: JetStreamManager, replicas: number) {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
-    max_age: KEPT_MS * NANOSECONDS,
+    max_age: nanos(KEPT_MS),
     // No bound in bytes: NATS would set that room aside from what the fleet may store.
     max_msgs: MOST_EVENTS,
-    duplicate_window: DUPLICATES_MS * NANOSECONDS,
+    duplicate_window: nanos(DUPLICATES_MS),
     num_replicas: replicas,
   };
-  try {
-    const present = await manager.streams.info(EVENTS_STREAM);
-    if (present.config.num_replicas === replicas) return present;
-    // A server of the cluster may be away: the stream can be used as it is.
-    return await manager.streams.update(EVENTS_STREAM, wanted).catch(() => present);
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
-    return manager.streams.add(wanted);
-  }
+  const present = await findStream(manager, EVENTS_STREAM);
+  if (!present) return manager.streams.add(wanted);
+  if (present.config.num_replicas === replicas) return present;
+  // A server of the cluster may be away: the stream can be used as it is.
+  return manager.streams.update(EVENTS_STREAM, wanted).catch(() => present);
 }
 
 function storedEvent(message: StoredMsg): StoredEvent {

@@ -5,7 +5,6 @@
  */
 import {
   DiscardPolicy,
-  JetStreamApiError,
   jetstreamManager,
   RetentionPolicy,
   StorageType,
@@ -16,6 +15,7 @@ import {
 import { Kvm } from "@nats-io/kv";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { findStream } from "../../nats/find-stream.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import type { Log } from "../../process/log.ts";
 import { onReconnect } from "../../nats/reconnects.ts";
@@ -46,8 +46,6 @@ const RETRY_MS = 500;
 const CHANGE_EVERY_MS = 10_000;
 const DAY_SECONDS = 86_400;
 const SECOND_NS = 1_000_000_000;
-/** NATS: the stream does not exist. */
-const STREAM_NOT_FOUND = 10059;
 
 /** Makes what is missing, or throws; returns what is not as it should be, in words. May be repeated. */
 export async function ensureStreams(
@@ -68,14 +66,14 @@ export async function ensureStreams(
     allow_direct: true,
   };
   const faults: string[] = [];
-  const present = await find(manager, FAILURES_STREAM);
+  const present = await findStream(manager, FAILURES_STREAM);
   if (present) faults.push(...(await change(manager, present, failures)));
   else await manager.streams.add(failures);
   faults.push(...(await bound(manager, failuresMaxBytes)));
 
   const buckets = new Kvm(connection);
   for (const [bucket, history] of BUCKETS) {
-    const stream = await find(manager, bucketStream(bucket));
+    const stream = await findStream(manager, bucketStream(bucket));
     if (!stream) await buckets.create(bucket, { history, replicas });
     else faults.push(...(await change(manager, stream, { num_replicas: replicas })));
   }
@@ -160,14 +158,4 @@ export async function keepStreams(
     else if (faults.length > 0) void ensureAgain();
   }, CHANGE_EVERY_MS);
   return { faults: () => faults, ensure: ensureAgain };
-}
-
-/** undefined: there is no such stream. */
-async function find(manager: JetStreamManager, stream: string): Promise<StreamInfo | undefined> {
-  try {
-    return await manager.streams.info(stream);
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
 }

@@ -54,9 +54,12 @@ async function lookThrough(
   const unusable = new Map<FirewallKind, Unusable>();
   for (const kind of kinds) {
     const why = await whyUnusable(kind, chains, run);
+    if (why !== undefined) {
+      unusable.set(kind, why);
+      continue;
+    }
     const passedOver = [...unusable.values()].map(({ reason }) => reason);
-    if (why === undefined) return { choice: { kind, passedOver }, unusable };
-    unusable.set(kind, why);
+    return { choice: { kind, passedOver }, unusable };
   }
   return { unusable };
 }

@@ -89,12 +89,7 @@ export function openAddressBook(config: WhoisConfig, options: AddressBookOptions
           found.set(address, await find(address, () => isOver));
         }
       })();
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, limits.messageMs);
-      });
-      await Promise.race([looking, late]);
-      clearTimeout(timer);
+      await Promise.race([looking, sleep(limits.messageMs, undefined, { ref: false })]);
       isOver = true;
       return ({ ban }) => ban && found.get(ban.address);
     },
