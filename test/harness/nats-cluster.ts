@@ -112,7 +112,8 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
           const isWhole = ({ cluster: { replicas = [] } }: (typeof led)[number]) =>
             replicas.length === SIZE - 1 &&
             replicas.every((each) => each.current && each.offline !== true);
-          return led.length === STREAMS && led.every(isWhole);
+          if (led.length === STREAMS && led.every(isWhole)) return true;
+          throw new Error(JSON.stringify(led));
         },
         seconds,
       );
