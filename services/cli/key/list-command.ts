@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { JSON_OPTION } from "../context.ts";
 import type { Cell } from "../table.ts";
+import { formatInstant, zoneOf } from "../time.ts";
 import { readRevocations } from "./identity.ts";
 import { readIssued } from "./issued.ts";
 import type { KeyContext } from "./key.ts";
@@ -28,7 +29,7 @@ export function listCommand({ output, now }: KeyContext): Command {
       const rows = rowsOf(openKeyFolder(dir), now());
       if (json) await output.jsonLine({ keys: rows });
       else if (rows.length === 0) output.line("nobody has credentials yet");
-      else output.table([HEAD, ...rows.map(describe)]);
+      else output.table([headOf(now()), ...rows.map(describe)]);
     });
 }
 
@@ -47,9 +48,13 @@ function rowsOf(folder: KeyFolder, now: number): Row[] {
   return [...servers, ...credentials];
 }
 
-const HEAD = ["ROLE", "NAME", "STATE", "MADE", "UNTIL"];
+const headOf = (now: number) => ["ROLE", "NAME", "STATE", `MADE (${zoneOf(now)})`, "UNTIL"];
 
 function describe({ role, name, state, at, until }: Row): Cell[] {
   const shown: Cell = { text: state, color: state === "valid" ? "green" : "red" };
-  return [role, name, shown, at ?? "-", until ?? "never"];
+  return [role, name, shown, shownTime(at) ?? "-", shownTime(until) ?? "never"];
+}
+
+function shownTime(iso: string | null): string | undefined {
+  return iso === null ? undefined : formatInstant(Date.parse(iso));
 }
