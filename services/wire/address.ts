@@ -62,6 +62,19 @@ export function networkOf(address: Address, prefix: number): Address {
   return `${head.join(":")}::/${prefix}` as Address;
 }
 
+/** The two networks that `network` consists of, the lower one first; none for a single address. */
+export function halvesOf(network: Address): Address[] {
+  if (!isNetwork(network)) return [];
+  const prefix = prefixOf(network);
+  const words = wordsOf(network);
+  const upper = words.map((word, index) =>
+    index === prefix >> 4 ? word | (0x8000 >> (prefix & 15)) : word,
+  );
+  const isWhole = prefix + 1 === words.length * 16;
+  const end = isWhole ? "" : `/${prefix + 1}`;
+  return [words, upper].map((half) => `${spellWords(half)}${end}` as Address);
+}
+
 function maskedWords(address: Address, prefix: number): number[] {
   return wordsOf(address).map((word, index) => {
     const kept = Math.min(Math.max(prefix - index * 16, 0), 16);
