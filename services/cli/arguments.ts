@@ -12,6 +12,7 @@ import {
   immunityField,
   instantField,
   jailField,
+  policyVersionField,
   secondsField,
   sinkField,
   textField,
@@ -63,6 +64,8 @@ export function checksOf(where: string, note: (text: string) => void) {
 
     /** A host's name as it stands in its messages: mx1.example.org is mx1-example-org. */
     host: (text: string): string => checked(hostField, hostToken(text), text),
+
+    policyVersion: (text: string): string => checked(policyVersionField, text, text),
 
     sink: (text: string): string => checked(sinkField, text, text),
 

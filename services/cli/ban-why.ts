@@ -40,6 +40,7 @@ function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): 
   return [
     ["  decided", `${formatBoth(ban.changedAt, now)} by ${ban.by}`],
     ["  because", ban.reason],
+    ...(ban.policyVersion === undefined ? [] : [["  policy", `version ${ban.policyVersion}`]]),
     ...(isAutomatic && rule ? describeRule(rule) : []),
     ["  offence", `number ${ban.offence} of this address in this jail`],
     ["  evidence", formatEvidence(ban)],

@@ -204,5 +204,6 @@ Examples:
   fleetban ban remove 198.51.100.7 --wait
   fleetban ban remove 198.51.100.7 --immunity 1h --reason "customer called"
   fleetban ban remove --caused-by mx1 --since 1h --dry-run
+  fleetban ban remove --policy-version 3f2a9c1d --dry-run
   fleetban ban remove --network 203.0.113.0/24 --jail dovecot --yes
 `;

@@ -20,7 +20,10 @@ export function jailCommand(context: Context): Command {
     .action(async ({ json }: JsonOption) => {
       const reply = await listJails(context);
       if (json) output.json("jail.list", reply);
-      else output.facts(reply.jails.flatMap(describeJail));
+      else {
+        output.facts(reply.jails.flatMap(describeJail));
+        if (reply.policyVersion) output.note(`policy version ${reply.policyVersion}`);
+      }
     });
 
   command
@@ -93,7 +96,7 @@ function describeJail({ jail, sentences }: JailRow): Cell[][] {
 }
 
 function describeOne(reply: Reply<"jail.show">): Cell[][] {
-  const { jail, bans, coordinator } = reply;
+  const { jail, bans, coordinator, policyVersion } = reply;
   const { maxretry, findtime, bantime, ports } = jail;
   const held = bans.held > 0 ? `, ${bans.held} held` : "";
   return [
@@ -103,6 +106,7 @@ function describeOne(reply: Reply<"jail.show">): Cell[][] {
     ["bantime", formatDuration(bantime)],
     ["ports", ports.length === 0 ? "all" : ports.join(", ")],
     ["bans", `${count(bans.inForce, "ban")} in force${held}`],
+    ...(policyVersion === undefined ? [] : [["policy version", policyVersion]]),
     ["answered by", coordinator],
   ];
 }

@@ -26,6 +26,7 @@ export interface SelectionOptions extends JsonOption {
   causedBy?: string;
   alone?: true;
   by?: string;
+  policyVersion?: string;
   since?: number;
   all?: true;
   dryRun?: true;
@@ -38,6 +39,11 @@ export function addSelection(command: Command, check: ReturnType<typeof checksOf
     .option("--caused-by <host>", "bans that this host has seen most failures for", check.host)
     .option("--alone", "with --caused-by: that no other host has seen a failure for")
     .option("--by <name>", "bans that this operator has made; decider: automatic ones", check.text)
+    .option(
+      "--policy-version <version>",
+      "bans that this version of the policy has decided, see ban why",
+      check.policyVersion,
+    )
     .addOption(
       new Option("--since <when>", "bans that were made or changed then or later").argParser(
         check.instant,
@@ -51,19 +57,21 @@ export function addSelection(command: Command, check: ReturnType<typeof checksOf
 
 /** Does a command mean many bans? */
 export function isSelecting(options: SelectionOptions): boolean {
-  const { network, causedBy, alone, by, since, all, dryRun } = options;
-  return [network, causedBy, alone, by, since, all, dryRun].some((each) => each !== undefined);
+  const { network, causedBy, alone, by, policyVersion, since, all, dryRun } = options;
+  const given = [network, causedBy, alone, by, policyVersion, since, all, dryRun];
+  return given.some((each) => each !== undefined);
 }
 
 export function selectionOf(where: string, options: SelectionOptions): BanSelection {
-  const { jail, network, causedBy, alone, by, since, all } = options;
+  const { jail, network, causedBy, alone, by, policyVersion, since, all } = options;
   if (alone && causedBy === undefined) {
     throw new UsageError(`${where}: --alone: expected --caused-by beside it`);
   }
-  const selection = { jail, within: network, causedBy, alone, by, since };
+  const selection = { jail, within: network, causedBy, alone, by, policyVersion, since };
   const isEmpty = Object.values(selection).every((each) => each === undefined);
   if (isEmpty && !all) {
-    const expected = "expected --caused-by, --by, --since, --network, --jail or --all";
+    const expected =
+      "expected --caused-by, --by, --policy-version, --since, --network, --jail or --all";
     throw new UsageError(`${where}: ${expected}`);
   }
   if (!isEmpty && all) {
@@ -133,13 +141,14 @@ async function untilDone(pending: number, look: () => Promise<number>): Promise<
 }
 
 function printPreview({ output }: Context, preview: ManyBansReply, would: string): void {
-  const { matched, spared, byJail, byHost, byMaker } = preview;
+  const { matched, spared, byJail, byHost, byMaker, byPolicyVersion = [] } = preview;
   output.line(matched === 0 ? "no ban matches" : `${count(matched, "ban")} ${would}`);
   if (matched > 0) {
     output.facts([
       ...rowsOf("in jail", byJail),
       ...rowsOf("caused by", byHost),
       ...rowsOf("made by", byMaker),
+      ...rowsOf("by policy version", byPolicyVersion),
     ]);
   }
   if (spared > 0) {

@@ -21,6 +21,7 @@ import {
 } from "./coordinator-config.ts";
 import { jailSentences } from "../policy/jail-sentences.ts";
 import { startCoordinator } from "./coordinator.ts";
+import { policyOf } from "./decide/policy.ts";
 import { createHealth } from "./http/health.ts";
 import { serveHttp } from "./http/http-server.ts";
 import { openSinks } from "./notify/open-sinks.ts";
@@ -102,6 +103,7 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       write(`jail ${jail.name}: ${first}\n`);
       for (const sentence of others) write(`  ${sentence}\n`);
     }
+    write(`policy version ${policyOf(config).version}\n`);
     for (const { name, type, describe } of sinksOf(config)) {
       write(`notifications: sink ${name}, ${type} to ${describe}\n`);
     }

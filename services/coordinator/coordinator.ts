@@ -141,8 +141,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   await Promise.all([bans.ready, settings.ready]);
 
   const jails = () => policy().jails;
-  const changesBy = ({ jails, memory }: Policy) =>
-    createChanges({ jails, bans, memory, now, newId });
+  const changesBy = ({ jails, memory, version }: Policy) =>
+    createChanges({ jails, bans, memory, policyVersion: version, now, newId });
   const newChange: NewChange = (jail, address) => changesBy(policy())(jail, address);
   const common = {
     ...{ bans, settings, history, hosts, machines, quarantines },
@@ -239,6 +239,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     version,
     startedAt,
     jails,
+    policyVersion: () => policy().version,
     counters: deciding.counters,
     reload,
     missed,

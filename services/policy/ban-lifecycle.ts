@@ -53,6 +53,7 @@ export function banForOffence(
     offence: before + 1,
     evidence: mostOf(evidence).map(([host, failures]) => ({ host, failures })),
     ...basisOf(isConfirmed ? { ...offence, rule: "confirmed" } : offence),
+    ...(change.policyVersion !== undefined && { policyVersion: change.policyVersion }),
     ...earlierOf(present, change),
     by: "decider",
     immuneUntil: null,

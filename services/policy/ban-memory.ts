@@ -26,6 +26,8 @@ export interface Change {
   memory?: BanMemory;
   /** Bans that the address had in other jails; only for jails with overalljails. */
   elsewhere?: number;
+  /** The version of the policy that decides; undefined: an unnamed one, in a simulation. */
+  policyVersion?: string;
 }
 
 export const countsBans = ({ source }: Pick<Jail, "source">): boolean => source === "bans";
@@ -112,15 +114,17 @@ export interface ChangesOptions {
   jails: readonly Jail[];
   bans: { get(jail: string, address: Address): Ban | undefined };
   memory: BanMemory;
+  policyVersion?: string;
   now: () => number;
   newId: () => string;
 }
 
 /** Makes the facts of a change of one ban. */
 export function createChanges(options: ChangesOptions): NewChange {
-  const { jails, bans, memory, now, newId } = options;
+  const { jails, bans, memory, policyVersion, now, newId } = options;
+  const facts = { memory, ...(policyVersion !== undefined && { policyVersion }) };
   return ({ name, increment }, address) => {
-    const change: Change = { now: now(), id: newId(), memory };
+    const change: Change = { now: now(), id: newId(), ...facts };
     if (!increment?.overalljails) return change;
     const others = jails.filter((jail) => jail.name !== name);
     const counts = others.map((jail) => bansSoFar(bans.get(jail.name, address), change));

@@ -12,7 +12,7 @@
  * that may be long holds its first entries, at most `FIRST` of them, beside how many there are.
  */
 import * as z from "zod";
-import { ban } from "./ban.ts";
+import { ban, POLICY_VERSION } from "./ban.ts";
 import { liftManyRequest, manyBansReply, manyBansRequest } from "./ban-selection.ts";
 import { address, instant } from "./codec.ts";
 import { reach, standing } from "./reach.ts";
@@ -51,6 +51,8 @@ const next = z.string().max(256).nullable();
 /** Why the answer may be old ("PostgreSQL cannot be reached: ..."), null when it is not. */
 const stale = z.string().nullable();
 const count = z.number().int().nonnegative();
+/** Of the policy in use: the same where two coordinators decide by the same jails. */
+const policyVersion = z.string().regex(POLICY_VERSION);
 
 /** Milliseconds to wait until the change is in force on every live host; null: not at all. */
 const wait = waitField.nullable();
@@ -192,13 +194,20 @@ export const api = {
       after: cursorField(JAIL_NAME).optional(),
     }),
     /** `coordinator`: which one answered, because every coordinator has its own file. */
-    reply: z.object({ jails: z.array(jailRow), total: count, next, coordinator: z.string() }),
+    reply: z.object({
+      jails: z.array(jailRow),
+      total: count,
+      next,
+      coordinator: z.string(),
+      policyVersion: policyVersion.optional(),
+    }),
   },
   "jail.show": {
     request: z.strictObject({ jail: jailField }),
     reply: jailRow.extend({
       bans: z.object({ inForce: count, held: count }),
       coordinator: z.string(),
+      policyVersion: policyVersion.optional(),
     }),
   },
   /** Every coordinator reads its own coordinator.yaml again. */
@@ -216,6 +225,8 @@ export const api = {
       changeCount: count,
       /** Options that have changed and count after a restart. */
       needRestart: z.array(z.string()),
+      /** Of the policy that the file has; undefined: the file is refused. */
+      policyVersion: policyVersion.optional(),
       /** false: the old policy decides until all failures are counted by the new one. */
       isInUse: z.boolean(),
     }),

@@ -9,6 +9,7 @@ import {
   immunityField,
   instantField,
   jailField,
+  policyVersionField,
   textField,
 } from "./request-fields.ts";
 
@@ -26,6 +27,8 @@ export const banSelection = z.strictObject(
     alone: flagField.optional(),
     /** "decider", or an operator's name. */
     by: textField.optional(),
+    /** It was decided by this version of the policy. */
+    policyVersion: policyVersionField.optional(),
     /** The last change of the ban was made at this instant or later. */
     since: instantField.optional(),
   },
@@ -69,6 +72,8 @@ export const manyBansReply = z.object({
   byHost: numbers,
   /** By who has made them. */
   byMaker: numbers,
+  /** By the version of the policy that has decided them. */
+  byPolicyVersion: numbers.optional(),
   /** The first of them, as they were. */
   bans: z.array(ban),
 });

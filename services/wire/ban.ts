@@ -24,6 +24,9 @@ import {
 } from "./codec.ts";
 import { banKey, JAIL_NAME, NAME } from "./subjects.ts";
 
+/** Names the policy that has decided a ban, see `versionOf` of the coordinator's policy. */
+export const POLICY_VERSION = /^[0-9a-f]{8}$/;
+
 /** Every failure behind a ban may come from another host; maxretry is at most this. */
 const MAX_EVIDENCE = 100;
 
@@ -78,6 +81,8 @@ export const ban = z.object({
         .optional(),
     })
     .optional(),
+  /** The version of the policy by which it was decided; undefined: an operator has commanded it. */
+  policyVersion: z.string().regex(POLICY_VERSION).optional(),
   /** When the bans before this one began, as long as a jail counts them; the oldest first. */
   earlier: z.array(instant).max(MAX_EVIDENCE).optional(),
   /** "decider", or who commanded it: "operator alice", "operator root@mx1 (unverified)". */

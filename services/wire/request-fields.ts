@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { familyOf, parseNetwork, prefixOf, type Address } from "./address.ts";
+import { POLICY_VERSION } from "./ban.ts";
 import { INSTANT, isCanonical, spellInstant, storable } from "./codec.ts";
 import { JAIL_NAME, NAME, SINK_NAME } from "./subjects.ts";
 
@@ -54,6 +55,11 @@ export const jailField = z.custom<string>(
 export const hostField = z.custom<string>(
   (value) => typeof value === "string" && NAME.test(value),
   "expected the name of a host",
+);
+
+export const policyVersionField = z.custom<string>(
+  (value) => typeof value === "string" && POLICY_VERSION.test(value),
+  "expected the version of a policy such as 3f2a9c1d, see fleetban ban why and fleetban jail list",
 );
 
 export const sinkField = z.custom<string>(

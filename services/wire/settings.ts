@@ -1,5 +1,6 @@
 /** Entries of the settings bucket: everything that agents must know besides the bans. */
 import * as z from "zod";
+import { POLICY_VERSION } from "./ban.ts";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { HOST_PATTERN } from "./host-pattern.ts";
 import { JAIL_NAME, LEADER_KEY, READY_KEY, RELOAD_KEY } from "./subjects.ts";
@@ -174,6 +175,8 @@ export const reload = z.object({
   isForAll: z.boolean(),
   /** What has changed, in words. */
   detail: foreignText,
+  /** The version of the policy that the coordinator has read. */
+  policyVersion: z.string().regex(POLICY_VERSION).optional(),
 });
 export type Reload = z.infer<typeof reload>;
 

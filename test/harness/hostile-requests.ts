@@ -29,6 +29,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   until: ["2026-12-01T00:00:00.000Z"],
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
   ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider"] },
+  policyVersion: ["0123abcd"],
 };
 
 const HOSTILE: readonly unknown[] = [

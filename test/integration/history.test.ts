@@ -67,6 +67,7 @@ const ban: Ban = {
     by: "decider",
     immuneUntil: null,
     countedUntil: T0,
+    policyVersion: "0123abcd",
   },
 };
 

@@ -54,6 +54,8 @@ async function edit(found: string, replacement: string, path = file()): Promise<
 const counted = async () => (await centre.status()).failures;
 const refusals = async () =>
   (await centre.status()).warnings.filter(({ code }) => code === "policy-refused");
+const policyVersion = async () =>
+  (await ask<Reply<"jail.list">>("jail", "list")).policyVersion ?? "";
 const maxretryOf = async (name: string) =>
   (await ask<Reply<"jail.show">>("jail", "show", name)).jail.maxretry;
 
@@ -85,6 +87,7 @@ test("jail show shows a jail's numbers and bans, and names the jails where there
 });
 
 test("jail reload keeps what is counted, and counts it by the new numbers", async () => {
+  const policyBefore = await policyVersion();
   await centre.fail("198.51.100.31", 3);
   await centre.fail("198.51.100.32", 2);
   await eventually("five failures are counted", async () => (await counted()) === 5);
@@ -92,6 +95,8 @@ test("jail reload keeps what is counted, and counts it by the new numbers", asyn
   const { code, stdout, stderr } = await centre.cli("jail", "reload");
   assert.equal(code, 0, stderr);
   assert.equal(stdout, "jail dovecot is changed\nc1: the new policy is in use\n");
+  const policyNow = await policyVersion();
+  assert.notEqual(policyNow, policyBefore);
   assert.equal(await counted(), 5);
   await eventually("who has failed often enough is banned", () => centre.isBanned("198.51.100.31"));
   assert.equal(await centre.isBanned("198.51.100.32"), false);
@@ -104,7 +109,21 @@ test("jail reload keeps what is counted, and counts it by the new numbers", asyn
     return audit.find(({ action }) => action === "jail reload");
   });
   assert.match(jails.by, /^operator /);
-  assert.equal(jails.detail, "c1: jail dovecot is changed");
+  assert.equal(jails.detail, `c1: jail dovecot is changed (policy version ${policyNow})`);
+  const { stdout: why } = await centre.cli("ban", "why", "198.51.100.31");
+  assert.match(why, new RegExp(`policy +version ${policyNow}`));
+
+  const undo = ["ban", "remove", "--policy-version"];
+  const preview = await ask<Reply<"ban.lift">>(...undo, policyNow, "--dry-run");
+  assert.deepEqual(
+    [preview.matched, preview.byPolicyVersion],
+    [2, [{ name: policyNow, bans: 2 }]],
+    "the bans of failures, and not that of an operator",
+  );
+  assert.equal((await centre.cli(...undo, policyBefore, "--yes")).code, 1);
+  assert.equal((await centre.cli(...undo, "latest", "--yes")).code, 64);
+  assert.equal((await ask<Reply<"ban.lift">>(...undo, policyNow, "--yes")).changed, 2);
+  assert.equal(await centre.isBanned("198.51.100.31"), false);
 });
 
 test("a faulty file is refused with all its faults, and the policy in use stays", async () => {

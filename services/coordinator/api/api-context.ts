@@ -26,6 +26,7 @@ export interface ApiContext {
   startedAt: number;
   /** Of the policy in use. */
   jails: () => readonly Jail[];
+  policyVersion: () => string;
   bans: BanStore;
   settings: Settings;
   hosts: Hosts;

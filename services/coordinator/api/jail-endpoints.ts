@@ -21,7 +21,8 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
         .map((jail) => ({ row: rowOf(jail), mark: jail.name }))
         .sort((a, b) => (a.mark < b.mark ? -1 : 1));
       const { rows, next } = pageOf(behind(marked, after), jailRow, limit);
-      return { jails: rows, total: marked.length, next, coordinator };
+      const policyVersion = context.policyVersion();
+      return { jails: rows, total: marked.length, next, coordinator, policyVersion };
     },
 
     async "jail.show"({ jail: name }) {
@@ -32,16 +33,19 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
         if (isInForce(ban, now())) counts.inForce += 1;
         if (isHeld(ban, now())) counts.held += 1;
       });
-      return { ...rowOf(jail), bans: counts, coordinator };
+      const policyVersion = context.policyVersion();
+      return { ...rowOf(jail), bans: counts, coordinator, policyVersion };
     },
 
     async "jail.reload"(_request, by) {
-      const { faults, changes, needRestart, isInUse } = await context.reload.reload(by, "every");
+      const reloaded = await context.reload.reload(by, "every");
+      const { faults, changes, needRestart, isInUse, policyVersion } = reloaded;
       return {
         ...{ coordinator, decider: context.lease.holder(), isInUse },
         ...{ faults: faults.slice(0, FIRST).map(shorten), faultCount: faults.length },
         ...{ changes: changes.slice(0, FIRST), changeCount: changes.length },
         needRestart: [...needRestart],
+        policyVersion,
       };
     },
   };

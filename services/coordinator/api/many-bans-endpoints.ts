@@ -44,6 +44,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
       jail: new Map<string, number>(),
       host: new Map<string, number>(),
       maker: new Map<string, number>(),
+      policyVersion: new Map<string, number>(),
     };
     await inSlices(bans.entries(), ({ ban }) => {
       if (!order.isRight(ban, lookedAt) || ban.changedAt > (asOf ?? lookedAt)) return;
@@ -56,6 +57,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
       add(groups.jail, ban.jail);
       add(groups.host, order.causeOf(ban) ?? "no host");
       add(groups.maker, ban.by);
+      if (ban.policyVersion !== undefined) add(groups.policyVersion, ban.policyVersion);
     });
     const facts = { selection };
     const remedy = "give the same command again";
@@ -69,6 +71,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
       byJail: largest(groups.jail),
       byHost: largest(groups.host),
       byMaker: largest(groups.maker),
+      byPolicyVersion: largest(groups.policyVersion),
       bans: firstRows(found, banSchema, { bytes: 500_000 }),
     };
   }
@@ -128,7 +131,7 @@ const isNewer = ({ changedAt }: Ban, asOf: number | undefined) =>
 
 function matches(
   ban: Ban,
-  { jail, within, causedBy, alone, by, since }: BanSelection,
+  { jail, within, causedBy, alone, by, policyVersion, since }: BanSelection,
   order: Order,
 ): boolean {
   return (
@@ -136,6 +139,7 @@ function matches(
     (since === undefined || ban.changedAt >= since) &&
     (within === undefined || contains(within, ban.address)) &&
     (by === undefined || isMadeBy(ban, by)) &&
+    (policyVersion === undefined || ban.policyVersion === policyVersion) &&
     (causedBy === undefined ||
       (alone === true ? isCausedAloneBy(ban, causedBy) : order.isCausedBy(ban, causedBy)))
   );

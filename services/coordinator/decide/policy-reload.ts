@@ -24,6 +24,8 @@ export interface Reloaded {
   changes: readonly string[];
   /** Options of the file that have changed and count after a restart. */
   needRestart: readonly string[];
+  /** Of the policy that was read; undefined: the file is refused. */
+  policyVersion?: string;
   /** false: failures are still being counted by the new policy; until then the old one decides. */
   isInUse: boolean;
 }
@@ -78,18 +80,26 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
     const needRestart = Object.keys(config).filter(
       (name) => !RELOADED.includes(name) && differs(started, config, name),
     );
-    if (coordinators !== "recorded") await record(by, changes, coordinators === "every");
-    log.info({ by, changes, needRestart }, "coordinator.yaml is read again");
+    const policy = policyOf(config);
+    const policyVersion = policy.version;
+    const isForAll = coordinators === "every";
+    if (coordinators !== "recorded") await record(by, changes, policyVersion, isForAll);
+    log.info({ by, changes, needRestart, policyVersion }, "coordinator.yaml is read again");
     accepted = config;
-    const isInUse = changes.length === 0 || (await isUsed(policyOf(config)));
-    return { faults, changes, needRestart, isInUse };
+    const isInUse = changes.length === 0 || (await isUsed(policy));
+    return { faults, changes, needRestart, isInUse, policyVersion };
   }
 
-  async function record(by: string, changes: readonly string[], isForAll: boolean) {
+  async function record(
+    by: string,
+    changes: readonly string[],
+    policyVersion: string,
+    isForAll: boolean,
+  ) {
     const at = now();
     seenAt = at;
-    const detail = changes.length === 0 ? "nothing is changed" : changes.join("; ");
-    const entry = { v: 1, by, at, coordinator: id, isForAll, detail: shorten(detail) } as const;
+    const detail = shorten(changes.length === 0 ? "nothing is changed" : changes.join("; "));
+    const entry = { v: 1, by, at, coordinator: id, isForAll, detail, policyVersion } as const;
     await settings.write(RELOAD_KEY, encodeReload(entry), () => false);
   }
 

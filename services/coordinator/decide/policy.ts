@@ -1,4 +1,5 @@
 /** What of coordinator.yaml decides on bans: the part that a reload replaces. */
+import { createHash } from "node:crypto";
 import {
   createKeptSeconds,
   countsBans,
@@ -10,6 +11,8 @@ import type { Jail } from "../../wire/settings.ts";
 import { jailsOf, type CoordinatorConfig } from "../coordinator-config.ts";
 
 export interface Policy {
+  /** The same for the same jails and dbpurgeage, on whichever coordinator; every ban records it. */
+  version: string;
   jails: readonly Jail[];
   /** Seconds, of all jails that count failures. */
   longestFindtime: number;
@@ -28,6 +31,7 @@ export function policyOf(config: CoordinatorConfig): Policy {
   const memory = memoryOf(jails, dbpurgeage);
   const counting = jails.filter((jail) => !countsBans(jail));
   return {
+    version: versionOf(jails, dbpurgeage),
     jails,
     longestFindtime: Math.max(...counting.map(({ findtime }) => findtime)),
     memory,
@@ -36,6 +40,19 @@ export function policyOf(config: CoordinatorConfig): Policy {
     addresses: allowlist.flatMap((each) => ("address" in each ? each.address : [])),
     names: allowlist.flatMap((each) => ("name" in each ? each.name : [])),
   };
+}
+
+/** Eight digits: two policies of one fleet do not get the same version by chance. */
+export function versionOf(jails: readonly Jail[], dbpurgeage: number): string {
+  const sorted = jails.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const text = JSON.stringify([dbpurgeage, sorted], sortKeys);
+  return createHash("sha256").update(text).digest("hex").slice(0, 8);
+}
+
+/** In the order of their names, because that of the file says nothing. */
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Milliseconds of the past whose failures still matter. */

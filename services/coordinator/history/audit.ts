@@ -56,8 +56,9 @@ function done(key: string, setting: Setting): Said | undefined {
       return { by, action: "notify resend", detail: `${setting.sink}${detail}` };
     }
     case "reload": {
-      const { by, coordinator, detail } = setting.reload;
-      return { by, action: "jail reload", detail: `${coordinator}: ${detail}` };
+      const { by, coordinator, detail, policyVersion } = setting.reload;
+      const version = policyVersion === undefined ? "" : ` (policy version ${policyVersion})`;
+      return { by, action: "jail reload", detail: `${coordinator}: ${detail}${version}` };
     }
     case "jail":
     case "leader":

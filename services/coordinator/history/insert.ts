@@ -55,7 +55,7 @@ export async function insertBanChanges(
   await prisma.$executeRaw`
     INSERT INTO ban_change
       (change, jail, address, state, starts_at, until, changed_at, reason, held, offence, evidence, by,
-       immune_until, counted_until, basis, hosts, spared, earlier, revision)
+       immune_until, counted_until, basis, hosts, spared, policy_version, earlier, revision)
     SELECT * FROM unnest(
       ${column((ban) => ban.change)}::uuid[],
       ${column((ban) => ban.jail)}::text[],
@@ -74,6 +74,7 @@ export async function insertBanChanges(
       ${column((ban) => (ban.basis ? JSON.stringify(ban.basis) : null))}::jsonb[],
       ${column((ban) => (ban.hosts ? JSON.stringify(ban.hosts) : null))}::jsonb[],
       ${column((ban) => (ban.spared ? JSON.stringify(ban.spared) : null))}::jsonb[],
+      ${column((ban) => ban.policyVersion ?? null)}::text[],
       ${column((ban) => (ban.earlier ? JSON.stringify(ban.earlier.map(spell)) : null))}::jsonb[],
       ${changes.map(({ revision }) => revision)}::bigint[]
     )

@@ -98,12 +98,13 @@ interface BanRow {
   basis: NonNullable<Ban["basis"]> | null;
   hosts: string[] | null;
   spared: NonNullable<Ban["spared"]> | null;
+  policy_version: string | null;
   earlier: string[] | null;
   revision: bigint;
 }
 
 const BAN_COLUMNS = Prisma.raw(
-  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, held, offence, evidence, by, immune_until, counted_until, basis, hosts, spared, earlier, revision",
+  "change, jail, host(address) || '/' || masklen(address) AS address, state, starts_at, until, changed_at, reason, held, offence, evidence, by, immune_until, counted_until, basis, hosts, spared, policy_version, earlier, revision",
 );
 
 const STATES = ["active", "held", "shadow", "lifted", "expired"] as const;
@@ -128,6 +129,7 @@ function banOf(row: BanRow): Ban {
     ...(row.basis && { basis: row.basis }),
     ...(row.spared && { spared: row.spared }),
     ...(row.hosts && { hosts: row.hosts }),
+    ...(row.policy_version !== null && { policyVersion: row.policy_version }),
     ...(row.earlier && { earlier: row.earlier.map((at) => Date.parse(at)) }),
   };
 }

@@ -11,6 +11,7 @@ import {
   type OperatorBan,
 } from "../../../services/policy/ban-lifecycle.ts";
 import { memoryOf, startsOf } from "../../../services/policy/ban-memory.ts";
+import { holdBan, releaseBan } from "../../../services/policy/held-ban.ts";
 import { createBannedNetworks } from "../../../services/policy/banned-networks.ts";
 import { confirmingOffence } from "../../../services/policy/quorum.ts";
 import type { Offence } from "../../../services/policy/sliding-window.ts";
@@ -71,6 +72,18 @@ describe("a ban for failures", () => {
       immuneUntil: null,
       countedUntil: T0,
     });
+  });
+
+  test("names the version of the policy that decided; an operator's ban names none", () => {
+    const policyVersion = "0123abcd";
+    const ban = banForOffence(undefined, jail, offenceAt(T0), { now: T0, id, policyVersion })!;
+    assert.equal(ban.policyVersion, policyVersion);
+    assert.equal(liftedAt(T0 + SECOND, ban).policyVersion, policyVersion);
+    const held = holdBan(ban, undefined, "too many bans");
+    const released = releaseBan(held, "operator alice", { now: T0 + SECOND, id });
+    assert.equal(released?.policyVersion, policyVersion);
+    const change = { now: T0, id, policyVersion };
+    assert.equal(banByOperator(ban, order({ seconds: null }), change)?.policyVersion, undefined);
   });
 
   test("is for ever where the jail says so", () => {

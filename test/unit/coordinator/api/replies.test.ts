@@ -59,6 +59,7 @@ const LONGEST_BAN: Omit<Ban, "address"> = {
   immuneUntil: NOW,
   countedUntil: NOW,
   held: longText(256),
+  policyVersion: "0123abcd",
 };
 
 const LONGEST_STATUS: Omit<HostStatus, "host"> = {
@@ -226,6 +227,7 @@ function largestFleet(
       warnings: () => warnings,
     },
     jails: () => jails,
+    policyVersion: () => "0123abcd",
     reload: { warnings: () => warnings, reload: () => Promise.resolve(RELOADED) },
     id: longName(1),
     version: longText(32),

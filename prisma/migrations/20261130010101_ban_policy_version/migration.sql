@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "ban_change" ADD COLUMN     "policy_version" TEXT;
