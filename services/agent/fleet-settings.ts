@@ -114,6 +114,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
         onDuplicate(setting.refused);
         return;
       case "quarantine":
+      case "refused-policy":
       case "reload":
       case "resend":
       case "other":

@@ -32,6 +32,7 @@ import type { Ban } from "../wire/ban.ts";
 import type { Setting } from "../wire/settings.ts";
 import { whyDistrusted } from "./hosts/broken-logins.ts";
 import { createOwnMachines } from "./hosts/own-machines.ts";
+import { createRefusedPolicies, PUBLISH_EVERY_MS } from "./hosts/refused-policies.ts";
 import { watchSurroundings } from "./hosts/own-surroundings.ts";
 import { createFleetStatus } from "./hosts/fleet-status.ts";
 import { createLogRollout } from "./decide/log-rollout.ts";
@@ -116,8 +117,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...{ connection, sinks, replicas, isLeader, now, log },
     readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
   });
+  const refused = createRefusedPolicies({ id, settings: () => settings, now, log });
   const onSetting = (key: string, setting: Setting | undefined) => {
     quarantines.noteSetting(key, setting);
+    refused.noteSetting(key, setting);
     machines.noteSetting(key, setting);
     later.allowedBans?.noteSetting(key);
     if (setting) later.reload?.noteSetting(setting);
@@ -210,16 +213,20 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     return { rows, stale, warnings: fleet.warnings(rows, await history.lag()) };
   };
   const reload = createPolicyReload({
-    ...{ id, config, settings, now, log },
+    ...{ id, config, settings, refused, now, log },
     load: options.loadConfig,
     replace: deciding.replace,
     patienceMs: RELOAD_ANSWERED_WITHIN_MS,
   });
   later.reload = reload;
+  // This coordinator's file is in order, whatever stands there of a run that was killed.
+  void refused.publish();
+  onRelease(repeat(PUBLISH_EVERY_MS, refused.publish));
+  onRelease(refused.withdraw);
   life.onHangUp(reload.hangUp);
   const fleet = createFleetStatus({
     ...{ ...common, names, missed, streams, lease, clock, expiry },
-    ...{ sinks: notifier.states, reload },
+    ...{ sinks: notifier.states, refused },
   });
   const readWarnings = async () => (await readFleet()).warnings;
   const logWarnings = createWarningLog(log, now);

@@ -180,6 +180,16 @@ export const reload = z.object({
 });
 export type Reload = z.infer<typeof reload>;
 
+/** A coordinator has refused its changed policy, under `refused-policy.<coordinator>`. */
+export const refusedPolicy = z.object({
+  v: z.literal(1),
+  /** The first fault of the file. */
+  reason: foreignText,
+  /** When the coordinator wrote this last: it does so as long as that is so. */
+  at: instant,
+});
+export type RefusedPolicy = z.infer<typeof refusedPolicy>;
+
 /** A sink gets notifications again, under `resend.<sink>`: the last such command of an operator. */
 export const resend = z.object({
   v: z.literal(1),
@@ -202,6 +212,8 @@ export const encodeDuplicateNotice = (value: DuplicateNotice): Uint8Array =>
 export const decodeDuplicateNotice = (bytes: Uint8Array, key: string): DuplicateNotice =>
   decode(duplicateNotice, bytes, key);
 export const encodeReload = (value: Reload): Uint8Array => encode(reload, value);
+export const encodeRefusedPolicy = (value: RefusedPolicy): Uint8Array =>
+  encode(refusedPolicy, value);
 export const encodeJail = (value: Jail): Uint8Array => encode(jail, value);
 export const decodeJail = (bytes: Uint8Array, key: string): Jail => decode(jail, bytes, key);
 export const encodeAllowed = (value: Allowed): Uint8Array => encode(allowed, value);
@@ -223,6 +235,7 @@ export type Setting =
   | { type: "quarantine"; quarantine: Quarantine }
   | { type: "resend"; sink: string; resend: Resend }
   | { type: "reload"; reload: Reload }
+  | { type: "refused-policy"; refused: RefusedPolicy }
   | { type: "other" };
 
 /** Throws a WireError for what no coordinator has written. */
@@ -239,6 +252,9 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   }
   if (kind === "machine") return { type: "machine", machine: decodeMachine(bytes, key) };
   if (kind === "resend") return { type: "resend", sink: name, resend: decode(resend, bytes, key) };
+  if (kind === "refused-policy") {
+    return { type: "refused-policy", refused: decode(refusedPolicy, bytes, key) };
+  }
   if (kind !== "duplicate") return { type: "other" };
   return { type: "duplicate-agents", host: name, refused: decodeDuplicateNotice(bytes, key) };
 }

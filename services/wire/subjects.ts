@@ -100,6 +100,17 @@ export function resendKey(sink: string): string {
 /** Settings bucket: a policy was read again, see `Reload`. */
 export const RELOAD_KEY = "reload";
 
+/** Settings bucket: a coordinator has refused its changed policy, see `RefusedPolicy`. */
+export function refusedPolicyKey(coordinator: string): string {
+  return `refused-policy.${coordinator}`;
+}
+
+/** undefined: it is the key of something else. */
+export function coordinatorOfRefusedPolicyKey(key: string): string | undefined {
+  const prefix = refusedPolicyKey("");
+  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
+}
+
 /** The header of a deletion in the settings bucket that names the operator who deletes. */
 export const REMOVED_BY_HEADER = "Fleetban-By";
 

@@ -54,6 +54,19 @@ async function edit(found: string, replacement: string, path = file()): Promise<
 const counted = async () => (await centre.status()).failures;
 const refusals = async () =>
   (await centre.status()).warnings.filter(({ code }) => code === "policy-refused");
+/** Does each of two coordinators say that these have refused their files, and no others? */
+const refusedBy =
+  (...names: string[]) =>
+  async () => {
+    const answered = new Map<string, boolean>();
+    while (answered.size < 2) {
+      const { coordinator, warnings } = await centre.status();
+      const refused = warnings.filter(({ code }) => code === "policy-refused");
+      const found = refused.map(({ subject }) => subject);
+      answered.set(coordinator, found.join() === names.join());
+    }
+    return [...answered.values()].every(Boolean);
+  };
 const policyVersion = async () =>
   (await ask<Reply<"jail.list">>("jail", "list")).policyVersion ?? "";
 const maxretryOf = async (name: string) =>
@@ -170,6 +183,13 @@ test("every coordinator reads the file of its own machine, whichever one is aske
       await eventually("it has its new policy", () => log().includes("the new policy is in use"));
     }
     assert.match(second.log(), /"needRestart":\["log"\]/);
+
+    await edit("maxretry: 8", "maxretry: 0", config);
+    await centre.cli("jail", "reload");
+    await eventually("each of the two names the one that has refused its file", refusedBy("c2"));
+    await edit("maxretry: 0", "maxretry: 8", config);
+    await centre.cli("jail", "reload");
+    await eventually("nobody warns of it any more", refusedBy());
   } finally {
     await second.stop();
   }

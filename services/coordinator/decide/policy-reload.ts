@@ -12,8 +12,8 @@ import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import { encodeReload, type Setting } from "../../wire/settings.ts";
 import { RELOAD_KEY } from "../../wire/subjects.ts";
-import { warn, type Warning } from "../../wire/warnings.ts";
 import type { Settings } from "../buckets/settings-store.ts";
+import type { RefusedPolicies } from "../hosts/refused-policies.ts";
 import { jailsOf, type CoordinatorConfig } from "../coordinator-config.ts";
 import { policyOf, type Policy } from "./policy.ts";
 
@@ -37,7 +37,6 @@ export interface PolicyReload {
   hangUp(): void;
   /** The settings bucket has this now. */
   noteSetting(setting: Setting): void;
-  warnings(): Warning[];
 }
 
 export interface PolicyReloadOptions {
@@ -49,6 +48,8 @@ export interface PolicyReloadOptions {
   /** Resolves when the policy is in use. */
   replace: (policy: Policy) => Promise<void>;
   settings: Pick<Settings, "write">;
+  /** Hears of the faults of the file; none: it is accepted. */
+  refused: Pick<RefusedPolicies, "noteOwn">;
   /** Milliseconds to wait for that. */
   patienceMs: number;
   now: () => number;
@@ -59,10 +60,9 @@ export interface PolicyReloadOptions {
 const RELOADED: readonly string[] = ["jails", "allowlist", "guard", "dbpurgeage"];
 
 export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
-  const { id, load, replace, settings, now, log } = options;
+  const { id, load, replace, settings, refused, now, log } = options;
   const started = options.config;
   let accepted = options.config;
-  let faults: readonly string[] = [];
   let working: Promise<unknown> = Promise.resolve();
   /** When the last command was given that the bucket has shown. */
   let seenAt: number | undefined;
@@ -70,11 +70,12 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
   async function reload(by: string, coordinators: "this" | "every" | "recorded") {
     const read = await readFile(load);
     if (!read.config) {
-      faults = read.faults;
+      const { faults } = read;
+      refused.noteOwn(faults);
       log.error({ faults }, "coordinator.yaml is refused, the policy in use stays");
       return { faults, changes: [], needRestart: [], isInUse: false };
     }
-    faults = [];
+    refused.noteOwn([]);
     const { config } = read;
     const changes = changesOf(accepted, config);
     const needRestart = Object.keys(config).filter(
@@ -87,7 +88,7 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
     log.info({ by, changes, needRestart, policyVersion }, "coordinator.yaml is read again");
     accepted = config;
     const isInUse = changes.length === 0 || (await isUsed(policy));
-    return { faults, changes, needRestart, isInUse, policyVersion };
+    return { faults: [], changes, needRestart, isInUse, policyVersion };
   }
 
   async function record(
@@ -136,12 +137,6 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
       seenAt = at;
       if (!isForAll || coordinator === id) return;
       void tryReload(by, "recorded");
-    },
-    warnings() {
-      const [first] = faults;
-      if (first === undefined) return [];
-      const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
-      return [warn("policy-refused", { coordinator: id, reason: `${first}${more}` }, id)];
     },
   };
 }

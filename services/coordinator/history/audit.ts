@@ -64,6 +64,7 @@ function done(key: string, setting: Setting): Said | undefined {
     case "leader":
     case "machine":
     case "ready":
+    case "refused-policy":
     case "duplicate-agents":
     case "other":
       return undefined; // nobody has commanded it

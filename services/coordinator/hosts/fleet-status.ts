@@ -50,8 +50,8 @@ export interface FleetParts {
   expiry: Pick<Expiry, "warnings">;
   /** Where notifications go. */
   sinks: { warnings(): Warning[] };
-  /** What has become of a changed policy. */
-  reload: { warnings(): Warning[] };
+  /** Coordinators whose changed policy is refused. */
+  refused: { warnings(): Warning[] };
 }
 
 type HeldByHost = ReturnType<typeof heldByHost>;
@@ -158,7 +158,7 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
     ...clock.warnings(),
     ...expiry.warnings(),
     ...parts.sinks.warnings(),
-    ...parts.reload.warnings(),
+    ...parts.refused.warnings(),
   );
   return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
 }

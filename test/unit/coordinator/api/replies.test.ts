@@ -228,7 +228,8 @@ function largestFleet(
     },
     jails: () => jails,
     policyVersion: () => "0123abcd",
-    reload: { warnings: () => warnings, reload: () => Promise.resolve(RELOADED) },
+    refused: { warnings: () => warnings },
+    reload: { reload: () => Promise.resolve(RELOADED) },
     id: longName(1),
     version: longText(32),
     startedAt: NOW,
@@ -240,7 +241,7 @@ function largestFleet(
     ...others,
   };
   const context = parts as unknown as Omit<ApiContext, "fleet"> &
-    Pick<FleetParts, "names" | "sinks" | "reload">;
+    Pick<FleetParts, "names" | "sinks" | "refused">;
   return { ...context, fleet: createFleetStatus(context) };
 }
 
