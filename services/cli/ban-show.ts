@@ -5,7 +5,7 @@ import type { Reply } from "../wire/api.ts";
 import type { Standing } from "../wire/reach.ts";
 import { isInForce, type Ban } from "../wire/ban.ts";
 import { addressQuestion } from "./address-question.ts";
-import { formatEvidence, formatState } from "./ban-words.ts";
+import { formatEvidence, formatState, wordForHeld } from "./ban-words.ts";
 import type { Context } from "./context.ts";
 import { describeFailure, failureHead } from "./failure.ts";
 import { nameFirst } from "./reach.ts";
@@ -56,7 +56,7 @@ function describe(ban: Ban, reply: Reply<"ban.show">, now: number): Cell[][] {
     ["  since", formatBoth(ban.startsAt, now)],
     ["  by", ban.by],
     ["  reason", ban.reason],
-    ...describeHeld(ban),
+    ...describeHeld(ban, now),
     ["  offence", String(ban.offence)],
     ["  failures", formatEvidence(ban)],
     ...(ban.basis?.bans ? [["  bans", formatBans(ban.basis.bans)]] : []),
@@ -78,9 +78,9 @@ function formatAddresses(addresses: readonly { address: Address; failures: numbe
   return sorted.map(({ address, failures }) => `${address} ${failures}`).join(", ");
 }
 
-/** Why the ban is not in force though its time is not over. */
-export const describeHeld = ({ state, held }: Ban): Cell[][] =>
-  held === undefined ? [] : [[state === "shadow" ? "  shadow" : "  held", held]];
+/** Why the ban is not in force, or not on every host, though its time is not over. */
+export const describeHeld = (ban: Ban, now: number): Cell[][] =>
+  ban.held === undefined ? [] : [[`  ${wordForHeld(ban, now)}`, ban.held]];
 
 type Where = Pick<Reply<"ban.show">, "standing" | "local">;
 

@@ -47,7 +47,7 @@ function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): 
     ...(ban.basis?.addresses
       ? [["  addresses", ban.basis.addresses.map(tellAddress).join(", ")]]
       : []),
-    ...describeHeld(ban),
+    ...describeHeld(ban, now),
     ...(isInForce(ban, now) && reply.standing ? [["  in force", formatWhere(ban, reply)]] : []),
     ...(ban.immuneUntil !== null && ban.immuneUntil > now
       ? [["  immune", `its failures do not count until ${formatBoth(ban.immuneUntil, now)}`]]

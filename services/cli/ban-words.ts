@@ -16,9 +16,9 @@ export function describeBan(ban: Ban, now: number): Cell[] {
   return [ban.address, ban.jail, formatState(ban, now), since, ban.by, reason];
 }
 
-function wordForHeld(ban: Ban, now: number): string {
+export function wordForHeld(ban: Ban, now: number): string {
   if (isWideningHeld(ban, now)) return "held for other hosts";
-  return isShadow(ban, now) ? "not in force" : "held";
+  return isShadow(ban, now) ? "shadow" : "held";
 }
 
 /** "banned until ... (in 18m)", "no longer banned", "expired ... (3m ago)". */

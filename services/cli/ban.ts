@@ -49,7 +49,7 @@ function listCommand(context: Context): Command {
     .option("--jail <jail>", "of this jail", check.jail)
     .option("--address <address>", "that have an address in common with this", check.address)
     .option("--all", "also bans that have ended, from the history")
-    .option("--held", "bans that a guard has held: in force nowhere")
+    .option("--held", "bans that a guard has held: in force nowhere, or not on every host")
     .option("--limit <number>", "at most so many (default: all)", check.limit)
     .option(...JSON_OPTION)
     .action(async ({ json, jail, address, all = false, held, limit = Infinity }: ListOptions) => {

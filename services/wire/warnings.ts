@@ -230,8 +230,8 @@ export const WARNINGS = {
     severity: "high",
     title: "automatic bans are held",
     text: ({ count, reason }) =>
-      `its failures have caused ${count === 1 ? "1 ban that is" : `${count} bans that are`} held and in ` +
-      `force nowhere: ${reason}; fleetban ban list --held shows them, ban release puts them into ` +
+      `its failures have caused ${count === 1 ? "1 ban that is" : `${count} bans that are`} held, in ` +
+      `force nowhere or on a few hosts alone: ${reason}; fleetban ban list --held shows them, ban release puts them into ` +
       "force, ban discard drops them; where the host lies: fleetban host quarantine",
   }),
   quarantined: declare<{ since: number; by: string }>({

@@ -160,6 +160,10 @@ test("a host that confirms the bans of others puts no more of them into force ev
   await eventually("three are everywhere", async () => (await local()).length === 3);
   const { stdout } = await centre.cli("ban", "list", "--held");
   assert.match(stdout, /held for other hosts: host mx20 has caused more than 3 bans/);
+  const why = await centre.cli("ban", "why", String((await local())[0]?.address));
+  assert.match(why.stdout, /held for other hosts +host mx20 has caused more than 3 bans/);
+  const { bans } = await ask<Reply<"jail.show">>("jail", "show", "local");
+  assert.deepEqual(bans, { inForce: 6, held: 3 });
   const preview = await centre.cli("ban", "discard", "--caused-by", "mx20", "--dry-run");
   assert.match(preview.stdout, /3 bans would be dropped/);
   await centre.cli("ban", "release", String((await local())[0]?.address), "--yes");

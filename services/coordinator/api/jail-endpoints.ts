@@ -1,6 +1,6 @@
 /** `fleetban jail list|show|reload`: the policy that this coordinator has in use. */
 import { jailRow, type JailRow } from "../../wire/api.ts";
-import { isHeld, isInForce } from "../../wire/ban.ts";
+import { awaitsRelease, isInForce } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
 import { shownJail, type Jail } from "../../wire/settings.ts";
@@ -31,7 +31,7 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
       await inSlices(bans.entries(), ({ ban }) => {
         if (ban.jail !== name) return;
         if (isInForce(ban, now())) counts.inForce += 1;
-        if (isHeld(ban, now())) counts.held += 1;
+        if (awaitsRelease(ban, now())) counts.held += 1;
       });
       const policyVersion = context.policyVersion();
       return { ...rowOf(jail), bans: counts, coordinator, policyVersion };

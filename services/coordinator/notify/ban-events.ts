@@ -1,5 +1,5 @@
 /** What a change of the bans bucket is for an administrator: an event, or nothing new. */
-import type { Ban } from "../../wire/ban.ts";
+import { isWideningHeld, type Ban } from "../../wire/ban.ts";
 import { eventId, evidenceFacts, type EventType, type NotifyEvent, type Place } from "./event.ts";
 
 /**
@@ -13,7 +13,8 @@ export function eventOfBan(ban: Ban, place: Place): NotifyEvent | undefined {
   if (place.storedAt - ban.changedAt > RESTORED_AFTER_MS) return undefined;
   const type = typeOf(ban);
   if (type === undefined) return undefined;
-  const { address, jail, state, startsAt, until, reason, offence, by, held } = ban;
+  const { address, jail, startsAt, until, reason, offence, by } = ban;
+  const { state, held } = isWideningHeld(ban, ban.changedAt) ? heldWidening(ban) : ban;
   if (state === "shadow") return undefined; // in force nowhere, and nothing to be done about it
   const begun = state === "active" || state === "held";
   return {
@@ -30,11 +31,23 @@ export function eventOfBan(ban: Ban, place: Place): NotifyEvent | undefined {
   };
 }
 
+/** What is told of a ban that stays on a few hosts: that it is held, and where it is in force. */
+function heldWidening({ hosts = [], held = "" }: Ban): Pick<Ban, "held"> & { state: "held" } {
+  const where = nameHosts(hosts);
+  return { state: "held", held: `in force on ${where} alone, for others: ${held}`.slice(0, 256) };
+}
+
+const NAMED = 3;
+
+const nameHosts = (hosts: readonly string[]): string =>
+  hosts.length <= NAMED ? hosts.join(", ") : `${hosts.length} hosts`;
+
 function typeOf(ban: Ban): EventType | undefined {
   // A ban that was made longer keeps its beginning.
   const isNew = ban.changedAt === ban.startsAt;
   switch (ban.state) {
     case "active":
+      if (isWideningHeld(ban, ban.changedAt)) return "held";
       if (!isNew) return undefined;
       return ban.basis?.rule === "network" ? "network-ban" : "ban";
     case "held":

@@ -62,6 +62,17 @@ test("what never was in force is told as no unban, and a shadow not at all", () 
   }
 });
 
+test("that a ban stays on its host because the guard holds its widening is told as a held ban", () => {
+  const later = BAN.changedAt + 60_000;
+  const held = "host mx2 has caused more than 60 bans within a minute (guard.perHost)";
+  const local: Ban = { ...BAN, hosts: ["mx1"], held, changedAt: later };
+  const event = eventOf(local);
+  assert.deepEqual([event?.type, event?.ban?.state], ["held", "held"]);
+  assert.equal(event?.ban?.held, `in force on mx1 alone, for others: ${held}`);
+  assert.equal(eventOf({ ...local, until: null, changedAt: later + 1 })?.id, event.id);
+  assert.equal(eventOf({ ...BAN, changedAt: later }), undefined, "it is released");
+});
+
 test("a digest of ten thousand bans has few of them whole, totals, and the top networks", () => {
   const digest = new Digest();
   for (let index = 0; index < 10_000; index += 1) {
