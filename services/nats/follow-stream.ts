@@ -29,14 +29,21 @@ export interface FollowOptions extends ConsumerOptions {
 
 const PAUSES: Pauses = { firstMs: 250, longestMs: 250 };
 /**
- * How long a request may take. A cluster that has just lost a server still gives that server
- * work, our consumer for instance: a request that is soon repeated gets another server. After
- * many attempts it is rather NATS that is slow.
+ * How long a request may take. A cluster that has lost a server still gives that server work for
+ * minutes, our consumer for instance: a request that is soon repeated may get another server. But
+ * NATS may be slow as well. So after some attempts every fourth one waits long.
  */
-const WITHIN_MS = { first: 1_000, later: 8_000 };
-const FIRST_ATTEMPTS = 10;
+const WITHIN_MS = { short: 1_000, long: 8_000 };
+const FIRST_SHORT_ATTEMPTS = 8;
+const LONG_ATTEMPT_EVERY = 4;
 /** A stream that was deleted without a restart of the server is noticed this late. */
 const CHECK_EVERY_MS = 5_000;
+
+/** `failures`: attempts in a row that have failed. */
+export function requestWithinMs(failures: number): number {
+  const isLong = failures >= FIRST_SHORT_ATTEMPTS && failures % LONG_ATTEMPT_EVERY === 0;
+  return isLong ? WITHIN_MS.long : WITHIN_MS.short;
+}
 
 export function followStream(options: FollowOptions, reader: StreamReader): Following {
   const { connection, stream, log } = options;
@@ -49,9 +56,8 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
 
   async function doRun({ failures, progressed }: Tries): Promise<void> {
     if (connection.isClosed()) return;
-    const within = failures < FIRST_ATTEMPTS ? WITHIN_MS.first : WITHIN_MS.later;
     await options.prepare?.();
-    const consumer = await openConsumer(options, within);
+    const consumer = await openConsumer(options, requestWithinMs(failures));
     if (!consumer || ended.signal.aborted) return;
     progressed();
     complaint.over();
