@@ -23,7 +23,7 @@ const COORDINATORS = 2;
  * NATS elects a new leader after 4 to 9 seconds, more than once if two servers want it, and gives a
  * consumer to the server that was killed: one in three, each time that a follower asks.
  */
-const WITHIN_S = 90;
+const WITHIN_S = 40;
 
 /** Of the same number: one address with as many failures as are banned, and one with one less. */
 const banned = (number: number) => `198.18.${number >> 8}.${number & 255}`;
