@@ -17,7 +17,7 @@ import {
   type SignOfLife,
 } from "../wire/settings.ts";
 import { createHostGroup } from "../wire/host-pattern.ts";
-import { addressOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
+import { placeOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
 import { createSavedSettings, type LastSettings } from "./saved-settings.ts";
 import { createSparedAddresses } from "./spared-addresses.ts";
 
@@ -26,10 +26,10 @@ export interface FleetSettings {
   jails(): readonly Jail[];
   /** Is the jail one of this host? A jail that is not known is. */
   isJailOf(jail: string, host: string): boolean;
-  /** An entry of the allowlist that has an address in common with `address`. */
-  allowed(address: Address): Allowed | undefined;
-  /** Why no automatic ban of the fleet touches `address`, as this host knew last; undefined: one may. */
-  whySpared(address: Address): string | undefined;
+  /** An entry of the allowlist that covers bans of the jail and has an address in common with `address`. */
+  allowed(address: Address, jail: string): Allowed | undefined;
+  /** Why no automatic ban of the jail touches `address`, as this host knew last; undefined: one may. */
+  whySpared(address: Address, jail: string): string | undefined;
   /** Does this host know the fleet's policy, from now or from before? */
   hasPolicy(): boolean;
   /** Calls `listener` at every sign of life of the leader that is read. */
@@ -82,9 +82,9 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
   function forget(key: string): void {
     if (jails.delete(key)) unsaved.jails = true;
     groups = undefined;
-    const address = addressOfAllowKey(key);
-    if (address !== undefined) spared.disallow(address);
-    if (address !== undefined || spared.deleteMachine(key)) unsaved.spared = true;
+    const place = placeOfAllowKey(key);
+    if (place) spared.disallow(place);
+    if (place || spared.deleteMachine(key)) unsaved.spared = true;
     if (key === READY_KEY) readyFor = null;
   }
 
@@ -168,8 +168,8 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
       return groups.get(jail)?.(of) ?? true;
     },
     allowed: spared.allowed,
-    whySpared(address) {
-      const entry = spared.allowed(address);
+    whySpared(address, jail) {
+      const entry = spared.allowed(address, jail);
       if (entry && (entry.until ?? Infinity) > Date.now())
         return `is allowlisted (${entry.address})`;
       const machine = spared.machineAt(address);

@@ -35,6 +35,7 @@ function listCommand({ ask, output, now }: Context): Command {
 
 interface AddOptions extends JsonOption {
   comment: string;
+  jail?: string;
   label?: string;
   for?: number;
 }
@@ -47,14 +48,15 @@ function addCommand({ ask, output, now }: Context): Command {
     .addOption(
       new Option("--comment <text>", "whose it is").argParser(check.text).default("", "none"),
     )
+    .option("--jail <jail>", "spare it in this jail alone (default: in every one)", check.jail)
     .option("--label <text>", "a word to find the entry by", check.text)
     .option("--for <duration>", "only for so long: 2h, 7d (default: always)", check.seconds)
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (address: Address, options: AddOptions) => {
-      const { json, comment, label } = options;
+      const { json, comment, label, jail } = options;
       const seconds = options.for === Infinity ? undefined : options.for;
-      const reply = await ask("allow.add", { address, comment, label, seconds });
+      const reply = await ask("allow.add", { address, jail, comment, label, seconds });
       if (json) {
         output.json("allow.add", reply);
         return;
@@ -62,7 +64,7 @@ function addCommand({ ask, output, now }: Context): Command {
       const already = reply.changed ? "is" : "was already";
       const { until } = reply.allowed;
       const end = until === undefined ? "" : ` until ${formatBoth(until, now())}`;
-      output.line(`${address} ${already} on the allowlist${end}`);
+      output.line(`${address} ${already} on ${nameList(jail)}${end}`);
       for (const ban of reply.lifted) {
         output.line(`${ban.address} is no longer banned in ${ban.jail}`);
       }
@@ -82,14 +84,15 @@ function removeCommand({ ask, output, now }: Context): Command {
   return new Command("remove")
     .description("take an entry off the allowlist")
     .argument("<address>", "address or network as the list has it", check.address)
+    .option("--jail <jail>", "the entry for this jail alone", check.jail)
     .option(...JSON_OPTION)
-    .action(async (address: Address, { json }: JsonOption) => {
-      const reply = await ask("allow.remove", { address });
+    .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
+      const reply = await ask("allow.remove", { address, jail });
       if (json) {
         output.json("allow.remove", reply);
         return;
       }
-      output.line(`${address} is no longer on the allowlist`);
+      output.line(`${address} is no longer on ${nameList(jail)}`);
       const { back = [], backCount = 0, pending = 0 } = reply;
       for (const ban of back) {
         output.line(`${ban.address} is ${formatState(ban, now())} in ${ban.jail} again`);
@@ -99,8 +102,13 @@ function removeCommand({ ask, output, now }: Context): Command {
     });
 }
 
+/** Where an entry stands: for every jail, or for one. */
+const nameList = (jail: string | undefined): string =>
+  jail === undefined ? "the allowlist" : `the allowlist of jail ${jail}`;
+
 const headOf = (now: number) => [
   "ADDRESS",
+  "JAIL",
   "FROM",
   `ADDED (${zoneOf(now)})`,
   "UNTIL",
@@ -109,15 +117,16 @@ const headOf = (now: number) => [
   "COMMENT",
 ];
 
-function describeAllowed({ label = "-", ...entry }: Allowed): string[] {
+function describeAllowed({ jail = "all", label = "-", ...entry }: Allowed): string[] {
   const { address, origin, addedAt, until, by, comment } = entry;
   const end = until === undefined ? "-" : formatInstant(until);
-  return [address, origin, formatInstant(addedAt), end, by, label, comment];
+  return [address, jail, origin, formatInstant(addedAt), end, by, label, comment];
 }
 
 const EXAMPLES = `
 Examples:
   fleetban allow add 192.0.2.10 --comment "office"
   fleetban allow add 2001:db8:1::/48 --comment "monitoring"
+  fleetban allow add 192.0.2.25 --jail submission --comment "scanner that sends mail"
   fleetban allow add 198.51.100.7 --for 2h --comment "customer migrates mail"
 `;

@@ -31,6 +31,9 @@ export function showCommand(context: Context): Command {
         const { address: entry, comment } = reply.allowed;
         output.line(`${entry} is on the allowlist${comment && ` (${comment})`}`);
       }
+      for (const { address: entry, jail = "", comment } of reply.allowedInJails ?? []) {
+        output.line(`${entry} is on the allowlist of jail ${jail}${comment && ` (${comment})`}`);
+      }
       if (reply.machine) {
         const { address: own, what } = reply.machine;
         output.line(`${own} is an address of ${what}: it is never banned automatically`);

@@ -66,16 +66,26 @@ function describeRule(jail: Jail): Cell[][] {
 }
 
 /** Facts about the address that do not depend on its bans. */
-function explainAddress({ allowed, machine, failures }: Answer, now: number): Cell[][] {
+function explainAddress(answer: Answer, now: number): Cell[][] {
+  const { machine, failures } = answer;
   const [last] = failures;
   return [
-    ["allowlist", allowed ? `yes: ${allowed.address} (${allowed.comment || allowed.by})` : "no"],
+    ...explainAllowed(answer),
     ["machine of the fleet", machine ? `yes: ${machine.address} is of ${machine.what}` : "no"],
     ["last failure", last ? formatBoth(last.at, now) : "none on record"],
     ...tally("by host", failures, ({ host }) => host),
     ...tally("by user", failures, ({ user }) => (user === null ? "none named" : shorten(user, 48))),
     ...tally("by form", failures, ({ form }) => form),
   ];
+}
+
+function explainAllowed({ allowed, allowedInJails = [] }: Answer): Cell[][] {
+  const entries = [...(allowed ? [allowed] : []), ...allowedInJails];
+  if (entries.length === 0) return [["allowlist", "no"]];
+  return entries.map(({ address, jail, comment, by }) => {
+    const where = jail === undefined ? "" : ` in jail ${jail} alone`;
+    return ["allowlist", `yes${where}: ${address} (${comment || by})`];
+  });
 }
 
 /** "by host", "mx1 3, mx2 2": of the failures that the answer holds, the last ones. */

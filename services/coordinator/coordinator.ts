@@ -173,7 +173,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
         missed: { note: (due) => isInUse() && missed.note(due) },
         spared: {
           isSpared: spared.isSpared,
-          spares: (address) => (isInUse() ? spared.spares(address) : spared.isSpared(address)),
+          spares: (address, jail) =>
+            isInUse() ? spared.spares(address, jail) : spared.isSpared(address, jail),
         },
       }),
     startFeed: (policy, take) =>

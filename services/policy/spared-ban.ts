@@ -9,10 +9,12 @@ import { isDue, type Ban } from "../wire/ban.ts";
 import type { Allowed } from "../wire/settings.ts";
 import type { Change } from "./ban-memory.ts";
 
+export type SparingEntry = Pick<Allowed, "address" | "jail" | "by">;
+
 /** What the ban is to become; `entry` is the allowlist's that covers it. undefined: it is right. */
 export function settleAllowed(
   present: Ban | undefined,
-  entry: Pick<Allowed, "address" | "by"> | undefined,
+  entry: SparingEntry | undefined,
   change: Change,
 ): Ban | undefined {
   if (!present) return undefined;
@@ -20,17 +22,13 @@ export function settleAllowed(
 }
 
 /** undefined: there is nothing to lift. */
-export function spareBan(
-  present: Ban,
-  entry: Pick<Allowed, "address" | "by">,
-  { now, id }: Change,
-): Ban | undefined {
+export function spareBan(present: Ban, entry: SparingEntry, { now, id }: Change): Ban | undefined {
   const { state, by, reason } = present;
   if (!isDue(present, now) || state === "lifted" || state === "expired") return undefined;
   return {
     ...present,
     ...{ change: id, state: "lifted", changedAt: now, by: entry.by },
-    reason: `${entry.address} was put on the allowlist`,
+    reason: `${entry.address} was put on the allowlist${entry.jail === undefined ? "" : ` of jail ${entry.jail}`}`,
     spared: { state, by, reason },
   };
 }

@@ -44,8 +44,8 @@ export const BAN_CURSOR = /^(?:\d{1,15}|[\w-]{1,16}\.[\w/-]{1,64})$/;
 const FAILURE_CURSOR = /^\d{1,18}$/;
 /** Where the audit goes on: how many of its rows came before. */
 const AUDIT_CURSOR = /^\d{1,15}$/;
-/** Where the allowlist goes on: when an entry was added, and its address. */
-const ALLOWED_CURSOR = /^\d{1,15}\/[0-9a-f.:/]{1,49}$/;
+/** Where the allowlist goes on: when an entry was added, its address, and its jail if it has one. */
+const ALLOWED_CURSOR = /^\d{1,15}\/[0-9a-f.:/]{1,49}(?: [\w-]{1,16})?$/;
 
 const next = z.string().max(256).nullable();
 /** Why the answer may be old ("PostgreSQL cannot be reached: ..."), null when it is not. */
@@ -260,8 +260,10 @@ export const api = {
       changes: z.array(ban),
       /** The last failures on record, newest first, at most 20. */
       failures: z.array(failureRow),
-      /** Entry of the allowlist that covers it. */
+      /** Entry of the allowlist that covers it in every jail. */
       allowed: allowed.nullable(),
+      /** Entries that cover it in one jail each. */
+      allowedInJails: z.array(allowed).optional(),
       /** An address of a machine of the fleet that it is or holds: never banned automatically. */
       machine: ownAddress.nullish(),
       stale,
@@ -311,6 +313,8 @@ export const api = {
   "allow.add": {
     request: z.strictObject({
       address: allowableField,
+      /** undefined: the entry is for every jail. */
+      jail: jailField.optional(),
       comment: textField,
       /** undefined: the label that the entry has stays. */
       label: textField.optional(),
@@ -329,7 +333,7 @@ export const api = {
     }),
   },
   "allow.remove": {
-    request: z.strictObject({ address: addressField }),
+    request: z.strictObject({ address: addressField, jail: jailField.optional() }),
     reply: z.object({
       allowed,
       /** The first bans that the allowlist had lifted and that are in force or held again. */

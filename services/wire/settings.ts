@@ -77,10 +77,15 @@ export const shownJail = jail.omit({
   decoys: true,
 });
 
-/** An address or network that no automatic ban may touch, under `allow.<token>`. */
+/**
+ * An address or network that no automatic ban may touch, under `allow.<token>`; that none of one
+ * jail may touch, under `allow.<token>.<jail>`.
+ */
 export const allowed = z.object({
   v: z.literal(1),
   address,
+  /** undefined: it is for every jail. */
+  jail: z.string().regex(JAIL_NAME).optional(),
   comment: foreignText,
   addedAt: instant,
   by: foreignText,

@@ -62,14 +62,23 @@ export function jailKey(jail: string): string {
   return `jail.${jail}`;
 }
 
-/** Settings bucket: one entry of the allowlist. */
-export function allowKey(address: Address): string {
-  return `allow.${addressToken(address)}`;
+/** Settings bucket: one entry of the allowlist, for every jail or for one. */
+export function allowKey({
+  address,
+  jail,
+}: {
+  address: Address;
+  jail?: string | undefined;
+}): string {
+  const key = `allow.${addressToken(address)}`;
+  return jail === undefined ? key : `${key}.${jail}`;
 }
 
-/** The address that an entry of the allowlist is for; undefined: another entry's key. */
-export function addressOfAllowKey(key: string): Address | undefined {
-  return key.startsWith("allow.") ? addressOfToken(key.slice("allow.".length)) : undefined;
+/** The address and jail that an entry of the allowlist is for; undefined: another entry's key. */
+export function placeOfAllowKey(key: string): { address: Address; jail?: string } | undefined {
+  const [kind, token = "", jail, ...rest] = key.split(".");
+  const address = kind === "allow" && rest.length === 0 ? addressOfToken(token) : undefined;
+  return address && { address, ...(jail !== undefined && { jail }) };
 }
 
 /** Settings bucket: agents of this name that are refused, see `DuplicateNotice`. */

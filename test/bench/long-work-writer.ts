@@ -19,7 +19,9 @@ async function allow(texts: readonly string[]): Promise<void> {
     const some = entries.slice(from, from + UNDER_WAY).map((address) => {
       const entry = { v: 1 as const, address, comment: "", addedAt: Date.now(), by: "bench" };
       const bytes = encodeAllowed({ ...entry, origin: "operator" });
-      return js.publish(`$KV.${SETTINGS_BUCKET}.${allowKey(address)}`, bytes, { timeout: 60_000 });
+      return js.publish(`$KV.${SETTINGS_BUCKET}.${allowKey({ address })}`, bytes, {
+        timeout: 60_000,
+      });
     });
     await Promise.all(some);
   }

@@ -142,6 +142,41 @@ test("of a jail of some hosts only their failures count, and bans hold there", a
   assert.match(why, /only failures of the hosts mx\*, !mx9 count, and bans hold there/);
 });
 
+test("an entry of the allowlist for one jail lifts and spares that jail's bans alone", async () => {
+  const address = "198.51.100.40";
+  for (const jail of ["edge", "local"]) await print("ban", "add", address, "--jail", jail);
+  const added = await print("allow", "add", address, "--jail", "edge", "--comment", "scanner");
+  assert.equal(
+    added,
+    `${address} is on the allowlist of jail edge\n${address} is no longer banned in edge\n`,
+  );
+  const jailsOf = async () => {
+    const { stdout } = await centre.cli("ban", "list", "--address", address, "--json");
+    return (JSON.parse(stdout) as Reply<"ban.list">).bans.map(({ jail }) => jail);
+  };
+  assert.deepEqual(await jailsOf(), ["local"]);
+  await report("edge", "mx1", address, { attempts: 2 });
+  await report("edge", "mx1", "198.51.100.41", { attempts: 2 });
+  await until("another address is banned in that jail", () => banOf("198.51.100.41"));
+  const refused = await centre.cli("ban", "add", address, "--jail", "edge");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /allowlist of jail edge .*fleetban allow remove .* --jail edge/);
+  assert.deepEqual(await jailsOf(), ["local"]);
+  assert.match(
+    await print("ban", "why", address),
+    /allowlist +yes in jail edge alone: 198\.51\.100\.40 \(scanner\)/,
+  );
+  assert.match(await print("allow", "list"), /198\.51\.100\.40 +edge +operator/);
+
+  assert.equal((await centre.cli("allow", "add", address, "--jail", "nosuch")).code, 1);
+  const missing = await centre.cli("allow", "remove", address);
+  assert.deepEqual([missing.code, / --jail edge removes/.test(missing.stderr)], [1, true]);
+  const removed = await print("allow", "remove", address, "--jail", "edge");
+  assert.match(removed, /is no longer on the allowlist of jail edge\n.* in edge again/);
+  assert.deepEqual((await jailsOf()).sort(), ["edge", "local"]);
+  await print("ban", "remove", address);
+});
+
 test("a jail in shadow mode decides, and no host enforces it; a restart does not change that", async () => {
   const address = "198.51.100.10";
   await report("watching", "mx1", address, { attempts: 2 });
@@ -149,13 +184,24 @@ test("a jail in shadow mode decides, and no host enforces it; a restart does not
   const { bans } = await centre.status();
   await print("allow", "add", "192.0.2.7", "--label", "office", "--comment", "third floor");
   await print("allow", "add", "192.0.2.7", "--label", "home");
-  assert.match(await print("allow", "list"), /192\.0\.2\.7 .* home +third floor/);
+  await print("allow", "add", "192.0.2.7", "--jail", "strict");
+  assert.match(await print("allow", "list"), /192\.0\.2\.7 +all .* home +third floor/);
   assert.match(await print("ban", "list"), /198\.51\.100\.10 +watching +shadow, would be banned/);
   await until("it is recorded", async () => (await centre.status()).postgres.lag === 0);
+  await until("so are the entries of the allowlist", async () =>
+    (await print("audit", "list")).includes("192.0.2.7 in jail strict"),
+  );
+  // Only PostgreSQL knows any of it then.
+  await centre.coordinator.stop();
   await nats.stop();
   await nats.wipe();
   await nats.start();
-  await until("it is there again", async () => (await banOf(address))?.state === "shadow");
+  await centre.coordinator.start();
+  const isBack = async () => {
+    const { stdout } = await centre.cli("ban", "list", "--address", address);
+    return stdout.includes("shadow, would be banned");
+  };
+  await until("it is there again", isBack);
   assert.equal((await banOf(address))?.held, "jail watching is in shadow mode");
   await until("all bans are there again", async () => (await centre.status()).bans === bans);
   assert.match(
@@ -163,6 +209,8 @@ test("a jail in shadow mode decides, and no host enforces it; a restart does not
     /shadow +jail watching is in shadow mode|shadow mode/,
   );
   // So is the label of an entry of the allowlist, and local bans keep their hosts.
-  assert.match(await print("allow", "list"), /192\.0\.2\.7 .* home +third floor/);
+  const listed = await print("allow", "list");
+  assert.match(listed, /192\.0\.2\.7 +all .* home +third floor/);
+  assert.match(listed, /192\.0\.2\.7 +strict +operator/);
   assert.deepEqual((await banOf("198.51.100.5"))?.hosts, ["mx1"]);
 });

@@ -48,7 +48,7 @@ export interface AloneOptions {
     hasPolicy(): boolean;
   };
   /** Why nobody bans the address here; undefined: it may be banned. */
-  whySpared: (address: Address) => string | undefined;
+  whySpared: (address: Address, jail: string) => string | undefined;
   /** Up to when the fleet has counted the failures of an address; undefined: not known. */
   countedUntil: (jail: string, address: Address) => number | undefined;
   progress: () => Progress;
@@ -85,7 +85,7 @@ export function createAlone(options: AloneOptions): Alone {
     createLocalCount({
       ...{ host, jails: settings.jails(), isJailOf: settings.isJailOf },
       countedUntil: options.countedUntil,
-      isSpared: (address) => options.whySpared(address) !== undefined,
+      isSpared: (address, jail) => options.whySpared(address, jail) !== undefined,
     });
 
   function begin(lostForMs: number): void {

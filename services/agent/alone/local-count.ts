@@ -39,7 +39,7 @@ export interface LocalCountOptions {
   /** Up to when failures do not count, epoch milliseconds; undefined: all of them do. */
   countedUntil: (jail: string, address: Address) => number | undefined;
   /** Is the address, or one of the network, never banned? */
-  isSpared: (address: Address) => boolean;
+  isSpared: (address: Address, jail: string) => boolean;
 }
 
 interface CountedJail {
@@ -68,7 +68,7 @@ export function createLocalCount(options: LocalCountOptions): LocalCount {
   /** A network that holds an address which is never banned is not counted, as the decider does it. */
   function addressToCount(jail: Jail, address: Address, at: number): Address | undefined {
     const network = countedAs(address, jail);
-    if (network === address || isSpared(network)) return address;
+    if (network === address || isSpared(network, jail.name)) return address;
     return (options.countedUntil(jail.name, address) ?? -Infinity) >= at ? undefined : network;
   }
 
@@ -85,7 +85,7 @@ export function createLocalCount(options: LocalCountOptions): LocalCount {
       return windows
         .add(address, host, given)
         .map((offence) => decisionOf(jail, offence))
-        .filter(({ address, until }) => (until ?? Infinity) > now && !isSpared(address));
+        .filter(({ address, until }) => (until ?? Infinity) > now && !isSpared(address, name));
     },
     tracked: () => [...jails.values()].reduce((sum, { windows }) => sum + windows.size, 0),
   };

@@ -60,7 +60,8 @@ export async function standAloneIfWanted(
       clock: () => performance.now(),
     }),
     decided: createDecidedBans(),
-    whySpared: (address) => enforcing.whyNeverBanned(address) ?? settings.whySpared(address),
+    whySpared: (address, jail) =>
+      enforcing.whyNeverBanned(address) ?? settings.whySpared(address, jail),
     countedUntil: (jail, address) => enforcing.fleetBan(jail, address)?.countedUntil,
     progress() {
       const { revision, bansCreated } = enforcing.state();

@@ -52,7 +52,7 @@ export function createBanFilter({ host, settings, neverBan }: BanFilterOptions):
   function reasonAgainst(ban: HostBan): string | undefined {
     const own = neverBan.reason(ban.address);
     if (own !== undefined || !isAutomatic(ban)) return own;
-    const allowed = settings.allowed(ban.address);
+    const allowed = settings.allowed(ban.address, ban.jail);
     return allowed && `is allowlisted (${allowed.address})`;
   }
 

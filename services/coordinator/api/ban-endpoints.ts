@@ -1,8 +1,9 @@
 /** `fleetban ban list|show|add|remove`. */
-import { overlaps } from "../../wire/address.ts";
+import { overlaps, type Address } from "../../wire/address.ts";
 import { awaitsRelease, ban as banSchema, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
 import { scopeOf } from "../../wire/ban-scope.ts";
 import { failureRow, type Request } from "../../wire/api.ts";
+import { allowed as allowedSchema, type Allowed } from "../../wire/settings.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
 import type { Written } from "../buckets/ban-store.ts";
 import { checkBannable, describeMissing } from "./ban-refusals.ts";
@@ -39,6 +40,16 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
     });
     const found = first.map(({ row, mark }) => ({ row: row.ban, mark }));
     return { ...pageOf(found, banSchema, limit), total };
+  }
+
+  /** What of the allowlist covers the address: in every jail, and in some; `jail`: only in this. */
+  function entriesFor(address: Address, jail: string | undefined) {
+    const entries = settings.allowlist.findAll(address);
+    const isWanted = (entry: Allowed) => jail === undefined || entry.jail === jail;
+    return {
+      allowed: entries.find((entry) => entry.jail === undefined) ?? null,
+      allowedInJails: entries.filter((entry) => entry.jail !== undefined && isWanted(entry)),
+    };
   }
 
   /** A page of the record; of the bans in force, where a list began without PostgreSQL. */
@@ -84,10 +95,11 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         }),
         { changes: [], failures: [] },
       );
-      const allowed = settings.allowlist.find(address) ?? null;
+      const { allowed, allowedInJails } = entriesFor(address, jail);
       const machine = machines.find(address) ?? null;
       const known = total + value.changes.length + value.failures.length;
-      if (known === 0 && allowed === null && machine === null) {
+      const isListed = allowed !== null || allowedInJails.length > 0;
+      if (known === 0 && !isListed && machine === null) {
         throw new ApiError(404, `${nameBan(address, jail)}: there is no ban and no failure of it`);
       }
       const third = { bytes: ROWS_BYTES / 3 };
@@ -109,6 +121,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
           third,
         ),
         allowed,
+        allowedInJails: firstRows(allowedInJails, allowedSchema, { bytes: 20_000 }),
         machine,
         stale: stale ?? staleRecord(context),
       };
@@ -116,7 +129,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
 
     async "ban.add"({ address, jail: jailName, seconds, reason, replace, wait }, by) {
       const jail = jailNamed(context, jailName);
-      checkBannable(context, address);
+      checkBannable(context, address, jail.name);
       const since = performance.now();
       const order = { jail, address, seconds, reason, by, replace };
       const written = await bans.change(jail.name, address, (present) =>

@@ -10,6 +10,7 @@ import { ApiError } from "./api-server.ts";
 export function checkBannable(
   { machines, settings }: Pick<ApiContext, "machines" | "settings">,
   address: Address,
+  jail: string,
 ): void {
   const never = whyNeverRemote(address);
   if (never !== undefined) throw new ApiError(409, `${address}: ${never}`);
@@ -18,14 +19,15 @@ export function checkBannable(
     const verb = own.address === address ? "is" : `holds ${own.address},`;
     throw new ApiError(409, `${address}: ${verb} an address of ${own.what}, never banned`);
   }
-  const allowed = settings.allowlist.find(address);
+  const allowed = settings.allowlist.find(address, jail);
   if (!allowed) return;
-  const { address: entry, comment, origin } = allowed;
+  const { address: entry, jail: only, comment, origin } = allowed;
   const remedy =
     origin === "config"
       ? "take it off allowlist in the coordinator's configuration"
-      : `fleetban allow remove ${entry}`;
-  const listed = `${entry} is on the allowlist (${comment})`;
+      : `fleetban allow remove ${entry}${only === undefined ? "" : ` --jail ${only}`}`;
+  const where = only === undefined ? "on the allowlist" : `on the allowlist of jail ${only}`;
+  const listed = `${entry} is ${where} (${comment})`;
   throw new ApiError(409, `${address}: ${listed}; to ban it, first: ${remedy}`);
 }
 

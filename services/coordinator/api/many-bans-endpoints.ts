@@ -104,8 +104,8 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
       return run(request, {
         work: "releases held bans",
         ...ofHeld,
-        isSpared: ({ address }) =>
-          settings.allowlist.find(address) !== undefined || machines.find(address) !== undefined,
+        isSpared: ({ address, jail }) =>
+          (settings.allowlist.find(address, jail) ?? machines.find(address)) !== undefined,
         step: () => (present) => releaseBan(present, by, change()),
       });
     },

@@ -10,7 +10,6 @@ import { headers, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
-import type { Address } from "../../wire/address.ts";
 import {
   decodeSetting,
   encodeAllowed,
@@ -24,15 +23,15 @@ import {
   type Setting,
 } from "../../wire/settings.ts";
 import {
-  addressOfAllowKey,
   allowKey,
   jailKey,
+  placeOfAllowKey,
   READY_KEY,
   duplicateKey,
   REMOVED_BY_HEADER,
   SETTINGS_BUCKET,
 } from "../../wire/subjects.ts";
-import { createAllowlist, type Allowlist } from "./allowlist.ts";
+import { createAllowlist, type AllowedPlace, type Allowlist } from "../../policy/allowlist.ts";
 
 export interface Settings {
   readonly allowlist: Allowlist;
@@ -40,7 +39,7 @@ export interface Settings {
   publish(jails: readonly Jail[], allowed: WantedAllowlist): Promise<void>;
   allow(entry: Allowed): Promise<void>;
   /** `by` is who removes it, for the record. */
-  disallow(address: Address, by: string): Promise<void>;
+  disallow(place: AllowedPlace, by: string): Promise<void>;
   /** Tells agents which of them are refused, by host, and takes back what no longer holds. */
   refuse(refused: ReadonlyMap<string, DuplicateNotice>): Promise<void>;
   /** Tells agents that the bans bucket created then is complete. */
@@ -89,8 +88,8 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
   function forget(key: string): void {
     settings.delete(key);
     unreadable.delete(key);
-    const address = addressOfAllowKey(key);
-    if (address !== undefined) allowlist.delete(address);
+    const place = placeOfAllowKey(key);
+    if (place) allowlist.delete(place);
     onSetting?.(key, undefined);
   }
 
@@ -186,7 +185,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
     for (const entry of allowlist.list()) {
       const isKept = entry.name !== undefined && keeps(entry.name);
       const isOver = entry.origin === "config" && !wanted.has(entry.address) && !isKept;
-      if (isOver) await erase(allowKey(entry.address));
+      if (isOver) await erase(allowKey(entry));
     }
     const made = { v: 1, by: "config", origin: "config" } as const;
     for (const [address, { comment, name }] of wanted) {
@@ -196,7 +195,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
         present.type === "allowed" &&
         present.entry.origin === "config" &&
         present.entry.name === name;
-      await ensure(allowKey(address), encodeAllowed(entry), isKnown(isSame));
+      await ensure(allowKey(entry), encodeAllowed(entry), isKnown(isSame));
     }
   }
 
@@ -222,8 +221,8 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
 
     write: ensure,
     erase,
-    allow: (entry) => ensure(allowKey(entry.address), encodeAllowed(entry), () => false),
-    disallow: (address, by) => eraseBy(allowKey(address), by),
+    allow: (entry) => ensure(allowKey(entry), encodeAllowed(entry), () => false),
+    disallow: (place, by) => eraseBy(allowKey(place), by),
 
     async refuse(refused) {
       const wanted = new Set([...refused.keys()].map(duplicateKey));

@@ -163,7 +163,7 @@ export function createDecider(options: DeciderOptions): Decider {
    */
   function addressToCount(jail: Jail, { address, at }: Failure): Address | undefined {
     const network = countedAs(address, jail);
-    if (network === address || spared.isSpared(network)) return address;
+    if (network === address || spared.isSpared(network, jail.name)) return address;
     const present = bans.get(jail.name, address);
     return present && countedUntil(present) >= at ? undefined : network;
   }
@@ -176,7 +176,7 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   function decide(task: DueBan): void {
-    if (spared.spares(task.offence.address)) waiting.add(task);
+    if (spared.spares(task.offence.address, task.jail.name)) waiting.add(task);
     else queue.add(task);
   }
 

@@ -2,14 +2,14 @@
 import type { Log } from "../../process/log.ts";
 import { createRateLimit } from "../../process/rate-limit.ts";
 import type { Address } from "../../wire/address.ts";
-import type { Allowlist } from "../buckets/allowlist.ts";
+import type { Allowlist } from "../../policy/allowlist.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 
 export interface SparedOffences {
   /** The same as `spares`, where there is no offence yet: nothing is counted or logged. */
-  isSpared(address: Address): boolean;
-  /** May no automatic ban touch `address`? Counts the offence, and logs it once a minute. */
-  spares(address: Address): boolean;
+  isSpared(address: Address, jail: string): boolean;
+  /** May no automatic ban of the jail touch `address`? Counts the offence, and logs it once a minute. */
+  spares(address: Address, jail: string): boolean;
   /** Since the start. */
   counts(): { allowlist: number; machines: number };
 }
@@ -32,9 +32,10 @@ export function createSparedOffences({
   const maySay = createRateLimit(SAY_EVERY_MS, now);
   const counts = { allowlist: 0, machines: 0 };
   return {
-    isSpared: (address) => (allowlist.find(address) ?? machines.find(address)) !== undefined,
-    spares(address) {
-      const allowed = allowlist.find(address);
+    isSpared: (address, jail) =>
+      (allowlist.find(address, jail) ?? machines.find(address)) !== undefined,
+    spares(address, jail) {
+      const allowed = allowlist.find(address, jail);
       if (allowed) {
         counts.allowlist += 1;
         if (maySay(address)) {

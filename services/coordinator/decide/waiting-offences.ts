@@ -17,7 +17,7 @@ export interface WaitingOffences {
 const MAX_WAITING = 10_000;
 
 export function createWaitingOffences(
-  isSpared: (address: Address) => boolean,
+  isSpared: (address: Address, jail: string) => boolean,
   now: () => number,
 ): WaitingOffences {
   /** The last offence of each address, the one that has waited longest first. */
@@ -33,7 +33,7 @@ export function createWaitingOffences(
     takeFree() {
       const free: DueBan[] = [];
       for (const [key, task] of waiting) {
-        if (isSpared(task.offence.address) && !isPast(task, now())) continue;
+        if (isSpared(task.offence.address, task.jail.name) && !isPast(task, now())) continue;
         waiting.delete(key);
         if (!isPast(task, now())) free.push(task);
       }

@@ -1,17 +1,20 @@
 /** The allowlist's entries of operators, on record for the case that NATS loses its storage. */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { PrismaClient } from "../../../prisma/client/client.ts";
-import { addressOfToken, type Address } from "../../wire/address.ts";
+import type { AllowedPlace } from "../../policy/allowlist.ts";
 import { decodeAllowed, type Allowed } from "../../wire/settings.ts";
+import { placeOfAllowKey, SETTINGS_BUCKET } from "../../wire/subjects.ts";
 
-export type AllowedChange = { added: Allowed } | { removed: Address };
+export type AllowedChange = { added: Allowed } | { removed: AllowedPlace };
+
+const PREFIX = `$KV.${SETTINGS_BUCKET}.`;
 
 /** undefined: nothing to record, because it comes from the configuration. */
 export function decodeAllowedChange(
   message: Pick<JsMsg, "subject" | "data" | "headers">,
 ): AllowedChange | undefined {
   if (message.headers?.get("KV-Operation")) {
-    const removed = addressOfToken(message.subject.split(".").at(-1) ?? "");
+    const removed = placeOfAllowKey(message.subject.slice(PREFIX.length));
     return removed && { removed };
   }
   const added = decodeAllowed(message.data, message.subject);
@@ -25,15 +28,16 @@ export async function applyAllowed(
 ): Promise<void> {
   for (const change of changes) {
     if ("removed" in change) {
-      await prisma.allowed.deleteMany({ where: { address: change.removed } });
+      const { address, jail = "" } = change.removed;
+      await prisma.allowed.deleteMany({ where: { address, jail } });
       continue;
     }
-    const { address, comment, addedAt, by, until, label = null } = change.added;
+    const { address, jail = "", comment, addedAt, by, until, label = null } = change.added;
     const end = until === undefined ? null : new Date(until);
     const entry = { comment, addedAt: new Date(addedAt), by, until: end, label };
     await prisma.allowed.upsert({
-      where: { address },
-      create: { address, ...entry },
+      where: { address_jail: { address, jail } },
+      create: { address, jail, ...entry },
       update: entry,
     });
   }

@@ -5,9 +5,10 @@
 import type { JsMsg } from "@nats-io/jetstream";
 import type { PrismaClient } from "../../../prisma/client/client.ts";
 import type { AuditRow } from "../../wire/api.ts";
+import type { AllowedPlace } from "../../policy/allowlist.ts";
 import { decodeSetting, type Setting } from "../../wire/settings.ts";
 import {
-  addressOfAllowKey,
+  placeOfAllowKey,
   hostOfQuarantineKey,
   REMOVED_BY_HEADER,
   SETTINGS_BUCKET,
@@ -32,16 +33,21 @@ export function decodeAudited(message: JsMsg): Audited | undefined {
 type Said = Pick<AuditRow, "by" | "action" | "detail">;
 
 function removed(key: string, by: string): Said | undefined {
-  const address = addressOfAllowKey(key);
-  if (address === undefined) return undefined;
-  return { by: readName(by), action: "allow remove", detail: address };
+  const place = placeOfAllowKey(key);
+  if (!place) return undefined;
+  return { by: readName(by), action: "allow remove", detail: nameAllowed(place) };
 }
+
+/** "198.51.100.7 in jail dovecot". */
+const nameAllowed = ({ address, jail }: AllowedPlace): string =>
+  jail === undefined ? address : `${address} in jail ${jail}`;
 
 function done(key: string, setting: Setting): Said | undefined {
   switch (setting.type) {
     case "allowed": {
-      const { address, comment, by } = setting.entry;
-      const detail = comment === "" ? address : `${address}: ${comment}`;
+      const { comment, by } = setting.entry;
+      const place = nameAllowed(setting.entry);
+      const detail = comment === "" ? place : `${place}: ${comment}`;
       return { by, action: "allow add", detail };
     }
     case "quarantine": {

@@ -237,8 +237,9 @@ export async function findAudit(
 
 export async function findAllowed(prisma: PrismaClient): Promise<Allowed[]> {
   const rows = await prisma.allowed.findMany();
-  return rows.map(({ address, comment, addedAt, by, until, label }) => ({
+  return rows.map(({ address, jail, comment, addedAt, by, until, label }) => ({
     v: 1,
+    ...(jail !== "" && { jail }),
     ...(until && { until: until.getTime() }),
     ...(label !== null && { label }),
     address: canonical(address),

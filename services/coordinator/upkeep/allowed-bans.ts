@@ -11,9 +11,9 @@ import { inSlices } from "../../process/slices.ts";
 import { sideBySide } from "../../process/side-by-side.ts";
 import type { Log } from "../../process/log.ts";
 import { isDue, type Ban } from "../../wire/ban.ts";
-import { addressOfAllowKey, banKey } from "../../wire/subjects.ts";
+import { banKey, placeOfAllowKey } from "../../wire/subjects.ts";
 import { isSpared, settleAllowed } from "../../policy/spared-ban.ts";
-import type { Allowlist } from "../buckets/allowlist.ts";
+import type { Allowlist } from "../../policy/allowlist.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 
 export interface AllowedBansOptions {
@@ -42,7 +42,7 @@ export function createAllowedBans(options: AllowedBansOptions): AllowedBans {
   const disagreeing = new Map<string, Ban>();
 
   function noteBan(ban: Ban): void {
-    const isListed = allowlist.find(ban.address) !== undefined;
+    const isListed = allowlist.find(ban.address, ban.jail) !== undefined;
     const isWrong = isListed ? isDue(ban, now()) : isSpared(ban, now());
     if (isWrong) disagreeing.set(banKey(ban.jail, ban.address), ban);
   }
@@ -50,7 +50,7 @@ export function createAllowedBans(options: AllowedBansOptions): AllowedBans {
   async function settleOne(key: string, { jail, address }: Ban): Promise<void> {
     const change = () => ({ now: now(), id: newId() });
     const written = await bans.change(jail, address, (present) =>
-      settleAllowed(present, allowlist.find(address), change()),
+      settleAllowed(present, allowlist.find(address, jail), change()),
     );
     disagreeing.delete(key);
     if (!written) return;
@@ -60,7 +60,7 @@ export function createAllowedBans(options: AllowedBansOptions): AllowedBans {
 
   return {
     noteSetting(key) {
-      if (addressOfAllowKey(key) !== undefined) isListChanged = true;
+      if (placeOfAllowKey(key)) isListChanged = true;
     },
     noteBan,
     async settle() {

@@ -90,8 +90,9 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
 
   /** Takes off the allowlist what was to be on it only for a time. */
   async function endAllowed(): Promise<void> {
-    for (const { address, until } of settings.allowlist.list()) {
-      if (until !== undefined && until <= now()) await settings.disallow(address, "decider");
+    for (const entry of settings.allowlist.list()) {
+      const { until = Infinity } = entry;
+      if (until <= now()) await settings.disallow(entry, "decider");
     }
   }
 

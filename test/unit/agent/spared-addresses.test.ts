@@ -38,10 +38,10 @@ test("jails, allowlist and machines of the fleet outlast a restart without NATS"
     const spared = createSparedAddresses(last);
     const inOffice = parseAddress("192.0.2.7")!;
     const [machine] = OTHER_HOST.addresses;
-    assert.equal(spared.allowed(inOffice)?.comment, "office");
+    assert.equal(spared.allowed(inOffice, JAIL.name)?.comment, "office");
     assert.equal(spared.machineAt(machine!.address), "host mx2");
     spared.forgetLast(); // the bucket has neither
-    assert.equal(spared.allowed(inOffice), undefined);
+    assert.equal(spared.allowed(inOffice, JAIL.name), undefined);
     assert.equal(spared.machineAt(machine!.address), undefined);
   } finally {
     await rm(stateDir, { recursive: true });

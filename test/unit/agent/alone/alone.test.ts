@@ -33,7 +33,8 @@ function setUp({ jails = [JAIL], hasPolicy = true, most = 100 }: Setup = {}) {
     contact: createContact({ isUp: () => world.isUp, clock: () => world.now }),
     decided: createDecidedBans(most),
     settings: { jails: () => jails, isJailOf: () => true, hasPolicy: () => hasPolicy },
-    whySpared: (address) => (address === ALLOWED ? "is allowlisted" : undefined),
+    whySpared: (address, jail) =>
+      address === ALLOWED && jail !== "other" ? "is allowlisted" : undefined,
     countedUntil: () => world.countedUntil,
     progress: () => ({ ...world, bansCreated: BUCKET }),
     ban: (decision) => void inForce.set(decision.address, decision),
@@ -125,6 +126,15 @@ test("an address that is never banned is not banned alone, either", () => {
   lose();
   fail(50, ALLOWED);
   assert.deepEqual(banned(), []);
+});
+
+test("an address that is allowed in one jail is banned in another where a host is alone, too", () => {
+  const { fail, lose, banned } = setUp({ jails: [JAIL, { ...JAIL, name: "other" }] });
+  lose();
+  fail(5, ALLOWED);
+  assert.deepEqual(banned(), []);
+  fail(5, ALLOWED, "other");
+  assert.deepEqual(banned(), [ALLOWED]);
 });
 
 for (const [what, jail, isBanned] of [

@@ -20,6 +20,7 @@ import {
   type FleetParts,
 } from "../../../../services/coordinator/hosts/fleet-status.ts";
 import type { Host } from "../../../../services/coordinator/hosts/hosts.ts";
+import type { AllowedPlace } from "../../../../services/policy/allowlist.ts";
 import { createLog } from "../../../../services/process/log.ts";
 import { type Address, parseNetwork } from "../../../../services/wire/address.ts";
 import { api, type Endpoint, type Request } from "../../../../services/wire/api.ts";
@@ -111,7 +112,8 @@ function largestFleet(
     return { seenAt: NOW, status: { ...status, host: longName(index) } };
   });
   const allowlist = many(HOSTS, (index) => {
-    return { ...ENTRY, address: longAddress(index), addedAt: NOW };
+    const jail = index > 0 ? { jail: longName(index, 16) } : {};
+    return { ...ENTRY, ...jail, address: longAddress(index), addedAt: NOW };
   });
   const jails = many(1_000, (index) => ({
     v: 1 as const,
@@ -148,7 +150,8 @@ function largestFleet(
       allowlist: {
         list: () => allowlist,
         find: () => undefined,
-        get: (address: Address) => allowlist.find((entry) => entry.address === address),
+        findAll: () => allowlist.slice(0, 1_001),
+        get: ({ address }: AllowedPlace) => allowlist.find((entry) => entry.address === address),
       },
       allow: () => Promise.resolve(),
       disallow: () => Promise.resolve(),

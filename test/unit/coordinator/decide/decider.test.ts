@@ -7,7 +7,7 @@ import {
   type Decider,
   type DeciderOptions,
 } from "../../../../services/coordinator/decide/decider.ts";
-import { createAllowlist } from "../../../../services/coordinator/buckets/allowlist.ts";
+import { createAllowlist } from "../../../../services/policy/allowlist.ts";
 import { createBanGuard } from "../../../../services/coordinator/decide/ban-guard.ts";
 import { createQuarantines } from "../../../../services/coordinator/buckets/quarantines.ts";
 import { createSparedOffences } from "../../../../services/coordinator/decide/spared-offences.ts";
@@ -716,6 +716,27 @@ test("user names count where the jail says so: many of them, and one that nobody
   assert.deepEqual([again.written, again.missed.total()], [[], 0]);
 });
 
+test("an entry of the allowlist for one jail spares in that jail alone", async () => {
+  const other: Jail = { ...JAIL, name: "submission" };
+  const recidive: Jail = { ...JAIL, name: "recidive", source: "bans", maxretry: 1 };
+  const allowed = { v: 1, address: A, comment: "", addedAt: START, by: "alice" } as const;
+  const bannedIn = async (entry: string, reported: string) => {
+    const { tell, written, allowlist } = setUp(new Map(), true, [JAIL, other, recidive]);
+    allowlist.set({ ...allowed, origin: "operator", jail: entry });
+    const message = (at: number) => {
+      const { data, ...others } = failure("mx1", at);
+      const batch = JSON.parse(Buffer.from(data).toString()) as object;
+      const bytes = Buffer.from(JSON.stringify({ ...batch, jail: reported }));
+      return { ...others, data: bytes, subject: failureSubject(reported, "mx1") };
+    };
+    await tell([0, 1, 2, 3, 4].map(message));
+    return written.map(({ jail }) => jail);
+  };
+  assert.deepEqual(await bannedIn("submission", "dovecot"), ["dovecot", "recidive"]);
+  assert.deepEqual(await bannedIn("submission", "submission"), []);
+  assert.deepEqual(await bannedIn("recidive", "dovecot"), ["dovecot"]);
+});
+
 test("an offence of an allowed address is decided when the address is allowed no more, and still due", async () => {
   const allowed = { v: 1, address: A, comment: "", addedAt: START, by: "config" } as const;
   const { tell, written, allowlist, decider } = setUp();
@@ -727,7 +748,7 @@ test("an offence of an allowed address is decided when the address is allowed no
   await tell(ATTACK);
   await settle();
   assert.equal(written.length, 0);
-  allowlist.delete(A);
+  allowlist.delete({ address: A });
   await settle();
   assert.deepEqual(
     written.map(({ state, until }) => [state, until]),
@@ -737,7 +758,7 @@ test("an offence of an allowed address is decided when the address is allowed no
   const late = setUp();
   late.allowlist.set({ ...allowed, origin: "operator" });
   await late.tell(ATTACK);
-  late.allowlist.delete(A);
+  late.allowlist.delete({ address: A });
   late.clock.now = START + 4_000 + 1_200_000;
   late.decider.submitDue();
   await new Promise(setImmediate);
