@@ -8,7 +8,7 @@ import { countedUntil, isDue, isInForce, isLonger, isShadow, type Ban } from "..
 import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
 import { bansBefore, rememberStarts, type Change } from "./ban-memory.ts";
-import { banSeconds } from "./ban-time.ts";
+import { banSeconds, describeGrowth, endOf, fractionOf, LAST_INSTANT } from "./ban-time.ts";
 import { addEvidence, hostsOfBan, widens } from "./quorum.ts";
 import { bringBack, isSpared } from "./spared-ban.ts";
 import type { Offence } from "./sliding-window.ts";
@@ -188,45 +188,6 @@ export function isOffenceOver(
   return until !== null && until <= change.now;
 }
 
-/**
- * The ban as it would be, had it been known at its beginning what `recorded` remembers: a
- * coordinator may have banned before it could read its history. undefined: it was known.
- */
-export function recallEarlier(
-  present: Ban,
-  recorded: Ban,
-  jail: Jail,
-  change: Change,
-): Ban | undefined {
-  if (recorded.startsAt >= present.startsAt || present.offence > recorded.offence) return undefined;
-  const then = { now: present.startsAt, ...(change.memory && { memory: change.memory }) };
-  const before = bansBefore(recorded, then);
-  if (before === 0) return undefined;
-  const offence = present.offence + before;
-  const allBefore = offence - 1 + (change.elsewhere ?? 0);
-  const grown = banSeconds(jail, allBefore, fractionOf(change.id));
-  const isGrown = present.state === "active" && present.by === "decider";
-  const due = isGrown ? endOf(present.countedUntil ?? 0, grown) : present.until;
-  const starts = [...(rememberStarts(recorded, then) ?? []), ...(present.earlier ?? [])];
-  return {
-    ...present,
-    ...{ change: change.id, changedAt: change.now, offence },
-    until: isLonger(due, present.until) ? due : present.until,
-    ...(isGrown && { reason: withoutGrowth(present) + describeGrowth(jail, allBefore, grown) }),
-    ...(starts.length > 0 && { earlier: starts.slice(-(change.memory?.starts?.count ?? 0)) }),
-  };
-}
-
-/** ISO 8601 has four digits for a year: a reader of a later instant rejects the whole message. */
-const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-
-/** null: never. A ban that would end after LAST_INSTANT never ends, either. */
-function endOf(start: number, seconds: number | null): number | null {
-  if (seconds === null) return null;
-  const end = Math.round(start + seconds * 1000);
-  return end > LAST_INSTANT ? null : end;
-}
-
 /** When the ban of an offence ends, and how long it lasts. */
 function termOf(
   present: Ban | undefined,
@@ -238,9 +199,6 @@ function termOf(
   const seconds = banSeconds(jail, before, fractionOf(change.id));
   return { seconds, until: endOf(offence.at, seconds) };
 }
-
-/** A number from 0 to 1 from the random id, so that nobody can foresee when a ban ends. */
-const fractionOf = (id: string) => Number.parseInt(id.slice(0, 8), 16) / 2 ** 32;
 
 function earlierOf(present: Ban | undefined, change: Change): { earlier?: number[] } {
   const isBanned = present !== undefined && isInForce(present, change.now);
@@ -294,13 +252,6 @@ function describeNetwork({ at, since, hosts, addresses }: Offence): string {
   const within = formatDuration(Math.ceil((at - since) / 1000));
   return `${addresses?.size ?? 0} banned addresses on ${on} within ${within}`;
 }
-
-/** ", offence 3: 1h 20m". */
-function describeGrowth({ increment }: Jail, before: number, seconds: number | null): string {
-  return increment && before > 0 ? `, offence ${before + 1}: ${formatDuration(seconds)}` : "";
-}
-
-const withoutGrowth = ({ reason }: Ban) => reason.replace(/, offence \d+: [\w ]+$/, "");
 
 const formatCount = (count: number, one: string, many: string) =>
   count === 1 ? `1 ${one}` : `${count} ${many}`;

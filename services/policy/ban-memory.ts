@@ -132,7 +132,8 @@ export function createChanges(options: ChangesOptions): NewChange {
   };
 }
 
-function bansSoFar(ban: Ban | undefined, change: Change): number {
+/** How many bans the address has had, the one in force included. */
+export function bansSoFar(ban: Ban | undefined, change: Pick<Change, "now" | "memory">): number {
   const isBanned = ban !== undefined && isInForce(ban, change.now);
   return isBanned ? ban.offence : bansBefore(ban, change);
 }

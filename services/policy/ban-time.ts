@@ -6,6 +6,7 @@
  * last multiplier counting for all later bans. Without multipliers it lasts bantime * 2^n * factor,
  * at most 2^20 and at least bantime. maxtime limits the result, then rndtime adds a random part.
  */
+import { formatDuration } from "../config/duration.ts";
 import type { Jail } from "../wire/settings.ts";
 
 type Timed = Pick<Jail, "bantime" | "increment">;
@@ -37,3 +38,32 @@ export function longestBanSeconds({ bantime, increment }: Timed): number | null 
   const lengths = counts.map((before) => banSeconds({ bantime, increment }, before, 1));
   return Math.max(bantime, ...lengths.map((seconds) => seconds ?? Infinity));
 }
+
+/** ISO 8601 has four digits for a year: a reader of a later instant rejects the whole message. */
+export const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** null: never. A ban that would end after LAST_INSTANT never ends, either. */
+export function endOf(start: number, seconds: number | null): number | null {
+  if (seconds === null) return null;
+  const end = Math.round(start + seconds * 1000);
+  return end > LAST_INSTANT ? null : end;
+}
+
+/** A number from 0 to 1 from the random id, so that nobody can foresee when a ban ends. */
+export const fractionOf = (id: string) => Number.parseInt(id.slice(0, 8), 16) / 2 ** 32;
+
+/** ", offence 3: 1h 20m", at the end of the reason of a ban that has grown. */
+export function describeGrowth(
+  { increment }: Pick<Jail, "increment">,
+  before: number,
+  seconds: number | null,
+): string {
+  return increment && before > 0 ? `, offence ${before + 1}: ${formatDuration(seconds)}` : "";
+}
+
+const GROWTH = /, offence (\d+): [\w ]+$/;
+
+export const withoutGrowth = (reason: string): string => reason.replace(GROWTH, "");
+
+/** The offence that the ban's length was given for, as its reason says. */
+export const offenceOfLength = (reason: string): number => Number(GROWTH.exec(reason)?.[1] ?? 1);

@@ -185,6 +185,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     allowedBans: { settle: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
+      ...{ bansOf: () => Promise.resolve([]), stalled: () => undefined },
       ...{ recordedRevision: () => Promise.resolve(0), takeRolledBack: () => false },
     },
     ...{ now: Date.now, newId: randomUUID },

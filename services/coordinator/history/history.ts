@@ -2,6 +2,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import type { Log } from "../../process/log.ts";
+import type { Address } from "../../wire/address.ts";
 import { decodeBan, type Ban } from "../../wire/ban.ts";
 import type { AuditRow, FailureRow } from "../../wire/api.ts";
 import { decodeFailureBatch } from "../../wire/failure.ts";
@@ -19,6 +20,7 @@ import {
   findBansToRestore,
   findAllowed,
   findBans,
+  findBansOf,
   findChanges,
   findFailures,
   type AuditQuery,
@@ -44,6 +46,8 @@ export interface History {
   recordedRevision(): Promise<number>;
   /** `keptSeconds`: bans that have ended no longer ago are restored, too. */
   bansToRestore(now: number, keptSeconds: number): Promise<Ban[]>;
+  /** The last state of each ban of these addresses that is still remembered, by their begin. */
+  bansOf(addresses: readonly Address[], now: number, keptSeconds: number): Promise<Ban[]>;
   allowlist(): Promise<Allowed[]>;
   bans(query: BanQuery): Promise<Marked<Ban>[]>;
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
@@ -132,6 +136,8 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     recordedRevision: async () => (await bans.progress()).sequence,
     bansToRestore: (now, keptSeconds) =>
       database.ask((prisma) => findBansToRestore(prisma, now, keptSeconds)),
+    bansOf: (addresses, now, keptSeconds) =>
+      database.ask((prisma) => findBansOf(prisma, { addresses, now, keptSeconds })),
     allowlist: () => database.ask(findAllowed),
     bans: (query) => database.ask((prisma) => findBans(prisma, query)),
     changes: (query) => database.ask((prisma) => findChanges(prisma, query)),

@@ -157,6 +157,30 @@ export async function findBansToRestore(
   return rows.map(banOf);
 }
 
+/**
+ * The last state of each ban of these addresses that has not ended more than `keptSeconds` ago, in
+ * the order in which the bans of an address began.
+ */
+export async function findBansOf(
+  prisma: PrismaClient,
+  {
+    addresses,
+    now,
+    keptSeconds,
+  }: { addresses: readonly Address[]; now: number; keptSeconds: number },
+): Promise<Ban[]> {
+  const since = new Date(now - keptSeconds * 1000);
+  const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
+    SELECT ${BAN_COLUMNS} FROM (
+      SELECT DISTINCT ON (address, jail, starts_at) * FROM ban_change
+      WHERE address = ANY(${[...addresses]}::inet[])
+      ORDER BY address, jail, starts_at, changed_at DESC, revision DESC
+    ) AS last
+    WHERE changed_at > ${since} OR until IS NULL OR until > ${since}
+    ORDER BY starts_at`);
+  return rows.map(banOf);
+}
+
 export interface BanQuery {
   jail?: string | undefined;
   address?: Address | undefined;

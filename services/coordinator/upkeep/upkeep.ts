@@ -9,9 +9,9 @@ import type { Address } from "../../wire/address.ts";
 import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
-import { recallEarlier } from "../../policy/ban-lifecycle.ts";
-import { isRemembered, type NewChange } from "../../policy/ban-memory.ts";
+import type { NewChange } from "../../policy/ban-memory.ts";
 import { expireBans } from "./expire-bans.ts";
+import { createRestoring } from "./restore-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
@@ -33,7 +33,10 @@ export interface UpkeepOptions {
   bans: BanStore;
   settings: Settings;
   hosts: Pick<Hosts, "list" | "refused">;
-  history: Pick<History, "bansToRestore" | "allowlist" | "recordedRevision" | "takeRolledBack">;
+  history: Pick<
+    History,
+    "bansToRestore" | "bansOf" | "allowlist" | "recordedRevision" | "stalled" | "takeRolledBack"
+  >;
   isLeader: () => boolean;
   /** What the configuration says now. */
   policy: () => PublishedPolicy;
@@ -54,33 +57,15 @@ export interface Upkeep {
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
   const { bans, settings, hosts, history, isLeader, policy, names } = options;
-  const { now, newId, log } = options;
+  const { now, log } = options;
   /** The bans bucket and the policy that settings were published for; undefined: none were. */
   let published: { created: string; policy: PublishedPolicy } | undefined;
   /** The state of the host names that settings were published for. */
   let publishedNames = 0;
   let said = "";
-
-  /** Agents take bans away only once they know that the bucket has them all. */
-  async function restore(created: string): Promise<void> {
-    // Whatever the mirror has: it may not know yet that the bucket was made anew.
-    for (const entry of await history.allowlist()) await settings.allow(entry);
-    const { jails, keptSeconds } = policy();
-    const longest = Math.max(...jails.map(({ name }) => keptSeconds(name)));
-    const onRecord = await history.bansToRestore(now(), longest);
-    const recorded = onRecord.filter((ban) => isRemembered(ban, now(), keptSeconds(ban.jail)));
-    let restored = 0;
-    for (const ban of recorded) {
-      const jail = jails.find(({ name }) => name === ban.jail);
-      const written = await bans.change(ban.jail, ban.address, (present) => {
-        if (!present) return ban;
-        return jail && recallEarlier(present, ban, jail, options.newChange(jail, ban.address));
-      });
-      if (written) restored += 1;
-    }
-    await settings.declareReady(created);
-    log.info({ restored, recorded: recorded.length }, "bans bucket is complete");
-  }
+  /** NATS has lost what is on record, and the record was not read since. */
+  let isRolledBack = false;
+  const restoring = createRestoring(options);
 
   function wantedEntries(): WantedEntry[] {
     const comment = "coordinator's configuration";
@@ -115,14 +100,11 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     await settings.refuse(duplicateNotices(hosts));
     await options.machines.publishHosts(settings);
     await options.quarantines.forgetOld(settings, now());
-    for (const ban of bans.takeTampered()) {
-      const { jail, address, state } = ban;
-      const written = await bans.change(jail, address, (present) =>
-        present && present.changedAt >= ban.changedAt ? undefined : { ...ban, change: newId() },
-      );
-      if (written) log.warn({ jail, address, state }, "restored a ban");
+    await restoring.restoreTampered();
+    isRolledBack ||= history.takeRolledBack();
+    if (settings.readyFor() !== created || isRolledBack) {
+      isRolledBack = !(await restoring.restoreRecorded(created));
     }
-    if (settings.readyFor() !== created || history.takeRolledBack()) await restore(created);
     await expireBans({
       ...{ ...options, ...policy() },
       recordedRevision: () => history.recordedRevision(),

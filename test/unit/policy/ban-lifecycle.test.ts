@@ -7,7 +7,6 @@ import {
   expireBan,
   isOver,
   liftBan,
-  recallEarlier,
   type OperatorBan,
 } from "../../../services/policy/ban-lifecycle.ts";
 import { memoryOf, startsOf } from "../../../services/policy/ban-memory.ts";
@@ -316,19 +315,6 @@ describe("bans that grow", () => {
     const end = T0 + (1200 + DAY) * SECOND;
     assert.equal(isOver(expired, end, 1200, DAY), false);
     assert.equal(isOver(expired, end + 1, 1200, DAY), true);
-  });
-
-  test("a ban that was given before history could be read grows when it is read", () => {
-    const third = at(T0 + 3600 * SECOND, at(T0 + 1200 * SECOND, at(T0)));
-    const now = third.until! + 60 * SECOND;
-    const unaware = at(now);
-    assert.equal(unaware.offence, 1);
-    const change = { now: now + SECOND, id, memory };
-    const aware = recallEarlier(unaware, third, growing, change)!;
-    assert.match(aware.reason, / within \d+s, offence 4: 1h 6m$/);
-    assert.deepEqual([aware.offence, secondsOf(aware)], [4, 4000]);
-    assert.equal(recallEarlier(aware, third, growing, change), undefined);
-    assert.equal(recallEarlier(unaware, unaware, growing, change), undefined);
   });
 });
 
