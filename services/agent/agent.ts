@@ -9,6 +9,7 @@ import { startEnforcing } from "./enforce/enforcing.ts";
 import type { Choice } from "./enforce/firewall/choice.ts";
 import { createFleetSettings } from "./fleet-settings.ts";
 import { readLastSettings } from "./saved-settings.ts";
+import { createSeenLogins } from "./seen-logins.ts";
 import { standAloneIfWanted } from "./alone/standing-alone.ts";
 import { startReporting } from "./report/reporting.ts";
 import { ensureStateDir } from "./state/state-file.ts";
@@ -41,12 +42,13 @@ export async function startAgent(
   onRelease(enforcing.stop);
   ready(enforcing.settled);
 
-  const alone = await standAloneIfWanted({ config, settings, enforcing, log });
+  const logins = createSeenLogins(Date.now);
+  const alone = await standAloneIfWanted({ config, settings, logins, enforcing, log });
   onRelease(() => alone?.stop() ?? Promise.resolve());
   // The log is its own spool: where nothing is counted here, nothing is read before it can be published.
   if (!alone) await connected;
   const reporting = await startReporting({
-    ...{ config, connected, settings, state, log, onFailed: fail },
+    ...{ config, connected, settings, logins, state, log, onFailed: fail },
     onFailures: (jail, failures) => alone?.note(jail, failures),
   });
   onRelease(reporting.stop);

@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { jailSentences } from "../policy/jail-sentences.ts";
 import type { Address } from "../wire/address.ts";
 import type { Reply } from "../wire/api.ts";
-import { isHeld, isInForce, type Ban } from "../wire/ban.ts";
+import { isDue, isHeld, isInForce, type Ban } from "../wire/ban.ts";
 import type { Jail } from "../wire/settings.ts";
 import { addressQuestion } from "./address-question.ts";
 import { describeHeld, formatWhere } from "./ban-show.ts";
 import { formatEvidence, formatState } from "./ban-words.ts";
 import type { Context } from "./context.ts";
+import { explainKnownGood } from "./known-good.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth } from "./time.ts";
 import { shorten } from "./visible.ts";
@@ -30,7 +31,11 @@ export function whyCommand(context: Context): Command {
         output.facts(explain(ban, rule, reply, now()));
       }
       output.line("");
-      output.facts(explainAddress(reply, now()));
+      output.facts([
+        ...explainAddress(reply),
+        ...explainKnownGood(reply.logins, jails, now()),
+        ...explainFailures(reply.failures, now()),
+      ]);
     },
   });
 }
@@ -47,12 +52,24 @@ function explain(ban: Ban, rule: Jail | undefined, reply: Answer, now: number): 
     ...(ban.basis?.addresses
       ? [["  addresses", ban.basis.addresses.map(tellAddress).join(", ")]]
       : []),
-    ...describeHeld(ban, now),
-    ...(isInForce(ban, now) && reply.standing ? [["  in force", formatWhere(ban, reply)]] : []),
+    ...describeKnownGood(ban),
+    ...(isDue(ban, now) ? describeForce(ban, reply, now) : describeHeld(ban, now)),
     ...(ban.immuneUntil !== null && ban.immuneUntil > now
       ? [["  immune", `its failures do not count until ${formatBoth(ban.immuneUntil, now)}`]]
       : []),
   ];
+}
+
+const describeKnownGood = ({ basis }: Ban): Cell[][] =>
+  basis?.knownGood === undefined
+    ? []
+    : [["  known good", `yes: ${basis.knownGood} times the usual count was needed`]];
+
+/** Whether a ban whose time is not over is held, and where it is in force. */
+function describeForce(ban: Ban, reply: Answer, now: number): Cell[][] {
+  const held = describeHeld(ban, now);
+  const where = isInForce(ban, now) ? formatWhere(ban, reply) : "nowhere";
+  return [...(held.length > 0 ? held : [["  held", "no"]]), ["  in force", where]];
 }
 
 const tellAddress = ({ address, failures }: { address: Address; failures: number }) =>
@@ -66,12 +83,17 @@ function describeRule(jail: Jail): Cell[][] {
 }
 
 /** Facts about the address that do not depend on its bans. */
-function explainAddress(answer: Answer, now: number): Cell[][] {
-  const { machine, failures } = answer;
-  const [last] = failures;
+function explainAddress(answer: Answer): Cell[][] {
+  const { machine } = answer;
   return [
     ...explainAllowed(answer),
     ["machine of the fleet", machine ? `yes: ${machine.address} is of ${machine.what}` : "no"],
+  ];
+}
+
+function explainFailures(failures: Answer["failures"], now: number): Cell[][] {
+  const [last] = failures;
+  return [
     ["last failure", last ? formatBoth(last.at, now) : "none on record"],
     ...tally("by host", failures, ({ host }) => host),
     ...tally("by user", failures, ({ user }) => (user === null ? "none named" : shorten(user, 48))),

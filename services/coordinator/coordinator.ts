@@ -37,6 +37,7 @@ import { watchSurroundings } from "./hosts/own-surroundings.ts";
 import { createFleetStatus } from "./hosts/fleet-status.ts";
 import { createLogRollout } from "./decide/log-rollout.ts";
 import { startFailureFeed } from "./decide/failure-feed.ts";
+import { createKnownGood } from "./decide/known-good.ts";
 import type { Health } from "./http/health.ts";
 import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts/hosts.ts";
@@ -160,6 +161,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     policy().guard.outages ? whyDistrusted(hosts.status(host)) : undefined;
   const limits = () => policy().guard;
   const guard = createBanGuard({ limits, isQuarantined, distrust, now });
+  const knownGood = createKnownGood({ connection, replicas, isQuarantined, now, log });
   const names = createAllowedNames({
     ...{ names: firstPolicy.names, resolve: resolveName, now, log },
   });
@@ -169,6 +171,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
       createDecider({
         ...{ ...common, guard, onBanned, jails: policy.jails, newChange: changesBy(policy) },
         isLeader: () => isInUse() && isLeader(),
+        hasLoggedIn: knownGood.hasLoggedIn,
         // What a decider finds in the past before it is in use is nobody's miss.
         missed: { note: (due) => isInUse() && missed.note(due) },
         spared: {
@@ -177,8 +180,11 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
             isInUse() ? spared.spares(address, jail) : spared.isSpared(address, jail),
         },
       }),
-    startFeed: (policy, take) =>
-      startFailureFeed({ connection, horizon: horizonOf(policy), take, log }),
+    startFeed(policy, take) {
+      const loginsRead = knownGood.follow(policy.jails);
+      const prepare = () => loginsRead;
+      return startFailureFeed({ connection, horizon: horizonOf(policy), take, prepare, log });
+    },
     onReplaced(policy) {
       names.follow(policy.names);
       void streams.ensure();
@@ -189,6 +195,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, deciding.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, deciding.sweep));
+  onRelease(repeat(SWEEP_EVERY_MS, knownGood.sweep));
   const giveSign = createSignsOfLife({
     ...{ ...common, id, feed: deciding, counters: deciding.counters },
   });
@@ -227,7 +234,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   life.onHangUp(reload.hangUp);
   const fleet = createFleetStatus({
     ...{ ...common, names, missed, streams, lease, clock, expiry },
-    ...{ sinks: notifier.states, refused },
+    ...{ sinks: notifier.states, knownGood, refused },
   });
   const readWarnings = async () => (await readFleet()).warnings;
   const logWarnings = createWarningLog(log, now);
@@ -257,6 +264,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     clock,
     expiry,
     fleet,
+    knownGood,
     notifier,
   };
   const endpoints = {

@@ -61,6 +61,9 @@ const hostPattern = z
     }),
   );
 
+/** Seconds for which a login makes its address known good: an hour at least, 30 days at most. */
+const [MIN_WITHIN, MAX_WITHIN] = [3_600, 2_592_000];
+
 const options = z.strictObject({
   source: z.enum(["failures", "bans"]).default("failures"),
   ports: z
@@ -87,6 +90,16 @@ const options = z.strictObject({
   hosts: z.array(hostPattern).min(1).max(64).optional(),
   shadow: z.boolean().optional(),
   decoys: z.array(z.string().trim().toLowerCase().min(1).max(256)).min(1).max(1000).optional(),
+  knownGood: z
+    .strictObject({
+      factor: z.number().gt(1).max(20).default(3),
+      within: duration
+        .refine((seconds) => seconds >= MIN_WITHIN && seconds <= MAX_WITHIN, {
+          error: ({ input }) => `expected 1h to 30d, got ${formatDuration(Number(input))}`,
+        })
+        .default(604_800),
+    })
+    .optional(),
   network: z
     .strictObject({
       prefix4: z.number().int().min(8).max(31).default(24),
@@ -201,7 +214,9 @@ function bansFaults(jail: JailOptions): Fault[] {
       path: [name],
       message: "has no effect with source: bans, which takes addresses and networks as banned",
     }));
-  const filters = (["users", "domains", "decoys", "failregex", ...FILTER_OPTIONS] as const)
+  const filters = (
+    ["users", "domains", "decoys", "knownGood", "failregex", ...FILTER_OPTIONS] as const
+  )
     .filter((name) => jail[name] !== undefined)
     .map((name) => ({
       path: [name],

@@ -214,11 +214,12 @@ const mostOf = <T>(counts: ReadonlyMap<T, number>): [T, number][] =>
     ? [...counts]
     : [...counts].sort(([, a], [, b]) => b - a).slice(0, MAX_EVIDENCE);
 
-function basisOf({ addresses, bans, rule }: Offence): Pick<Ban, "basis"> {
-  if (!addresses && !bans && !rule) return {};
+function basisOf({ addresses, bans, rule, factor }: Offence): Pick<Ban, "basis"> {
+  if (!addresses && !bans && !rule && factor === undefined) return {};
   return {
     basis: {
       ...(rule && { rule }),
+      ...(factor !== undefined && { knownGood: factor }),
       ...(addresses && {
         addresses: mostOf(addresses).map(([address, failures]) => ({ address, failures })),
       }),
@@ -228,6 +229,11 @@ function basisOf({ addresses, bans, rule }: Offence): Pick<Ban, "basis"> {
 }
 
 function describe(offence: Offence): string {
+  const text = describeCount(offence);
+  return offence.factor === undefined ? text : `${text}, known good`;
+}
+
+function describeCount(offence: Offence): string {
   const { at, since, hosts, addresses, bans, rule } = offence;
   if (rule === "network") return describeNetwork(offence);
   if (rule === "confirmed") return `confirmed by a failure on ${[...hosts.keys()].join(", ")}`;

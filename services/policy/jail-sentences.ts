@@ -9,6 +9,7 @@ export function jailSentences(jail: Jail): string[] {
     ...describeNames(jail),
     ...describeNetwork(jail),
     ...describeQuorum(jail),
+    ...describeKnownGood(jail),
     ...describeReach(jail),
   ];
 }
@@ -60,6 +61,14 @@ function describeQuorum({ minhosts, quorum }: Jail): string[] {
     ];
   }
   return [`nobody is banned before ${minhosts} hosts have seen failures`];
+}
+
+function describeKnownGood({ knownGood, maxretry }: Jail): string[] {
+  if (!knownGood) return [];
+  const { factor, within } = knownGood;
+  const needed = count(Math.ceil(maxretry * factor), "failure");
+  const known = `an address with a login within ${formatDuration(within)} is known good`;
+  return [`${known}, and is banned after ${needed} (${factor} times as many as others)`];
 }
 
 function describeReach({ hosts, shadow }: Jail): string[] {

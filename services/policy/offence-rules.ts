@@ -3,6 +3,7 @@
  * within findtime, or one decoy. A jail's rules are put together once, so that a failure costs
  * nothing for options that the jail does not have.
  */
+import type { Address } from "../wire/address.ts";
 import { countDifferent, hashOfName } from "./tried-names.ts";
 
 /** The attempts of one address or network, sorted by time; each array has a place for each attempt. */
@@ -14,6 +15,8 @@ export interface Attempted {
   users: number[] | undefined;
   /** Where mail domains count: a hash of each, 0 for none. */
   domains: number[] | undefined;
+  /** Of a network: the address of each attempt. */
+  addresses: Address[] | undefined;
 }
 
 /** Places of the attempts of an offence, the last one included. */
@@ -29,6 +32,8 @@ export interface Completed {
   count?: number;
   /** With the rule decoy: the name. */
   decoy?: string;
+  /** The address is known good, and this many times the usual count was needed. */
+  factor?: number;
 }
 
 export interface RuleOptions {
@@ -42,13 +47,21 @@ export interface RuleOptions {
   minhosts?: number | undefined;
   /** With "local-first" the ban has fewer hosts in place of the offence. */
   quorum?: "strict" | "local-first" | undefined;
+  /** Known-good addresses need `factor` times the count; `within` in seconds. */
+  knownGood?: { factor: number; within: number } | undefined;
+  /** Has somebody logged in from the address since then, epoch milliseconds? */
+  hasLoggedIn?: ((address: Address, since: number) => boolean) | undefined;
 }
 
-/** The first offence that the attempt at `place` is a part of; undefined: there is none. */
+/**
+ * The first offence of `counted`, an address or a network, that the attempt at `place` is a part of;
+ * undefined: there is none.
+ */
 export type FindOffence = (
   attempted: Attempted,
   place: number,
   user: string | undefined,
+  counted: Address,
 ) => Completed | undefined;
 
 /** Must several hosts have seen attempts before anybody is banned? */
@@ -59,7 +72,41 @@ export const needsHosts = ({ minhosts = 1, quorum }: RuleOptions): boolean =>
 export const needsNames = (options: RuleOptions): boolean =>
   options.users !== undefined || (needsHosts(options) && (options.decoys ?? []).length > 0);
 
+/** So many attempts of one host may be needed for an offence. */
+export const mostNeeded = ({ maxretry, knownGood }: RuleOptions): number =>
+  Math.ceil(maxretry * (knownGood?.factor ?? 1));
+
 export function createRules(options: RuleOptions): FindOffence {
+  const { knownGood, hasLoggedIn } = options;
+  const find = createUsualRules(options);
+  return knownGood && hasLoggedIn ? spareKnownGood(options, find) : find;
+}
+
+/**
+ * A known-good address needs `factor` times as many attempts, user names or mail domains. Whether
+ * an address is known good is asked only when the usual count is reached. A decoy bans at once.
+ */
+function spareKnownGood(options: RuleOptions, find: FindOffence): FindOffence {
+  const { knownGood, hasLoggedIn, users, domains } = options;
+  const { factor, within } = knownGood ?? { factor: 1, within: 0 };
+  const findMore = createUsualRules({
+    ...{ ...options, maxretry: mostNeeded(options) },
+    users: users && Math.ceil(users * factor),
+    domains: domains && Math.ceil(domains * factor),
+  });
+  return (attempted, place, user, counted) => {
+    const completed = find(attempted, place, user, counted);
+    if (!completed || completed.rule === "decoy") return completed;
+    const { begin, end } = completed;
+    const since = (attempted.times[end] ?? 0) - within * 1000;
+    const failing = attempted.addresses?.slice(begin, end + 1) ?? [counted];
+    if (!failing.some((address) => hasLoggedIn?.(address, since))) return completed;
+    const more = findMore(attempted, place, user, counted);
+    return more && more.rule !== "decoy" ? { ...more, factor } : more;
+  };
+}
+
+function createUsualRules(options: RuleOptions): FindOffence {
   if (needsHosts(options)) return countOnHosts(options);
   const { users, domains, decoys = [] } = options;
   const hasNames = users !== undefined || domains !== undefined;
@@ -80,10 +127,10 @@ function countAttempts({ maxretry, findtime }: RuleOptions): FindOffence {
 }
 
 function findDecoys(decoys: ReadonlySet<string>, otherwise: FindOffence): FindOffence {
-  return (attempted, place, user) => {
+  return (attempted, place, user, counted) => {
     const name = user?.toLowerCase() ?? "";
     if (decoys.has(name)) return { begin: place, end: place, rule: "decoy", decoy: name };
-    return otherwise(attempted, place, user);
+    return otherwise(attempted, place, user, counted);
   };
 }
 

@@ -7,12 +7,14 @@
  * attempts neither.
  *
  * Because no findtime holds maxretry attempts without a ban, an address never has more than twice
- * maxretry entries. Where several hosts must have seen an address, it has at most that of each of
- * them: maxretry newer attempts of the same host stand for the older ones.
+ * maxretry entries; where known-good addresses need a higher count, twice that count. Where several
+ * hosts must have seen an address, it has at most that of each of them: as many newer attempts of
+ * the same host stand for the older ones.
  */
 import { isNetwork, type Address } from "../wire/address.ts";
 import {
   createRules,
+  mostNeeded,
   needsHosts,
   needsNames,
   type Attempted,
@@ -58,6 +60,8 @@ export interface Offence {
   count?: number;
   /** With the rule decoy: the name. */
   decoy?: string;
+  /** The address is known good, and this many times the usual count was needed. */
+  factor?: number;
   /** Where bans are counted: bans per jail. */
   bans?: Map<string, number>;
 }
@@ -80,13 +84,12 @@ export interface Windows {
 }
 
 interface Entry extends Attempted {
-  /** Of a network: the address of each attempt. */
-  addresses: Address[] | undefined;
   countedUntil: number;
 }
 
 export function createWindows(options: WindowOptions): Windows {
-  const { maxretry, findtime, countedUntil: countedBefore = () => -Infinity } = options;
+  const { findtime, countedUntil: countedBefore = () => -Infinity } = options;
+  const mostOfHost = mostNeeded(options);
   const hasNames = needsNames(options);
   const isOfHosts = needsHosts(options);
   const findOffence = createRules(options);
@@ -182,10 +185,10 @@ export function createWindows(options: WindowOptions): Windows {
     if (hosts.includes(host)) keepOnly(entry, (place) => hosts[place] !== host);
   }
 
-  /** Keeps the newest maxretry attempts of the host. */
+  /** Keeps the newest attempts of the host, as many as an offence may need. */
   function forgetSurplus(entry: Entry, host: number): void {
     const places = entry.hosts.flatMap((each, place) => (each === host ? [place] : []));
-    if (places.length <= maxretry) return;
+    if (places.length <= mostOfHost) return;
     const oldest = places[0];
     keepOnly(entry, (place) => place !== oldest);
   }
@@ -205,7 +208,7 @@ export function createWindows(options: WindowOptions): Windows {
       for (let count = 0; count < attempts; count += 1) {
         if (at <= entry.countedUntil) break;
         const place = insert(entry, number, given);
-        const completed = findOffence(entry, place, given.user);
+        const completed = findOffence(entry, place, given.user, counted);
         if (completed) offences.push(takeOffence(counted, entry, completed));
         else if (isOfHosts) forgetSurplus(entry, number);
       }

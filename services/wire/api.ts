@@ -266,6 +266,8 @@ export const api = {
       allowedInJails: z.array(allowed).optional(),
       /** An address of a machine of the fleet that it is or holds: never banned automatically. */
       machine: ownAddress.nullish(),
+      /** Its last successful login on each host, the newest first; while a jail has knownGood. */
+      logins: z.array(z.object({ host: z.string(), at: instant })).optional(),
       stale,
     }),
   },

@@ -69,6 +69,8 @@ export const ban = z.object({
     .object({
       /** "network", "users", "domains", "decoy", "confirmed": what of the jail has decided, other than maxretry. */
       rule: textOf(32).optional(),
+      /** The address was known good, and this many times the usual count was needed. */
+      knownGood: z.number().min(1).optional(),
       /** Failures of each address of the banned network; with the rule network, of each ban. */
       addresses: z
         .array(z.object({ address, failures: z.number().int().min(1) }))

@@ -10,12 +10,14 @@ import {
   EVENTS_SUBJECTS,
   FAILURES_STREAM,
   LEASE_BUCKET,
+  LOGINS_STREAM,
   NOTIFY_BUCKET,
   SETTINGS_BUCKET,
   STATUS_SUBJECTS,
   API_SUBJECTS,
   apiSubject,
   failureSubject,
+  loginsSubject,
   statusSubject,
 } from "./subjects.ts";
 
@@ -70,16 +72,16 @@ const JETSTREAM = [...FOLLOW, "$JS.API.INFO", "$JS.FC.>"];
  * that crosses accounts comes back to the account that asked, where nobody else listens.
  */
 export const HOSTS_REACH = {
-  services: [failureSubject("*", "*"), statusSubject("*"), ...JETSTREAM],
+  services: [failureSubject("*", "*"), loginsSubject("*"), statusSubject("*"), ...JETSTREAM],
   streams: [`${agentInbox("*")}.>`],
 } as const;
 
-/** Its own failures and status; bans and settings to read. */
+/** Its own failures, logins and status; bans and settings to read. */
 function agentRights(host: string): Rights {
   const inbox = agentInbox(host);
   return {
     inbox,
-    publish: [failureSubject("*", host), statusSubject(host), ...JETSTREAM],
+    publish: [failureSubject("*", host), loginsSubject(host), statusSubject(host), ...JETSTREAM],
     subscribe: [`${inbox}.>`],
   };
 }
@@ -91,12 +93,12 @@ function agentRights(host: string): Rights {
 function coordinatorRights(name: string): Rights {
   const inbox = `_INBOX.coordinator.${name}`;
   const buckets = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET, NOTIFY_BUCKET];
-  const followed = [FAILURES_STREAM, stream(BANS_BUCKET), stream(SETTINGS_BUCKET)];
+  const followed = [FAILURES_STREAM, LOGINS_STREAM, stream(BANS_BUCKET), stream(SETTINGS_BUCKET)];
   return {
     inbox,
     publish: [
       "$JS.API.INFO",
-      ...[FAILURES_STREAM, EVENTS_STREAM, ...buckets.map(stream)].flatMap((each) => [
+      ...[FAILURES_STREAM, LOGINS_STREAM, EVENTS_STREAM, ...buckets.map(stream)].flatMap((each) => [
         `$JS.API.STREAM.INFO.${each}`,
         `$JS.API.STREAM.CREATE.${each}`,
         `$JS.API.STREAM.UPDATE.${each}`,

@@ -52,6 +52,13 @@ export const jail = z.object({
   shadow: z.boolean().optional(),
   /** User names that nobody has, in lower case: one attempt with them is an offence. */
   decoys: z.array(z.string().min(1).max(256)).max(1000).optional(),
+  /**
+   * An address from which somebody has logged in within the last `within` seconds is known good, and
+   * needs `factor` times as many failures, user names or mail domains.
+   */
+  knownGood: z
+    .object({ factor: z.number().gt(1).max(20), within: z.number().positive() })
+    .optional(),
   /** A network is banned when `addresses` of its addresses were banned within findtime. */
   network: z
     .object({

@@ -16,6 +16,9 @@ export const BAN_EVENTS_SUBJECT = "fleetban.events.ban";
 export const CONDITION_EVENTS_SUBJECT = "fleetban.events.condition";
 /** How far notifications have come: of the bans bucket, and of each sink. */
 export const NOTIFY_BUCKET = "fleetban_notify";
+/** Digests of successful logins; there is no such stream unless a jail has knownGood. */
+export const LOGINS_STREAM = "FLEETBAN_LOGINS";
+export const LOGINS_SUBJECTS = "fleetban.logins.*";
 export const STATUS_SUBJECTS = "fleetban.status.*";
 export const API_SUBJECTS = "fleetban.api.>";
 /** Coordinators share the requests: each is answered by one of them. */
@@ -42,6 +45,11 @@ export function failureSubject(jail: string, host: string): string {
 
 export function statusSubject(host: string): string {
   return `fleetban.status.${host}`;
+}
+
+/** Where `host` publishes the addresses from which somebody has logged in there. */
+export function loginsSubject(host: string): string {
+  return `fleetban.logins.${host}`;
 }
 
 /**

@@ -62,6 +62,24 @@ export const WARNINGS = {
       "they are sent as soon as it does",
   }),
 
+  "logins-not-stored": declare<{ reason: string }>({
+    severity: "medium",
+    title: "NATS does not store successful logins",
+    text: ({ reason }) =>
+      `its successful logins do not reach the coordinator: ${reason}; addresses that are known good ` +
+      "(knownGood) by this host alone count as any other: if NATS refuses it, run fleetban key push " +
+      "and give the host new credentials with fleetban key agent NAME --renew",
+  }),
+
+  "logins-not-read": declare<{ reason: string }>({
+    severity: "medium",
+    title: "successful logins are not known",
+    text: ({ reason }) =>
+      `the stream of successful logins cannot be kept: ${reason}; addresses that are known good ` +
+      "(knownGood) count as any other: if NATS refuses it, the coordinator's credentials are older " +
+      "than knownGood: make new ones with fleetban key coordinator NAME --renew",
+  }),
+
   "host-alone": declare<{ since: number; bans: number }>({
     severity: "high",
     title: "a host is alone",

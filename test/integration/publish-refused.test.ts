@@ -55,7 +55,12 @@ test("who may not publish, or publishes what is too large, is told so at once", 
   const connection = await connect({ servers: `127.0.0.1:${port}` });
   try {
     const log = createLog("test", "silent");
-    const health = createPublishHealth({ now: () => 0, isConnected: () => true, log });
+    const health = createPublishHealth({
+      what: "failures",
+      now: () => 0,
+      isConnected: () => true,
+      log,
+    });
     const publish = async (subject: string, bytes: string) => {
       await jetstream(connection).publish(subject, bytes).catch(health.failed);
       return health.trouble();

@@ -1,15 +1,27 @@
 /** What each role's credentials allow on a real nats-server: every subject there is, tried. */
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { decode, encodeAccount, fromSeed, type Account } from "@nats-io/jwt";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { PermissionViolationError, type NatsConnection } from "@nats-io/nats-core";
+import { createKnownGood } from "../../services/coordinator/decide/known-good.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
 import { createLog } from "../../services/process/log.ts";
 import { api } from "../../services/wire/api.ts";
-import { BANS_BUCKET, LEASE_BUCKET, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
+import { parseAddress } from "../../services/wire/address.ts";
+import { encodeLoginDigest } from "../../services/wire/logins.ts";
+import {
+  BANS_BUCKET,
+  LEASE_BUCKET,
+  LOGINS_STREAM,
+  SETTINGS_BUCKET,
+} from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
+import { JAIL } from "../harness/jail.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 
 let fleet: SecuredFleet;
@@ -51,7 +63,7 @@ const ofStream = (stream: string): string[] => [
 ];
 
 const PUBLISHED: readonly string[] = [
-  ...[...FLEET, "OTHER", "KV_other"].flatMap(ofStream),
+  ...[...FLEET, "FLEETBAN_LOGINS", "OTHER", "KV_other"].flatMap(ofStream),
   ...["INFO", "STREAM.LIST", "STREAM.NAMES", "STREAM.TEMPLATE.CREATE.x"].map(
     (verb) => `$JS.API.${verb}`,
   ),
@@ -62,9 +74,15 @@ const PUBLISHED: readonly string[] = [
     `fleetban.failures.dovecot.${host}`,
     `fleetban.failures.other.${host}`,
     `fleetban.status.${host}`,
+    `fleetban.logins.${host}`,
     `_INBOX.agent.${host}.reply`,
   ]),
-  ...["fleetban.failures.dovecot.mx1.more", "fleetban.status.mx1.more", "fleetban.other"],
+  ...[
+    "fleetban.failures.dovecot.mx1.more",
+    "fleetban.logins.mx1.more",
+    "fleetban.status.mx1.more",
+    "fleetban.other",
+  ],
   ...Object.keys(api).flatMap((endpoint) =>
     ["alice", "bob", "eve", "mx1", "c1"].map((who) => `fleetban.api.${endpoint}.${who}`),
   ),
@@ -121,7 +139,7 @@ for (const { role, name, publishes, subscribes } of [
     name: "mx1",
     publishes: [
       /^fleetban\.failures\.\w+\.mx1$/,
-      /^fleetban\.status\.mx1$/,
+      /^fleetban\.(?:status|logins)\.mx1$/,
       /^\$JS\.API\.INFO$/,
       /^\$JS\.FC\./,
       /^\$JS\.API\.STREAM\.INFO\.KV_fleetban_(?:bans|settings)$/,
@@ -148,9 +166,9 @@ for (const { role, name, publishes, subscribes } of [
     publishes: [
       /^\$JS\.API\.INFO$/,
       /^\$JS\.FC\./,
-      /^\$JS\.API\.STREAM\.(?:INFO|CREATE|UPDATE)\.(?:FLEETBAN_FAILURES|KV_fleetban_\w+)$/,
+      /^\$JS\.API\.STREAM\.(?:INFO|CREATE|UPDATE)\.(?:FLEETBAN_FAILURES|FLEETBAN_LOGINS|KV_fleetban_\w+)$/,
       /^\$JS\.API\.STREAM\.MSG\.GET\.KV_fleetban_\w+$/,
-      /^\$JS\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.(?:FLEETBAN_FAILURES|KV_fleetban_(?:bans|settings))\./,
+      /^\$JS\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.(?:FLEETBAN_FAILURES|FLEETBAN_LOGINS|KV_fleetban_(?:bans|settings))\./,
       /^\$KV\.fleetban_\w+\./,
       /^_INBOX\.operator\.\w+\.reply$/,
     ],
@@ -190,6 +208,49 @@ test("an agent publishes failures with acknowledgement, and follows bans as they
   await eventually("the ban arrives", () => keys.includes("dovecot.198-51-100-7"));
   following.stop();
 });
+
+test("logins of a host make an address known good, also with accounts of an older version renewed", async () => {
+  for (const account of ["fleet", "hosts"]) await forgetLogins(account);
+  await fleet.key(["push"]);
+  const mx4 = await fleet.connect(await fleet.credentials("agent", "mx4"));
+  const knownGood = createKnownGood({
+    ...{ connection: coordinator, replicas: 1, isQuarantined: () => false, now: Date.now },
+    log: createLog("test", "silent"),
+  });
+  await knownGood.follow([{ ...JAIL, knownGood: { factor: 3, within: 3_600 } }]);
+  const address = parseAddress("198.51.100.7")!;
+  const digest = encodeLoginDigest({ v: 1, host: "mx4", logins: [{ address, ago: 60 }] });
+  const forged = encodeLoginDigest({ v: 1, host: "mx5", logins: [{ address, ago: 0 }] });
+  await jetstream(mx4).publish("fleetban.logins.mx4", forged);
+  const ack = await jetstream(mx4).publish("fleetban.logins.mx4", digest);
+  assert.equal(ack.stream, LOGINS_STREAM);
+  const [login, ...more] = await eventually("the address is known good", () => {
+    const logins = knownGood.loginsOf(address);
+    return logins.length > 0 && logins;
+  });
+  assert.deepEqual([login?.host, more, knownGood.warnings()], ["mx4", [], []]);
+  assert.ok(login && Math.abs(Date.now() - 60_000 - login.at) < 30_000);
+});
+
+/** As the account was before hosts reported logins. */
+async function forgetLogins(account: string): Promise<void> {
+  const file = join(fleet.folder, `${account}.jwt`);
+  const read = (name: string) => readFile(join(fleet.folder, name), "utf8");
+  const { nats, name } = decode<Account>(await read(`${account}.jwt`));
+  const isOther = ({ subject }: { subject: string }) => !subject.startsWith("fleetban.logins");
+  const older = {
+    ...{
+      ...nats,
+      exports: (nats.exports ?? []).filter(isOther),
+      imports: (nats.imports ?? []).filter(isOther),
+    },
+  };
+  const [pair, signer] = [
+    fromSeed(Buffer.from((await read(`${account}.seed`)).trim())),
+    fromSeed(Buffer.from((await read("operator.seed")).trim())),
+  ];
+  await writeFile(file, await encodeAccount(name, pair, older, { signer }));
+}
 
 test("an agent cannot have NATS's answers sent to where it may not publish itself", async () => {
   const mx6 = await fleet.connect(await fleet.credentials("agent", "mx6"));

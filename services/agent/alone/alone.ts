@@ -49,6 +49,8 @@ export interface AloneOptions {
   };
   /** Why nobody bans the address here; undefined: it may be banned. */
   whySpared: (address: Address, jail: string) => string | undefined;
+  /** Has somebody logged in from the address on this host since then? */
+  hasLoggedIn: (address: Address, since: number) => boolean;
   /** Up to when the fleet has counted the failures of an address; undefined: not known. */
   countedUntil: (jail: string, address: Address) => number | undefined;
   progress: () => Progress;
@@ -85,6 +87,7 @@ export function createAlone(options: AloneOptions): Alone {
     createLocalCount({
       ...{ host, jails: settings.jails(), isJailOf: settings.isJailOf },
       countedUntil: options.countedUntil,
+      hasLoggedIn: options.hasLoggedIn,
       isSpared: (address, jail) => options.whySpared(address, jail) !== undefined,
     });
 

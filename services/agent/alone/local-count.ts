@@ -1,6 +1,7 @@
 /**
  * Counts the failures of this host alone, by the fleet's policy as far as one host can: a jail's
- * maxretry, findtime, prefixes, decoys, and user names and domains. Pure.
+ * maxretry, findtime, prefixes, decoys, and user names and domains. Addresses are known good by the
+ * logins of this host alone. Pure.
  *
  * Jails that one host must not decide in do not count: those in shadow mode, of other hosts, that
  * count bans, or that need several hosts (`quorum: local-first` lets one host ban for itself). The
@@ -38,6 +39,8 @@ export interface LocalCountOptions {
   isJailOf: (jail: string, host: string) => boolean;
   /** Up to when failures do not count, epoch milliseconds; undefined: all of them do. */
   countedUntil: (jail: string, address: Address) => number | undefined;
+  /** Has somebody logged in from the address since then? */
+  hasLoggedIn: (address: Address, since: number) => boolean;
   /** Is the address, or one of the network, never banned? */
   isSpared: (address: Address, jail: string) => boolean;
 }
@@ -59,6 +62,7 @@ export function createLocalCount(options: LocalCountOptions): LocalCount {
     options.jails.filter(mayDecide).map((jail) => {
       const windows = createWindows({
         ...{ ...jail, findtime: jail.findtime * 1000, minhosts: undefined },
+        hasLoggedIn: options.hasLoggedIn,
         countedUntil: (address) => options.countedUntil(jail.name, address) ?? -Infinity,
       });
       return [jail.name, { jail, windows }];

@@ -5,6 +5,7 @@ import type { Address } from "../../wire/address.ts";
 import type { WarningFacts } from "../../wire/warnings.ts";
 import type { AgentConfig } from "../agent-config.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
+import type { SeenLogins } from "../seen-logins.ts";
 import { createAlone } from "./alone.ts";
 import { createContact } from "./contact.ts";
 import { createDecidedBans, type FleetState, type Progress } from "./decided-bans.ts";
@@ -31,6 +32,8 @@ export interface Way {
 export interface StandingAloneOptions {
   config: Pick<AgentConfig, "host" | "stateDir" | "fallbackAfter">;
   settings: Pick<FleetSettings, "jails" | "isJailOf" | "hasPolicy" | "whySpared" | "onSignOfLife">;
+  /** What this host knows of known-good addresses. */
+  logins: Pick<SeenLogins, "hasLoggedIn">;
   /** The lane that brings bans into the kernel. */
   enforcing: {
     banLocally(ban: LocalDecision): void;
@@ -62,6 +65,7 @@ export async function standAloneIfWanted(
     decided: createDecidedBans(),
     whySpared: (address, jail) =>
       enforcing.whyNeverBanned(address) ?? settings.whySpared(address, jail),
+    hasLoggedIn: options.logins.hasLoggedIn,
     countedUntil: (jail, address) => enforcing.fleetBan(jail, address)?.countedUntil,
     progress() {
       const { revision, bansCreated } = enforcing.state();

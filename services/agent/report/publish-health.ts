@@ -17,6 +17,8 @@ export interface PublishHealth {
 }
 
 export interface PublishHealthOptions {
+  /** What is published, for the log. */
+  what: "failures" | "logins";
   /** Milliseconds, of any beginning. */
   now: () => number;
   /** Otherwise NATS is away, which is said elsewhere. */
@@ -31,6 +33,7 @@ const SAY_EVERY_MS = 600_000;
 const STORE_FAILED = 10077;
 
 export function createPublishHealth({
+  what,
   now,
   isConnected,
   log,
@@ -50,10 +53,10 @@ export function createPublishHealth({
       trouble = reasonOf(error);
       if (said.reason === trouble && now() - said.at < SAY_EVERY_MS) return;
       said = { reason: trouble, at: now() };
-      log.error({ reason: trouble }, "NATS does not store failures of this host, keeps trying");
+      log.error({ reason: trouble }, `NATS does not store ${what} of this host, keeps trying`);
     },
     stored() {
-      if (trouble !== undefined) log.info("NATS stores failures of this host again");
+      if (trouble !== undefined) log.info(`NATS stores ${what} of this host again`);
       since = undefined;
       trouble = undefined;
       said = { reason: "", at: -Infinity };

@@ -7,8 +7,10 @@ import type { HostStatus } from "../../wire/status.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import type { AgentConfig } from "../agent-config.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
+import type { SeenLogins } from "../seen-logins.ts";
 import type { StateHealth } from "../state/state-health.ts";
 import { createFailurePublisher } from "./failure-publisher.ts";
+import { startLoginDigests } from "./login-digests.ts";
 import { createLoginOutcomes } from "./login-outcomes.ts";
 import { startLogWatcher } from "./log-watcher.ts";
 import { createPublishHealth } from "./publish-health.ts";
@@ -20,6 +22,8 @@ export interface Reporting {
   sourceWarnings(): Warning[];
   /** Why NATS does not store failures of this host; undefined: it does. */
   publishTrouble(): string | undefined;
+  /** Why NATS does not store logins of this host; undefined: it does, or nobody asks for them. */
+  loginsTrouble(): string | undefined;
   /**
    * The sequence in the stream of the last failures that were stored, 0 if there were none; undefined
    * while something that is written in a log is not stored yet.
@@ -38,7 +42,9 @@ export interface ReportingOptions {
   connected: Promise<NatsSession | undefined>;
   /** Hears of every failure that is found. */
   onFailures: (jail: string, failures: readonly Failure[]) => void;
-  settings: Pick<FleetSettings, "jails" | "onChange">;
+  /** Gets the successful logins that are found. */
+  logins: SeenLogins;
+  settings: Pick<FleetSettings, "jails" | "hasPolicy" | "onChange">;
   state: StateHealth;
   log: Log;
   onFailed: (error: unknown) => void;
@@ -52,30 +58,40 @@ const PUBLISH_WITHIN_MS = 5_000;
 const MAX_UNACKNOWLEDGED_ALONE = 50_000;
 
 export async function startReporting(options: ReportingOptions): Promise<Reporting> {
-  const { config, settings, state, log, onFailed } = options;
+  const { config, settings, logins, state, log, onFailed } = options;
   let session: NatsSession | undefined;
   const stream = options.connected.then((reached) => {
     session = reached;
     return reached && jetstream(reached.connection);
   });
   const isConnected = () => session?.link.isUp() ?? false;
-  const health = createPublishHealth({ now: () => performance.now(), isConnected, log });
+  const healthOf = (what: "failures" | "logins") =>
+    createPublishHealth({ what, now: () => performance.now(), isConnected, log });
+  const health = healthOf("failures");
+  const loginsHealth = healthOf("logins");
+  const maxBytes = () => session?.connection.info?.max_payload;
+  async function publish(subject: string, bytes: Uint8Array, msgID?: string) {
+    const js = await stream;
+    if (!js) throw new Error("NATS was never reached");
+    return js.publish(subject, bytes, { ...(msgID && { msgID }), timeout: PUBLISH_WITHIN_MS });
+  }
   let lastStored = 0;
   const publisher = createFailurePublisher({
     host: config.host,
     now: Date.now,
-    async publish(subject, bytes, msgID) {
-      const js = await stream;
-      if (!js) throw new Error("NATS was never reached");
-      return js.publish(subject, bytes, { msgID, timeout: PUBLISH_WITHIN_MS });
-    },
+    publish,
     ...(config.fallbackAfter !== "never" && { maxUnacknowledged: MAX_UNACKNOWLEDGED_ALONE }),
-    maxBytes: () => session?.connection.info?.max_payload,
+    maxBytes,
     onStored(sequence) {
       lastStored = sequence;
       health.stored();
     },
     onTrouble: health.failed,
+  });
+  const digests = startLoginDigests({
+    ...{ host: config.host, logins, publish, maxBytes, now: Date.now },
+    onStored: loginsHealth.stored,
+    onTrouble: loginsHealth.failed,
   });
   const listeners: (() => void)[] = [];
   const outcomes = createLoginOutcomes({
@@ -87,11 +103,15 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
   const watcher = await startLogWatcher({
     ...{ config, publisher, state, log, onFailed },
     jails: settings.jails(),
-    onReading: outcomes.note,
+    onReading(reading) {
+      outcomes.note(reading);
+      logins.note(reading);
+    },
     onFailures: options.onFailures,
     now: Date.now,
   });
   const jailsChanged = () => {
+    if (settings.hasPolicy()) logins.learn(settings.jails());
     watcher.jailsChanged(settings.jails());
   };
   settings.onChange(jailsChanged);
@@ -102,6 +122,7 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     sources: watcher.describe,
     sourceWarnings: watcher.warnings,
     publishTrouble: health.trouble,
+    loginsTrouble: loginsHealth.trouble,
     storedUpTo() {
       const isBehind = publisher.backlog() > 0 || watcher.describe().some(({ lag }) => lag > 0);
       return isBehind ? undefined : lastStored;
@@ -110,6 +131,7 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     onLoginTrouble: (listener) => void listeners.push(listener),
     async stop() {
       await watcher.stop();
+      digests.stop();
       publisher.close();
     },
   };

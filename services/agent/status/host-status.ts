@@ -41,6 +41,7 @@ export function startHostStatus(options: HostStatusOptions): StatusSender {
     const conditions: Conditions = {
       ...enforcing.trouble(),
       publishing: reporting.publishTrouble(),
+      loginDigests: reporting.loginsTrouble(),
       alone: options.alone(),
       logins: reporting.loginTrouble(),
       state: stateTrouble(),

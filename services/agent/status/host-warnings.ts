@@ -9,6 +9,8 @@ export interface Conditions extends FirewallTrouble {
   state: string | undefined;
   /** Why NATS does not store failures. */
   publishing: string | undefined;
+  /** Why NATS does not store successful logins. */
+  loginDigests: string | undefined;
   /** Why logins fail for a reason of this host's own. */
   logins: string | undefined;
   /** What is still in force of a back end that is no longer in use. */
@@ -18,7 +20,7 @@ export interface Conditions extends FirewallTrouble {
 }
 
 export function warningsOf(conditions: Conditions): Warning[] {
-  const { alone, passedOver, state, publishing, logins, leftBehind } = conditions;
+  const { alone, passedOver, state, publishing, loginDigests, logins, leftBehind } = conditions;
   const { ineffective, refusals, kernelRejected } = conditions;
   const warnings: Warning[] = [];
   // First, because a coordinator looks for this warning, and a status holds a limited number.
@@ -29,6 +31,8 @@ export function warningsOf(conditions: Conditions): Warning[] {
   if (kernelRejected) warnings.push(warn("bans-rejected", kernelRejected));
   if (state !== undefined) warnings.push(warn("state-not-written", { reason: state }));
   if (publishing !== undefined) warnings.push(warn("failures-not-stored", { reason: publishing }));
+  if (loginDigests !== undefined)
+    warnings.push(warn("logins-not-stored", { reason: loginDigests }));
   for (const text of leftBehind) warnings.push(warn("firewall-left-behind", { text }));
   for (const reason of passedOver) warnings.push(warn("firewall-passed-over", { reason }));
   return warnings;

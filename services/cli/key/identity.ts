@@ -56,11 +56,10 @@ export async function createIdentities(folder: KeyFolder): Promise<void> {
     folder.write(`${name}.jwt`, jwt);
     folder.write(`${name}.seed`, seedOf(pair));
   };
-  const reach = reachOfHosts();
-  const imports = reach.map((each) => ({ ...each, account: fleet.getPublicKey() }));
   const limits = limitsFor(DEFAULT_MAX_HOSTS);
-  await write("fleet", fleet, { limits: limits.fleet, exports: reach });
-  await write("hosts", hosts, { limits: limits.hosts, imports });
+  const fleetKey = fleet.getPublicKey();
+  await write("fleet", fleet, { limits: limits.fleet, ...reachOf("fleet", fleetKey) });
+  await write("hosts", hosts, { limits: limits.hosts, ...reachOf("hosts", fleetKey) });
   const pusher = createUser();
   const rights = { pub: { allow: [CLAIMS_UPDATE] }, sub: { allow: ["_INBOX.>"] } };
   const jwt = await encodeUser("pusher", pusher, system, rights);
@@ -69,12 +68,25 @@ export async function createIdentities(folder: KeyFolder): Promise<void> {
   folder.write("operator.seed", seedOf(operator));
 }
 
-function reachOfHosts() {
+/** What the account has of the hosts' way into the fleet's account, whose public key this is. */
+function reachOf(name: AccountName, fleetKey: string): Pick<Account, "exports" | "imports"> {
   const { services, streams } = HOSTS_REACH;
-  return [
+  const exports = [
     ...services.map((subject) => ({ name: subject, subject, type: "service" as const })),
     ...streams.map((subject) => ({ name: subject, subject, type: "stream" as const })),
   ];
+  if (name === "fleet") return { exports };
+  return { imports: exports.map((each) => ({ ...each, account: fleetKey })) };
+}
+
+/** Gives the accounts of an earlier version the hosts' way of this one. Returns whether they lacked it. */
+export async function renewReach(folder: KeyFolder, now: () => number): Promise<boolean> {
+  const { exports = [] } = decode<Account>(folder.read("fleet.jwt")).nats;
+  const known = new Set(exports.map(({ subject }) => subject));
+  const { services, streams } = HOSTS_REACH;
+  if ([...services, ...streams].every((subject) => known.has(subject))) return false;
+  for (const name of ACCOUNT_NAMES) await rewriteAccount(folder, name, now, () => ({}));
+  return true;
 }
 
 /** Where NATS takes a changed account JWT, on the system account. */
@@ -159,7 +171,8 @@ async function rewriteAccount(
   const { nats, iat } = decode<Account>(folder.read(`${name}.jwt`));
   // Servers keep the newer JWT, and tell by the second.
   await untilAfter(iat, now);
-  const account: Partial<Account> = { ...nats, ...change(nats) };
+  const reach = reachOf(name, publicKeyOf(folder, "fleet"));
+  const account: Partial<Account> = { ...nats, ...reach, ...change(nats) };
   const signer = keyOf(folder, "operator.seed");
   const pair = keyOf(folder, `${name}.seed`);
   folder.write(`${name}.jwt`, await encodeAccount(ACCOUNTS[name], pair, account, { signer }));

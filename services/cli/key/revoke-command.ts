@@ -5,7 +5,7 @@ import { ROLES, type Role } from "../../wire/rights.ts";
 import { checksOf, UsageError } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";
 import { credentialsFile } from "./credentials-command.ts";
-import { accountOf, readRevocations, revokeKeys } from "./identity.ts";
+import { accountOf, readRevocations, renewReach, revokeKeys } from "./identity.ts";
 import { readIssued, type Issued } from "./issued.ts";
 import type { KeyContext } from "./key.ts";
 import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
@@ -71,13 +71,15 @@ function replacedOf(folder: KeyFolder, theirs: readonly Issued[], dir: string): 
 }
 
 export function pushCommand(context: KeyContext): Command {
-  const { output } = context;
+  const { output, now } = context;
   return new Command("push")
-    .description("tell the NATS servers what is revoked")
+    .description("tell the NATS servers what is revoked, and what hosts of this version may do")
     .addOption(dirOption())
     .option(...JSON_OPTION)
     .action(async ({ dir, json }: FolderOption) => {
       const folder = openKeyFolder(dir);
+      const isReachNew = await renewReach(folder, now);
+      if (isReachNew) for (const server of readServers(folder)) writeServerConfig(folder, server);
       const servers = await pushAccounts(folder, context.natsUrl());
       noteServersThatForget(context, folder, dir);
       if (json) await output.jsonLine({ servers });

@@ -7,7 +7,7 @@ import { JSON_OPTION } from "../context.ts";
 import { quote } from "../visible.ts";
 import type { KeyContext } from "./key.ts";
 import { DEFAULT_MAX_HOSTS } from "./account-limits.ts";
-import { readMaxHosts, writeLimits } from "./identity.ts";
+import { readMaxHosts, renewReach, writeLimits } from "./identity.ts";
 import { openKeyFolder, type KeyFolder } from "./key-folder.ts";
 import {
   BACKDATED_MS,
@@ -100,13 +100,13 @@ export function serverCommand({ output, now }: KeyContext): Command {
       const server = { ...basis, ownCertificate: own !== undefined };
       const seconds = Math.min(options.for, 100 * 31_557_600);
       const validity = { from: now() - BACKDATED_MS, until: now() + seconds * 1000 };
-      const areLimitsNew = await boundAccounts(folder, options.maxHosts, now);
+      const areAccountsNew = await renewAccounts(folder, options.maxHosts, now);
       await writeServer(folder, server, own, validity);
       if (options.json) await output.jsonLine({ ...server, config });
       else {
         output.line(`${config}: NATS server ${name}, known as ${server.addresses.join(", ")}`);
         for (const line of installationOf(server, isThere)) output.note(line);
-        if (areLimitsNew && isThere) output.note(LIMITS_CHANGED);
+        if (areAccountsNew && isThere) output.note(ACCOUNTS_CHANGED);
       }
     });
 }
@@ -138,21 +138,22 @@ function withDefaults(
   };
 }
 
-/** Keys of an earlier version have no limits yet. Returns whether the accounts have new ones. */
-async function boundAccounts(
+/** Keys of an earlier version have no limits yet, and less reach. Returns whether the accounts are new. */
+async function renewAccounts(
   folder: KeyFolder,
   given: number | undefined,
   now: () => number,
 ): Promise<boolean> {
   const before = readMaxHosts(folder);
   const wanted = given ?? before ?? DEFAULT_MAX_HOSTS;
-  if (wanted === before) return false;
-  await writeLimits(folder, wanted, now);
+  const isReachNew = await renewReach(folder, now);
+  if (wanted !== before) await writeLimits(folder, wanted, now);
+  else if (!isReachNew) return false;
   for (const server of readServers(folder)) writeServerConfig(folder, server);
   return true;
 }
 
-const LIMITS_CHANGED = `the accounts have new limits: fleetban key push tells the servers that run,
+const ACCOUNTS_CHANGED = `the accounts have changed: fleetban key push tells the servers that run,
 and every server gets its .conf again`;
 
 /** The next steps of the administrator with the files. */

@@ -27,6 +27,8 @@ export interface PolicyFlags {
   hosts?: string[];
   shadow?: true;
   decoys?: string[];
+  knownGoodFactor?: number;
+  knownGoodWithin: number;
   network?: true;
   "network.prefix4": number;
   "network.prefix6": number;
@@ -54,6 +56,7 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
     ["--bantime.factor <number>", "of bans that grow", factor, 1, "1"],
     ["--bantime.multipliers <list>", 'of bans that grow: "1 5 30"', factors, [], "1 2 4 8 16 ..."],
     ["--dbpurgeage <duration>", "earlier bans count so long", seconds, 86_400, "1d"],
+    ["--known-good-within <duration>", "of --known-good-factor", within, WITHIN, "7d"],
     ["--network.addresses <number>", "of network: so many addresses", check.limit, 5, "5"],
     ["--network.findtime <duration>", "banned within this time", seconds, 3600, "1h"],
     ["--network.prefix4 <bits>", "ban all of an IPv4 network", prefix(8, 31), 24, "24"],
@@ -81,9 +84,13 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
     .option("--hosts <patterns>", 'only these hosts: "mx*,!mx9"', hostPatterns)
     .option("--shadow", "decide, and prevent nothing")
     .option("--decoys <names>", "user names that are banned at once: oracle,test@x.org", names)
+    .option("--known-good-factor <number>", "addresses with a login need more failures", moreTimes)
     .option("--network", "ban networks of which several addresses are banned")
     .option("--recidive", "ban again who was banned several times");
 }
+
+/** Seconds: 7d. */
+const WITHIN = 604_800;
 
 type Parsed = [parse: (text: string) => unknown, value: unknown, shown: string];
 
@@ -101,6 +108,9 @@ export function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
     ...(flags.hosts && { hosts: flags.hosts }),
     ...(flags.shadow && { shadow: true }),
     ...(flags.decoys && { decoys: flags.decoys }),
+    ...(flags.knownGoodFactor !== undefined && {
+      knownGood: { factor: flags.knownGoodFactor, within: flags.knownGoodWithin },
+    }),
     ...(flags.network && { network: networkOptions(flags) }),
   };
   const recidive: Jail = {
@@ -123,6 +133,9 @@ function refuseIdle(flags: PolicyFlags): void {
   }
   if (flags.quorum && flags.minhosts === undefined) {
     throw new UsageError("simulate: --quorum has no effect without --minhosts");
+  }
+  if (flags.knownGoodWithin !== WITHIN && flags.knownGoodFactor === undefined) {
+    throw new UsageError("simulate: --known-good-within has no effect without --known-good-factor");
   }
 }
 
@@ -160,10 +173,12 @@ export function describePolicy({ jail, recidive, scope }: SimulatedPolicy): stri
   ].join(", ");
 }
 
-function describeOptions({ users, domains, minhosts, quorum, hosts, shadow }: Jail): string[] {
+function describeOptions({ users, domains, knownGood, ...others }: Jail): string[] {
+  const { minhosts, quorum, hosts, shadow } = others;
   return [
     ...(users === undefined ? [] : [`${users} users`]),
     ...(domains === undefined ? [] : [`${domains} domains`]),
+    ...(knownGood ? [`known good ${knownGood.factor} times`] : []),
     ...(minhosts === undefined ? [] : [`${minhosts} hosts${quorum ? ` (${quorum})` : ""}`]),
     ...(hosts ? [hosts.join(" ")] : []),
     ...(shadow ? ["shadow"] : []),
@@ -188,6 +203,18 @@ function factor(text: string): number {
   const number = Number(text);
   if (text.trim() !== "" && number > 0 && number < Infinity) return number;
   throw wrong(text, "a number above 0");
+}
+
+function moreTimes(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && number > 1 && number <= 20) return number;
+  throw wrong(text, "a number above 1, at most 20");
+}
+
+function within(text: string): number {
+  const parsed = parseDuration(text);
+  if (typeof parsed === "number" && parsed >= 3_600 && parsed <= 2_592_000) return parsed;
+  throw wrong(text, "a duration of 1h to 30d");
 }
 
 const factors = (text: string): number[] =>

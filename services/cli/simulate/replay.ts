@@ -11,6 +11,7 @@ import {
 } from "../../policy/banned-networks.ts";
 import { countedAs } from "../../policy/counted-network.ts";
 import { bansLocallyFirst, confirmingOffence } from "../../policy/quorum.ts";
+import { createLoginMemory } from "../../policy/login-memory.ts";
 import { findRepeatedBans } from "../../policy/repeated-bans.ts";
 import {
   createWindows,
@@ -51,6 +52,8 @@ export interface SimulatedBan {
 
 export interface Replay {
   readonly policy: SimulatedPolicy;
+  /** Somebody has logged in on a host; in the order of their time with the failures. */
+  login(host: string, address: Address, at: number): void;
   /** Failures in the order of their time. */
   fail(host: string, failure: Attempts): void;
   readonly bans: readonly SimulatedBan[];
@@ -79,12 +82,22 @@ export function createReplay(policy: SimulatedPolicy): Replay {
   const bans: SimulatedBan[] = [];
   const isOfHost = jail.hosts && createHostGroup(jail.hosts);
   const isConfirming = bansLocallyFirst(jail);
+  const logins = createLoginMemory({ perHost: Infinity, total: Infinity });
   let prevented = 0;
+
+  /** Has somebody logged in on one of the hosts that count together? */
+  function hasLoggedIn(host: string, address: Address, since: number): boolean {
+    if (host === EVERY_HOST) return logins.hasLoggedIn(address, since);
+    return logins.loginsOf(address).some((login) => login.host === host && login.at >= since);
+  }
 
   function counterOf(host: string): Counter {
     const known = counters.get(host);
     if (known) return known;
-    const windows = createWindows({ ...jail, findtime: jail.findtime * 1000 });
+    const windows = createWindows({
+      ...{ ...jail, findtime: jail.findtime * 1000 },
+      hasLoggedIn: (address, since) => hasLoggedIn(host, address, since),
+    });
     const networks = jail.network && createBannedNetworks(jail.network, jail);
     const made = { windows, networks, bans: new Map<string, Map<Address, Ban>>() };
     counters.set(host, made);
@@ -124,6 +137,9 @@ export function createReplay(policy: SimulatedPolicy): Replay {
   return {
     policy,
     bans,
+    login(host, address, at) {
+      if (jail.knownGood) logins.note(host, address, at);
+    },
     fail(host, failure) {
       const { address, at, attempts } = failure;
       if (isOfHost?.(host) === false) return;

@@ -70,7 +70,11 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
         for await (const { line, counted } of each) {
           const { file, reading } = line;
           const name = hosts.get(file) ?? "";
-          if (reading.verdict === "success" && reading.address) successes.add(reading.address);
+          const { verdict, address, at = now() } = reading;
+          if (verdict === "success" && address !== undefined) {
+            successes.add(address);
+            for (const replay of replays) replay.login(name, address, at);
+          }
           if (!counted) continue;
           attempts += counted.attempts;
           for (const replay of replays) {
@@ -104,7 +108,9 @@ function policiesOf(asked: Omit<SimulatedPolicy, "scope">): SimulatedPolicy[] {
     .filter((maxretry) => maxretry !== jail.maxretry)
     .map((maxretry): SimulatedPolicy => ({ ...fleet, jail: { ...jail, maxretry } }));
   const day: SimulatedPolicy = { ...fleet, jail: { ...jail, bantime: 86_400 } };
-  return [fleet, { ...asked, scope: "alone" }, ...others, day];
+  const { knownGood, ...strict } = jail;
+  const unsparing = knownGood ? [{ ...fleet, jail: strict }] : [];
+  return [fleet, { ...asked, scope: "alone" }, ...unsparing, ...others, day];
 }
 
 function addHost(text: string, before: [string, string][]): [string, string][] {
@@ -137,11 +143,12 @@ function summaryOf(replay: Replay, facts: Facts) {
 function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
   const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, ...options } = jail;
   const { increment, network, users, domains, decoys, minhosts, quorum, hosts, shadow } = options;
+  const { knownGood } = options;
   const counted = { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix };
   const repeated = recidive && {
     ...{ maxretry: recidive.maxretry, findtime: recidive.findtime, bantime: recidive.bantime },
   };
-  const named = { users, domains, decoys, minhosts, quorum, onlyHosts: hosts, shadow };
+  const named = { users, domains, decoys, minhosts, quorum, onlyHosts: hosts, shadow, knownGood };
   return { ...counted, ...named, increment, network, dbpurgeage, recidive: repeated, scope };
 }
 
@@ -211,5 +218,6 @@ worth a look before the policy is put in force.
 Examples:
   fleetban simulate /var/log/mail.log*
   fleetban simulate --host mx1=mx1.log --host mx2=mx2.log --maxretry 3
+  fleetban simulate mail.log --known-good-factor 3
   fleetban simulate mail.log --bantime.increment --bantime.maxtime 5w --recidive
 `;

@@ -9,6 +9,7 @@ import type { Clock } from "../hosts/clock-check.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { Lease } from "../buckets/lease.ts";
+import type { KnownGood } from "../decide/known-good.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
 import type { PolicyReload } from "../decide/policy-reload.ts";
 import type { SparedOffences } from "../decide/spared-offences.ts";
@@ -40,6 +41,7 @@ export interface ApiContext {
   machines: OwnMachines;
   quarantines: Quarantines;
   fleet: FleetStatus;
+  knownGood: Pick<KnownGood, "loginsOf">;
   reload: Pick<PolicyReload, "reload">;
   notifier: Pick<Notifier, "sinks" | "states">;
   counters: { readonly failures: number; readonly undecodable: number };

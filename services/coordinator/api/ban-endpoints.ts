@@ -3,6 +3,7 @@ import { overlaps, type Address } from "../../wire/address.ts";
 import { awaitsRelease, ban as banSchema, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
 import { scopeOf } from "../../wire/ban-scope.ts";
 import { failureRow, type Request } from "../../wire/api.ts";
+import { FIRST } from "../../wire/reach.ts";
 import { allowed as allowedSchema, type Allowed } from "../../wire/settings.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
 import type { Written } from "../buckets/ban-store.ts";
@@ -97,7 +98,8 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       );
       const { allowed, allowedInJails } = entriesFor(address, jail);
       const machine = machines.find(address) ?? null;
-      const known = total + value.changes.length + value.failures.length;
+      const logins = context.knownGood.loginsOf(address).slice(0, FIRST);
+      const known = total + value.changes.length + value.failures.length + logins.length;
       const isListed = allowed !== null || allowedInJails.length > 0;
       if (known === 0 && !isListed && machine === null) {
         throw new ApiError(404, `${nameBan(address, jail)}: there is no ban and no failure of it`);
@@ -123,6 +125,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         allowed,
         allowedInJails: firstRows(allowedInJails, allowedSchema, { bytes: 20_000 }),
         machine,
+        logins,
         stale: stale ?? staleRecord(context),
       };
     },

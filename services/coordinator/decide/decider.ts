@@ -46,6 +46,8 @@ export interface DeciderOptions {
   newChange: NewChange;
   log: Log;
   guard: BanGuard;
+  /** Has somebody logged in from the address since then? Asked for jails with knownGood alone. */
+  hasLoggedIn: (address: Address, since: number) => boolean;
   /** Hosts whose failures do not count. */
   quarantines: Pick<Quarantines, "ignores">;
   /** Offences that no ban answers, because they were over. */
@@ -91,8 +93,10 @@ export function createDecider(options: DeciderOptions): Decider {
         const present = bans.get(name, address);
         return present ? countedUntil(present) : -Infinity;
       };
-      const options = { ...jail, findtime: findtime * 1000, countedUntil: alreadyCounted };
-      const windows = createWindows(options);
+      const windows = createWindows({
+        ...{ ...jail, findtime: findtime * 1000, countedUntil: alreadyCounted },
+        hasLoggedIn: options.hasLoggedIn,
+      });
       const isOfHost = jail.hosts && createHostGroup(jail.hosts);
       const isConfirming = bansLocallyFirst(jail);
       return [name, { jail, windows, isSingle: countsSingly(jail), isOfHost, isConfirming }];

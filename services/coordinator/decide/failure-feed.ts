@@ -28,6 +28,8 @@ export interface FailureFeedOptions {
   /** Milliseconds of the past that still matter. */
   horizon: number;
   take: (message: StoredMessage) => void;
+  /** Done before every run. */
+  prepare?: (() => Promise<void>) | undefined;
   log: Log;
 }
 
@@ -35,6 +37,7 @@ export function startFailureFeed({
   connection,
   horizon,
   take,
+  prepare,
   log,
 }: FailureFeedOptions): FailureFeed {
   let stream: string | undefined;
@@ -45,7 +48,7 @@ export function startFailureFeed({
   const caughtUp = new Promise<void>((resolve) => (sayCaughtUp = resolve));
   let beganAt = 0;
   const following = followStream(
-    { connection, stream: FAILURES_STREAM, startFrom, log },
+    { connection, stream: FAILURES_STREAM, startFrom, prepare, log },
     {
       begin() {
         beganAt = performance.now();

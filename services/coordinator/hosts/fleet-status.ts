@@ -50,6 +50,8 @@ export interface FleetParts {
   expiry: Pick<Expiry, "warnings">;
   /** Where notifications go. */
   sinks: { warnings(): Warning[] };
+  /** Whether successful logins are known. */
+  knownGood: { warnings(): Warning[] };
   /** Coordinators whose changed policy is refused. */
   refused: { warnings(): Warning[] };
 }
@@ -158,6 +160,7 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
     ...clock.warnings(),
     ...expiry.warnings(),
     ...parts.sinks.warnings(),
+    ...parts.knownGood.warnings(),
     ...parts.refused.warnings(),
   );
   return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];

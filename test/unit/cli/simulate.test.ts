@@ -273,3 +273,31 @@ test("a decoy is banned at once", async () => {
     [A],
   );
 });
+
+test("known-good addresses need more failures, as the comparison and the option's faults show", async () => {
+  const path = await log(
+    "known",
+    [10, 11, 12, 13, 14, 15].map((second) => [A, second] as const),
+  );
+  const stamp = (second: number) =>
+    new Date(START + second * 1000).toISOString().replace("Z", "000+00:00");
+  const login = `${stamp(1)} mx dovecot: imap-login: Login: user=<bob>, method=PLAIN, rip=${A}, lip=192.0.2.25, mpid=7, TLS, session=<a1>\n`;
+  await writeFile(path, login + (await readFile(path, "utf8")));
+  const bansOf = async (...args: string[]) =>
+    (await simulated(path, "--maxretry", "2", ...args)).policies.map(({ bans }) => bans);
+  assert.deepEqual((await bansOf()).slice(0, 2), [1, 1]);
+  assert.deepEqual((await bansOf("--known-good-factor", "4")).slice(0, 3), [0, 0, 1]);
+  const { bans, policies } = await simulated(path, "--maxretry", "2", "--known-good-factor", "3");
+  assert.deepEqual(
+    bans.map(({ reason, hasLoggedIn }) => [reason, hasLoggedIn]),
+    [["6 failures on 1 host within 5s, known good", true]],
+  );
+  assert.equal(policies[2]?.withLogin, 1);
+  for (const [args, fault] of [
+    [["--known-good-factor", "1"], /expected a number above 1/],
+    [["--known-good-factor", "3", "--known-good-within", "5m"], /expected a duration of 1h to 30d/],
+    [["--known-good-within", "1h"], /no effect without --known-good-factor/],
+  ] as const) {
+    await assert.rejects(simulate(path, ...args), fault);
+  }
+});

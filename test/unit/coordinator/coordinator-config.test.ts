@@ -102,6 +102,26 @@ test("a network that is banned for its addresses is wider than what they count b
   );
 });
 
+test("known-good addresses have defaults, and bounds that make sense", () => {
+  const { dovecot } = jailsOfYaml({ dovecot: { knownGood: {} } });
+  assert.deepEqual(dovecot?.knownGood, { factor: 3, within: 604_800 });
+  assert.deepEqual(
+    faultsOf({
+      jails: {
+        dovecot: { knownGood: { factor: 1, within: "5m" } },
+        other: { knownGood: { within: "60d" } },
+        recidive: { source: "bans", knownGood: {} },
+      },
+    }),
+    [
+      "jails.dovecot.knownGood.factor: Too small: expected number to be >1",
+      "jails.dovecot.knownGood.within: expected 1h to 30d, got 5m",
+      "jails.other.knownGood.within: expected 1h to 30d, got 60d",
+      "jails.recidive.knownGood: has no effect with source: bans, which reads no log",
+    ],
+  );
+});
+
 test("hosts of a jail are named as in messages, and a quorum has a number", () => {
   const { dovecot } = jailsOfYaml({ dovecot: { hosts: ["mx*", "!mx9.example.org"], minhosts: 2 } });
   assert.deepEqual(dovecot?.hosts, ["mx*", "!mx9-example-org"]);

@@ -353,3 +353,83 @@ describe("user names that an address tries", () => {
     );
   });
 });
+
+describe("known-good addresses", () => {
+  const WITHIN = 10_000;
+  const sparing = (more = {}) =>
+    createWindows({
+      ...{ maxretry: 2, findtime: FINDTIME, knownGood: { factor: 2.5, within: WITHIN / 1000 } },
+      hasLoggedIn: (of, since) => of === address && since <= 0,
+      ...more,
+    });
+  const fail = (windows: ReturnType<typeof sparing>, at: number, of = address, user?: string) =>
+    windows.add(of, "mx1", { address: of, at, attempts: 1, user });
+
+  test("need a higher count, which the offence names, and others do not", () => {
+    const windows = sparing();
+    for (let at = 1; at < 5; at += 1) assert.deepEqual(fail(windows, at), []);
+    const [offence] = fail(windows, 5);
+    assert.deepEqual([offence?.factor, offence?.hosts], [2.5, new Map([["mx1", 5]])]);
+    assert.deepEqual(fail(windows, 1, other), []);
+    const [stranger] = fail(windows, 2, other);
+    assert.deepEqual([stranger?.at, stranger?.factor], [2, undefined]);
+  });
+
+  test("count as any other when their last login is too long ago", () => {
+    const windows = sparing();
+    for (let at = 1; at < 5; at += 1) fail(windows, WITHIN - 5 + at);
+    const [offence] = fail(windows, WITHIN + 1);
+    assert.deepEqual([offence?.at, offence?.factor], [WITHIN + 1, undefined]);
+  });
+
+  test("have no immunity: a decoy bans at once, and so do many names", () => {
+    const windows = sparing({ users: 2, decoys: ["oracle"], maxretry: 9 });
+    assert.equal(fail(windows, 1, address, "Oracle")[0]?.rule, "decoy");
+    for (const [index, user] of ["a", "b", "c", "d"].entries()) {
+      assert.deepEqual(fail(windows, 2 + index, address, user), []);
+    }
+    const [offence] = fail(windows, 6, address, "e");
+    assert.deepEqual([offence?.rule, offence?.count, offence?.factor], ["users", 5, 2.5]);
+  });
+
+  test("spare their network, as long as one of them is among those that fail", () => {
+    const network = parseNetwork("198.51.100.0/24")!;
+    const neighbour = parseAddress("198.51.100.8")!;
+    const windows = sparing();
+    const failIn = (of: Address, at: number) =>
+      windows.add(network, "mx1", { address: of, at, attempts: 1 });
+    assert.deepEqual(failIn(address, 1), []);
+    for (let at = 2; at < 3; at += 1) assert.deepEqual(failIn(neighbour, at), []);
+    const [offence] = failIn(neighbour, 3);
+    assert.deepEqual(offence?.addresses, new Map([[neighbour, 2]]));
+  });
+
+  test("are those of a model with the higher count, also where several hosts must have seen them", () => {
+    fc.assert(
+      fc.property(
+        story,
+        fc.integer({ min: 1, max: 3 }),
+        fc.boolean(),
+        (steps, maxretry, isKnown) => {
+          for (const minhosts of isKnown ? [1, 2] : [1]) {
+            const common = { findtime: FINDTIME, minhosts };
+            const knownGood = { factor: 3, within: 1e9 };
+            const windows = createWindows({
+              ...{ ...common, maxretry, knownGood, hasLoggedIn: () => isKnown },
+            });
+            const model = createWindows({ ...common, maxretry: isKnown ? 3 * maxretry : maxretry });
+            for (const step of steps) {
+              const found = windows.add(step.address, step.host, step);
+              const expected = model.add(step.address, step.host, step);
+              assert.deepEqual(
+                found.map(({ address: of, at, factor }) => [of, at, factor]),
+                expected.map(({ address: of, at }) => [of, at, isKnown ? 3 : undefined]),
+              );
+            }
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -26,6 +26,7 @@ function setUp({ jails = [JAIL], hasPolicy = true, most = 100 }: Setup = {}) {
   const world = {
     ...{ now: START, isUp: true, storedUpTo: 0 as number | undefined, revision: 0 },
     countedUntil: undefined as number | undefined,
+    lastLogin: -Infinity,
   };
   const inForce = new Map<string, LocalDecision>();
   const alone = createAlone({
@@ -36,6 +37,7 @@ function setUp({ jails = [JAIL], hasPolicy = true, most = 100 }: Setup = {}) {
     whySpared: (address, jail) =>
       address === ALLOWED && jail !== "other" ? "is allowlisted" : undefined,
     countedUntil: () => world.countedUntil,
+    hasLoggedIn: (_, since) => world.lastLogin >= since,
     progress: () => ({ ...world, bansCreated: BUCKET }),
     ban: (decision) => void inForce.set(decision.address, decision),
     unban: ({ address }) => void inForce.delete(address),
@@ -235,4 +237,20 @@ test("local bans that were given before a restart are in force again, unless the
     { ...ban, address: ALLOWED, until: START },
   ]);
   assert.deepEqual(banned(), [ATTACKER]);
+});
+
+test("a host that is alone spares who has logged in there, and not for ever", () => {
+  const jail: Jail = { ...JAIL, knownGood: { factor: 2, within: 3_600 } };
+  const { world, fail, lose, inForce } = setUp({ jails: [jail] });
+  world.lastLogin = START;
+  lose();
+  fail(2 * JAIL.maxretry - 1);
+  assert.equal(inForce.size, 0);
+  fail(1);
+  assert.equal(inForce.size, 1);
+  const late = setUp({ jails: [jail] });
+  late.world.lastLogin = START - 3_600_000;
+  late.lose();
+  late.fail(JAIL.maxretry);
+  assert.equal(late.inForce.size, 1);
 });

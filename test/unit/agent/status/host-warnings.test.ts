@@ -4,6 +4,7 @@ import { warningsOf, type Conditions } from "../../../../services/agent/status/h
 
 const fine: Conditions = {
   ...{ alone: undefined, state: undefined, publishing: undefined, logins: undefined },
+  loginDigests: undefined,
   ...{ leftBehind: [], passedOver: [], ineffective: [], refusals: [], kernelRejected: undefined },
 };
 
@@ -65,3 +66,9 @@ for (const [sentence, conditions, expected, text] of CASES) {
     assert.deepEqual(more, []);
   });
 }
+
+test("it warns of logins that NATS does not store, which keeps nobody from being banned", () => {
+  const [warning] = warningsOf({ ...fine, loginDigests: "permissions violation" });
+  assert.deepEqual([warning?.code, warning?.severity], ["logins-not-stored", "medium"]);
+  assert.match(warning?.text ?? "", /permissions violation.*fleetban key agent NAME --renew/);
+});

@@ -231,6 +231,10 @@ function largestFleet(
     },
     jails: () => jails,
     policyVersion: () => "0123abcd",
+    knownGood: {
+      warnings: () => warnings,
+      loginsOf: () => many(10_000, (index) => ({ host: longName(index), at: NOW })),
+    },
     refused: { warnings: () => warnings },
     reload: { reload: () => Promise.resolve(RELOADED) },
     id: longName(1),
@@ -243,8 +247,9 @@ function largestFleet(
     log: createLog("replies.test", "silent"),
     ...others,
   };
-  const context = parts as unknown as Omit<ApiContext, "fleet"> &
-    Pick<FleetParts, "names" | "sinks" | "refused">;
+  const context = parts as unknown as Omit<ApiContext, "fleet" | "knownGood"> &
+    Pick<FleetParts, "names" | "sinks" | "refused" | "knownGood"> &
+    Pick<ApiContext, "knownGood">;
   return { ...context, fleet: createFleetStatus(context) };
 }
 

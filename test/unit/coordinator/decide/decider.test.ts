@@ -63,6 +63,8 @@ function setUp(
   const clock = { now: begin };
   const lease = { isLeader: isLeader };
   const nats = { isAway: false };
+  /** The last login of each address. */
+  const logins = new Map<Address, number>();
   const written: Ban[] = [];
   const lines: string[] = [];
   const allowlist = createAllowlist();
@@ -105,6 +107,7 @@ function setUp(
     guard,
     quarantines,
     missed,
+    hasLoggedIn: (address, since) => (logins.get(address) ?? -Infinity) >= since,
     isLeader: () => lease.isLeader,
     now,
     newChange: createChanges({ ...{ jails, bans, memory: memoryOf(jails, 86_400) }, now, newId }),
@@ -125,6 +128,7 @@ function setUp(
     tell,
     written,
     lines,
+    logins,
     bucket,
     allowlist,
     machines,
@@ -763,4 +767,24 @@ test("an offence of an allowed address is decided when the address is allowed no
   late.decider.submitDue();
   await new Promise(setImmediate);
   assert.equal(late.written.length, 0);
+});
+
+test("a known-good address needs a higher count, also in a coordinator that takes over", async () => {
+  const jails: Jail[] = [{ ...JAIL, knownGood: { factor: 2, within: 3_600 } }];
+  const messages = Array.from({ length: 10 }, (_, second) => failure("mx1", second));
+  const first = setUp(new Map(), true, jails);
+  first.logins.set(A, START - 3_000_000);
+  await first.tell(messages.slice(0, 9));
+  assert.equal(first.written.length, 0);
+  const second = setUp(first.bucket, true, jails);
+  second.logins.set(A, START - 3_000_000);
+  await second.tell(messages);
+  const [ban] = second.written;
+  assert.equal(ban?.reason, "10 failures on 1 host within 9s, known good");
+  assert.deepEqual(ban.basis, { knownGood: 2 });
+
+  const late = setUp(new Map(), true, jails);
+  late.logins.set(A, START - 3_600_000);
+  await late.tell(messages.slice(0, 5));
+  assert.deepEqual([late.written.length, late.written[0]?.basis], [1, undefined]);
 });

@@ -1,0 +1,79 @@
+/** Known-good addresses on a real NATS: an agent reports logins, the coordinator counts by them. */
+import assert from "node:assert/strict";
+import { appendFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Reply } from "../../services/wire/api.ts";
+import { startCentre, type Centre } from "../harness/centre.ts";
+import { eventually } from "../harness/eventually.ts";
+import { startTestNats, type TestNats } from "../harness/servers.ts";
+
+const JAILS = `jails: { dovecot: { maxretry: 3, decoys: [oracle], knownGood: { factor: 2, within: 1h } } }`;
+/** Two customers, and somebody who has never logged in. */
+const [A, C, STRANGER] = ["198.51.100.7", "2001:db8:0:1::7", "198.51.100.99"];
+const PATIENCE_SECONDS = 60;
+
+let folder: string;
+let nats: TestNats;
+let centre: Centre;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleetban-known-"));
+  nats = await startTestNats();
+  centre = await startCentre({ folder, natsUrl: nats.url, coordinatorYaml: JAILS });
+});
+
+after(async () => {
+  await centre[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const until = <T>(what: string, ask: () => Promise<T>) => eventually(what, ask, PATIENCE_SECONDS);
+const why = async (address: string) => (await centre.cli("ban", "why", address)).stdout;
+const isKnownGood = async (address: string) => /known good +yes/.test(await why(address));
+
+async function login(...addresses: string[]): Promise<void> {
+  const lines = addresses.map((address, index) => {
+    const stamp = new Date().toISOString().replace("Z", "000+00:00");
+    const elements = `user=<bob>, method=PLAIN, rip=${address}, lip=192.0.2.25, mpid=7, TLS`;
+    return `${stamp} mx dovecot: imap-login: Login: ${elements}, session=<a${index}>\n`;
+  });
+  await appendFile(join(folder, "mail.log"), lines.join(""));
+}
+
+test("an address with a login needs more failures, and ban why says so before and after", async () => {
+  await login(A, C);
+  await until("the address is known good", () => isKnownGood(A));
+  assert.match(await why(A), /known good +yes in dovecot: last login .* on mx1; 6 failures ban it/);
+  await centre.fail(A, 5);
+  await centre.fail(STRANGER, 3);
+  await until("a stranger is banned as ever", () => centre.isBanned(STRANGER));
+  assert.match(await why(STRANGER), /known good +no in dovecot: no login within 1h/);
+  assert.equal(await centre.isBanned(A), false);
+  await centre.fail(A, 1);
+  await until("twice as many failures ban", () => centre.isBanned(A));
+  const shown = await why(A);
+  assert.match(shown, /because +6 failures on 1 host within .*, known good/);
+  assert.match(shown, /known good +yes: 2 times the usual count was needed/);
+  assert.match(shown, /held +no\n/);
+  assert.match(shown, /in force +nowhere|in force +on 0\/1 hosts; dry run on mx1/);
+});
+
+test("a coordinator that starts again, or takes over, knows who has logged in", async () => {
+  await centre.coordinator.stop();
+  await centre.coordinator.start();
+  await until("somebody decides", async () => (await centre.status()).decider !== null);
+  await centre.fail("2001:db8:0:1::8", 5);
+  await centre.fail("198.51.100.98", 3);
+  await until("a stranger is banned", () => centre.isBanned("198.51.100.98"));
+  assert.equal(await centre.isBanned("2001:db8:0:1::/64"), false);
+  const { code, stdout } = await centre.cli("ban", "why", C, "--json");
+  assert.equal(code, 0);
+  const { logins } = JSON.parse(stdout) as Reply<"ban.show">;
+  assert.deepEqual(
+    logins?.map(({ host }) => host),
+    ["mx1"],
+  );
+});
