@@ -1,5 +1,7 @@
-/** npm run docs: writes the documents that are made from other files. */
+/** npm run docs: writes the documents and rules that are made from other files. */
 import { writeFile } from "node:fs/promises";
 import { CONFIGURATION_PAGE, configurationPage } from "./configuration-page.ts";
+import { WARNING_RULES, warningRules } from "./warning-rules.ts";
 
 await writeFile(CONFIGURATION_PAGE, await configurationPage());
+await writeFile(WARNING_RULES, await warningRules());

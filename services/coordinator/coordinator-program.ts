@@ -24,6 +24,7 @@ import { startCoordinator } from "./coordinator.ts";
 import { policyOf } from "./decide/policy.ts";
 import { createHealth } from "./http/health.ts";
 import { serveHttp } from "./http/http-server.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { openSinks } from "./notify/open-sinks.ts";
 import type { Sink } from "./notify/sink.ts";
 
@@ -182,7 +183,8 @@ async function run({ config, sinks, pid, ...again }: RunOptions, life: Life): Pr
   const log = createLog(NAME, config.log.level);
   const id = coordinatorId(config, pid);
   const health = createHealth();
-  const http = await serveHttp({ ...parseListen(config.http.listen), health });
+  const metrics = createMetrics(sinks.map(({ name }) => name));
+  const http = await serveHttp({ ...parseListen(config.http.listen), health, metrics });
   life.onRelease(() => http.close());
   const ready = readyOnce(life);
   const onTrouble = (reason: string) => {
@@ -199,7 +201,8 @@ async function run({ config, sinks, pid, ...again }: RunOptions, life: Life): Pr
   // NATS may be away for long: the start goes on beside the signals that end it.
   const started = session.opened.then(async (opened) => {
     if (opened) {
-      await startCoordinator({ id, config, sinks, session: opened, health, log, ...again }, life);
+      const parts = { session: opened, health, metrics, log };
+      await startCoordinator({ id, config, sinks, ...parts, ...again }, life);
     }
     ready();
   });

@@ -49,7 +49,8 @@ import { createMissedOffences } from "./decide/missed-offences.ts";
 import { createSignsOfLife } from "./decide/signs-of-life.ts";
 import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
 import { createSparedOffences } from "./decide/spared-offences.ts";
-import { createMetrics } from "./http/metrics.ts";
+import { metricEndpoint } from "./api/metric-endpoint.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import { startNotifier } from "./notify/notifier.ts";
 import type { Sink } from "./notify/sink.ts";
 import { openSettings } from "./buckets/settings-store.ts";
@@ -73,11 +74,12 @@ export interface CoordinatorOptions {
   sinks: readonly Sink[];
   session: NatsSession;
   health: Health;
+  metrics: Metrics;
   log: Log;
 }
 
 export async function startCoordinator(options: CoordinatorOptions, life: Life): Promise<void> {
-  const { id, config, sinks, session, health, log } = options;
+  const { id, config, sinks, session, health, metrics, log } = options;
   const { connection, link, expiry } = session;
   const { onRelease } = life;
   const firstPolicy = policyOf(config);
@@ -117,6 +119,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const notifier = startNotifier({
     ...{ connection, sinks, replicas, isLeader, now, log },
     readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
+    onOutcome: (sink, { type }) => metrics.events.notified(sink, type),
   });
   const refused = createRefusedPolicies({ id, settings: () => settings, now, log });
   const onSetting = (key: string, setting: Setting | undefined) => {
@@ -134,7 +137,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     later.deciding?.observe(ban);
     later.allowedBans?.noteBan(ban);
   };
-  const bans = openBanStore({ connection, log, onBan });
+  const onChange = metrics.events.banChanged;
+  const bans = openBanStore({ connection, log, onBan, onChange });
   const allowedBans = createAllowedBans({ bans, allowlist, now, newId, log });
   later.allowedBans = allowedBans;
   const lease = openLease({ connection, id, log, onTaken: () => later.deciding?.submitDue() });
@@ -152,9 +156,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...{ bans, settings, history, hosts, machines, quarantines },
     ...{ isLeader, now, newId, newChange, log },
   };
-  const measured = (ms: number) => health.metrics?.banned(ms);
   const jailOf = (name: string) => jails().find((jail) => jail.name === name);
-  const onBanned = createLogRollout({ bans, jailOf, hosts, now, log, onBanned: measured });
+  const onBanned = createLogRollout({ bans, jailOf, hosts, now, log, measure: metrics.events });
   const missed = createMissedOffences(now);
   const spared = createSparedOffences({ ...common, allowlist });
   const distrust = (host: string) =>
@@ -218,7 +221,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const readFleet = async () => {
     const { rows: listed, stale } = await fleet.listHosts();
     const rows = [...listed.values()].map((describe) => describe());
-    return { rows, stale, warnings: fleet.warnings(rows, await history.lag()) };
+    const lag = await history.lag();
+    return { rows, stale, lag, warnings: fleet.warnings(rows, lag) };
   };
   const reload = createPolicyReload({
     ...{ id, config, settings, refused, now, log },
@@ -239,15 +243,9 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const readWarnings = async () => (await readFleet()).warnings;
   const logWarnings = createWarningLog(log, now);
   onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
-  health.metrics = createMetrics({
-    ...common,
-    decider: deciding,
-    missed,
-    spared,
-    lease,
-    readWarnings,
-  });
   const version = readVersion();
+  const { counters } = deciding;
+  metrics.watch({ ...common, counters, missed, spared, lease, jails, version, readFleet });
   const context: ApiContext = {
     ...common,
     id,
@@ -255,7 +253,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     startedAt,
     jails,
     policyVersion: () => policy().version,
-    counters: deciding.counters,
+    counters,
     reload,
     missed,
     spared,
@@ -265,6 +263,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     expiry,
     fleet,
     knownGood,
+    metrics,
     notifier,
   };
   const endpoints = {
@@ -275,8 +274,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...jailEndpoints(context),
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
+    ...metricEndpoint(context),
   };
-  serveApi({ connection, endpoints, isVerified: hasOperators(connection, config.nats), log });
+  const isVerified = hasOperators(connection, config.nats);
+  serveApi({ connection, endpoints, isVerified, onAnswered: metrics.events.answered, log });
   log.info({ id, jails: jails().map(({ name }) => name) }, "coordinator is ready");
 }
 

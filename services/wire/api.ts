@@ -47,6 +47,9 @@ const AUDIT_CURSOR = /^\d{1,15}$/;
 /** Where the allowlist goes on: when an entry was added, its address, and its jail if it has one. */
 const ALLOWED_CURSOR = /^\d{1,15}\/[0-9a-f.:/]{1,49}(?: [\w-]{1,16})?$/;
 
+/** Where the list of metrics goes on: how many of its rows came before. */
+const METRIC_CURSOR = /^\d{1,15}$/;
+
 const next = z.string().max(256).nullable();
 /** Why the answer may be old ("PostgreSQL cannot be reached: ..."), null when it is not. */
 const stale = z.string().nullable();
@@ -127,6 +130,25 @@ export const sinkRow = z.object({
   lost: count,
 });
 export type SinkRow = z.infer<typeof sinkRow>;
+
+const metricName = z.object({
+  name: z.string(),
+  help: z.string(),
+  labels: z.record(z.string(), z.string()),
+});
+
+/** One series of a coordinator's metrics; null: not known, or infinite. */
+export const metricRow = z.discriminatedUnion("type", [
+  metricName.extend({ type: z.enum(["counter", "gauge"]), value: z.number().nullable() }),
+  metricName.extend({
+    type: z.literal("histogram"),
+    count,
+    sum: z.number(),
+    /** `count` of what is at most `le`; the last bucket has no end: null. */
+    buckets: z.array(z.object({ le: z.number().nullable(), count })),
+  }),
+]);
+export type MetricRow = z.infer<typeof metricRow>;
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
@@ -344,6 +366,15 @@ export const api = {
       backCount: count.optional(),
       pending: count.optional(),
     }),
+  },
+  /** The metrics of the coordinator that answers, as its /metrics shows them. */
+  "metric.list": {
+    request: z.strictObject({
+      /** Without: as many as one message holds. */
+      limit: limitField.optional(),
+      after: cursorField(METRIC_CURSOR).optional(),
+    }),
+    reply: z.object({ metrics: z.array(metricRow), next, coordinator: z.string() }),
   },
   "notify.list": {
     request: z.strictObject({}),

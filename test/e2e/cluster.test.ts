@@ -152,7 +152,8 @@ describe("a fleet on three nats-servers, under attack", { skip: needsRoot }, () 
         `coordinator ${index + 1} has counted ${total} failures`,
         async () => {
           const metrics = await fleet.http(index, "/metrics");
-          const counted = Number(/^fleetban_failures (\d+)$/m.exec(metrics)?.[1]);
+          const counts = metrics.matchAll(/^fleetban_failures_total\{.*\} (\d+)$/gm);
+          const counted = [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
           assert.equal(counted, total);
           return true;
         },

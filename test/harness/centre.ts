@@ -41,6 +41,8 @@ export interface Centre extends AsyncDisposable {
   /** Is `address` banned, as `fleetban ban list` says? */
   isBanned(address: string): Promise<boolean>;
   readyz(): Promise<string>;
+  /** What the coordinator shows on /metrics. */
+  metrics(): Promise<string>;
 }
 
 /** Resolves when the agent is known to the coordinator, and current. */
@@ -99,6 +101,7 @@ export async function startCentre(options: CentreOptions): Promise<Centre> {
       const { bans } = await ask<Reply<"ban.list">>("ban", "list", "--address", address);
       return bans.length > 0;
     },
+    metrics: async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
     readyz: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).text(),
     async [Symbol.asyncDispose]() {
       await agent.stop();

@@ -192,11 +192,11 @@ test("a message that nobody can decode is counted, said once, and stops nothing"
   }
   await eventually(
     "all are counted",
-    async () => (await metric(port, "fleetban_undecodable")) === 3,
+    async () => (await metric(port, "fleetban_undecodable_messages_total")) === 3,
   );
   await eventually(
     "none is waiting",
-    async () => (await metric(port, "fleetban_recorder_lag")) === 0,
+    async () => (await metric(port, "fleetban_recorder_lag_messages")) === 0,
   );
   assert.equal(said(running, "failures cannot be decoded").length, 1);
   await eventually("the recorder says so", () => said(running, "not recorded").length > 0);

@@ -40,8 +40,9 @@ const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     hosts: ["buckets", "decide", "history", "upkeep"],
     upkeep: ["buckets", "history", "hosts"],
     notify: [],
-    api: ["buckets", "notify", "decide", "hosts", "upkeep", "history"],
-    http: ["buckets", "decide", "hosts", "history"],
+    metrics: ["buckets", "decide", "hosts", "history"],
+    api: ["buckets", "notify", "decide", "hosts", "upkeep", "history", "metrics"],
+    http: ["buckets", "decide", "history", "metrics"],
     check: [],
   },
 };

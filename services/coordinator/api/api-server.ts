@@ -48,6 +48,8 @@ export interface ApiServerOptions {
   endpoints: Endpoints;
   /** NATS vouches for who asks. */
   isVerified: boolean;
+  /** `code`: 200, or that of the error reply. */
+  onAnswered: (endpoint: string, code: 200 | ApiErrorCode) => void;
   log: Log;
 }
 
@@ -59,7 +61,9 @@ export function hasOperators({ info }: NatsConnection, { creds }: NatsConfig): b
   return creds !== undefined && info?.auth_required === true;
 }
 
-export function serveApi({ connection, endpoints, isVerified, log }: ApiServerOptions): ApiServer {
+export function serveApi(options: ApiServerOptions): ApiServer {
+  const { connection, endpoints, isVerified, onAnswered, log } = options;
+
   async function answer(endpoint: Endpoint, data: Uint8Array, by: string): Promise<Uint8Array> {
     // Per endpoint these belong together; over all of them TypeScript cannot tell.
     const reply = api[endpoint].reply as z.ZodType;
@@ -82,8 +86,10 @@ export function serveApi({ connection, endpoints, isVerified, log }: ApiServerOp
       }
       const by = isVerified ? `operator ${who}` : `operator ${who} (unverified)`;
       message.respond(await answer(name, message.data, by));
+      onAnswered(name, 200);
     } catch (error) {
       const { code, text } = describe(error);
+      onAnswered(name, code);
       if (!(error instanceof ApiError || error instanceof WireError)) {
         log.error({ endpoint: name, err: error }, "request failed");
       }

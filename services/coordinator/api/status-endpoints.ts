@@ -43,7 +43,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
           .slice(0, FIRST)
           .map((jail) => shownJail.parse(jail)),
         jailCount: context.jails().length,
-        failures: context.counters.failures,
+        failures: context.counters.failures.total,
         undecodable: context.counters.undecodable,
         missedOffences: context.missed.total(),
         sparedOffences: context.spared.counts(),

@@ -58,11 +58,15 @@ export interface BanStoreOptions {
   log: Log;
   /** Called for every entry that is read or changes. */
   onBan: (ban: Ban) => void;
+  /** Called for every change after all entries were read once. */
+  onChange?: (ban: Ban, previous: Ban | undefined) => void;
 }
 
 const PURGE_WITHIN_MS = 5_000;
 
-export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanStore {
+export function openBanStore(options: BanStoreOptions): BanStore {
+  const { connection, log, onBan, onChange } = options;
+  let wasRead = false;
   const tampered = new Map<string, Ban>();
   const held = new Map<string, Ban>();
   const writer = createBucketWriter(connection, BANS_BUCKET);
@@ -74,10 +78,13 @@ export function openBanStore({ connection, log, onBan }: BanStoreOptions): BanSt
     noteHeld(event);
     switch (event.type) {
       case "loading":
+        return;
       case "live":
+        wasRead = true;
         return;
       case "put":
         noteWritten(event.key, event.value);
+        if (wasRead) onChange?.(event.value, event.previous);
         return;
       case "deleted":
         if (event.previous && isOfWeight(event.previous, Date.now())) {

@@ -22,6 +22,7 @@ import type { MissedOffences } from "./missed-offences.ts";
 import type { BanGuard } from "./ban-guard.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
+import { FailureCounts } from "./failure-counts.ts";
 import type { SparedOffences } from "./spared-offences.ts";
 import { createBanCounter } from "./ban-counter.ts";
 import { createWaitingOffences } from "./waiting-offences.ts";
@@ -67,7 +68,16 @@ export interface Decider {
   submitDue(): void;
   /** Lets go of what is too old to matter. */
   sweep(): void;
-  readonly counters: { failures: number; undecodable: number; tracked(): number; due(): number };
+  readonly counters: DeciderCounters;
+}
+
+export interface DeciderCounters {
+  readonly failures: Pick<FailureCounts, "total" | "entries">;
+  readonly undecodable: number;
+  /** Addresses with counted failures. */
+  tracked(): number;
+  /** Bans that are decided and not yet written. */
+  due(): number;
 }
 
 interface JailWindows {
@@ -111,7 +121,7 @@ export function createDecider(options: DeciderOptions): Decider {
   });
   const waiting = createWaitingOffences(spared.isSpared, now);
   const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
-  let failures = 0;
+  const failures = new FailureCounts();
   let undecodable = 0;
 
   function decodeOrComplain(
@@ -139,8 +149,9 @@ export function createDecider(options: DeciderOptions): Decider {
     if (quarantines.ignores(batch.host, storedAt)) return;
     const { jail, windows, isSingle, isConfirming } = counted;
     if (counted.isOfHost?.(batch.host) === false) return;
+    let attempts = 0;
     for (const failure of duplicates.take(byServersClock(batch, storedAt))) {
-      failures += failure.attempts;
+      attempts += failure.attempts;
       const address = isSingle ? failure.address : addressToCount(jail, failure);
       if (address === undefined) continue;
       if (isConfirming) confirm(jail, address, { host: batch.host, failure, storedAt });
@@ -148,6 +159,7 @@ export function createDecider(options: DeciderOptions): Decider {
         decide({ jail, offence, host: batch.host, storedAt });
       }
     }
+    if (attempts > 0) failures.add({ jail: jail.name, host: batch.host, attempts });
   }
 
   /** Widens a ban that is in force on other hosts alone, if the failure confirms it. */
@@ -213,9 +225,7 @@ export function createDecider(options: DeciderOptions): Decider {
       duplicates.sweep(now() - 4 * longestFindtimeMs);
     },
     counters: {
-      get failures() {
-        return failures;
-      },
+      failures,
       get undecodable() {
         return undecodable;
       },

@@ -9,6 +9,7 @@
  */
 import type { Ban } from "../../wire/ban.ts";
 import type { Decider } from "./decider.ts";
+import { FailureCounts } from "./failure-counts.ts";
 import type { FailureFeed } from "./failure-feed.ts";
 import type { Policy } from "./policy.ts";
 
@@ -51,7 +52,7 @@ export function createDeciding(options: DecidingOptions): Deciding {
   /** Counts, and decides nothing yet; undefined: no reload is under way. */
   let next: Running | undefined;
   /** Counted by deciders that are no longer in use, beyond what the present one has counted. */
-  const before = { failures: 0, undecodable: 0 };
+  const before = { failures: new FailureCounts(), undecodable: 0 };
 
   function start(policy: Policy, role: Role): Running {
     const decider = create(policy, () => role.isInUse);
@@ -60,8 +61,11 @@ export function createDeciding(options: DecidingOptions): Deciding {
 
   function use(running: Running): void {
     const old = inUse;
-    for (const name of ["failures", "undecodable"] as const) {
-      before[name] += old.decider.counters[name] - running.decider.counters[name];
+    const [counted, countedAgain] = [old.decider.counters, running.decider.counters];
+    before.undecodable += counted.undecodable - countedAgain.undecodable;
+    for (const count of counted.failures.entries()) before.failures.add(count);
+    for (const count of countedAgain.failures.entries()) {
+      before.failures.add({ ...count, attempts: -count.attempts });
     }
     old.role.isInUse = false;
     running.role.isInUse = true;
@@ -97,8 +101,16 @@ export function createDeciding(options: DecidingOptions): Deciding {
       for (const decider of both()) decider.sweep();
     },
     counters: {
-      get failures() {
-        return before.failures + inUse.decider.counters.failures;
+      failures: {
+        get total() {
+          return before.failures.total + inUse.decider.counters.failures.total;
+        },
+        *entries() {
+          const all = new FailureCounts();
+          for (const count of before.failures.entries()) all.add(count);
+          for (const count of inUse.decider.counters.failures.entries()) all.add(count);
+          yield* all.entries();
+        },
       },
       get undecodable() {
         return before.undecodable + inUse.decider.counters.undecodable;

@@ -12,8 +12,16 @@ export interface LogRolloutOptions {
   hosts: Pick<Hosts, "untilApplied" | "list">;
   now: () => number;
   log: Log;
+  measure: Measure;
+}
+
+export interface Measure {
   /** Milliseconds from the failure stored in NATS to the ban written. */
-  onBanned: (milliseconds: number) => void;
+  decided(milliseconds: number): void;
+  /** Milliseconds from the ban written to a host's report that its kernel has it. */
+  enforced(milliseconds: number): void;
+  /** So many hosts that are up have not reported it in time. */
+  enforcedLate(hosts: number): void;
 }
 
 const PATIENCE_MS = 10_000;
@@ -22,11 +30,11 @@ const AT_ONCE = 100;
 
 /** Takes a ban that was written; `storedAt` is when NATS had stored the failure that brought it. */
 export function createLogRollout(options: LogRolloutOptions) {
-  const { bans, jailOf, hosts, now, log, onBanned } = options;
+  const { bans, jailOf, hosts, now, log, measure } = options;
   let followed = 0;
   return ({ ban, revision }: Written, storedAt: number): void => {
     const decided = now() - storedAt;
-    onBanned(decided);
+    measure.decided(decided);
     if (followed === AT_ONCE) return;
     followed += 1;
     const { jail, address } = ban;
@@ -41,6 +49,8 @@ export function createLogRollout(options: LogRolloutOptions) {
         const without = new Set(idle.map(({ status }) => status.host));
         const done = applied.filter(({ host }) => !without.has(host));
         const ineffective = applied.map(({ host }) => host).filter((host) => without.has(host));
+        for (const { ms } of done) measure.enforced(ms - decided);
+        if (missing.length > 0) measure.enforcedLate(missing.length);
         const expected = applied.length + missing.length;
         const ms = Math.max(0, ...done.map((each) => each.ms));
         const facts = { jail, address, inForce: `${done.length}/${expected}`, ms: round(ms) };

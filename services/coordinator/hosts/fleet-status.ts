@@ -167,14 +167,15 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
 }
 
 /** What is wrong with one host, in words that name the host. */
-function hostWarnings({ host, state, status }: HostRow): Warning[] {
-  const own = [
-    ...(state === "down" ? [warn("host-down")] : []),
-    ...(state === "up" && status?.firewall === "dry-run" ? [warn("dry-run")] : []),
-    ...(status?.warnings ?? []),
-  ];
-  return own.map((warning) => ofHost(host, warning));
-}
+const hostWarnings = (row: HostRow): Warning[] =>
+  warningsOfRow(row).map((warning) => ofHost(row.host, warning));
+
+/** The same in words that do not name it. */
+export const warningsOfRow = ({ state, status }: HostRow): Warning[] => [
+  ...(state === "down" ? [warn("host-down")] : []),
+  ...(state === "up" && status?.firewall === "dry-run" ? [warn("dry-run")] : []),
+  ...(status?.warnings ?? []),
+];
 
 function ofHost(host: string, warning: Warning): Warning {
   const subject = warning.subject === undefined ? host : `${host}/${warning.subject}`;

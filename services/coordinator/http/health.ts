@@ -2,7 +2,6 @@
 import type { FailureFeed } from "../decide/failure-feed.ts";
 import type { History } from "../history/history.ts";
 import type { Lease } from "../buckets/lease.ts";
-import type { Metrics } from "./metrics.ts";
 
 export interface Parts {
   link: { isUp(): boolean; trouble(): string };
@@ -20,7 +19,6 @@ export interface Health {
   waitsFor(reason: string): void;
   /** From here on these parts are asked. */
   watch(parts: Parts): void;
-  metrics: Metrics | undefined;
 }
 
 export function createHealth(): Health {
@@ -30,7 +28,6 @@ export function createHealth(): Health {
   let trouble = "";
   let waiting: string | undefined;
   return {
-    metrics: undefined,
     unreached(reason) {
       trouble = reason;
     },

@@ -3,12 +3,14 @@ import { reasonOf } from "../../process/reason.ts";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { EXIT, PlainError } from "../../process/exit.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Health } from "./health.ts";
 
 export interface HttpOptions {
   host: string;
   port: number;
-  health: Pick<Health, "unready" | "metrics">;
+  health: Pick<Health, "unready">;
+  metrics: Pick<Metrics, "read">;
 }
 
 export interface HttpServer {
@@ -16,7 +18,7 @@ export interface HttpServer {
 }
 
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
-  const { host, port, health } = options;
+  const { host, port, health, metrics } = options;
 
   async function answer(url: string): Promise<{ code: number; type: string; text: string }> {
     if (url === "/livez") return { code: 200, type: "text/plain", text: "alive\n" };
@@ -29,8 +31,8 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
         text: `${text}\n`,
       };
     }
-    if (url === "/metrics" && health.metrics)
-      return { code: 200, ...(await health.metrics.read()) };
+    const shown = url === "/metrics" ? await metrics.read() : undefined;
+    if (shown) return { code: 200, ...shown };
     return { code: 404, type: "text/plain", text: "expected /livez, /readyz or /metrics\n" };
   }
 

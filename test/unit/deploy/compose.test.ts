@@ -204,7 +204,10 @@ test("the coordinator's health is asked for where it is told", async () => {
   const { http } = coordinatorConfig.parse({});
   assert.equal(Number(url.port), parseListen(http.listen).port);
   const port = await freePort();
-  const server = await serveHttp({ host: "127.0.0.1", port, health: createHealth() });
+  const server = await serveHttp({
+    ...{ host: "127.0.0.1", port, health: createHealth() },
+    metrics: { read: () => Promise.resolve(undefined) },
+  });
   try {
     const { status } = await fetch(`http://127.0.0.1:${port}${url.pathname}`);
     assert.equal(status, 503);

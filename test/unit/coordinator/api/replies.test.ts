@@ -12,6 +12,7 @@ import type { ApiContext } from "../../../../services/coordinator/api/api-contex
 import { jailEndpoints } from "../../../../services/coordinator/api/jail-endpoints.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
+import { metricEndpoint } from "../../../../services/coordinator/api/metric-endpoint.ts";
 import { notifyEndpoints } from "../../../../services/coordinator/api/notify-endpoints.ts";
 import { EVENT_TYPES } from "../../../../services/coordinator/notify/event.ts";
 import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
@@ -220,6 +221,7 @@ function largestFleet(
       states: { refresh: () => Promise.resolve(), of: stateOf },
     },
     streams: { faults: () => many(100, () => longText(9_000)) },
+    metrics: { rows: () => Promise.resolve(many(20_000, metricOf)) },
     lease: { holder: () => longName(1), trouble: () => longText(9_000) },
     clock: { warnings: () => [], hostWarnings: () => warnings },
     expiry: { warnings: () => warnings },
@@ -240,7 +242,7 @@ function largestFleet(
     id: longName(1),
     version: longText(32),
     startedAt: NOW,
-    counters: { failures: 9e15, undecodable: 9e15 },
+    counters: { failures: { total: 9e15, entries: () => [].values() }, undecodable: 9e15 },
     now: () => NOW,
     newId: randomUUID,
     newChange: () => ({ now: NOW, id: randomUUID() }),
@@ -270,6 +272,14 @@ const sinkOf = (index: number) => ({
 const FAILING = { tries: 9e15, since: NOW, retryAt: NOW, reason: longText(500) };
 const stateOf = () => ({ failing: FAILING, sent: 9e15, lost: 9e15, sentAt: NOW });
 
+const metricOf = (index: number) => ({
+  name: "fleetban_source_unrecognized_lines_total",
+  help: longText(256),
+  type: "counter",
+  labels: { host: longName(index), source: longName(index) },
+  value: Number.MAX_SAFE_INTEGER,
+});
+
 const WIDE = parseNetwork("10.0.0.0/8")!;
 const ONE = parseNetwork("198.51.100.7")!;
 const wait = 1;
@@ -296,6 +306,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "allow.remove": { address: longAddress(1) },
   "failure.list": { limit: 1_000, after: null },
   "audit.list": { all: true, limit: 1_000, after: null },
+  "metric.list": {},
   "notify.list": {},
   "notify.test": { sink: SINK },
   "notify.resend": { sink: SINK },
@@ -313,6 +324,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...jailEndpoints(context),
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
+    ...metricEndpoint(context),
   } as unknown as Record<Endpoint, Answer>;
 }
 

@@ -244,7 +244,7 @@ test("a batch that is sent again counts once", async () => {
   const { tell, written, decider } = setUp();
   for (const message of ATTACK.slice(0, 4)) await tell([message, message, message]);
   assert.equal(written.length, 0);
-  assert.equal(decider.counters.failures, 4);
+  assert.equal(decider.counters.failures.total, 4);
 });
 
 test("who does not hold the lease writes nothing, and all that is due when it gets it", async () => {
@@ -469,7 +469,7 @@ test("failures of a jail that is not configured are nobody's", () => {
   const each = { position: 1, address: A, at: START, attempts: 9, form: "test" };
   const data = encodeFailureBatch({ v: 1, jail: "sshd", ...batch, failures: [each] });
   decider.take({ ...first!, subject: failureSubject("sshd", "mx1"), data });
-  assert.deepEqual([written, counters.failures, counters.undecodable], [[], 0, 0]);
+  assert.deepEqual([written, counters.failures.total, counters.undecodable], [[], 0, 0]);
 });
 
 test("a host is complained of once a minute, whatever it sends and whatever jail it names", async () => {
@@ -627,7 +627,7 @@ describe("a jail that counts bans", () => {
     const batch = { host: "mx1", source: "mail", epoch: "e", sentAt: START, from: 0, to: 1 };
     const data = encodeFailureBatch({ v: 1, jail: "recidive", ...batch, failures: [each] });
     await fleet.tell([{ subject: failureSubject("recidive", "mx1"), data, storedAt: START }]);
-    assert.deepEqual([fleet.written, fleet.decider.counters.failures], [[], 0]);
+    assert.deepEqual([fleet.written, fleet.decider.counters.failures.total], [[], 0]);
   });
 });
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { setImmediate as everythingDone } from "node:timers/promises";
 import type { Decider } from "../../../../services/coordinator/decide/decider.ts";
 import { createDeciding } from "../../../../services/coordinator/decide/deciding.ts";
+import { FailureCounts } from "../../../../services/coordinator/decide/failure-counts.ts";
 import { policyOf, type Policy } from "../../../../services/coordinator/decide/policy.ts";
 import { coordinatorConfig } from "../../../../services/coordinator/coordinator-config.ts";
 
@@ -13,7 +14,7 @@ function setUp() {
   const made: {
     policy: Policy;
     isInUse: () => boolean;
-    counters: { failures: number; undecodable: number; tracked(): number; due(): number };
+    counters: { failures: FailureCounts; undecodable: number; tracked(): number; due(): number };
     heard: string[];
     isFollowing: boolean;
     catchUp: () => void;
@@ -23,7 +24,8 @@ function setUp() {
     policy: policyWith(5),
     create(policy, isInUse) {
       const heard: string[] = [];
-      const counters = { failures: 0, undecodable: 0, tracked: () => 0, due: () => 0 };
+      const failures = new FailureCounts();
+      const counters = { failures, undecodable: 0, tracked: () => 0, due: () => 0 };
       made.push({ policy, isInUse, counters, heard, isFollowing: true, catchUp: () => {} });
       const decider: Decider = {
         take: () => {},
@@ -60,7 +62,7 @@ test("the old policy decides until every failure is counted by the new one", asy
   const { deciding, made, replaced } = setUp();
   const [old] = made;
   old!.catchUp();
-  old!.counters.failures = 100;
+  old!.counters.failures.add({ jail: "dovecot", host: "mx1", attempts: 100 });
   const wanted = policyWith(3);
   const done = deciding.replace(wanted);
   const next = made[1]!;
@@ -70,16 +72,23 @@ test("the old policy decides until every failure is counted by the new one", asy
   deciding.forgetHost("mx1");
   deciding.submitDue();
   assert.deepEqual([old!.heard, next.heard], [["mx1", "submit"], ["mx1"]]);
-  next.counters.failures = 60;
+  next.counters.failures.add({ jail: "dovecot", host: "mx1", attempts: 60 });
   next.catchUp();
   await done;
   assert.deepEqual([old!.isInUse(), next.isInUse()], [false, true]);
   assert.deepEqual([old!.isFollowing, next.isFollowing], [false, true]);
   assert.deepEqual([deciding.policy(), replaced], [wanted, [wanted]]);
   assert.equal(next.heard.at(-1), "submit", "what is due by the new policy is written");
-  assert.equal(deciding.counters.failures, 100, "no failure is counted twice");
-  next.counters.failures += 1;
-  assert.equal(deciding.counters.failures, 101);
+  assert.equal(deciding.counters.failures.total, 100, "no failure is counted twice");
+  next.counters.failures.add({ jail: "dovecot", host: "mx2", attempts: 1 });
+  assert.equal(deciding.counters.failures.total, 101);
+  assert.deepEqual(
+    [...deciding.counters.failures.entries()],
+    [
+      { jail: "dovecot", host: "mx1", attempts: 100 },
+      { jail: "dovecot", host: "mx2", attempts: 1 },
+    ],
+  );
 });
 
 test("of two reloads at once the later one counts, whichever has caught up first", async () => {
