@@ -29,6 +29,7 @@ export async function run(): Promise<Figure[]> {
     figure("all equal at the end", COUNT, "of 1000"),
     figure("requests", counts.requests, "requests"),
     figure("refused because somebody was quicker", counts.refused, "requests"),
+    figure("not answered in time", counts.unanswered, "requests"),
     figure("changes of bans", counts.changes, "changes"),
     figure("seconds", seconds, "s"),
   ];
