@@ -1,36 +1,25 @@
-/** `fleetban allow list|add|remove`: addresses that no automatic ban may touch. */
+/** `fleetban allow`: addresses that no automatic ban may touch. */
 import { Command, Option } from "commander";
-import type { Address } from "../wire/address.ts";
-import type { Allowed } from "../wire/settings.ts";
+import type { Reply } from "../wire/api.ts";
+import { allowCheckCommand } from "./allow-check.ts";
+import { allowImportCommand } from "./allow-import.ts";
+import { allowExportCommand, allowListCommand } from "./allow-list.ts";
 import { checksOf } from "./arguments.ts";
 import { formatState } from "./ban-words.ts";
+import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { readPages } from "./pages.ts";
-import { formatBoth, formatInstant, zoneOf } from "./time.ts";
+import { confirmWide, forEachAddress, readAddresses } from "./several.ts";
+import { formatBoth } from "./time.ts";
 
-export function allowCommand(context: Context): Command {
+export function allowCommand(context: AskingContext): Command {
   const command = new Command("allow").description("addresses and networks that are never banned");
-  command.addCommand(listCommand(context));
+  command.addCommand(allowListCommand(context));
+  command.addCommand(allowCheckCommand(context));
   command.addCommand(addCommand(context));
   command.addCommand(removeCommand(context));
+  command.addCommand(allowImportCommand(context));
+  command.addCommand(allowExportCommand(context));
   return command;
-}
-
-function listCommand({ ask, output, now }: Context): Command {
-  return new Command("list")
-    .description("every entry of the allowlist")
-    .option(...JSON_OPTION)
-    .action(async ({ json }: JsonOption) => {
-      let total = 0;
-      const { rows, next } = await readPages(Infinity, async ({ after }) => {
-        const reply = await ask("allow.list", after === null ? {} : { after });
-        total = reply.total;
-        return { rows: reply.allowed, next: reply.next };
-      });
-      if (json) output.json("allow.list", { allowed: rows, total, next });
-      else if (rows.length === 0) output.line("the allowlist is empty");
-      else output.table([headOf(now()), ...rows.map(describeAllowed)]);
-    });
 }
 
 interface AddOptions extends JsonOption {
@@ -38,95 +27,95 @@ interface AddOptions extends JsonOption {
   jail?: string;
   label?: string;
   for?: number;
+  yes?: true;
 }
 
-function addCommand({ ask, output, now }: Context): Command {
-  const check = checksOf("allow add", output.note);
+function addCommand(context: AskingContext): Command {
+  const { ask, output } = context;
+  const where = "allow add";
+  const check = checksOf(where, output.note);
   return new Command("add")
-    .description("never ban an address or a network; lifts the bans that it has")
-    .argument("<address>", "address or network", check.allowable)
+    .description("never ban addresses or networks; lifts the bans that they have")
+    .argument("<address...>", "addresses or networks; -: those that stdin has")
     .addOption(
       new Option("--comment <text>", "whose it is").argParser(check.text).default("", "none"),
     )
     .option("--jail <jail>", "spare it in this jail alone (default: in every one)", check.jail)
     .option("--label <text>", "a word to find the entry by", check.text)
     .option("--for <duration>", "only for so long: 2h, 7d (default: always)", check.seconds)
+    .option("--yes", "do not ask, also where a network is wider than /16, for IPv6 /48")
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
-    .action(async (address: Address, options: AddOptions) => {
-      const { json, comment, label, jail } = options;
+    .action(async (given: string[], options: AddOptions) => {
+      const { json, jail, comment, label, yes } = options;
+      const addresses = await readAddresses(context, where, given, check.allowable);
+      await confirmWide(context, where, { addresses, what: "would never be banned", yes });
       const seconds = options.for === Infinity ? undefined : options.for;
-      const reply = await ask("allow.add", { address, jail, comment, label, seconds });
-      if (json) {
-        output.json("allow.add", reply);
-        return;
-      }
-      const already = reply.changed ? "is" : "was already";
-      const { until } = reply.allowed;
-      const end = until === undefined ? "" : ` until ${formatBoth(until, now())}`;
-      output.line(`${address} ${already} on ${nameList(jail)}${end}`);
-      for (const ban of reply.lifted) {
-        output.line(`${ban.address} is no longer banned in ${ban.jail}`);
-      }
-      const { liftedCount, lifted, pending } = reply;
-      if (liftedCount > lifted.length) {
-        output.line(`and so are ${liftedCount - lifted.length} others`);
-      }
-      if (pending > 0) {
-        const text = "bans are still being lifted; no host enforces them any more";
-        output.note(`${pending} ${text}`);
-      }
+      await forEachAddress(context, addresses, {
+        work: (address) => ask("allow.add", { address, jail, comment, label, seconds }),
+        async tell(reply) {
+          if (!json) describeAdded(context, reply);
+          else if (addresses.length === 1) output.json("allow.add", reply);
+          else await output.jsonRow("allow.add", reply);
+        },
+      });
     });
 }
 
-function removeCommand({ ask, output, now }: Context): Command {
-  const check = checksOf("allow remove", output.note);
+function describeAdded({ output, now }: Context, reply: Reply<"allow.add">): void {
+  const { allowed, changed, liftedCount, lifted, pending } = reply;
+  const already = changed ? "is" : "was already";
+  const { until } = allowed;
+  const end = until === undefined ? "" : ` until ${formatBoth(until, now())}`;
+  output.line(`${allowed.address} ${already} on ${nameList(allowed.jail)}${end}`);
+  for (const ban of lifted) output.line(`${ban.address} is no longer banned in ${ban.jail}`);
+  if (liftedCount > lifted.length) output.line(`and so are ${liftedCount - lifted.length} others`);
+  if (pending > 0) {
+    output.note(`${pending} bans are still being lifted; no host enforces them any more`);
+  }
+}
+
+function removeCommand(context: AskingContext): Command {
+  const { ask, output } = context;
+  const where = "allow remove";
+  const check = checksOf(where, output.note);
   return new Command("remove")
-    .description("take an entry off the allowlist")
-    .argument("<address>", "address or network as the list has it", check.address)
-    .option("--jail <jail>", "the entry for this jail alone", check.jail)
+    .description("take entries off the allowlist")
+    .argument("<address...>", "addresses or networks as the list has them; -: those of stdin")
+    .option("--jail <jail>", "the entries for this jail alone", check.jail)
     .option(...JSON_OPTION)
-    .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
-      const reply = await ask("allow.remove", { address, jail });
-      if (json) {
-        output.json("allow.remove", reply);
-        return;
-      }
-      output.line(`${address} is no longer on ${nameList(jail)}`);
-      const { back = [], backCount = 0, pending = 0 } = reply;
-      for (const ban of back) {
-        output.line(`${ban.address} is ${formatState(ban, now())} in ${ban.jail} again`);
-      }
-      if (backCount > back.length) output.line(`and so are ${backCount - back.length} others`);
-      if (pending > 0) output.note(`${pending} bans are still to come back`);
+    .action(async (given: string[], { json, jail }: JsonOption & { jail?: string }) => {
+      const addresses = await readAddresses(context, where, given, check.address);
+      await forEachAddress(context, addresses, {
+        work: (address) => ask("allow.remove", { address, jail }),
+        async tell(reply) {
+          if (!json) describeRemoved(context, reply);
+          else if (addresses.length === 1) output.json("allow.remove", reply);
+          else await output.jsonRow("allow.remove", reply);
+        },
+      });
     });
+}
+
+function describeRemoved({ output, now }: Context, reply: Reply<"allow.remove">): void {
+  output.line(`${reply.allowed.address} is no longer on ${nameList(reply.allowed.jail)}`);
+  const { back = [], backCount = 0, pending = 0 } = reply;
+  for (const ban of back) {
+    output.line(`${ban.address} is ${formatState(ban, now())} in ${ban.jail} again`);
+  }
+  if (backCount > back.length) output.line(`and so are ${backCount - back.length} others`);
+  if (pending > 0) output.note(`${pending} bans are still to come back`);
 }
 
 /** Where an entry stands: for every jail, or for one. */
 const nameList = (jail: string | undefined): string =>
   jail === undefined ? "the allowlist" : `the allowlist of jail ${jail}`;
 
-const headOf = (now: number) => [
-  "ADDRESS",
-  "JAIL",
-  "FROM",
-  `ADDED (${zoneOf(now)})`,
-  "UNTIL",
-  "BY",
-  "LABEL",
-  "COMMENT",
-];
-
-function describeAllowed({ jail = "all", label = "-", ...entry }: Allowed): string[] {
-  const { address, origin, addedAt, until, by, comment } = entry;
-  const end = until === undefined ? "-" : formatInstant(until);
-  return [address, jail, origin, formatInstant(addedAt), end, by, label, comment];
-}
-
 const EXAMPLES = `
 Examples:
   fleetban allow add 192.0.2.10 --comment "office"
   fleetban allow add 2001:db8:1::/48 --comment "monitoring"
-  fleetban allow add 192.0.2.25 --jail submission --comment "scanner that sends mail"
+  fleetban allow add 192.0.2.25 --jail submission --comment scanner
   fleetban allow add 198.51.100.7 --for 2h --comment "customer migrates mail"
+  fleetban allow add 192.0.2.10 192.0.2.11 --for 4h --label office
 `;

@@ -2,14 +2,9 @@
 import { Command } from "commander";
 import type { Address } from "../wire/address.ts";
 import { checksOf, UsageError } from "./arguments.ts";
+import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION } from "./context.ts";
-import {
-  addSelection,
-  changeManyBans,
-  selectionOf,
-  type AskingContext,
-  type SelectionOptions,
-} from "./many-bans.ts";
+import { addSelection, changeManyBans, selectionOf, type SelectionOptions } from "./many-bans.ts";
 
 interface HeldOptions extends SelectionOptions {
   reason?: string;

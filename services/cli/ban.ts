@@ -5,83 +5,36 @@ import type { Reply } from "../wire/api.ts";
 import type { Ban } from "../wire/ban.ts";
 import { checksOf, UsageError } from "./arguments.ts";
 import { discardCommand, releaseCommand } from "./ban-held.ts";
-import { describeBan, BAN_HEAD, formatState } from "./ban-words.ts";
+import { banImportCommand } from "./ban-import.ts";
+import { banExportCommand, banListCommand } from "./ban-list.ts";
+import { formatState } from "./ban-words.ts";
 import { showCommand } from "./ban-show.ts";
 import { whyCommand } from "./ban-why.ts";
-import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import type { AskingContext } from "./confirm.ts";
+import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import {
   addSelection,
   changeManyBans,
   isSelecting,
   selectionOf,
-  type AskingContext,
   type SelectionOptions,
 } from "./many-bans.ts";
-import { readPages } from "./pages.ts";
+import { confirmWide, forEachAddress, readAddresses } from "./several.ts";
 import { reportReach } from "./reach.ts";
 import { formatBoth, formatEnd } from "./time.ts";
 
 export function banCommand(context: AskingContext): Command {
   const command = new Command("ban").description("who is banned, since when, why and where");
-  command.addCommand(listCommand(context));
+  command.addCommand(banListCommand(context));
   command.addCommand(showCommand(context));
   command.addCommand(whyCommand(context));
   command.addCommand(addCommand(context));
   command.addCommand(removeCommand(context));
   command.addCommand(releaseCommand(context));
   command.addCommand(discardCommand(context));
+  command.addCommand(banImportCommand(context));
+  command.addCommand(banExportCommand(context));
   return command;
-}
-
-interface ListOptions extends JsonOption {
-  jail?: string;
-  address?: Address;
-  all?: boolean;
-  held?: true;
-  limit?: number;
-}
-
-function listCommand(context: Context): Command {
-  const { ask, output, now } = context;
-  const check = checksOf("ban list", output.note);
-  return new Command("list")
-    .description("bans in force")
-    .option("--jail <jail>", "of this jail", check.jail)
-    .option("--address <address>", "that have an address in common with this", check.address)
-    .option("--all", "also bans that have ended, from the history")
-    .option("--held", "bans that a guard has held: in force nowhere, or not on every host")
-    .option("--limit <number>", "at most so many (default: all)", check.limit)
-    .option(...JSON_OPTION)
-    .action(async ({ json, jail, address, all = false, held, limit = Infinity }: ListOptions) => {
-      if (all && held) throw new UsageError("ban list: --held: expected it without --all");
-      let rest: Pick<Reply<"ban.list">, "total" | "stale"> = { total: 0, stale: null };
-      const { rows, next } = await readPages(limit, async (page) => {
-        const { bans, next, ...others } = await ask("ban.list", {
-          jail,
-          address,
-          all,
-          held,
-          ...page,
-        });
-        rest = others;
-        return { rows: bans, next };
-      });
-      noteStale(context, rest.stale);
-      if (json) {
-        // Nobody counts what the history holds.
-        const total = all ? rows.length : rest.total;
-        output.json("ban.list", { ...rest, total, bans: rows, next });
-        return;
-      }
-      if (rows.length === 0) output.line(noBans(all, held));
-      else output.table([BAN_HEAD, ...rows.map((ban) => describeBan(ban, now()))]);
-      if (next !== null) output.note(`there are more than these ${rows.length}: see --limit`);
-    });
-}
-
-function noBans(all: boolean, held: true | undefined): string {
-  if (all) return "no bans on record";
-  return held ? "no ban is held" : "nobody is banned";
 }
 
 interface AddOptions extends JsonOption {
@@ -90,94 +43,158 @@ interface AddOptions extends JsonOption {
   reason: string;
   replace?: boolean;
   wait?: number;
+  yes?: true;
 }
 
-function addCommand(context: Context): Command {
+function addCommand(context: AskingContext): Command {
   const { ask, output, now } = context;
-  const check = checksOf("ban add", output.note);
+  const where = "ban add";
+  const check = checksOf(where, output.note);
   return new Command("add")
-    .description("ban an address or a network on every host")
+    .description("ban addresses or networks on every host")
     .argument(
-      "<address>",
-      "address or network; at widest /8 for IPv4, /32 for IPv6",
-      check.bannable,
+      "<address...>",
+      "addresses or networks, at widest /8 for IPv4, /32 for IPv6; -: those that stdin has",
     )
     .option("--jail <jail>", "whose ports are closed to it", check.jail, "dovecot")
     .option("--for <duration>", "20m, 1d 12h; -1: for ever (default: the jail's)", check.seconds)
     .option("--reason <text>", "why", check.text, "by hand")
     .option("--replace", "also when the present ban lasts longer")
+    .option("--yes", "do not ask, also where a network is wider than /16, for IPv6 /48")
     .addOption(waitOption(check.wait))
     .option(...JSON_OPTION)
     .addHelpText("after", ADD_EXAMPLES)
-    .action(async (address: Address, options: AddOptions) => {
-      const { json, jail, reason, replace = false, wait = null } = options;
+    .action(async (given: string[], options: AddOptions) => {
+      const { json, jail, reason, replace = false, wait = null, yes } = options;
+      const addresses = await readAddresses(context, where, given, check.bannable);
+      await confirmWide(context, where, { addresses, what: "would be banned", yes });
       const seconds = options.for === Infinity ? null : options.for;
-      const reply = await ask("ban.add", { address, jail, seconds, reason, replace, wait });
-      if (json) output.json("ban.add", reply);
-      else {
-        const already = reply.changed ? "" : "already ";
-        const end = formatEnd(reply.ban.until, now());
-        output.line(`${address} is ${already}banned in ${reply.ban.jail} ${end}`);
-      }
-      if (!reply.changed) output.note("it lasts as long or longer; --replace sets another end");
-      if (!reply.reach) return;
-      reportReach(context, "ban add", { reach: reply.reach, change: "in force", json });
+      await forEachAddress(context, addresses, {
+        work: (address) => ask("ban.add", { address, jail, seconds, reason, replace, wait }),
+        async tell(reply) {
+          if (json) await printJson(context, "ban.add", reply, addresses);
+          else describeAdded(reply);
+          if (!reply.changed) output.note("it lasts as long or longer; --replace sets another end");
+          if (!reply.reach) return;
+          reportReach(context, where, { reach: reply.reach, change: "in force", json });
+        },
+      });
     });
+
+  function describeAdded({ ban, changed }: Reply<"ban.add">): void {
+    const already = changed ? "" : "already ";
+    output.line(`${ban.address} is ${already}banned in ${ban.jail} ${formatEnd(ban.until, now())}`);
+  }
 }
 
 interface RemoveOptions extends SelectionOptions {
   immunity?: number;
   reason: string;
   wait?: number;
+  allowFor?: number;
 }
 
 function removeCommand(context: AskingContext): Command {
-  const { ask, output, now } = context;
-  const check = checksOf("ban remove", output.note);
-  const describe = (ban: Ban): string => {
-    const { immuneUntil } = ban;
-    const isImmune = immuneUntil !== null && immuneUntil > now();
-    const failures = isImmune
-      ? `; its failures do not count until ${formatBoth(immuneUntil, now())}`
-      : "";
-    return `${ban.address} is ${formatState(ban, now())} in ${ban.jail}${failures}`;
-  };
+  const check = checksOf(REMOVE, context.output.note);
   const command = new Command("remove")
-    .description("lift a ban on every host, or many by what they have in common")
-    .argument("[address]", "address or network as it is banned", check.address)
+    .description("lift bans on every host, or many by what they have in common")
+    .argument("[address...]", "addresses or networks as they are banned; -: those of stdin")
     .option("--jail <jail>", "in this jail (default: in every one)", check.jail)
     .option(
       "--immunity <duration>",
       "its failures do not count so long; 0: at once again (default: findtime)",
       check.immunity,
     )
+    .option(
+      "--allow-for <duration>",
+      "and put it on the allowlist for so long: 1d; -1: for good",
+      check.seconds,
+    )
     .option("--reason <text>", "why", check.text, "by hand")
     .addOption(waitOption(check.wait));
   return addSelection(command, check)
     .option(...JSON_OPTION)
     .addHelpText("after", REMOVE_EXAMPLES)
-    .action(async (address: Address | undefined, options: RemoveOptions) => {
-      if (address === undefined) {
+    .action(async (given: string[], options: RemoveOptions) => {
+      if (given.length === 0) {
         await removeMany(context, options);
         return;
       }
       if (isSelecting(options)) {
-        const expected = "expected an address, or what chooses many bans, not both";
-        throw new UsageError(`ban remove: ${address}: ${expected}`);
+        const expected = "expected addresses, or what chooses many bans, not both";
+        throw new UsageError(`${REMOVE}: ${given.join(" ")}: ${expected}`);
       }
-      const { json, jail, immunity, reason, wait = null } = options;
-      const reply = await ask("ban.remove", { address, jail, immunity, reason, wait });
-      if (json) output.json("ban.remove", reply);
-      else for (const ban of reply.bans) output.line(describe(ban));
-      if (!reply.reach) return;
-      reportReach(context, "ban remove", { reach: reply.reach, change: "lifted", json });
+      const addresses = await readAddresses(context, REMOVE, given, check.address);
+      await removeNamed(context, addresses, options);
     });
 }
 
+const REMOVE = "ban remove";
+
+async function removeNamed(
+  context: AskingContext,
+  addresses: readonly Address[],
+  options: RemoveOptions,
+): Promise<void> {
+  const { ask, output } = context;
+  const { json, jail, immunity, reason, allowFor, wait = null } = options;
+  await forEachAddress(context, addresses, {
+    async work(address) {
+      const reply = await ask("ban.remove", { address, jail, immunity, reason, wait });
+      // The other way round the allowlist would only keep the ban for later.
+      const allowed =
+        allowFor === undefined ? undefined : await allowFreed(context, address, options);
+      return { reply, allowed };
+    },
+    async tell({ reply, allowed }) {
+      if (json) await printJson(context, "ban.remove", reply, addresses);
+      else for (const ban of reply.bans) output.line(describeLifted(context, ban));
+      if (allowed !== undefined && !json) output.line(allowed);
+      if (!reply.reach) return;
+      reportReach(context, REMOVE, { reach: reply.reach, change: "lifted", json });
+    },
+  });
+}
+
+/** Returns what is to be said. */
+async function allowFreed(
+  { ask, now }: Context,
+  address: Address,
+  { allowFor, reason }: RemoveOptions,
+): Promise<string> {
+  const seconds = allowFor === Infinity ? undefined : allowFor;
+  const comment = `ban lifted: ${reason}`.slice(0, 256);
+  const { allowed } = await ask("allow.add", { address, comment, seconds });
+  const end = allowed.until === undefined ? "" : ` until ${formatBoth(allowed.until, now())}`;
+  return `${address} is on the allowlist${end}`;
+}
+
+function describeLifted({ now }: Context, ban: Ban): string {
+  const { immuneUntil } = ban;
+  const isImmune = immuneUntil !== null && immuneUntil > now();
+  const failures = isImmune
+    ? `; its failures do not count until ${formatBoth(immuneUntil, now())}`
+    : "";
+  return `${ban.address} is ${formatState(ban, now())} in ${ban.jail}${failures}`;
+}
+
+/** One document for one address, one line each for several. */
+async function printJson<E extends "ban.add" | "ban.remove">(
+  { output }: Context,
+  endpoint: E,
+  reply: Reply<E>,
+  addresses: readonly Address[],
+): Promise<void> {
+  if (addresses.length === 1) output.json(endpoint, reply);
+  else await output.jsonRow(endpoint, reply);
+}
+
 async function removeMany(context: AskingContext, options: RemoveOptions): Promise<void> {
-  const where = "ban remove";
-  if (options.wait !== undefined) {
-    throw new UsageError(`${where}: --wait: expected it with one address`);
+  const where = REMOVE;
+  for (const name of ["wait", "allowFor"] as const) {
+    if (options[name] === undefined) continue;
+    const flag = name === "wait" ? "--wait" : "--allow-for";
+    throw new UsageError(`${where}: ${flag}: expected it with addresses`);
   }
   const { reason, immunity } = options;
   const request = { selection: selectionOf(where, options), reason, immunity };
@@ -197,13 +214,14 @@ Examples:
   fleetban ban add 198.51.100.7 --for 1d --reason "asked by abuse desk"
   fleetban ban add 203.0.113.0/24 --for -1
   fleetban ban add 198.51.100.7 --for 5m --replace
+  fleetban ban add - --for 1d < addresses.txt
 `;
 
 const REMOVE_EXAMPLES = `
 Examples:
   fleetban ban remove 198.51.100.7 --wait
   fleetban ban remove 198.51.100.7 --immunity 1h --reason "customer called"
+  fleetban ban remove 198.51.100.7 --allow-for 1d --reason "customer called"
   fleetban ban remove --caused-by mx1 --since 1h --dry-run
-  fleetban ban remove --policy-version 3f2a9c1d --dry-run
   fleetban ban remove --network 203.0.113.0/24 --jail dovecot --yes
 `;

@@ -5,7 +5,7 @@ import { EXIT, SilentExit } from "../process/exit.ts";
 import type { JailRow, Reply } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { readPages } from "./pages.ts";
+import { listJails } from "./list-jails.ts";
 import { count } from "./status.ts";
 import type { Cell } from "./table.ts";
 
@@ -78,16 +78,6 @@ Failures that are counted stay counted. A file with a fault is refused as a whol
 are printed, the policy in use stays, and the command ends with 78. Every coordinator reads the
 file of its own machine: change it on each of them first.
 `;
-
-async function listJails({ ask }: Context): Promise<Reply<"jail.list">> {
-  let rest: Omit<Reply<"jail.list">, "jails" | "next"> = { total: 0, coordinator: "" };
-  const { rows, next } = await readPages(Infinity, async ({ after }) => {
-    const { jails, next, ...others } = await ask("jail.list", after === null ? {} : { after });
-    rest = others;
-    return { rows: jails, next };
-  });
-  return { ...rest, jails: rows, next };
-}
 
 function describeJail({ jail, sentences }: JailRow): Cell[][] {
   const [first = "", ...others] = sentences;

@@ -2,23 +2,17 @@
  * Commands that change many bans by what the bans have in common: always with a preview of numbers,
  * and a confirmation before anything is changed.
  */
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Readable } from "node:stream";
 import { Option, type Command } from "commander";
 import { EXIT, PlainError, SilentExit } from "../process/exit.ts";
 import type { Address } from "../wire/address.ts";
 import type { BanSelection, ManyBansReply } from "../wire/ban-selection.ts";
 import type { Request } from "../wire/api.ts";
 import { UsageError, type checksOf } from "./arguments.ts";
+import { confirm, type AskingContext } from "./confirm.ts";
 import type { Context, JsonOption } from "./context.ts";
 import { count } from "./status.ts";
 import type { Cell } from "./table.ts";
-
-/** Commands that ask before they act read the answer from here. */
-export interface AskingContext extends Context {
-  stdin: Readable & { isTTY?: boolean };
-}
 
 export interface SelectionOptions extends JsonOption {
   jail?: string;
@@ -158,20 +152,4 @@ function printPreview({ output }: Context, preview: ManyBansReply, would: string
 
 function rowsOf(label: string, numbers: ManyBansReply["byJail"]): Cell[][] {
   return numbers.map(({ name, bans }) => [`  ${label}`, name, String(bans)]);
-}
-
-/** Throws where the answer is no, or where nobody can be asked. */
-async function confirm({ stdin, output }: AskingContext, where: string, what: string) {
-  if (stdin.isTTY !== true) {
-    throw new UsageError(`${where}: ${what}; expected --yes to do it, or --dry-run only to look`);
-  }
-  output.note(`${what}. Go on? [y/N]`);
-  const lines = createInterface({ input: stdin });
-  for await (const line of lines) {
-    lines.close();
-    if (/^y(?:es)?$/i.test(line.trim())) return;
-    break;
-  }
-  output.note("nothing was changed");
-  throw new SilentExit(EXIT.refused);
 }

@@ -16,12 +16,16 @@ export interface Output {
   line(text: string): void;
   /** A line of a file, as it is there: to be copied. */
   literal(text: string): void;
+  /** Many lines of a file; resolves when there is room for more. */
+  literals(texts: readonly string[]): Promise<void>;
   /** A table; the first row is its head. */
   table(rows: readonly (readonly Cell[])[]): void;
   /** Columns without a head: names and what they are. */
   facts(rows: readonly (readonly Cell[])[]): void;
   /** The coordinator's reply as one JSON document, instants as on the wire. */
   json<E extends Endpoint>(endpoint: E, reply: Reply<E>): void;
+  /** The same on one line, as one of several replies; resolves when there is room for more. */
+  jsonRow<E extends Endpoint>(endpoint: E, reply: Reply<E>): Promise<void>;
   /** One JSON document of many, on a line of its own; resolves when there is room for more. */
   jsonLine(value: unknown): Promise<void>;
   /** To stderr. */
@@ -53,8 +57,18 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
     stdout.write(`${lines.join("\n")}\n`);
   };
 
+  const jsonLine = async (value: unknown) => {
+    erase();
+    if (!stdout.write(`${visibleJsonLine(value)}\n`)) await once(stdout, "drain");
+  };
+
   return {
     literal: (text) => write([visible(text)]),
+    async literals(texts) {
+      erase();
+      const lines = texts.map((text) => `${visible(text)}\n`).join("");
+      if (!stdout.write(lines)) await once(stdout, "drain");
+    },
     line: (text) => write(wrapIndented(visible(text), room() ?? Infinity)),
     facts: (rows) => write(formatTable(rows, paint, room())),
     table: ([head = [], ...rows]) => write(formatTableOrBlocks(head, rows, paint, room())),
@@ -62,10 +76,11 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
       const schema: z.ZodType = api[endpoint].reply;
       write([visibleJson(z.encode(schema, reply))]);
     },
-    async jsonLine(value) {
-      erase();
-      if (!stdout.write(`${visibleJsonLine(value)}\n`)) await once(stdout, "drain");
+    jsonRow(endpoint, reply) {
+      const schema: z.ZodType = api[endpoint].reply;
+      return jsonLine(z.encode(schema, reply));
     },
+    jsonLine,
     note(text) {
       erase();
       stderr.write(`${visible(text)}\n`);

@@ -6,7 +6,9 @@ import type { NatsSession } from "../nats/session.ts";
 import { createWarningLog } from "../process/warning-log.ts";
 import { readVersion } from "../process/version.ts";
 import { allowEndpoints } from "./api/allow-endpoints.ts";
+import { allowImportEndpoint } from "./api/allow-import-endpoint.ts";
 import { banEndpoints } from "./api/ban-endpoints.ts";
+import { banImportEndpoint } from "./api/ban-import-endpoint.ts";
 import type { ApiContext } from "./api/api-context.ts";
 import { hasOperators, serveApi } from "./api/api-server.ts";
 import { jailEndpoints } from "./api/jail-endpoints.ts";
@@ -269,8 +271,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const endpoints = {
     ...banEndpoints(context),
     ...manyBansEndpoints(context),
+    ...banImportEndpoint(context),
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
+    ...allowImportEndpoint(context),
     ...jailEndpoints(context),
     ...statusEndpoints(context),
     ...notifyEndpoints(context),

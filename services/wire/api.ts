@@ -13,9 +13,15 @@
  */
 import * as z from "zod";
 import { ban, POLICY_VERSION } from "./ban.ts";
-import { liftManyRequest, manyBansReply, manyBansRequest } from "./ban-selection.ts";
+import { banFilter, liftManyRequest, manyBansReply, manyBansRequest } from "./ban-selection.ts";
 import { address, instant } from "./codec.ts";
-import { reach, standing } from "./reach.ts";
+import {
+  allowImportReply,
+  allowImportRequest,
+  banImportReply,
+  banImportRequest,
+} from "./list-import.ts";
+import { FIRST, reach, standing } from "./reach.ts";
 import {
   addressField,
   allowableField,
@@ -254,17 +260,20 @@ export const api = {
     }),
   },
   "ban.list": {
-    request: z.strictObject({
-      jail: jailField.optional(),
-      /** Bans that have an address in common with this one. */
-      address: addressField.optional(),
-      /** true: also those that have ended, from the history. */
-      all: flagField,
-      /** true: bans that are held, and in force nowhere. */
-      held: flagField.optional(),
-      limit: limitField,
-      after: cursorField(BAN_CURSOR),
-    }),
+    request: z
+      .strictObject({
+        jail: jailField.optional(),
+        /** Bans that have an address in common with this one. */
+        address: addressField.optional(),
+        /** true: also those that have ended, from the history. */
+        all: flagField,
+        /** true: bans that are held, and in force nowhere. */
+        held: flagField.optional(),
+        ...banFilter,
+        limit: limitField,
+        after: cursorField(BAN_CURSOR),
+      })
+      .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     reply: z.object({ bans: z.array(ban), total: z.number(), next, stale }),
   },
   "ban.show": {
@@ -319,6 +328,8 @@ export const api = {
     /** The first bans that were lifted, and how many were. */
     reply: z.object({ bans: z.array(ban), total: count, reach: reach.nullable() }),
   },
+  /** Bans a part of a list of addresses and networks. */
+  "ban.import": { request: z.strictObject(banImportRequest), reply: banImportReply },
   /** Lifts every ban in force that is selected. */
   "ban.lift": { request: z.strictObject(liftManyRequest), reply: manyBansReply },
   /** Puts held bans into force. */
@@ -333,6 +344,18 @@ export const api = {
     }),
     /** In the order in which they were added. */
     reply: z.object({ allowed: z.array(allowed), total: count, next }),
+  },
+  /** What keeps an address or network, or a part of it, from being banned. */
+  "allow.show": {
+    request: z.strictObject({ address: addressField, jail: jailField.optional() }),
+    reply: z.object({
+      /** The entry that covers it, or else is within it: in the jail, or in every one. */
+      allowed: allowed.nullable(),
+      /** Without a jail: the first such entries for one jail each. */
+      inJails: z.array(allowed).max(FIRST),
+      /** The address of a machine of the fleet that it is or holds. */
+      machine: ownAddress.nullable(),
+    }),
   },
   "allow.add": {
     request: z.strictObject({
@@ -367,6 +390,8 @@ export const api = {
       pending: count.optional(),
     }),
   },
+  /** Puts a part of a list on the allowlist. */
+  "allow.import": { request: z.strictObject(allowImportRequest), reply: allowImportReply },
   /** The metrics of the coordinator that answers, as its /metrics shows them. */
   "metric.list": {
     request: z.strictObject({

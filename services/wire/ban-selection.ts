@@ -10,6 +10,7 @@ import {
   instantField,
   jailField,
   policyVersionField,
+  secondsField,
   textField,
 } from "./request-fields.ts";
 
@@ -35,6 +36,31 @@ export const banSelection = z.strictObject(
   { error: ({ code }) => (code === "invalid_type" ? EXPECTED_SELECTION : undefined) },
 );
 export type BanSelection = z.infer<typeof banSelection>;
+
+/** What a list of bans may be narrowed down by, besides jail and address; all of it must hold. */
+export const banFilter = {
+  /** The ban of this address, or of addresses and networks within this network. */
+  within: addressField.optional(),
+  /** "decider", or an operator's name. */
+  by: textField.optional(),
+  /** It was decided by this version of the policy. */
+  policyVersion: policyVersionField.optional(),
+  /** The reason has this text in it, in small or capital letters. */
+  reason: textField.optional(),
+  /** The last change of the ban was made from the one instant to the other. */
+  since: instantField.optional(),
+  until: instantField.optional(),
+  /** The ban is in force, and ends within so many seconds. */
+  endingWithin: secondsField.optional(),
+} as const;
+export type BanFilter = z.infer<z.ZodObject<typeof banFilter>>;
+
+/** "alice" is "operator alice", also where NATS did not vouch for the name. */
+export const makersOf = (name: string): string[] => [
+  name,
+  `operator ${name}`,
+  `operator ${name} (unverified)`,
+];
 
 const count = z.number().int().nonnegative();
 

@@ -108,6 +108,12 @@ export const textField = z
 
 export const flagField = z.boolean("expected true or false");
 
+/** A revision of a bucket, from an earlier reply. */
+export const revisionField = z.custom<number>(
+  (value) => isWhole(value, 0, Number.MAX_SAFE_INTEGER),
+  'expected the "revision" of the reply before',
+);
+
 /** How many rows of a list are wanted; a reply may have fewer, for its bytes are bounded. */
 export const limitField = z.custom<number>(
   (value) => isWhole(value, 1, MAX_ROWS),

@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   "cli-start": () => import("./cli-start.ts"),
   "filter-flood": () => import("./filter-flood.ts"),
   interleavings: () => import("./interleavings.ts"),
+  import: () => import("./import.ts"),
   "rooted-host": () => import("./rooted-host.ts"),
 };
 

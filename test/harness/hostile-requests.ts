@@ -28,6 +28,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ...{ limit: [1, 1_000], after: [null], since: ["2026-01-01T00:00:00.000Z"] },
   until: ["2026-12-01T00:00:00.000Z"],
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
+  ...{ endingWithin: [60], revision: [0, 1], comment: ["office"] },
   ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider"] },
   policyVersion: ["0123abcd"],
 };
@@ -53,6 +54,7 @@ const value = fc.oneof(
 );
 
 function fieldOf(name: string): fc.Arbitrary<unknown> {
+  if (name === "rows") return fc.oneof({ weight: 4, arbitrary: rows() }, value);
   if (name === "selection") return fc.oneof({ weight: 4, arbitrary: selection() }, value);
   const right = RIGHT[name];
   if (!right) throw new Error(`${name}: say in RIGHT what a coordinator takes`);
@@ -65,6 +67,12 @@ function fieldOf(name: string): fc.Arbitrary<unknown> {
 
 /** Of the bans that a request changes. */
 const selection = () => recordOf(Object.keys(banSelection.shape));
+
+/** Entries of a list. */
+const rows = () =>
+  fc.array(recordOf(["address", "seconds", "until", "reason", "comment", "label"]), {
+    maxLength: 3,
+  });
 
 const recordOf = (names: readonly string[]): fc.Arbitrary<Record<string, unknown>> =>
   fc.record(Object.fromEntries(names.map((name) => [name, fieldOf(name)])));

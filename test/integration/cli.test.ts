@@ -35,6 +35,7 @@ import {
   runFleetban,
   type Answer,
 } from "../harness/fleetban.ts";
+import { startHttpsReceiver } from "../harness/https-receiver.ts";
 import { FOREIGN_WORDS, hostileRequests } from "../harness/hostile-requests.ts";
 import { startTestNats, startTestServers } from "../harness/servers.ts";
 import type { TestNats, TestPostgres } from "../harness/servers.ts";
@@ -244,7 +245,10 @@ test("the allowlist keeps an address from being banned, and lifts its bans", asy
   assert.match(refused.stderr, /192\.0\.2\.0\/28 is on the allowlist \(office\)/);
   assert.deepEqual([refused.stdout, refused.code], ["", 1]);
   assert.match((await ask("ban", "show", "192.0.2.10")).stdout, /192\.0\.2\.0\/28 is on the/);
-  assert.match((await ask("allow", "list")).stdout, /\n192\.0\.2\.0\/28 +operator .* office\n/);
+  assert.match(
+    (await ask("allow", "list")).stdout,
+    /\n192\.0\.2\.0\/28 +all +operator .* office\n/,
+  );
   const removed = await ask("allow", "remove", "192.0.2.0/28", "--json");
   const { allowed } = api["allow.remove"].reply.parse(JSON.parse(removed.stdout));
   assert.equal(allowed.address, "192.0.2.0/28");
@@ -347,6 +351,173 @@ test("a jail that is not there is refused with those that are", async () => {
   const { stderr, code } = await fleetban("ban", "add", "198.51.100.1", "--jail", "sshd");
   assert.match(stderr, /^fleetban: jail "sshd": there is no such jail, expected dovecot\n$/);
   assert.equal(code, 1);
+});
+
+/** A folder of the test's own. */
+async function folderFor(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "fleetban-lists-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+test("a list is banned but for what must not be, and again only what is missing", async (t) => {
+  // Hosts of the tests before, which report no more.
+  for (const host of ["mx2", "mx3", "mx4", "mx9"]) await fleetban("host", "remove", host);
+  await reportingHost(t, "mx1");
+  const list = join(await folderFor(t), "list.txt");
+  await ask("allow", "add", "203.0.113.200", "--comment", "office");
+  await writeFile(list, "# two\n198.51.100.201 # spam\n203.0.113.200/30\n127.0.0.1\n");
+  const unasked = await fleetban("ban", "import", list);
+  assert.match(unasked.stderr, /2 bans would be made; expected --yes/);
+  assert.equal(unasked.code, 64);
+  const dry = await ask("ban", "import", list, "--dry-run");
+  assert.match(
+    dry.stdout,
+    /^2 addresses and 1 network 203\.0\.113\.200\/30: 2 would be banned, 1 left out/,
+  );
+  assert.match(
+    (await ask("ban", "list", "--network", "198.51.100.201")).stdout,
+    /nobody is banned/,
+  );
+
+  const first = await ask("ban", "import", list, "--for", "1d", "--yes", "--wait");
+  assert.match(first.stdout, /^2 banned, 1 left out; 1 network without addresses that are never/);
+  assert.match(first.stdout, /\nin force on 1\/1 hosts/);
+  assert.match(first.stderr, /left out: 127\.0\.0\.1: is loopback/);
+  const parts = await ask("ban", "export", "--network", "203.0.113.200/30");
+  assert.deepEqual(parts.stdout.trim().split("\n").sort(), ["203.0.113.201", "203.0.113.202/31"]);
+  assert.match(
+    (await ask("ban", "list", "--reason", "SPAM")).stdout,
+    /198\.51\.100\.201 .* spam\n$/,
+  );
+
+  const again = await ask("ban", "import", list, "--for", "1d", "--yes");
+  assert.match(again.stdout, /^0 banned, 2 were banned already, 1 left out/);
+  const json = await ask("ban", "import", list, "--for", "2d", "--yes", "--json");
+  const reply = api["ban.import"].reply.parse(JSON.parse(json.stdout));
+  assert.deepEqual([reply.added, reply.kept, reply.refusedCount], [2, 0, 1]);
+  const shorter = await ask("ban", "import", list, "--for", "1h", "--yes", "--replace");
+  assert.match(shorter.stdout, /^2 banned/);
+  await ask("ban", "remove", "--network", "203.0.113.200/30", "--yes");
+  await ask("allow", "remove", "203.0.113.200");
+});
+
+test("a list with a fault changes nothing, and names the fault", async (t) => {
+  const list = join(await folderFor(t), "list.txt");
+  await writeFile(list, "198.51.100.211\nnob\x1b[2Jody\n0.0.0.0/0\n");
+  const answer = await fleetban("ban", "import", list, "--yes");
+  assert.equal(answer.code, 64);
+  assert.match(answer.stderr, /2 entries cannot be used, and nothing was changed; correct them/);
+  assert.match(answer.stderr, /\n {2}line 2: "nob\\u001b\[2Jody": expected an IPv4/);
+  assert.match(answer.stderr, /\n {2}0\.0\.0\.0\/0: is too wide/);
+  assert.doesNotMatch(answer.stderr, /\x1b/);
+  const some = await ask("ban", "import", list, "--yes", "--skip-faults");
+  assert.match(some.stdout, /^1 banned\n/);
+  await writeFile(list, "address,jail\n198.51.100.212,sshd\n");
+  const jail = await fleetban("ban", "import", list, "--yes");
+  assert.match(jail.stderr, /jails that are not there: sshd; expected dovecot; --jail puts/);
+  assert.equal(jail.code, 1);
+  assert.equal((await fleetban("ban", "import", "/nonexistent", "--yes")).code, 66);
+  assert.equal((await fleetban("ban", "import", "http://127.0.0.1/x", "--yes")).code, 64);
+});
+
+test("a list comes over https from a server that is trusted, and never from another", async (t) => {
+  const folder = await folderFor(t);
+  await using receiver = await startHttpsReceiver(folder);
+  const run = (more: Record<string, string>) =>
+    runFleetban(["ban", "import", receiver.url, "--yes"], { NATS_URL: nats.url, ...more });
+  const trusted = { NODE_EXTRA_CA_CERTS: receiver.ca };
+  receiver.respond((response) => response.end("198.51.100.221\n"));
+  const strange = await run({});
+  assert.match(strange.stderr, /cannot be fetched: (?:self|unable)/);
+  assert.equal(strange.code, 66);
+  const switchedOff = await run({ NODE_TLS_REJECT_UNAUTHORIZED: "0" });
+  assert.match(switchedOff.stderr, /switches the check of certificates off/);
+  const banned = await run(trusted);
+  assert.deepEqual([banned.stdout, banned.code], ["1 banned\n", 0]);
+  receiver.respond((response, { path }) => {
+    if (path === "/list") response.end("198.51.100.222\n");
+    else response.writeHead(302, { location: "/list" }).end();
+  });
+  assert.equal((await run(trusted)).stdout, "1 banned\n");
+  receiver.respond((response) => response.writeHead(302, { location: "http://127.0.0.1/" }).end());
+  const plain = await run(trusted);
+  assert.match(plain.stderr, /it redirects there, expected an https URL/);
+  receiver.respond((response) => response.writeHead(404).end("198.51.100.223\n"));
+  assert.match((await run(trusted)).stderr, /the server answers 404/);
+});
+
+test("several addresses are banned, lifted and allowed at once; what is refused does not stop the others", async () => {
+  const added = await fleetban("ban", "add", "198.51.100.231", "127.0.0.1", "198.51.100.232");
+  assert.match(added.stdout, /^198\.51\.100\.231 is banned .*\n198\.51\.100\.232 is banned .*\n$/);
+  assert.match(added.stderr, /^127\.0\.0\.1: is loopback/);
+  assert.equal(added.code, 1);
+  const nothing = await fleetban("ban", "add", "198.51.100.233", "nobody");
+  assert.equal(nothing.code, 64);
+  assert.equal((await fleetban("ban", "show", "198.51.100.233")).code, 1);
+  const stdin = await fleetban("ban", "add", "-");
+  assert.match(stdin.stderr, /ban add: stdin: expected addresses, got none/);
+  const wide = await fleetban("ban", "add", "198.0.0.0/8");
+  assert.match(wide.stderr, /ban add: 198\.0\.0\.0\/8 would be banned; expected --yes/);
+
+  const freed = await ask("ban", "remove", "198.51.100.231", "--allow-for", "1d");
+  assert.match(
+    freed.stdout,
+    /is no longer banned .*\n198\.51\.100\.231 is on the allowlist until .*\(in 1d\)/,
+  );
+  const rows = await ask("ban", "remove", "198.51.100.232", "198.51.100.232", "--json");
+  assert.equal(api["ban.remove"].reply.parse(JSON.parse(rows.stdout)).total, 1);
+  const within = await ask("allow", "check", "198.51.100.231");
+  assert.match(
+    within.stdout,
+    /^198\.51\.100\.231 is on the allowlist \(ban lifted: by hand\) until /,
+  );
+  const around = await fleetban("allow", "check", "198.51.100.230/31");
+  assert.match(around.stdout, /is not on the allowlist as a whole, but 198\.51\.100\.231 is/);
+  assert.equal(around.code, 1);
+  assert.equal((await fleetban("allow", "check", "198.51.100.233")).code, 1);
+  await ask("allow", "add", "192.0.2.31", "192.0.2.32", "--label", "lab");
+  await ask("allow", "remove", "192.0.2.31", "192.0.2.32", "198.51.100.231");
+});
+
+test("a list is allowed, lifts its bans, and is exported again", async (t) => {
+  const list = join(await folderFor(t), "list.csv");
+  await ask("ban", "add", "192.0.2.41");
+  await writeFile(list, "address,comment\n192.0.2.40/31,office\n192.0.2.42,\n");
+  const added = await ask("allow", "import", list, "--label", "home", "--yes");
+  assert.equal(added.stdout, "2 added to the allowlist\n1 ban lifted\n");
+  const again = await ask("allow", "import", list, "--label", "home", "--yes");
+  assert.equal(again.stdout, "0 added to the allowlist, 2 were there already\n");
+  const exported = await ask(
+    "allow",
+    "export",
+    "--format",
+    "nginx",
+    "--aggregate",
+    "--label",
+    "home",
+  );
+  assert.equal(exported.stdout, "allow 192.0.2.40/31;\nallow 192.0.2.42;\n");
+  await ask("allow", "remove", "192.0.2.40/31", "192.0.2.42");
+});
+
+test("bans are listed by who made them, when, and when they end, and counted", async () => {
+  await ask("ban", "add", "198.51.100.241", "--for", "5m", "--reason", "Count me");
+  await ask("ban", "add", "198.51.100.242", "--for", "5h", "--reason", "count me");
+  const count = async (...args: string[]) =>
+    (await ask("ban", "list", "--count", "--reason", "COUNT ME", ...args)).stdout;
+  assert.equal(await count(), "2\n");
+  assert.equal(await count("--ending-within", "1h"), "1\n");
+  assert.equal(await count("--by", "tester@test", "--since", "1h"), "2\n");
+  assert.equal(await count("--by", "decider"), "0\n");
+  assert.equal(await count("--until", "1h"), "0\n");
+  assert.equal(await count("--network", "198.51.100.242/32"), "1\n");
+  await eventually("the record has both", async () => (await count("--all")) === "2\n");
+  assert.equal(await count("--all", "--ending-within", "1h", "--by", "tester@test"), "1\n");
+  assert.equal(await count("--all", "--network", "198.51.100.241/32", "--since", "1h"), "1\n");
+  assert.equal(await count("--all", "--until", "1h"), "0\n");
+  const csv = await ask("ban", "list", "--format", "csv", "--reason", "count me");
+  assert.match(csv.stdout, /^address,jail,since,until,by,reason\n198\.51\.100\.241,dovecot,20/);
 });
 
 test("the bans of fail2ban go on in the fleet, for the time that is left of them", async (t) => {

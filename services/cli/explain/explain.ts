@@ -6,7 +6,7 @@ import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
 import { withoutPassword } from "../../detection/lines/redact.ts";
 import { UsageError } from "../arguments.ts";
 import type { Output } from "../output.ts";
-import { createProgress } from "../progress.ts";
+import { createProgress, describeMegabytes, sizeOfFiles } from "../progress.ts";
 import { formatInstant } from "../time.ts";
 import { quote, shorten } from "../visible.ts";
 import { addFilterOptions, readerOf, type FilterFlags } from "./filter-options.ts";
@@ -60,7 +60,10 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
     .action(async (files: string[], options: Flags) => {
       const { json, lines, unrecognized, mode, journal, ...flags } = options;
       const { read, count, whatIsKnown } = readerOf("explain", flags);
-      const progress = createProgress({ files, output, now });
+      const progress = createProgress({
+        ...{ total: sizeOfFiles(files), describe: describeMegabytes },
+        ...{ output, now },
+      });
       const input =
         journal === undefined
           ? openInput(files, { read, onBytes: progress.advance })

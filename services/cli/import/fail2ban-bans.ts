@@ -42,6 +42,10 @@ export function readFail2banBans(path: string, now: number): Fail2banBan[] {
   return isSqlite(path) ? readDatabase(path, now) : readPrinted(path);
 }
 
+/** Is it a file of sqlite? */
+export const beginsSqlite = (bytes: Buffer): boolean =>
+  bytes.toString("latin1", 0, SQLITE_MAGIC.length) === SQLITE_MAGIC;
+
 function isSqlite(path: string): boolean {
   const head = Buffer.alloc(SQLITE_MAGIC.length);
   const file = open(path);
@@ -50,7 +54,7 @@ function isSqlite(path: string): boolean {
   } finally {
     closeSync(file);
   }
-  return head.toString("latin1") === SQLITE_MAGIC;
+  return beginsSqlite(head);
 }
 
 function open(path: string): number {
@@ -96,14 +100,17 @@ function lastLine(error: unknown): string {
   return text.trim().split("\n").at(-1) ?? "";
 }
 
-/** `[{'sshd': ['192.0.2.1', '192.0.2.2']}, {'dovecot': []}]` */
 function readPrinted(path: string): Fail2banBan[] {
-  const text = readFileSync(path, "utf8");
+  const bans = parseBanned(readFileSync(path, "utf8"));
+  if (bans !== undefined) return bans;
+  const expected = "fail2ban.sqlite3, or what fail2ban-client banned prints";
+  throw new PlainError(`import: ${quote(path)}: expected ${expected}`, EXIT.noInput);
+}
+
+/** `[{'sshd': ['192.0.2.1', '192.0.2.2']}, {'dovecot': []}]`; undefined: the text is none such. */
+export function parseBanned(text: string): Fail2banBan[] | undefined {
   const jails = [...text.matchAll(/'([^']{1,200})': \[([^\]]*)\]/g)];
-  if (jails.length === 0) {
-    const expected = "fail2ban.sqlite3, or what fail2ban-client banned prints";
-    throw new PlainError(`import: ${quote(path)}: expected ${expected}`, EXIT.noInput);
-  }
+  if (jails.length === 0) return undefined;
   return jails.flatMap(([, jail = "", list = ""]) =>
     [...list.matchAll(/'([^']*)'/g)].flatMap(([, ip = ""]) => {
       const address = parseNetwork(ip);

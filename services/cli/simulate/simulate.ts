@@ -11,7 +11,7 @@ import { addFilterOptions, readerOf, type FilterFlags } from "../explain/filter-
 import { mergeByTime, readFileLines, unreadable } from "../explain/input.ts";
 import { settled } from "../explain/settled.ts";
 import type { Output } from "../output.ts";
-import { createProgress } from "../progress.ts";
+import { createProgress, describeMegabytes, sizeOfFiles } from "../progress.ts";
 import type { Cell } from "../table.ts";
 import { formatInstant } from "../time.ts";
 import { quote } from "../visible.ts";
@@ -49,7 +49,10 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
         throw new UsageError("simulate: expected at least one log, got none");
       const { read, count } = readerOf("simulate", flags);
       const files = inputs.map(([, path]) => path);
-      const progress = createProgress({ files, output, now });
+      const progress = createProgress({
+        ...{ total: sizeOfFiles(files), describe: describeMegabytes },
+        ...{ output, now },
+      });
       const hosts = new Map(inputs.map(([name, file]) => [file, name]));
       const replays = policiesOf(policyOf(flags)).map(createReplay);
       const successes = new Set<Address>();

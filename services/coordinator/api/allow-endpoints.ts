@@ -2,8 +2,8 @@
 import { overlaps } from "../../wire/address.ts";
 import { ban as banSchema, isDue, type Ban } from "../../wire/ban.ts";
 import { allowed as allowedSchema, type Allowed } from "../../wire/settings.ts";
-import type { AllowedPlace } from "../../policy/allowlist.ts";
-import { isSpared, settleAllowed, spareBan, type SparingEntry } from "../../policy/spared-ban.ts";
+import { createAllowlist, type AllowedPlace } from "../../policy/allowlist.ts";
+import { isSpared, settleAllowed, spareBan } from "../../policy/spared-ban.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Step } from "../buckets/ban-store.ts";
 import { jailNamed, nameBan, type ApiContext } from "./api-context.ts";
@@ -11,7 +11,7 @@ import { changeMany, type ManyChanges } from "./change-many.ts";
 import { behind, firstRows, pageOf } from "./page.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
 
-type AllowEndpoints = Pick<Endpoints, "allow.list" | "allow.add" | "allow.remove">;
+type AllowEndpoints = Pick<Endpoints, "allow.list" | "allow.show" | "allow.add" | "allow.remove">;
 
 export function allowEndpoints(context: ApiContext): AllowEndpoints {
   const { settings, now } = context;
@@ -27,29 +27,31 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       return { allowed: rows, total: marked.length, next };
     },
 
+    "allow.show"({ address, jail }) {
+      if (jail !== undefined) jailNamed(context, jail);
+      const { allowlist } = settings;
+      const all = allowlist.findAll(address);
+      const ofEvery = all.find((entry) => entry.jail === undefined);
+      const allowed = jail === undefined ? ofEvery : allowlist.find(address, jail);
+      const inJails = jail === undefined ? all.filter((entry) => entry.jail !== undefined) : [];
+      return {
+        allowed: allowed ?? null,
+        inJails: firstRows(inJails, allowedSchema),
+        machine: context.machines.find(address) ?? null,
+      };
+    },
+
     async "allow.add"({ address, jail, comment, label, seconds }, by) {
       if (jail !== undefined) jailNamed(context, jail);
       const place = { address, ...(jail !== undefined && { jail }) };
-      const known = find(place);
-      const about = comment === "" ? (known?.comment ?? "") : comment;
-      const made = { v: 1 as const, ...place, comment: about, addedAt: now(), by };
-      const named = label ?? known?.label;
-      const end = seconds === undefined ? {} : { until: now() + seconds * 1000 };
-      // An entry that ends, or is to end, gets the end that is asked for now.
-      const isLabelled = label !== undefined && label !== known?.label;
-      const isOther = seconds !== undefined || known?.until !== undefined || isLabelled;
-      const isKept = known !== undefined && (known.origin === "config" || !isOther);
-      const allowed = isKept
-        ? known
-        : {
-            ...{ ...made, ...end, origin: "operator" as const },
-            ...(named !== undefined && { label: named }),
-          };
-      if (!isKept) await settings.allow(allowed);
-      const { first, changed, pending } = await liftOverlapping(context, { ...place, by });
+      const until = seconds === undefined ? undefined : now() + seconds * 1000;
+      const wanted = { place, comment, label, until, by, now: now() };
+      const { allowed, isNew } = nextEntry(find(place), wanted);
+      if (isNew) await settings.allow(allowed);
+      const { first, changed, pending } = await liftCovered(context, [place], by);
       return {
         allowed,
-        changed: !isKept,
+        changed: isNew,
         lifted: firstRows(first, banSchema),
         liftedCount: changed,
         pending,
@@ -89,21 +91,73 @@ const markOf = ({ addedAt, address, jail }: Allowed): string =>
 const covers = (place: AllowedPlace, ban: Ban): boolean =>
   (place.jail === undefined || place.jail === ban.jail) && overlaps(ban.address, place.address);
 
-/** Lifts every ban that the entry covers; goes on after it has answered. */
-async function liftOverlapping(context: ApiContext, entry: SparingEntry): Promise<ManyChanges> {
+export interface WantedEntry {
+  place: AllowedPlace;
+  /** Empty: the comment that the entry has stays. */
+  comment: string;
+  /** undefined: the label that the entry has stays. */
+  label?: string | undefined;
+  /** undefined: it does not end. */
+  until: number | undefined;
+  by: string;
+  now: number;
+}
+
+/** The entry as it is to be; `isNew`: it differs from the present one and is to be written. */
+export function nextEntry(
+  known: Allowed | undefined,
+  { place, comment, label, until, by, now }: WantedEntry,
+): { allowed: Allowed; isNew: boolean } {
+  const named = label ?? known?.label;
+  // An entry that ends, or is to end, gets the end that is asked for now.
+  const isLabelled = label !== undefined && label !== known?.label;
+  const isOther = until !== undefined || known?.until !== undefined || isLabelled;
+  if (known !== undefined && (known.origin === "config" || !isOther)) {
+    return { allowed: known, isNew: false };
+  }
+  const about = comment === "" ? (known?.comment ?? "") : comment;
+  const allowed = {
+    ...{ v: 1 as const, ...place, comment: about, addedAt: now, by, origin: "operator" as const },
+    ...(until !== undefined && { until }),
+    ...(named !== undefined && { label: named }),
+  };
+  return { allowed, isNew: true };
+}
+
+/** Lifts every ban that one of the new entries covers; goes on after it has answered. */
+export async function liftCovered(
+  context: ApiContext,
+  places: readonly AllowedPlace[],
+  by: string,
+): Promise<ManyChanges> {
   const { bans, now, newId } = context;
+  const covering = createAllowlist(places.map((place) => entryFor(place, by, now())));
   const found: Ban[] = [];
   await inSlices(bans.entries(), ({ ban }) => {
-    if (isDue(ban, now()) && covers(entry, ban)) found.push(ban);
+    const isCovered = covering.find(ban.address, ban.jail) !== undefined;
+    if (isCovered && isDue(ban, now())) found.push(ban);
   });
-  const lift: Step = (present) => present && spareBan(present, entry, { now: now(), id: newId() });
-  const { address, jail } = entry;
+  const lift =
+    (ban: Ban): Step =>
+    (present) => {
+      const entry = covering.find(ban.address, ban.jail);
+      return present && entry && spareBan(present, entry, { now: now(), id: newId() });
+    };
+  const [{ address, jail } = { address: "", jail: undefined }] = places;
   const only = jail === undefined ? "" : ` --jail ${jail}`;
-  return changeMany(context, found, () => lift, {
-    ...{ work: "lifts bans of an allowlisted address", facts: { address, jail } },
-    remedy: `fleetban allow add ${address}${only} lifts the others`,
+  const remedy =
+    places.length === 1
+      ? `fleetban allow add ${address}${only} lifts the others`
+      : "the coordinator that decides lifts the others";
+  return changeMany(context, found, lift, {
+    ...{ work: "lifts bans of allowlisted addresses", remedy },
+    facts: { address, jail, entries: places.length },
   });
 }
+
+const entryFor = (place: AllowedPlace, by: string, now: number): Allowed => ({
+  ...{ v: 1, ...place, by, comment: "", addedAt: now, origin: "operator" },
+});
 
 /** Brings back what the allowlist has lifted, is still due, and is covered by no other entry. */
 async function bringBackWithin(context: ApiContext, place: AllowedPlace): Promise<ManyChanges> {

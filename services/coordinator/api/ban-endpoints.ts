@@ -7,6 +7,7 @@ import { FIRST } from "../../wire/reach.ts";
 import { allowed as allowedSchema, type Allowed } from "../../wire/settings.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
 import type { Written } from "../buckets/ban-store.ts";
+import { passesFilter } from "./ban-filter.ts";
 import { checkBannable, describeMissing } from "./ban-refusals.ts";
 import { fromHistory, staleRecord } from "../history/stale-answers.ts";
 import { jailNamed, nameBan, type ApiContext } from "./api-context.ts";
@@ -33,6 +34,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
     const { first, total } = await firstAfter(bans.entries(), {
       isWanted: ({ ban }) =>
         isWantedState(ban, now()) &&
+        passesFilter(ban, query, now()) &&
         (jail === undefined || ban.jail === jail) &&
         (address === undefined || overlaps(ban.address, address)),
       nameOf,
@@ -61,7 +63,8 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       return { ...(await current(query)), stale: "PostgreSQL could not be asked before" };
     }
     const { value, stale } = await fromHistory(
-      async () => pageOf(await history.bans({ ...query, limit: limit + 1 }), banSchema, limit),
+      async () =>
+        pageOf(await history.bans({ ...query, now: now(), limit: limit + 1 }), banSchema, limit),
       undefined,
     );
     if (value) {

@@ -6,29 +6,36 @@ import { nameBan, type ApiContext } from "./api-context.ts";
 import { firstAfter } from "./page.ts";
 import { ApiError } from "./api-server.ts";
 
+type Never = Pick<ApiContext, "machines" | "settings">;
+
 /** Throws an ApiError for what must never be banned, with the reason. */
-export function checkBannable(
-  { machines, settings }: Pick<ApiContext, "machines" | "settings">,
+export function checkBannable(context: Never, address: Address, jail: string): void {
+  const why = whyNotBannable(context, address, jail);
+  if (why !== undefined) throw new ApiError(409, `${address}: ${why}`);
+}
+
+/** Why the address or network must not be banned as a whole, and the remedy; undefined: it may. */
+export function whyNotBannable(
+  { machines, settings }: Never,
   address: Address,
   jail: string,
-): void {
+): string | undefined {
   const never = whyNeverRemote(address);
-  if (never !== undefined) throw new ApiError(409, `${address}: ${never}`);
+  if (never !== undefined) return never;
   const own = machines.find(address);
   if (own) {
     const verb = own.address === address ? "is" : `holds ${own.address},`;
-    throw new ApiError(409, `${address}: ${verb} an address of ${own.what}, never banned`);
+    return `${verb} an address of ${own.what}, never banned`;
   }
   const allowed = settings.allowlist.find(address, jail);
-  if (!allowed) return;
+  if (!allowed) return undefined;
   const { address: entry, jail: only, comment, origin } = allowed;
   const remedy =
     origin === "config"
       ? "take it off allowlist in the coordinator's configuration"
       : `fleetban allow remove ${entry}${only === undefined ? "" : ` --jail ${only}`}`;
   const where = only === undefined ? "on the allowlist" : `on the allowlist of jail ${only}`;
-  const listed = `${entry} is ${where} (${comment})`;
-  throw new ApiError(409, `${address}: ${listed}; to ban it, first: ${remedy}`);
+  return `${entry} is ${where} (${comment}); to ban it, first: ${remedy}`;
 }
 
 /** As many bans around an address are named. */

@@ -1,5 +1,4 @@
 /** `fleetban ban remove --caused-by ...`, `ban release`, `ban discard`: many bans by what they share. */
-import { contains } from "../../wire/address.ts";
 import { awaitsRelease, ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
 import type { BanSelection, ManyBansReply } from "../../wire/ban-selection.ts";
 import { causeOf, isCausedAloneBy, isCausedBy } from "../../policy/ban-cause.ts";
@@ -9,6 +8,7 @@ import { inSlices } from "../../process/slices.ts";
 import type { Step } from "../buckets/ban-store.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
 import type { Endpoints } from "./api-server.ts";
+import { passesFilter } from "./ban-filter.ts";
 import { changeMany } from "./change-many.ts";
 import { firstRows } from "./page.ts";
 
@@ -48,7 +48,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
     };
     await inSlices(bans.entries(), ({ ban }) => {
       if (!order.isRight(ban, lookedAt) || ban.changedAt > (asOf ?? lookedAt)) return;
-      if (!matches(ban, selection, order)) return;
+      if (!matches(ban, selection, order, lookedAt)) return;
       if (order.isSpared(ban)) {
         spared += 1;
         return;
@@ -131,23 +131,16 @@ const isNewer = ({ changedAt }: Ban, asOf: number | undefined) =>
 
 function matches(
   ban: Ban,
-  { jail, within, causedBy, alone, by, policyVersion, since }: BanSelection,
+  { jail, causedBy, alone, ...filter }: BanSelection,
   order: Order,
+  now: number,
 ): boolean {
   return (
     (jail === undefined || ban.jail === jail) &&
-    (since === undefined || ban.changedAt >= since) &&
-    (within === undefined || contains(within, ban.address)) &&
-    (by === undefined || isMadeBy(ban, by)) &&
-    (policyVersion === undefined || ban.policyVersion === policyVersion) &&
+    passesFilter(ban, filter, now) &&
     (causedBy === undefined ||
       (alone === true ? isCausedAloneBy(ban, causedBy) : order.isCausedBy(ban, causedBy)))
   );
-}
-
-/** "alice" is "operator alice", also where NATS did not vouch for the name. */
-function isMadeBy({ by }: Ban, name: string): boolean {
-  return by === name || by === `operator ${name}` || by === `operator ${name} (unverified)`;
 }
 
 function add(groups: Map<string, number>, name: string): void {

@@ -5,8 +5,11 @@ import { isEffective } from "../../wire/status.ts";
 import type { BanStore, Written } from "../buckets/ban-store.ts";
 import type { Host, Hosts } from "../hosts/hosts.ts";
 
-/** What has changed: a ban on this address, or the end of one. */
-export type Change = { banned: Address } | { lifted: Address };
+/**
+ * What has changed: a ban on this address, or the end of one. "many": bans on many addresses, of
+ * which a host may refuse some.
+ */
+export type Change = { banned: Address | "many" } | { lifted: Address };
 
 /** Is the ban for the host? undefined: it is for every host. */
 type IsFor = ((host: string) => boolean) | undefined;
@@ -20,7 +23,7 @@ export interface Reaches {
    */
   untilApplied(
     change: Change,
-    written: readonly Written[],
+    written: readonly Pick<Written, "revision">[],
     since: number,
     wait: number | null,
     isFor?: IsFor,
@@ -76,7 +79,10 @@ function sortOut(change: Change, reporting: readonly Host[], missing: string[]):
   const banned = "banned" in change ? change.banned : undefined;
   for (const { status } of reporting) {
     const { host } = status;
-    const refusal = banned && status.refused.find(({ address }) => overlaps(address, banned));
+    const refusal =
+      banned !== undefined &&
+      banned !== "many" &&
+      status.refused.find(({ address }) => overlaps(address, banned));
     if (refusal) sorted.refused.push({ host, ...refusal });
     else if (banned && status.firewall === "dry-run") sorted.dryRun.push(host);
     else if (banned && !isEffective(status)) sorted.ineffective.push(host);

@@ -49,7 +49,7 @@ export interface History {
   /** The last state of each ban of these addresses that is still remembered, by their begin. */
   bansOf(addresses: readonly Address[], now: number, keptSeconds: number): Promise<Ban[]>;
   allowlist(): Promise<Allowed[]>;
-  bans(query: BanQuery): Promise<Marked<Ban>[]>;
+  bans(query: BanQuery & { now: number }): Promise<Marked<Ban>[]>;
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
   audit(query: AuditQuery): Promise<Marked<AuditRow>[]>;
   failures(query: FailureQuery): Promise<Marked<FailureRow>[]>;

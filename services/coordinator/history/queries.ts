@@ -3,6 +3,7 @@ import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 import { isNetwork, parseNetwork, type Address } from "../../wire/address.ts";
 import type { AuditRow, FailureRow } from "../../wire/api.ts";
 import type { Ban } from "../../wire/ban.ts";
+import { makersOf, type BanFilter } from "../../wire/ban-selection.ts";
 import type { Allowed } from "../../wire/settings.ts";
 
 /** A row, and `after` of the list that begins behind it. */
@@ -181,7 +182,7 @@ export async function findBansOf(
   return rows.map(banOf);
 }
 
-export interface BanQuery {
+export interface BanQuery extends BanFilter {
   jail?: string | undefined;
   address?: Address | undefined;
   limit: number;
@@ -189,7 +190,10 @@ export interface BanQuery {
 }
 
 /** The last word on every ban there ever was, newest first. */
-export async function findBans(prisma: PrismaClient, query: BanQuery): Promise<Marked<Ban>[]> {
+export async function findBans(
+  prisma: PrismaClient,
+  query: BanQuery & { now: number },
+): Promise<Marked<Ban>[]> {
   const offset = query.after === null ? 0 : Number(query.after);
   const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
     SELECT ${BAN_COLUMNS} FROM (
@@ -197,6 +201,7 @@ export async function findBans(prisma: PrismaClient, query: BanQuery): Promise<M
       WHERE ${conditionOf(query)}
       ORDER BY jail, address, changed_at DESC, revision DESC
     ) AS latest
+    WHERE ${filterOf(query)}
     ORDER BY changed_at DESC, change LIMIT ${query.limit} OFFSET ${offset}`);
   return rows.map((row, index) => ({ row: banOf(row), mark: String(offset + index + 1) }));
 }
@@ -210,6 +215,27 @@ export async function findChanges(
     SELECT ${BAN_COLUMNS} FROM ban_change WHERE ${conditionOf(query)}
     ORDER BY changed_at DESC, revision DESC LIMIT ${query.limit}`);
   return rows.map(banOf).reverse();
+}
+
+/** Of the last word on a ban. */
+function filterOf(query: BanFilter & { now: number }): Prisma.Sql {
+  const { within, by, policyVersion, reason, since, until, endingWithin, now } = query;
+  const given = (value: unknown, condition: Prisma.Sql) => (value === undefined ? [] : [condition]);
+  const conditions = [
+    Prisma.sql`TRUE`,
+    ...given(within, Prisma.sql`address <<= ${within}::inet`),
+    ...given(by, Prisma.sql`by = ANY(${makersOf(by ?? "")})`),
+    ...given(policyVersion, Prisma.sql`policy_version = ${policyVersion}`),
+    ...given(reason, Prisma.sql`position(lower(${reason}) in lower(reason)) > 0`),
+    ...given(since, Prisma.sql`changed_at >= ${new Date(since ?? 0)}`),
+    ...given(until, Prisma.sql`changed_at <= ${new Date(until ?? 0)}`),
+    ...given(
+      endingWithin,
+      Prisma.sql`(state = 'active' AND until > ${new Date(now)}
+        AND until <= ${new Date(now + (endingWithin ?? 0) * 1000)})`,
+    ),
+  ];
+  return Prisma.join(conditions, " AND ");
 }
 
 function conditionOf({ jail, address }: Pick<BanQuery, "jail" | "address">): Prisma.Sql {
@@ -236,7 +262,7 @@ export async function findAudit(
 ): Promise<Marked<AuditRow>[]> {
   const { by, since, until, all, limit, after } = query;
   const offset = after === null ? 0 : Number(after);
-  const makers = by === undefined ? [] : [by, `operator ${by}`, `operator ${by} (unverified)`];
+  const makers = by === undefined ? [] : makersOf(by);
   const rows = await prisma.$queryRaw<
     { at: Date; by: string; action: string; detail: string }[]
   >(Prisma.sql`

@@ -7,7 +7,9 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import * as z from "zod";
 import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
+import { allowImportEndpoint } from "../../../../services/coordinator/api/allow-import-endpoint.ts";
 import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints.ts";
+import { banImportEndpoint } from "../../../../services/coordinator/api/ban-import-endpoint.ts";
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
 import { jailEndpoints } from "../../../../services/coordinator/api/jail-endpoints.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
@@ -284,6 +286,9 @@ const WIDE = parseNetwork("10.0.0.0/8")!;
 const ONE = parseNetwork("198.51.100.7")!;
 const wait = 1;
 
+/** Most of these addresses are machines of the fleet, and left out. */
+const ROWS = many(1_000, (index) => ({ address: longAddress(index) }));
+
 /** The requests with the largest replies; a list is read for some pages. */
 const MANY = { selection: {}, dryRun: true, reason: longText(256) };
 const REQUESTS: { [E in Endpoint]: Request<E> } = {
@@ -302,6 +307,12 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "ban.discard": MANY,
   "host.quarantine": { host: longName(1), undo: false, reason: longText(256) },
   "allow.list": {},
+  "allow.show": { address: WIDE },
+  "allow.import": { rows: ROWS, comment: longText(256), dryRun: false },
+  "ban.import": {
+    ...{ jail: longName(1, 16), rows: ROWS, reason: longText(256), replace: true },
+    ...{ dryRun: false, wait },
+  },
   "allow.add": { address: WIDE, comment: longText(256) },
   "allow.remove": { address: longAddress(1) },
   "failure.list": { limit: 1_000, after: null },
@@ -319,6 +330,8 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
   return {
     ...banEndpoints(context),
     ...manyBansEndpoints(context),
+    ...banImportEndpoint(context),
+    ...allowImportEndpoint(context),
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
     ...jailEndpoints(context),
