@@ -17,7 +17,7 @@
 import type { Address } from "../../wire/address.ts";
 import type { Reading } from "../dovecot/reading.ts";
 import { REPEATED_APART_MS } from "../lines/repetition.ts";
-import { createUntiedAttempts, type Untied } from "./attempts-by-address.ts";
+import { UntiedAttempts, type Untied } from "./attempts-by-address.ts";
 import type { Mode } from "./connection-end.ts";
 import { countEnd } from "./count-end.ts";
 import { countPam } from "./count-pam.ts";
@@ -113,7 +113,7 @@ export function createLedger(options: LedgerOptions): Ledger {
 function openState(options: LedgerOptions): LedgerState {
   const { mode, maxSessions = 100_000, canWait = false, snapshot } = options;
   const chains = new Map<string, PassdbChain>(structuredClone(snapshot?.chains));
-  const untied = createUntiedAttempts(snapshot?.untied);
+  const untied = new UntiedAttempts(snapshot?.untied);
   const sources = new Set<string>();
   return {
     mode,

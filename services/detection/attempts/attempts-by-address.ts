@@ -1,8 +1,8 @@
 /**
- * Attempts by address, for lines that do not say of which session they are: PAM's, and the ends
- * of connections where the administrator's format has no session. Each attempt that was
- * counted stays here for a while, so that whoever tells of it again, in another log
- * perhaps and in any order, finds it.
+ * Attempts by address, for lines that name no session: the lines of PAM, and the ends of
+ * connections where the administrator's log format has no session. Every attempt that was counted
+ * stays here for a while. A later line about the same attempt, perhaps in another log, finds the
+ * attempt here, and is not counted again.
  */
 import type { Address } from "../../wire/address.ts";
 import { dropOldest } from "./bounded-map.ts";
@@ -14,53 +14,18 @@ export interface Untied {
   to: number;
   /** undefined: not known. */
   user: string | undefined;
-  /** PAM modules that have told of it, each in its source: `auth-log pam_unix`. */
+  /** PAM modules that have reported the attempt, each in its source: `auth-log pam_unix`. */
   pam: readonly string[];
-  /** None of these modules has said that it knows the user. */
+  /** None of these modules knows the user, as far as their lines show. */
   isUnknownHere: boolean;
-  /** Lines of a session have told of it. */
+  /** Lines of a session, or the end of a connection, have reported the attempt. */
   isTold: boolean;
-  /** That session, where there is one. */
+  /** The session that has reported the attempt, if the lines name one. */
   session: string | undefined;
-  /** Sources in which an end without a session has told of it, and when that was. */
+  /** Sources in which an end without a session has reported the attempt. */
   ends: readonly string[];
+  /** When the last of these ends was; 0: there was none. */
   endedAt: number;
-}
-
-export interface UntiedAttempts {
-  /** A PAM module tells of an attempt. The attempt, if it was not known. */
-  pamTells(line: PamLine): Untied | undefined;
-  /**
-   * A session's lines tell of an attempt within this time; `user` undefined: of anybody. Has PAM
-   * alone told of one?
-   */
-  takePam(address: Address, user: string | undefined, from: number, to: number): boolean;
-  /** The same; where PAM has not, the attempt is kept for PAM's lines to come. The attempt, if it was not known. */
-  sessionTells(
-    address: Address,
-    user: string | undefined,
-    from: number,
-    to: number,
-    session: string | undefined,
-  ): Untied | undefined;
-  /** The end of a connection, without its session, tells of an attempt. */
-  endTells(address: Address, user: string, from: number, at: number, source: string): boolean;
-  /**
-   * Somebody was let in whom PAM has just refused, because it does not know him: that was no
-   * refused attempt. It, if there is one; `isLate`: a long time before, for one attempt.
-   */
-  acceptPam(success: Success): { attempt: Untied; isLate: boolean } | undefined;
-  /** The session whose attempt this success ends, where the success does not say which it is. */
-  sessionOf(success: Success): string | undefined;
-  /** Sessions whose attempts a connection's end without a session may be about. */
-  sessionsWithin(address: Address, from: number, to: number): Set<string>;
-  /** The last attempt that was counted for a session, or for nobody's of this address. */
-  lastOf(address: Address, session: string | undefined): Untied | undefined;
-  /** Attempts within this time that no end without a session has reported in this source. */
-  reportedWithin(address: Address, from: number, to: number, source: string): number;
-  forget(before: number): void;
-  snapshot(): [Address, Untied[]][];
-  readonly size: number;
 }
 
 export interface PamLine {
@@ -78,14 +43,18 @@ export interface Success {
   at: number;
 }
 
-/** Several sources, or stamps of whole seconds, tell of one moment a little differently. */
+/** Two sources, or stamps of whole seconds, give one moment times that differ by at most this. */
 export const SLACK_MS = 2_000;
 /** From one PAM module of a stack to the next, and to Dovecot's own line. */
 const PAM_TAKES_MS = 10_000;
-/** From its line to the next passdb's verdict: 2 s and a quarter (pam_fail_delay), by stamps of whole seconds. */
+/**
+ * From PAM's line to the verdict of the next passdb: 2.25 s (pam_fail_delay), by stamps of whole
+ * seconds.
+ */
 export const PAM_ACCEPTED_WITHIN_MS = 3_000;
-/** Beyond these the oldest make room: of one address, and addresses. */
+/** The oldest attempts of an address make room beyond this many. */
 const MAX_OF_ADDRESS = 64;
+/** The oldest addresses make room beyond this many. */
 const MAX_ADDRESSES = 20_000;
 /** One empty array serves all attempts: the lines of a session report most of them. */
 const NOBODY: readonly string[] = [];
@@ -102,184 +71,203 @@ const newAttempt = (from: number, to: number, user: string | undefined): Untied 
   endedAt: 0,
 });
 
-export function createUntiedAttempts(known: readonly [Address, Untied[]][] = []): UntiedAttempts {
-  const attempts = new Map<Address, Untied[]>(structuredClone(known as [Address, Untied[]][]));
+export class UntiedAttempts {
+  readonly #attempts: Map<Address, Untied[]>;
+  /** Any PAM module has reported anything: without PAM, nothing is searched for PAM's attempts. */
+  #hasPam: boolean;
 
-  function add(address: Address, attempt: Untied): Untied {
-    let own = attempts.get(address);
+  constructor(known: readonly [Address, Untied[]][] = []) {
+    this.#attempts = new Map(structuredClone(known as [Address, Untied[]][]));
+    this.#hasPam = known.some(([, own]) => own.some(({ pam }) => pam.length > 0));
+  }
+
+  /** A PAM module reports an attempt. Returns the attempt if it was not known. */
+  pamTells(line: PamLine): Untied | undefined {
+    const { address, user, at, source, module, isUnknownHere } = line;
+    const teller = `${source} ${module}`;
+    this.#hasPam = true;
+    const known = this.#find(address, user, (attempt) => isAgainOfPam(attempt, line, teller));
+    if (known) {
+      known.isUnknownHere &&= isUnknownHere;
+      known.pam = [...known.pam, teller];
+      return undefined;
+    }
+    return this.#add(address, { ...newAttempt(at, at, user), pam: [teller], isUnknownHere });
+  }
+
+  /**
+   * The lines of a session report an attempt within this time; `user` undefined: of any user. Has
+   * PAM alone reported such an attempt?
+   */
+  takePam(
+    address: Address,
+    user: string | undefined,
+    from: number,
+    to: number,
+    session?: string,
+  ): boolean {
+    if (!this.#hasPam) return false;
+    const known = this.#find(address, user, (attempt) => {
+      const { isTold, pam } = attempt;
+      if (isTold || pam.length === 0 || attempt.to < from || attempt.to > to) return false;
+      return user === undefined || mayBeOf(attempt, user);
+    });
+    if (known) Object.assign(known, { isTold: true, session });
+    return known !== undefined;
+  }
+
+  /**
+   * The same. If PAM has not reported the attempt, it is kept for the lines of PAM that may follow.
+   * Returns the attempt if it was not known.
+   */
+  sessionTells(
+    address: Address,
+    user: string | undefined,
+    from: number,
+    to: number,
+    session: string | undefined,
+  ): Untied | undefined {
+    if (this.takePam(address, user, from, to, session)) return undefined;
+    return this.#add(address, { ...newAttempt(from, to, user), isTold: true, session });
+  }
+
+  /** The end of a connection, which names no session, reports an attempt. Was it not known? */
+  endTells(address: Address, user: string, from: number, at: number, source: string): boolean {
+    const isTwin = (attempt: Untied) =>
+      attempt.ends.length > 0 &&
+      Math.abs(at - attempt.endedAt) <= SLACK_MS &&
+      mayBeOf(attempt, user);
+    const isWithin = ({ ends, to }: Untied) =>
+      ends.length === 0 && to >= from && to <= at + SLACK_MS;
+    const fits = (attempt: Untied) =>
+      !attempt.ends.includes(source) && (isTwin(attempt) || isWithin(attempt));
+    const known = this.#find(address, user, fits);
+    if (known) {
+      known.ends = [...known.ends, source];
+      known.endedAt = at;
+      known.isTold = true;
+      return false;
+    }
+    const attempt = newAttempt(from, at, user);
+    this.#add(address, { ...attempt, isTold: true, ends: [source], endedAt: at });
+    return true;
+  }
+
+  /**
+   * A user was let in whom PAM has just refused, because PAM does not know the user: that was no
+   * refused attempt. Returns the attempt if there is one; `isLate`: PAM's line is older than one
+   * attempt takes.
+   */
+  acceptPam({ address, user, at }: Success): { attempt: Untied; isLate: boolean } | undefined {
+    if (!this.#hasPam) return undefined;
+    const attempt = this.#last(address, (each) => {
+      const isPams = each.pam.length > 0 && each.isUnknownHere && !each.isTold;
+      return isPams && isOf(each, user) && each.to <= at && at - each.to <= PAM_TAKES_MS;
+    });
+    if (!attempt) return undefined;
+    attempt.isTold = true;
+    return { attempt, isLate: at - attempt.to > PAM_ACCEPTED_WITHIN_MS };
+  }
+
+  /** The session whose attempt this success ends, where the success names no session. */
+  sessionOf({ address, user, at }: Success): string | undefined {
+    // `to` lies a little behind the line.
+    const isRecent = ({ to }: Untied) => Math.abs(to - SLACK_MS - at) <= ACCEPTED_WITHIN_MS;
+    const fits = (each: Untied) =>
+      each.session !== undefined && each.pam.length === 0 && isRecent(each) && isOf(each, user);
+    return this.#last(address, fits)?.session;
+  }
+
+  /** Sessions whose attempts the end of a connection may be about, if it names no session. */
+  sessionsWithin(address: Address, from: number, to: number): Set<string> {
+    const found = new Set<string>();
+    for (const attempt of this.#attempts.get(address) ?? []) {
+      const { session } = attempt;
+      if (session !== undefined && attempt.to >= from && attempt.to <= to) found.add(session);
+    }
+    return found;
+  }
+
+  /** The last attempt that was counted for a session, or for no session of this address. */
+  lastOf(address: Address, session: string | undefined): Untied | undefined {
+    return this.#last(address, (attempt) => attempt.isTold && attempt.session === session);
+  }
+
+  /** Attempts within this time that no end without a session has reported in this source. */
+  reportedWithin(address: Address, from: number, to: number, source: string): number {
+    const isWithin = (attempt: Untied) =>
+      attempt.to >= from && attempt.to <= to && !attempt.ends.includes(source);
+    return (this.#attempts.get(address) ?? []).filter(isWithin).length;
+  }
+
+  forget(before: number): void {
+    this.#attempts.forEach((own, address) => {
+      const oldest = own[0];
+      if (oldest && oldest.to >= before) return; // They are nearly in order.
+      const rest = own.filter(({ to }) => to >= before);
+      if (rest.length === 0) this.#attempts.delete(address);
+      else if (rest.length < own.length) this.#attempts.set(address, rest);
+    });
+  }
+
+  snapshot(): [Address, Untied[]][] {
+    return structuredClone([...this.#attempts]);
+  }
+
+  get size(): number {
+    let sum = 0;
+    for (const own of this.#attempts.values()) sum += own.length;
+    return sum;
+  }
+
+  #add(address: Address, attempt: Untied): Untied {
+    let own = this.#attempts.get(address);
     if (!own) {
-      if (attempts.size >= MAX_ADDRESSES) dropOldest(attempts);
+      if (this.#attempts.size >= MAX_ADDRESSES) dropOldest(this.#attempts);
       own = [];
-      attempts.set(address, own);
+      this.#attempts.set(address, own);
     }
     if (own.length >= MAX_OF_ADDRESS) own.shift();
     own.push(attempt);
     return attempt;
   }
 
-  /** The first that fits, of the same user if there is one. */
-  function find(
+  /** The first attempt of the user that fits; if there is none, the first that fits. */
+  #find(
     address: Address,
     user: string | undefined,
     fits: (attempt: Untied) => boolean,
   ): Untied | undefined {
-    const own = attempts.get(address);
-    if (!own) return undefined;
-    let any: Untied | undefined;
-    for (const each of own) {
-      if (!fits(each)) continue;
-      if (user === undefined || (each.user !== undefined && isSameUser(each.user, user))) {
-        return each;
-      }
-      any ??= each;
+    let first: Untied | undefined;
+    for (const attempt of this.#attempts.get(address) ?? []) {
+      if (!fits(attempt)) continue;
+      if (user === undefined) return attempt;
+      if (attempt.user !== undefined && isSameUser(attempt.user, user)) return attempt;
+      first ??= attempt;
     }
-    return any;
+    return first;
   }
 
-  /** Where PAM never writes, nobody looks for what it wrote. */
-  let hasPam = known.some(([, own]) => own.some(({ pam }) => pam.length > 0));
-
-  function takePam(address: Address, user: string | undefined, from: number, to: number): boolean {
-    if (!hasPam) return false;
-    return takePamOf(address, user, from, to, undefined);
+  /** The last attempt that fits. */
+  #last(address: Address, fits: (attempt: Untied) => boolean): Untied | undefined {
+    return this.#attempts.get(address)?.findLast(fits);
   }
+}
 
-  function takePamOf(
-    address: Address,
-    user: string | undefined,
-    from: number,
-    to: number,
-    session: string | undefined,
-  ): boolean {
-    if (!hasPam) return false;
-    const known = find(address, user, (each) => {
-      if (each.isTold || each.pam.length === 0 || each.to < from || each.to > to) return false;
-      return user === undefined || each.user === undefined || isSameUser(each.user, user);
-    });
-    if (known) Object.assign(known, { isTold: true, session });
-    return known !== undefined;
-  }
+/** PAM has one line for each module, and each source has the line: does this one repeat the attempt? */
+function isAgainOfPam(attempt: Untied, { user, at, module }: PamLine, teller: string): boolean {
+  const { from, to, pam, isTold } = attempt;
+  if (!mayBeOf(attempt, user) || pam.includes(teller)) return false;
+  if (pam.length === 0) return isTold && at >= from - PAM_TAKES_MS && at <= to + PAM_TAKES_MS;
+  const isOtherModule = !pam.some((other) => other.endsWith(` ${module}`));
+  return Math.abs(at - to) <= (isOtherModule ? PAM_TAKES_MS : SLACK_MS);
+}
 
-  /** The last that fits. */
-  function last(address: Address, fits: (attempt: Untied) => boolean): Untied | undefined {
-    const own = attempts.get(address) ?? [];
-    for (let index = own.length - 1; index >= 0; index -= 1) {
-      const each = own[index];
-      if (each && fits(each)) return each;
-    }
-    return undefined;
-  }
+/** The attempt's user is not known, or has this name in one of its spellings. */
+function mayBeOf(attempt: Untied, user: string): boolean {
+  return attempt.user === undefined || isSameUser(attempt.user, user);
+}
 
-  const isOf = (attempt: Untied, user: string) =>
-    attempt.user !== undefined && isSamePerson(attempt.user, user);
-
-  return {
-    pamTells({ address, user, at, source, module, isUnknownHere }) {
-      const teller = `${source} ${module}`;
-      hasPam = true;
-      const isOwn = (each: Untied) => each.user === undefined || isSameUser(each.user, user);
-      const known = find(address, user, (each) => {
-        if (!isOwn(each) || each.pam.includes(teller)) return false;
-        if (each.pam.length === 0) {
-          return each.isTold && at >= each.from - PAM_TAKES_MS && at <= each.to + PAM_TAKES_MS;
-        }
-        const isOther = !each.pam.some((other) => other.endsWith(` ${module}`));
-        return Math.abs(at - each.to) <= (isOther ? PAM_TAKES_MS : SLACK_MS);
-      });
-      if (known) {
-        known.isUnknownHere &&= isUnknownHere;
-        known.pam = [...known.pam, teller];
-        return undefined;
-      }
-      const attempt = newAttempt(at, at, user);
-      attempt.pam = [teller];
-      attempt.isUnknownHere = isUnknownHere;
-      return add(address, attempt);
-    },
-
-    takePam,
-
-    sessionTells(address, user, from, to, session) {
-      if (takePamOf(address, user, from, to, session)) return undefined;
-      const attempt = newAttempt(from, to, user);
-      attempt.isTold = true;
-      attempt.session = session;
-      return add(address, attempt);
-    },
-
-    acceptPam({ address, user, at }) {
-      if (!hasPam) return undefined;
-      const attempt = last(address, (each) => {
-        const isPams = each.pam.length > 0 && each.isUnknownHere && !each.isTold;
-        return isPams && isOf(each, user) && each.to <= at && at - each.to <= PAM_TAKES_MS;
-      });
-      if (!attempt) return undefined;
-      attempt.isTold = true;
-      return { attempt, isLate: at - attempt.to > PAM_ACCEPTED_WITHIN_MS };
-    },
-
-    sessionOf({ address, user, at }) {
-      // `to` lies a little behind the line.
-      const isRecent = ({ to }: Untied) => Math.abs(to - SLACK_MS - at) <= ACCEPTED_WITHIN_MS;
-      const fits = (each: Untied) =>
-        each.session !== undefined && each.pam.length === 0 && isRecent(each) && isOf(each, user);
-      return last(address, fits)?.session;
-    },
-
-    sessionsWithin(address, from, to) {
-      const found = new Set<string>();
-      for (const each of attempts.get(address) ?? []) {
-        if (each.session !== undefined && each.to >= from && each.to <= to) found.add(each.session);
-      }
-      return found;
-    },
-
-    reportedWithin(address, from, to, source) {
-      const isWithin = (each: Untied) =>
-        each.to >= from && each.to <= to && !each.ends.includes(source);
-      return (attempts.get(address) ?? []).filter(isWithin).length;
-    },
-
-    lastOf: (address, session) => last(address, (each) => each.isTold && each.session === session),
-
-    endTells(address, user, from, at, source) {
-      const isTwin = (each: Untied) =>
-        each.ends.length > 0 &&
-        Math.abs(at - each.endedAt) <= SLACK_MS &&
-        (each.user === undefined || isSameUser(each.user, user));
-      const isWithin = (each: Untied) =>
-        each.ends.length === 0 && each.to >= from && each.to <= at + SLACK_MS;
-      const fits = (each: Untied) =>
-        !each.ends.includes(source) && (isTwin(each) || isWithin(each));
-      const known = find(address, user, fits);
-      if (known) {
-        known.ends = [...known.ends, source];
-        known.endedAt = at;
-        known.isTold = true;
-        return false;
-      }
-      const attempt = newAttempt(from, at, user);
-      attempt.isTold = true;
-      attempt.ends = [source];
-      attempt.endedAt = at;
-      add(address, attempt);
-      return true;
-    },
-
-    forget(before) {
-      attempts.forEach((own, address) => {
-        const oldest = own[0];
-        if (oldest && oldest.to >= before) return; // they are nearly in order
-        const rest = own.filter(({ to }) => to >= before);
-        if (rest.length === 0) attempts.delete(address);
-        else if (rest.length < own.length) attempts.set(address, rest);
-      });
-    },
-    snapshot: () => structuredClone([...attempts]),
-    get size() {
-      let sum = 0;
-      for (const own of attempts.values()) sum += own.length;
-      return sum;
-    },
-  };
+function isOf(attempt: Untied, user: string): boolean {
+  return attempt.user !== undefined && isSamePerson(attempt.user, user);
 }
