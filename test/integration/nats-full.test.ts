@@ -57,6 +57,8 @@ async function onNats(
   }
 }
 
+const MOST_FAILURES = 400_000;
+
 const untilCounted = ({ status }: Centre, count: number) =>
   eventually(`${count} are counted`, async () => (await status()).failures >= count, 60);
 
@@ -69,13 +71,18 @@ const untilWarned = ({ status }: Centre, words: RegExp) =>
 
 test("more failures than NATS has room for: all are counted, and bans have room beside them", () =>
   onNats("16MB", undefined, async ({ centre, url }) => {
-    await centre.fail(ADDRESSES.flood, 40_000);
-    await untilCounted(centre, 40_000);
-    assert.equal((await centre.status()).failures, 40_000);
     await using connection = await open(url);
     const { streams } = await jetstreamManager(connection);
-    const { state } = await streams.info(FAILURES_STREAM);
-    assert.ok(state.first_seq > 1, "the oldest were forgotten, or this test shows nothing");
+    // How many failures fill the stream depends on the version of NATS.
+    const isFull = async () => (await streams.info(FAILURES_STREAM)).state.first_seq > 1;
+    let written = 0;
+    while (!(await isFull())) {
+      assert.ok(written < MOST_FAILURES, "NATS forgets no failure, so this test shows nothing");
+      await centre.fail(ADDRESSES.flood, 40_000);
+      written += 40_000;
+      await untilCounted(centre, written);
+    }
+    assert.equal((await centre.status()).failures, written);
     await untilWarned(centre, /FLEETBAN_FAILURES is to hold \d+ bytes .*, and holds at most \d+/);
     const added = await centre.cli("ban", "add", ADDRESSES.late);
     assert.equal(added.code, 0, added.stderr);
