@@ -60,10 +60,7 @@ export async function startAgent(
   // The allowlist first: until it is known, no automatic ban comes into force ahead of others, and
   // it would come behind all bans.
   settings.follow(connection);
-  const following = settings
-    .known(SETTINGS_WITHIN_MS)
-    .then(() => enforcing.follow(session))
-    .catch(fail);
+  const following = enforcing.follow(session, settings.known(SETTINGS_WITHIN_MS)).catch(fail);
 
   const status = startHostStatus({
     ...{ host, instance, kind, passedOver, enforcing, reporting, connection, log },

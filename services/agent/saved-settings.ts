@@ -17,7 +17,7 @@ import {
   type Machine,
 } from "../wire/settings.ts";
 import { PacedWork } from "./state/paced-work.ts";
-import { readState, writeState } from "./state/state-file.ts";
+import { readState, writeState, writeStateLines } from "./state/state-file.ts";
 
 export interface LastSettings {
   /** fleetban's default jail where `hasPolicy` is false. */
@@ -82,8 +82,8 @@ export function createSavedSettings(options: SavedSettingsOptions): SavedSetting
   };
 
   const pacedSpared = new PacedWork(AT_ONCE_MS, async () => {
-    const spared = { allowed: [...options.allowed()], machines: [...options.machines()] };
-    await writeState(sparedIn(stateDir), z.encode(sparedSchema, spared)).catch(complain);
+    const spared = spell(options.allowed(), options.machines());
+    await writeStateLines(sparedIn(stateDir), spared).catch(complain);
     return { pauseMs: SPARED_EVERY_MS, isUnfinished: false };
   });
 
@@ -94,4 +94,24 @@ export function createSavedSettings(options: SavedSettingsOptions): SavedSetting
     },
     sparedChanged: () => pacedSpared.changed(),
   };
+}
+
+/** The lines of spared.json. New bans have their turn between them: an allowlist may be long. */
+function* spell(allowed: Iterable<Allowed>, machines: Iterable<Machine>): Iterable<string> {
+  yield '{"allowed":[';
+  yield* spellItems(allowed, allowedSchema);
+  yield '],"machines":[';
+  yield* spellItems(machines, machineSchema);
+  yield "]}";
+}
+
+function* spellItems<T extends z.ZodType>(
+  items: Iterable<z.output<T>>,
+  schema: T,
+): Iterable<string> {
+  let separator = "";
+  for (const item of items) {
+    yield `${separator}${JSON.stringify(z.encode(schema, item))}`;
+    separator = ",";
+  }
 }

@@ -75,6 +75,8 @@ export interface MirrorOptions<T> {
   /** Throws a WireError for an entry that no program of this fleet has written. */
   decode: (value: Uint8Array, key: string) => T;
   onEvent: (event: MirrorEvent<T>) => void;
+  /** The bucket is read from its beginning only after this. */
+  readWhen?: Promise<void>;
   /** Reports the newest entries ahead, which come by another connection to the same NATS. */
   ahead?: {
     connectBeside: () => Promise<NatsConnection>;
@@ -207,7 +209,7 @@ export function mirrorBucket<T>(options: MirrorOptions<T>): BucketMirror<T> {
   }
 
   const following = followBucket(
-    { connection, bucket, connectBeside: ahead?.connectBeside, log },
+    { connection, bucket, connectBeside: ahead?.connectBeside, readWhen: options.readWhen, log },
     { begin, entry: take, ahead: takeAhead, caughtUp: (missing) => finish(missing === 0) },
   );
 

@@ -1,6 +1,5 @@
 /** The connection to NATS that both daemons use: named, patient, never given up. */
 import {
-  connect,
   credsAuthenticator,
   type Authenticator,
   type ConnectionOptions,
@@ -10,6 +9,7 @@ import { readCredentials, type Credentials } from "./credentials.ts";
 import { PlainError } from "../process/exit.ts";
 import type { Log } from "../process/log.ts";
 import { createComplaint, retry, type Pauses } from "../process/retry.ts";
+import { connect } from "./paced-transport.ts";
 import { natsTls } from "./tls.ts";
 import { explainTrouble } from "./connect-error.ts";
 import type { NatsConfig } from "./nats-config.ts";

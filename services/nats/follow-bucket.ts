@@ -49,6 +49,8 @@ export interface FollowBucketOptions extends Pick<FollowOptions, "connection" | 
    * 100,000 keys).
    */
   connectBeside?: (() => Promise<NatsConnection>) | undefined;
+  /** The bucket is read from its beginning only after this; its newest entries come at once. */
+  readWhen?: Promise<void> | undefined;
 }
 
 /** The stream that NATS keeps a bucket in. */
@@ -62,7 +64,7 @@ const FEW_MESSAGES = 1_000;
 const LOOK_WITHIN_MS = 1_000;
 
 export function followBucket(
-  { connection, bucket, connectBeside, log }: FollowBucketOptions,
+  { connection, bucket, connectBeside, readWhen, log }: FollowBucketOptions,
   reader: BucketReader,
 ): Following {
   const stream = bucketStream(bucket);
@@ -96,7 +98,9 @@ export function followBucket(
   const following = followStream(
     {
       ...{ connection, stream, startFrom: connectBeside ? ALL : LAST_PER_SUBJECT, log },
-      prepare: connectBeside && (() => readAhead(connectBeside)),
+      async prepare() {
+        await Promise.all([connectBeside && readAhead(connectBeside), readWhen]);
+      },
     },
     {
       begin({ created, last, subjects }) {

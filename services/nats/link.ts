@@ -4,10 +4,11 @@
  * this file opens a second connection to find the reason.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
+import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
 import type { Log } from "../process/log.ts";
 import type { NatsConfig } from "./nats-config.ts";
 import { explainTrouble, type Trouble } from "./connect-error.ts";
+import { connect } from "./paced-transport.ts";
 
 export interface Link {
   isUp(): boolean;

@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** The longest time of one slice, in milliseconds: everything else waits for the slice. */
-const SLICE_MS = 4;
+const SLICE_MS = 1;
 /** The clock is read once per this many steps. */
-const ITEMS_PER_LOOK = 32;
+const ITEMS_PER_LOOK = 16;
 
 /**
- * Does `work` for every item, and lets everything else that waits have its turn every few
- * milliseconds. What is iterated over may change meanwhile.
+ * Does `work` for every item, and lets everything else that waits have its turn every
+ * millisecond. What is iterated over may change meanwhile.
  */
 export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
   let began = performance.now();

@@ -21,8 +21,14 @@ import { createNeverBan } from "./never-ban.ts";
 import { createSavedBans, readSavedBans } from "./saved-bans.ts";
 
 export interface Enforcing {
-  /** Follows the bans bucket from here on. */
-  follow(session: Pick<NatsSession, "connection" | "connectBeside">): Promise<void>;
+  /**
+   * Follows the bans bucket from here on, and reads all of it when the settings are read, because
+   * the allowlist decides which bans apply. Resolves then.
+   */
+  follow(
+    session: Pick<NatsSession, "connection" | "connectBeside">,
+    settingsRead: Promise<void>,
+  ): Promise<void>;
   /** Calls `listener` whenever something was applied, and the kernel has confirmed it. */
   onApplied(listener: () => void): void;
   /** Bans what this host has decided alone, by its own clock, beside the fleet's bans. */
@@ -105,13 +111,17 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
   await kernelSync.restore(await readSavedBans(config.stateDir));
 
   return {
-    async follow({ connection: opened, connectBeside }) {
+    async follow({ connection: opened, connectBeside }, settingsRead) {
       connection = opened;
       await neverBan.refresh(natsServers());
       const bucket = { connection: opened, bucket: BANS_BUCKET, decode: decodeHostBan, log };
       kernelSync.follow((onEvent, onEntry) =>
-        mirrorBucket({ ...bucket, onEvent, ahead: { connectBeside, onEntry } }),
+        mirrorBucket({
+          ...{ ...bucket, onEvent, readWhen: settingsRead },
+          ahead: { connectBeside, onEntry },
+        }),
       );
+      await settingsRead;
     },
     onApplied: (listener) => void listeners.push(listener),
     banLocally({ jail, address, until }) {

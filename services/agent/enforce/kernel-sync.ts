@@ -8,8 +8,9 @@
  *   Kernel timeouts end bans by themselves.
  * - A new ban does not wait until the bucket is read: it is brought in ahead, and a replacement
  *   keeps it (see ahead-bans.ts).
- * - Long work runs in one queue. Changed bans have a queue of their own, at most `AT_ONCE` at a time,
- *   so no ban waits for long work; only the restoring of saved bans comes before everything else.
+ * - Long work runs in one queue. Changed bans have a queue of their own, and new bans are its first
+ *   (see pending-changes.ts), so no ban waits for long work; only the restoring of saved bans comes
+ *   before everything else.
  * - What the firewall refuses as a whole ends nothing: the bans in force stay in force, the refusal
  *   is shown, and the work is tried again until the firewall takes it.
  */
@@ -29,9 +30,10 @@ import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Repair } from "./firewall/firewall.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
 import { createFirewallRetry, PAUSES } from "./firewall-retry.ts";
-import { createKernelBans, type BanChange } from "./kernel-bans.ts";
+import { createKernelBans } from "./kernel-bans.ts";
 import { createLocalBans } from "./local-bans.ts";
 import type { NeverBan } from "./never-ban.ts";
+import { createPendingChanges, type PendingChange, type Urgency } from "./pending-changes.ts";
 import { createWorkQueue } from "./work-queue.ts";
 
 export type KernelSyncState = Pick<
@@ -111,15 +113,15 @@ type Sync =
   /** The kernel holds exactly the bucket's bans. */
   | { phase: "in-sync"; bucketId: string };
 
-type LongWork = "restore" | "open" | "replace" | "repair" | "renew";
+type LongWork = "restore" | "open" | "replace" | "bring-all-in" | "repair" | "renew";
 type Work = LongWork | "apply";
 
 /** The kernel cannot hold longer timeouts than 24 days: they are renewed long before. */
 const RENEW_EVERY_MS = 86_400_000;
 /** A smaller difference to the server's clock is the network's delay. */
 const CLOCK_SLACK_MS = 1_000;
-/** At most this many bans are changed in the kernel in one go, which takes some 10 ms. */
-const AT_ONCE = 1_000;
+/** At most this many bans that the kernel has refused are tried again in one go. */
+const TRIED_AGAIN = 1_000;
 
 export function createKernelSync(options: KernelSyncOptions): KernelSync {
   const { firewall, settings, now, log, onApplied } = options;
@@ -139,7 +141,9 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   const local = createLocalBans(judge);
   const kernel = createKernelBans({ firewall, judge, log });
   /** To be brought into the kernel, or to be taken out. */
-  const changed = new Map<string, BanChange>();
+  const pending = createPendingChanges();
+  /** All bans are to be noted as pending, and some of them are not yet. */
+  let isBringingAllIn = false;
   /** The newest revision that the kernel has. */
   let applied = 0;
   /** The newest revision whose changes were brought in while all bans are about to be replaced. */
@@ -178,6 +182,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       }),
       patiently("open", openJails),
       patiently("replace", replaceAll),
+      ["bring-all-in", noteAll],
       ["repair", repair],
       ["renew", renew],
     ]),
@@ -224,18 +229,38 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   function bringAheadIn(bans: Iterable<[string, HostBan]>): void {
     for (const [key, ban] of bans) {
       // An entry of the allowlist may have come after the decider's ban, and is not known yet.
-      if (ban.by !== "decider" || settings.isKnown()) change(key, ban, false);
+      if (ban.by !== "decider" || settings.isKnown()) bringIn(key, ban);
     }
   }
 
-  function change(key: string, ban: HostBan, isGone: boolean): void {
-    const lasting = local.outlasting(key, isGone ? undefined : ban);
-    changed.set(key, lasting ? { ban: lasting, isGone: false } : { ban, isGone });
+  function change(key: string, ban: HostBan, urgency: Urgency): void {
+    const lasting = local.outlasting(key, ban);
+    pending.note(key, { ban: lasting ?? ban, isGone: false }, urgency);
     changes.ask("apply");
   }
 
-  function changeAll(): void {
-    for (const [key, ban] of bans()) changed.set(key, { ban, isGone: false });
+  /** NATS, or this host itself, has a new state of a ban. */
+  function bringIn(key: string, ban: HostBan): void {
+    change(key, ban, ban.state === "active" ? "new-ban" : "end-of-a-ban");
+  }
+
+  function takeOut(key: string, ban: HostBan): void {
+    const lasting = local.outlasting(key, undefined);
+    const left = lasting ? { ban: lasting, isGone: false } : { ban, isGone: true };
+    pending.note(key, left, "end-of-a-ban");
+    changes.ask("apply");
+  }
+
+  function bringAllIn(): void {
+    isBringingAllIn = true;
+    queue.ask("bring-all-in");
+  }
+
+  async function noteAll(): Promise<void> {
+    await inSlices(bans(), ([key, ban]) => {
+      pending.note(key, { ban, isGone: false }, "judged-again");
+    });
+    isBringingAllIn = false;
     changes.ask("apply");
   }
 
@@ -243,10 +268,10 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     settings.readyFor() === bucketId;
 
   /** Everything that is known is brought into the kernel, and nothing else is left where that is sure. */
-  function bringAllIn(): void {
+  function replaceOrBringAllIn(): void {
     if (sync.phase !== "adding") return;
     if (sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
-    else changeAll();
+    else bringAllIn();
   }
 
   function onEvent(event: MirrorEvent<HostBan>): void {
@@ -262,12 +287,12 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
         if (sync.phase === "loading") return; // It may be an older state of the ban.
         noteFleetBan(event.key, event.value);
         noteClock(event.writtenAt);
-        change(event.key, event.value, false);
+        bringIn(event.key, event.value);
         return;
       case "deleted":
         // Its last state was a final one, unless somebody has deleted it by hand.
         forget(event.key);
-        if (event.previous && kernel.has(event.key)) change(event.key, event.previous, true);
+        if (event.previous && kernel.has(event.key)) takeOut(event.key, event.previous);
         return;
       case "rolled-back":
         kept.set(event.key, event.previous);
@@ -280,7 +305,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
         ahead.forgetAllRead(mirror?.revision() ?? 0);
         sync = { phase: "adding", bucketId: event.bucketId, isWhole: event.isWhole };
         for (const key of local.keys()) noteFleetBan(key, mirror?.entries.get(key)?.value);
-        bringAllIn();
+        replaceOrBringAllIn();
         return;
     }
   }
@@ -301,23 +326,21 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
   async function applyChanges(): Promise<void> {
     const revision = revisionRead();
-    const some = new Map<string, BanChange>();
-    let isAll = true;
-    for (const [key, each] of changed) {
-      if (some.size === AT_ONCE) break;
-      changed.delete(key);
+    const some = new Map<string, PendingChange>();
+    let isAll = !isBringingAllIn;
+    for (const [key, pendingChange] of pending.takePortion()) {
       // When a jail has been opened all of its bans are brought in.
-      if (isToBeOpened(each.ban.jail)) isAll = false;
-      else some.set(key, each);
+      if (!isToBeOpened(pendingChange.ban.jail)) some.set(key, pendingChange);
+      else isAll = false;
     }
-    if (changed.size > 0) {
+    if (!pending.isEmpty()) {
       isAll = false;
       changes.ask("apply");
     }
     try {
       await kernel.apply(some);
     } catch (error) {
-      for (const [key, each] of some) if (!changed.has(key)) changed.set(key, each);
+      pending.putBack(some);
       throw error;
     }
     if (isAll) noteApplied(revision);
@@ -352,7 +375,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       if (!(await kernel.replace(bansToReplaceWith(), isStillRight))) return;
     } catch (error) {
       // In smaller steps the kernel may take the bans, while those that are over stay in force.
-      if (!retry.isRefused("replace")) changeAll();
+      if (!retry.isRefused("replace")) bringAllIn();
       throw error;
     }
     kept.clear(); // a bucket that is proved complete does not have them
@@ -377,7 +400,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     jailsOpen = new Set(jails.map(({ name }) => name));
     // Sets that the kernel had keep their bans; a jail's new set is empty.
     await inSlices(bans(), ([key, ban]) => {
-      if (jailsOpen.has(ban.jail) && !before.has(ban.jail)) change(key, ban, false);
+      if (jailsOpen.has(ban.jail) && !before.has(ban.jail)) change(key, ban, "judged-again");
     });
   }
 
@@ -396,16 +419,16 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
   /** The kernel may have room for them by now. */
   function retryRejected(): void {
-    const keys = new Set(kernel.rejectedKeys().slice(0, AT_ONCE));
+    const keys = new Set(kernel.rejectedKeys().slice(0, TRIED_AGAIN));
     if (keys.size === 0) return;
-    for (const [key, ban] of bans()) if (keys.has(key)) change(key, ban, false);
+    for (const [key, ban] of bans()) if (keys.has(key)) change(key, ban, "judged-again");
   }
 
   function bringAllBack(): void {
     kernel.forgetAll();
     if (sync.phase === "in-sync") sync = { ...sync, phase: "adding", isWhole: true };
-    if (sync.phase === "adding") bringAllIn();
-    else changeAll();
+    if (sync.phase === "adding") replaceOrBringAllIn();
+    else bringAllIn();
   }
 
   /** A firewall that cannot be read or repaired keeps the bans that it has: it is tried again. */
@@ -421,7 +444,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
 
   async function renew(): Promise<void> {
     await inSlices(bans(), ([key, ban]) => {
-      if ((ban.until ?? 0) - now() > RENEW_EVERY_MS * 20) change(key, ban, false);
+      if ((ban.until ?? 0) - now() > RENEW_EVERY_MS * 20) change(key, ban, "judged-again");
     });
   }
 
@@ -443,11 +466,12 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     await inSlices(bans(), ([key, ban]) => {
       if (kernel.wasRejected(key)) return;
       const applies = judge(ban).type === "applies";
-      if (applies !== kernel.has(key)) change(key, ban, false);
+      if (applies !== kernel.has(key)) change(key, ban, "judged-again");
     });
   }
 
-  const settled = () => Promise.all([queue.settled(), changes.settled()]).then(() => {});
+  /** Long work may ask for changes. */
+  const settled = () => queue.settled().then(() => changes.settled());
 
   if (options.jails.some(({ name }) => !jailsOpen.has(name))) queue.ask("open");
   const timers = [
@@ -481,9 +505,9 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       }
       settingsChanges += 1;
       if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
+      if (sync.phase === "restored" || sync.phase === "loading") bringAheadIn(ahead.bans());
       // While the bucket is read nothing is decided: every ban is judged when it has been read.
-      if (sync.phase === "loading") bringAheadIn(ahead.bans());
-      else void reconsidering.ask();
+      if (sync.phase !== "loading") void reconsidering.ask();
     },
 
     follow(openMirror) {
@@ -493,14 +517,14 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     banLocally(ban) {
       const key = banKey(ban.jail, ban.address);
       local.set(key, ban);
-      change(key, fleetBan(key) ?? ban, false);
+      bringIn(key, fleetBan(key) ?? ban);
     },
     endLocally(jail, address) {
       const key = banKey(jail, address);
       const ban = local.delete(key);
       const present = fleetBan(key);
-      if (present) change(key, present, false);
-      else if (ban) change(key, ban, true);
+      if (present) bringIn(key, present);
+      else if (ban) takeOut(key, ban);
     },
     fleetBan: (jail, address) => fleetBan(banKey(jail, address)),
 

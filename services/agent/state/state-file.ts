@@ -71,8 +71,8 @@ export function writeState(path: string, value: unknown): Promise<void> {
   return replace(path, (file) => file.writeFile(JSON.stringify(value)));
 }
 
-/** This many at once take some milliseconds. */
-const LINES_PER_SLICE = 2_000;
+/** This many at once take a millisecond or so. */
+const LINES_PER_SLICE = 250;
 
 /** A line for each, in slices: others get their turn between them. */
 export function writeStateLines(path: string, lines: Iterable<string>): Promise<void> {

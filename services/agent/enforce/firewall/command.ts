@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { Readable, type Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { EXIT, PlainError } from "../../../process/exit.ts";
 
@@ -15,8 +16,33 @@ export function shortReason(message: string): string {
   return (message.split("\n")[0] ?? "").slice(0, 256);
 }
 
+/** Text for a command's stdin, or pieces of it, which are made while the command reads. */
+export type Input = string | Iterable<string>;
+
 /** Runs one command of the firewall tools to its end, never through a shell; returns its stdout. */
-export type Run = (command: string, args: readonly string[], stdin?: string) => Promise<string>;
+export type Run = (command: string, args: readonly string[], stdin?: Input) => Promise<string>;
+
+/** As many lines as take less than a millisecond to put together. */
+const LINES_IN_A_PIECE = 256;
+
+/** A script that may have a line for every ban: everything else has its turn between its pieces. */
+export function* inPieces(lines: Iterable<string>): Iterable<string> {
+  let piece: string[] = [];
+  for (const line of lines) {
+    piece.push(line);
+    if (piece.length < LINES_IN_A_PIECE) continue;
+    yield `${piece.join("\n")}\n`;
+    piece = [];
+  }
+  if (piece.length > 0) yield `${piece.join("\n")}\n`;
+}
+
+/** A command that ends early does not read all of it: its exit status tells why. */
+function feed(stdin: Writable, input: Input, onUnmade: (error: unknown) => void): void {
+  stdin.on("error", () => {}); // EPIPE
+  if (typeof input === "string") stdin.end(input);
+  else Readable.from(input).once("error", onUnmade).pipe(stdin);
+}
 
 /** Starts a command that stays. */
 export type Start = (
@@ -32,11 +58,13 @@ const LONGEST_LINE = 1_000;
 
 export const run: Run = async (command, args, stdin = "") => {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
-  child.stdin.on("error", () => {}); // EPIPE: the exit status below tells why
-  child.stdin.end(stdin);
   const exit = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => resolve(code ?? signal));
+    feed(child.stdin, stdin, (error) => {
+      child.kill();
+      reject(error instanceof Error ? error : new Error(String(error)));
+    });
   });
   const commandLine = [command, ...args].join(" ");
   try {

@@ -41,7 +41,18 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const nftables: Kernel = { isRefusing: false };
   const dryRun = createDryRunFirewall({ now: Date.now, say: () => {} });
   const { firewall: pausable, replacing } = pausableReplace(dryRun);
-  const firewall = refusable(pausable, nftables);
+  /** Called before bans leave the kernel. */
+  const unbanning = { isAsked: () => {} };
+  const firewall = refusable(
+    {
+      ...pausable,
+      unban(bans) {
+        unbanning.isAsked();
+        return pausable.unban(bans);
+      },
+    },
+    nftables,
+  );
   await firewall.open([JAIL]);
   let logged = "";
   const log = pino({ level: "warn" }, { write: (line: string) => void (logged += line) });
@@ -109,6 +120,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
       sync,
       firewall,
       replacing,
+      unbanning,
       nftables,
       told,
       put,
@@ -300,6 +312,29 @@ test("every ban that an entry of the allowlist kept out is in force again withou
   await eventually("all are in force", async () => (await firewall.count()) === 201);
   allow("198.51.100.0/25");
   await eventually("half of them are spared", async () => (await firewall.count()) === 201 - 128);
+});
+
+test("a new ban waits for one portion of the bans that an entry of the allowlist ends", async () => {
+  await using host = await setUp();
+  const { sync, put, begin, finish, firewall, allow, unbanning } = host;
+  begin();
+  for (let n = 0; n < 2_000; n += 1) {
+    put(banOn(parseNetwork(`198.18.${n >> 8}.${n & 255}`)!));
+  }
+  finish();
+  await sync.settled();
+  /** How many of them were in force, each time that some had to go. */
+  const left: number[] = [];
+  unbanning.isAsked = () => {
+    left.push(sync.state().bansInForce);
+    if (left.length === 1) put(banOn(addressAt(1)));
+  };
+  allow("198.18.0.0/16");
+  await eventually("only the new ban is in force", async () => (await firewall.count()) === 1);
+  const [before = 0, after = 0] = left;
+  assert.equal(before, 2_000);
+  const portion = before + 1 - after;
+  assert.ok(portion <= 500, `the new ban was in force behind ${portion} others`);
 });
 
 test("a ban, and the end of one, do not wait until all bans are replaced", async () => {

@@ -3,9 +3,8 @@
  * holds single addresses and networks, each with a timeout of its own.
  */
 import { familyOf, parseNetwork, type Address } from "../../../../wire/address.ts";
-import { inSlices } from "../../../../process/slices.ts";
 import { JAIL_NAME } from "../../../../wire/subjects.ts";
-import { FirewallError, type Run } from "../command.ts";
+import { FirewallError, inPieces, type Run } from "../command.ts";
 import type { Refused, TimedBan } from "../firewall.ts";
 import { chainName, checked, FAMILIES, type Family } from "../names.ts";
 import { addRefusing } from "../refusing.ts";
@@ -55,7 +54,7 @@ export function deleteLine(ban: { jail: string; address: Address }, set = setOf(
 }
 
 export interface Sets {
-  restore(lines: readonly string[]): Promise<unknown>;
+  restore(lines: Iterable<string>): Promise<unknown>;
   /** Makes those of these jails that are missing; returns their names. */
   ensure(jails: readonly string[]): Promise<string[]>;
   /** Fills the spare of a set with exactly these; returns those that the kernel would not take. */
@@ -78,8 +77,7 @@ export interface Sets {
 }
 
 export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
-  const restore = (lines: readonly string[]) =>
-    run("ipset", ["restore", "-exist"], `${lines.join("\n")}\n`);
+  const restore = (lines: Iterable<string>) => run("ipset", ["restore", "-exist"], inPieces(lines));
 
   const names = async () => (await run("ipset", ["list", "-name"])).split("\n").filter(Boolean);
 
@@ -105,10 +103,12 @@ export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
       const spare = spareName(set);
       const hashsize = 2 ** Math.ceil(Math.log2(Math.max(bans.length, 4096)));
       const make = [createSetLine(spare, family, hashsize, maxMembers), `flush ${spare}`];
-      const script = [...make];
-      await inSlices(bans, (ban) => script.push(addLine(ban, spare)));
+      function* script(): Iterable<string> {
+        yield* make;
+        for (const ban of bans) yield addLine(ban, spare);
+      }
       try {
-        await restore(script);
+        await restore(script());
         return [];
       } catch (error) {
         if (!(error instanceof FirewallError)) throw error;

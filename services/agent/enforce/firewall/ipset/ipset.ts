@@ -26,6 +26,7 @@ import { createIpsetSession } from "./ipset-session.ts";
 import { addLine, createSets, deleteLine, setName, setOf } from "./ipset-sets.ts";
 import { createChains, type Ensured } from "../iptables/iptables-chains.ts";
 import { checked, FAMILIES } from "../names.ts";
+import { createWitnesses } from "../witnesses.ts";
 
 export interface IpsetOptions {
   /** Chains whose first rules lead to ours. */
@@ -36,8 +37,10 @@ export interface IpsetOptions {
   maxMembers?: number | undefined;
 }
 
-/** From this number of changes on, one `ipset restore` is cheaper than the session. */
+/** Above this number of changes, one `ipset restore` is cheaper than the session. */
 const SESSION_AT_MOST = 256;
+/** So few bans are asked for one by one, which also finds out which of them the kernel refuses. */
+const ASKED_AT_MOST = 16;
 
 export function createIpsetFirewall(options: IpsetOptions): Firewall {
   const { chains: parents, run = runCommand, start = startCommand } = options;
@@ -52,6 +55,7 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
   let meanwhile: Map<string, Change> | undefined;
   /** Sets that hold something that does not run out soon, to notice one that was emptied. */
   const filled = new Set<string>();
+  const witnesses = createWitnesses(Date.now);
 
   const jailNames = () => jails.map(({ name }) => name);
   const allSets = () =>
@@ -68,6 +72,12 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
     return { repaired, ineffective };
   }
 
+  function noteFilled(ban: TimedBan): void {
+    if (!isLasting(ban)) return;
+    filled.add(setOf(ban));
+    witnesses.add(setOf(ban), [ban]);
+  }
+
   async function isEmptied(set: string): Promise<boolean> {
     return filled.has(set) && (await sets.count(set)) === 0;
   }
@@ -82,7 +92,21 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
     return { created, suspects, ensured: await ensureChains() };
   }
 
-  async function banInSession(bans: readonly TimedBan[]): Promise<Refused[]> {
+  /** Whether the kernel has taken all of them. */
+  async function banTogether(bans: readonly TimedBan[]): Promise<boolean> {
+    if (bans.length <= ASKED_AT_MOST) return false;
+    const lines = bans.map((ban) => addLine(ban));
+    if (bans.length <= SESSION_AT_MOST) return (await session.run([lines])).join("") === "";
+    try {
+      await sets.restore(lines);
+      return true;
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      return false; // One line was refused, and those after it were not read.
+    }
+  }
+
+  async function banOneByOne(bans: readonly TimedBan[]): Promise<Refused[]> {
     const answers = await session.run(
       bans.map((ban) => [addLine(ban), `test ${setOf(ban)} ${checked(ban.address)}`]),
     );
@@ -95,16 +119,8 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
   }
 
   async function add(bans: readonly TimedBan[]): Promise<Refused[]> {
-    for (const ban of bans) if (isLasting(ban)) filled.add(setOf(ban));
-    if (bans.length <= SESSION_AT_MOST) return banInSession(bans);
-    try {
-      await sets.restore(bans.map((ban) => addLine(ban)));
-      return [];
-    } catch (error) {
-      if (!(error instanceof FirewallError)) throw error;
-      // One line was refused and those after it were not read: ask for each.
-      return banInSession(bans);
-    }
+    for (const ban of bans) noteFilled(ban);
+    return (await banTogether(bans)) ? [] : banOneByOne(bans);
   }
 
   function noteMeanwhile(bans: readonly Banned[], added: readonly TimedBan[]): void {
@@ -132,9 +148,13 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
     return { refused, lasting };
   }
 
-  /** After bans of these sets are over. */
-  async function forgetEmptied(some: Iterable<string>): Promise<void> {
-    for (const set of new Set(some)) if ((await sets.count(set)) === 0) filled.delete(set);
+  /** After these bans are over. A set is counted only where no other ban is known to be in it. */
+  async function noteOver(bans: readonly Banned[]): Promise<void> {
+    for (const ban of bans) witnesses.remove(setOf(ban), ban.address);
+    const standing = new Set(witnesses.called().map(({ set }) => set));
+    for (const set of new Set(bans.map(setOf))) {
+      if (!standing.has(set) && (await sets.count(set)) === 0) filled.delete(set);
+    }
   }
 
   /** Brings into the spare sets what was changed since they were begun, and swaps them in. */
@@ -144,9 +164,10 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
     const refused = await sets.changeSpares(added, removed);
     await sets.swapIn(allSets());
     filled.clear();
+    witnesses.clear();
     for (const set of lasting) filled.add(set);
-    for (const ban of added) if (isLasting(ban)) filled.add(setOf(ban));
-    await forgetEmptied(removed.map(setOf));
+    for (const ban of added) noteFilled(ban);
+    await noteOver(removed);
     return refused;
   }
 
@@ -198,9 +219,9 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
         const { known } = sortOut(bans, jails);
         const lines = known.map((ban) => deleteLine(ban));
         if (lines.length > SESSION_AT_MOST) await sets.restore(lines);
-        else await session.run(lines.map((line) => [line]));
+        else await session.run([lines]);
         noteMeanwhile(known, []);
-        await forgetEmptied(known.map(setOf));
+        await noteOver(known);
       }),
 
     list: () => inOrder(async () => sortOut(await sets.bans(), jails).known),
