@@ -10,19 +10,28 @@ export interface AddressQuestion {
   description: string;
   /** Writes the answer for people to read. */
   tell: (reply: Reply<"ban.show">, address: Address) => void | Promise<void>;
+  /** More options. */
+  addOptions?: (command: Command) => void;
+}
+
+interface Options extends JsonOption {
+  jail?: string;
+  trace?: true;
 }
 
 export function addressQuestion(context: Context, question: AddressQuestion): Command {
   const { ask, output } = context;
-  const { verb, description, tell } = question;
+  const { verb, description, tell, addOptions } = question;
   const check = checksOf(`ban ${verb}`, output.note);
-  return new Command(verb)
+  const command = new Command(verb)
     .description(description)
     .argument("<address>", "address or network", check.address)
-    .option("--jail <jail>", "in this jail (default: in every one)", check.jail)
+    .option("--jail <jail>", "in this jail (default: in every one)", check.jail);
+  addOptions?.(command);
+  return command
     .option(...JSON_OPTION)
-    .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
-      const reply = await ask("ban.show", { address, jail });
+    .action(async (address: Address, { json, jail, trace }: Options) => {
+      const reply = await ask("ban.show", { address, jail, ...(trace && { trace }) });
       noteStale(context, reply.stale);
       if (json) output.json("ban.show", reply);
       else await tell(reply, address);

@@ -12,6 +12,7 @@ import type { Context } from "./context.ts";
 import { explainKnownGood } from "./known-good.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth } from "./time.ts";
+import { showTrace } from "./trace.ts";
 import { shorten } from "./visible.ts";
 
 type Answer = Reply<"ban.show">;
@@ -21,6 +22,9 @@ export function whyCommand(context: Context): Command {
   return addressQuestion(context, {
     verb: "why",
     description: "why an address is banned, or why it is not: evidence, rule, what spares it",
+    addOptions(command) {
+      command.option("--trace", "the way of each ban with times, from the log to every host");
+    },
     async tell(reply, address) {
       const { jails } = await ask("status.show", {});
       const isDue = reply.bans.some((ban) => isInForce(ban, now()) || isHeld(ban, now()));
@@ -30,6 +34,7 @@ export function whyCommand(context: Context): Command {
         const rule = jails.find(({ name }) => name === ban.jail);
         output.facts(explain(ban, rule, reply, now()));
       }
+      for (const trace of reply.traces ?? []) showTrace(output, trace);
       output.line("");
       output.facts([
         ...explainAddress(reply),

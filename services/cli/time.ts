@@ -19,6 +19,12 @@ export function formatInstant(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** "12:14:03.042", local time. */
+export function formatClock(at: number): string {
+  const fraction = String(new Date(at).getMilliseconds()).padStart(3, "0");
+  return `${formatInstant(at).slice("2026-11-24 ".length)}.${fraction}`;
+}
+
 /** "in 18m", "3m ago", "now"; to the minute from one minute on. */
 export function formatRelative(at: number, now: number): string {
   const exact = Math.abs(at - now) / 1000;

@@ -43,10 +43,12 @@ import { createKnownGood } from "./decide/known-good.ts";
 import type { Health } from "./http/health.ts";
 import { openHistory } from "./history/history.ts";
 import { followHosts } from "./hosts/hosts.ts";
+import { bucketStream } from "../nats/follow-bucket.ts";
+import { measureClock } from "../nats/measure-clock.ts";
 import { readLatest } from "../nats/read-latest.ts";
 import { openLease, type Lease } from "./buckets/lease.ts";
 import { HOST_SILENT_AFTER_MS, type HostStatus } from "../wire/status.ts";
-import { LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
+import { BANS_BUCKET, LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
 import { createMissedOffences } from "./decide/missed-offences.ts";
 import { createSignsOfLife } from "./decide/signs-of-life.ts";
 import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
@@ -264,6 +266,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     clock,
     expiry,
     fleet,
+    natsTimes: {
+      aheadMs: () => measureClock(connection, bucketStream(BANS_BUCKET), now),
+      readBan: (key) => readLatest(connection, BANS_BUCKET, key),
+    },
     knownGood,
     metrics,
     notifier,

@@ -55,6 +55,7 @@ export function banForOffence(
     ...basisOf(isConfirmed ? { ...offence, rule: "confirmed" } : offence),
     ...(change.policyVersion !== undefined && { policyVersion: change.policyVersion }),
     ...earlierOf(present, change),
+    ...(change.completedBy && { completedBy: change.completedBy }),
     by: "decider",
     immuneUntil: null,
     countedUntil: offence.at,

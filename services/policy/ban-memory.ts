@@ -24,6 +24,8 @@ export interface Change {
   id: string;
   /** undefined: an entry counts as long as it is there. */
   memory?: BanMemory;
+  /** The failure that has completed the offence; undefined: it was none. */
+  completedBy?: NonNullable<Ban["completedBy"]>;
   /** Bans that the address had in other jails; only for jails with overalljails. */
   elsewhere?: number;
   /** The version of the policy that decides; undefined: an unnamed one, in a simulation. */

@@ -42,6 +42,7 @@ import {
 import { allowed, jail, ownAddress, quarantine } from "./settings.ts";
 import { JAIL_NAME, NAME } from "./subjects.ts";
 import { hostStatus } from "./status.ts";
+import { trace } from "./trace.ts";
 import { warning } from "./warnings.ts";
 
 /** Where a list of bans goes on: a place in the record, or a key of the bans bucket. */
@@ -277,8 +278,15 @@ export const api = {
     reply: z.object({ bans: z.array(ban), total: z.number(), next, stale }),
   },
   "ban.show": {
-    request: z.strictObject({ jail: jailField.optional(), address: addressField }),
+    request: z.strictObject({
+      jail: jailField.optional(),
+      address: addressField,
+      /** true: also the way of each ban that is due, with times. */
+      trace: flagField.optional(),
+    }),
     reply: z.object({
+      /** Of the first bans, where it was asked for. */
+      traces: z.array(trace).optional(),
       /** The first bans as they stand that have an address in common with this one. */
       bans: z.array(ban),
       /** How many such bans there are. */

@@ -52,6 +52,13 @@ export const ban = z.object({
    * on some hosts: why it is not in force on every host though another host has confirmed it.
    */
   held: foreignText.optional(),
+  /**
+   * The failure that completed it: the host that reported it, when that host sent it, by the host's
+   * clock, and when NATS stored it. undefined: bans or an operator brought the ban.
+   */
+  completedBy: z
+    .object({ host: z.string().regex(NAME), sentAt: instant, storedAt: instant })
+    .optional(),
   /** Lifted only: the allowlist has lifted the ban, and this is what the ban was before. */
   spared: z
     .object({ state: z.enum(["active", "held", "shadow"]), by: foreignText, reason: foreignText })
@@ -108,6 +115,11 @@ export function encodeBan(value: Ban): Uint8Array {
     immuneUntil: spellInstant(value.immuneUntil),
     countedUntil: spellInstant(value.countedUntil),
     earlier: value.earlier?.map((at) => spellInstant(at)),
+    completedBy: value.completedBy && {
+      host: value.completedBy.host,
+      sentAt: spellInstant(value.completedBy.sentAt),
+      storedAt: spellInstant(value.completedBy.storedAt),
+    },
   });
 }
 

@@ -32,6 +32,8 @@ export const hostStatus = z.object({
   revision: z.number().int().nonnegative(),
   /** Creation time of the bucket that `revision` counts in, as NATS spells it. */
   bansCreated: textOf(64).nullable(),
+  /** When the kernel had `revision`, by the host's own clock; null: it has none yet. */
+  appliedAt: instant.nullish(),
   /** Entries in the kernel's sets, read back. */
   bansInForce: z.number().int().nonnegative(),
   /** The host's own addresses, which it never bans. */
@@ -75,6 +77,7 @@ export function encodeHostStatus(value: HostStatus): Uint8Array {
     ...value,
     startedAt: spellInstant(value.startedAt),
     sentAt: spellInstant(value.sentAt),
+    appliedAt: spellInstant(value.appliedAt ?? null),
     sources: value.sources.map((source) => {
       return { ...source, lastLineAt: spellInstant(source.lastLineAt) };
     }),

@@ -28,7 +28,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ...{ limit: [1, 1_000], after: [null], since: ["2026-01-01T00:00:00.000Z"] },
   until: ["2026-12-01T00:00:00.000Z"],
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
-  ...{ endingWithin: [60], revision: [0, 1], comment: ["office"] },
+  ...{ endingWithin: [60], revision: [0, 1], comment: ["office"], trace: [true, false] },
   ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider"] },
   policyVersion: ["0123abcd"],
 };

@@ -1,10 +1,19 @@
-/** Known-good addresses on a real NATS: an agent reports logins, the coordinator counts by them. */
+/**
+ * Known-good addresses on a real NATS: an agent reports logins, the coordinator counts by them. And
+ * the way of a ban, with the times of everybody on it.
+ */
 import assert from "node:assert/strict";
 import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { bucketStream } from "../../services/nats/follow-bucket.ts";
 import type { Reply } from "../../services/wire/api.ts";
+import { encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
+import { BANS_BUCKET, statusSubject } from "../../services/wire/subjects.ts";
 import { startCentre, type Centre } from "../harness/centre.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats, type TestNats } from "../harness/servers.ts";
@@ -76,4 +85,56 @@ test("a coordinator that starts again, or takes over, knows who has logged in", 
     logins?.map(({ host }) => host),
     ["mx1"],
   );
+});
+
+test("ban why --trace shows the way of a ban with times, and corrects a host's clock", async () => {
+  const connection = await connect({ servers: nats.url });
+  try {
+    const { streams } = await jetstreamManager(connection);
+    const { created, state } = await streams.info(bucketStream(BANS_BUCKET));
+    const at = Date.now() + 3_600_000;
+    const status: HostStatus = {
+      ...{ v: 1, host: "mx2", instance: randomUUID(), version: "1", firewall: "ipset" },
+      ...{ startedAt: at, sentAt: at, appliedAt: at - 40, revision: state.last_seq },
+      ...{ bansCreated: created, bansInForce: 1, repairs: 0 },
+      ...{ addresses: [], sources: [], refused: [], warnings: [] },
+    };
+    connection.publish(statusSubject("mx2"), encodeHostStatus(status));
+    await connection.flush();
+  } finally {
+    await connection.close();
+  }
+  const trace = await until("both hosts have said that they have the ban", async () => {
+    const { stdout } = await centre.cli("ban", "why", STRANGER, "--trace", "--json");
+    const [found] = (JSON.parse(stdout) as Reply<"ban.show">).traces ?? [];
+    return found?.applied.length === 2 && found;
+  });
+  assert.deepEqual(
+    trace.steps.map(({ step, where }) => `${step} ${where}`),
+    ["logged mx1", "read mx1", "stored NATS", "decided coordinator", "written NATS"],
+  );
+  for (const [index, { ms }] of trace.steps.entries()) assert.equal(ms === null, index === 0);
+  assert.deepEqual(
+    trace.clocks.map(({ where }) => where),
+    ["mx2"],
+  );
+  // This coordinator has started after the ban, and hears of both hosts' later revisions.
+  assert.ok(trace.applied.every(({ state }) => state !== "not-yet"));
+  const { stdout, stderr } = await centre.cli("ban", "why", STRANGER, "--trace");
+  assert.match(stdout, /the way of 198.51.100.99 in dovecot\nSTEP +WHERE +TIME \(\S+\) +AFTER\n/);
+  assert.match(stdout, /line written +mx1 +\d\d:\d\d:\d\d\.\d{3}\nread, sent +mx1 .* (?:ms|s)/);
+  assert.match(stdout, /slowest: .* \(\S+\), /);
+  assert.match(stderr, /the clock of mx2 is 360\d\.\d s ahead of the coordinator's/);
+});
+
+test("the way of a new ban ends in the kernel of the host that has said so", async () => {
+  await centre.fail("198.51.100.97", 3);
+  const trace = await until("the host has the ban", async () => {
+    const { code, stdout } = await centre.cli("ban", "why", "198.51.100.97", "--trace", "--json");
+    const [found] = code === 0 ? ((JSON.parse(stdout) as Reply<"ban.show">).traces ?? []) : [];
+    return found?.applied.some(({ host, state }) => host === "mx1" && state === "applied") && found;
+  });
+  const mx1 = trace.applied.find(({ host }) => host === "mx1");
+  assert.ok(mx1?.ms !== null && mx1?.ms !== undefined && mx1.ms < 60_000);
+  assert.notEqual(trace.slowest, null);
 });

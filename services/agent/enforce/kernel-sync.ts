@@ -38,7 +38,7 @@ import { createWorkQueue } from "./work-queue.ts";
 
 export type KernelSyncState = Pick<
   HostStatus,
-  "revision" | "bansCreated" | "bansInForce" | "repairs" | "refused"
+  "revision" | "bansCreated" | "appliedAt" | "bansInForce" | "repairs" | "refused"
 >;
 
 /** What keeps bans of this host from dropping packets. */
@@ -146,6 +146,8 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   let isBringingAllIn = false;
   /** The newest revision that the kernel has. */
   let applied = 0;
+  /** When the kernel had it; null: it has none yet. */
+  let appliedAt: number | null = null;
   /** The newest revision whose changes were brought in while all bans are about to be replaced. */
   let appliedBeside = 0;
   let restoring: Promise<unknown> = Promise.resolve();
@@ -358,6 +360,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       appliedBeside = revision; // All bans are to be replaced.
       return;
     }
+    if (applied !== revision) appliedAt = now();
     applied = revision;
     onApplied();
   }
@@ -532,6 +535,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     recount: () => retry.attempt("count", kernel.recount).then(() => undefined, options.onFailed),
     state: () => ({
       revision: applied,
+      appliedAt,
       bansCreated: sync.phase === "restored" ? null : sync.bucketId,
       bansInForce: kernel.count(),
       repairs,

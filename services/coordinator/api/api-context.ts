@@ -22,6 +22,7 @@ import type { Notifier } from "../notify/notifier.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import type { NewChange } from "../../policy/ban-memory.ts";
 import { ApiError } from "./api-server.ts";
+import type { NatsTimes } from "./traces.ts";
 
 export interface ApiContext {
   id: string;
@@ -44,6 +45,7 @@ export interface ApiContext {
   quarantines: Quarantines;
   fleet: FleetStatus;
   knownGood: Pick<KnownGood, "loginsOf">;
+  natsTimes: NatsTimes;
   reload: Pick<PolicyReload, "reload">;
   metrics: Pick<Metrics, "rows">;
   notifier: Pick<Notifier, "sinks" | "states">;

@@ -14,6 +14,7 @@ import { jailNamed, nameBan, type ApiContext } from "./api-context.ts";
 import { firstAfter, firstRows, pageOf, ROWS_BYTES, type Page } from "./page.ts";
 import { createReaches } from "./reach.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
+import { tracesOf } from "./traces.ts";
 
 type BanEndpoints = Pick<Endpoints, "ban.list" | "ban.show" | "ban.add" | "ban.remove">;
 
@@ -83,7 +84,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
       return { bans: rows, total, next, stale };
     },
 
-    async "ban.show"({ jail, address }) {
+    async "ban.show"({ jail, address, trace = false }) {
       const { first, total } = await firstAfter(bans.entries(), {
         isWanted: ({ ban }) =>
           overlaps(ban.address, address) && (jail === undefined || ban.jail === jail),
@@ -91,7 +92,8 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         after: null,
         count: CHANGES_SHOWN,
       });
-      const present = first.map(({ row }) => row.ban);
+      const entries = first.map(({ row }) => row);
+      const present = entries.map(({ ban }) => ban);
       const { value, stale } = await fromHistory(
         async () => ({
           changes: await history.changes({ jail, address, limit: CHANGES_SHOWN }),
@@ -128,6 +130,7 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         allowed,
         allowedInJails: firstRows(allowedInJails, allowedSchema, { bytes: 20_000 }),
         machine,
+        ...(trace && { traces: await tracesOf(context, entries) }),
         logins,
         stale: stale ?? staleRecord(context),
       };

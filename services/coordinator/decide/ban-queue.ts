@@ -13,7 +13,7 @@ import type { Ban } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
 import { banKey } from "../../wire/subjects.ts";
 import { banForOffence, isOffenceOver } from "../../policy/ban-lifecycle.ts";
-import type { NewChange } from "../../policy/ban-memory.ts";
+import type { Change, NewChange } from "../../policy/ban-memory.ts";
 import { longestBanSeconds } from "../../policy/ban-time.ts";
 import type { Offence } from "../../policy/sliding-window.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
@@ -25,6 +25,8 @@ export interface DueBan {
   host: string;
   /** When NATS stored that failure, epoch milliseconds. */
   storedAt: number;
+  /** When the host sent it, by the host's clock; undefined: bans have completed the offence. */
+  sentAt?: number;
 }
 
 export interface BanQueueOptions {
@@ -98,7 +100,7 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
     const outcome = { wasOver: false };
     try {
       const written = await bans.change(jail.name, offence.address, (present) => {
-        const change = newChange(jail, offence.address);
+        const change = { ...newChange(jail, offence.address), ...completedBy(task) };
         outcome.wasOver = isOffenceOver(present, jail, offence, change);
         const ban = banForOffence(present, jail, offence, change);
         return ban && options.judge(ban, present, task.host);
@@ -159,6 +161,10 @@ export function createBanQueue(options: BanQueueOptions): BanQueue {
       return due.size;
     },
   };
+}
+
+function completedBy({ host, storedAt, sentAt }: DueBan): Pick<Change, "completedBy"> {
+  return sentAt === undefined ? {} : { completedBy: { host, sentAt, storedAt } };
 }
 
 /** Would the ban be over at `now`, however long it may be? */

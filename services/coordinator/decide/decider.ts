@@ -146,6 +146,7 @@ export function createDecider(options: DeciderOptions): Decider {
     const counted = batch && jails.get(batch.jail);
     if (!counted) return;
     const { storedAt } = message;
+    const { sentAt } = batch;
     if (quarantines.ignores(batch.host, storedAt)) return;
     const { jail, windows, isSingle, isConfirming } = counted;
     if (counted.isOfHost?.(batch.host) === false) return;
@@ -154,9 +155,9 @@ export function createDecider(options: DeciderOptions): Decider {
       attempts += failure.attempts;
       const address = isSingle ? failure.address : addressToCount(jail, failure);
       if (address === undefined) continue;
-      if (isConfirming) confirm(jail, address, { host: batch.host, failure, storedAt });
+      if (isConfirming) confirm(jail, address, { host: batch.host, failure, storedAt, sentAt });
       for (const offence of windows.add(address, batch.host, failure)) {
-        decide({ jail, offence, host: batch.host, storedAt });
+        decide({ jail, offence, host: batch.host, storedAt, sentAt });
       }
     }
     if (attempts > 0) failures.add({ jail: jail.name, host: batch.host, attempts });
@@ -166,10 +167,10 @@ export function createDecider(options: DeciderOptions): Decider {
   function confirm(
     jail: Jail,
     address: Address,
-    { host, failure, storedAt }: { host: string; failure: Failure; storedAt: number },
+    { failure, ...reported }: { failure: Failure } & Pick<DueBan, "host" | "storedAt" | "sentAt">,
   ): void {
-    const offence = confirmingOffence(bans.get(jail.name, address), host, failure);
-    if (offence) decide({ jail, offence, host, storedAt });
+    const offence = confirmingOffence(bans.get(jail.name, address), reported.host, failure);
+    if (offence) decide({ jail, offence, ...reported });
   }
 
   /**

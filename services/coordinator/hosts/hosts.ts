@@ -5,6 +5,7 @@ import { createRateLimit } from "../../process/rate-limit.ts";
 import { WireError } from "../../wire/codec.ts";
 import { decodeHostStatus, HOST_SILENT_AFTER_MS, type HostStatus } from "../../wire/status.ts";
 import { STATUS_SUBJECTS } from "../../wire/subjects.ts";
+import { createAppliedRevisions, type AppliedAt } from "./applied-revisions.ts";
 import { createDuplicateAgents, type DuplicateAgent } from "./duplicate-agents.ts";
 
 export interface Host {
@@ -37,6 +38,8 @@ export interface Hosts {
     since: number,
     patience: number,
   ): Promise<Progress>;
+  /** When the host had applied the bans bucket that was made at `created` up to `revision`. */
+  appliedAt(host: string, target: { created: string | null; revision: number }): AppliedAt;
   /** As if it had never been heard; when it is heard again it is back. */
   forget(host: string): void;
   /** Agents that are refused, for another has their host's name, by host. */
@@ -55,6 +58,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
   const hosts = new Map<string, Host>();
   const waiting = new Set<(status: HostStatus) => void>();
   const duplicateAgents = createDuplicateAgents();
+  const appliedRevisions = createAppliedRevisions();
   const mayComplain = createRateLimit(60_000, now);
 
   const subscription = connection.subscribe(STATUS_SUBJECTS, {
@@ -64,6 +68,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
         const status = decodeHostStatus(message.data, message.subject);
         if (!duplicateAgents.hear(status, now())) return;
         hosts.set(status.host, { status, seenAt: now() });
+        appliedRevisions.note(status, now());
         for (const listen of waiting) listen(status);
         onStatus?.(status, now());
       } catch (reason) {
@@ -112,7 +117,11 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
       });
     },
 
-    forget: (host) => void hosts.delete(host),
+    appliedAt: appliedRevisions.find,
+    forget(host) {
+      hosts.delete(host);
+      appliedRevisions.forget(host);
+    },
     refused: () => duplicateAgents.refused(now()),
     stop: () => subscription.unsubscribe(),
   };

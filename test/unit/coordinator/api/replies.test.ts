@@ -163,6 +163,7 @@ function largestFleet(
     hosts: {
       list: () => hosts,
       isUp: () => true,
+      appliedAt: () => ({ state: "applied", at: NOW, isExact: false }),
       untilApplied: () =>
         Promise.resolve({
           applied: hosts.map(({ status: { host } }) => ({ host, ms: 1 / 3 })),
@@ -235,6 +236,10 @@ function largestFleet(
     },
     jails: () => jails,
     policyVersion: () => "0123abcd",
+    natsTimes: {
+      aheadMs: () => Promise.resolve(-9e14),
+      readBan: () => Promise.resolve({ revision: 1, writtenAt: NOW }),
+    },
     knownGood: {
       warnings: () => warnings,
       loginsOf: () => many(10_000, (index) => ({ host: longName(index), at: NOW })),
@@ -299,7 +304,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "jail.reload": {},
   "jail.show": { jail: longName(1, 16) },
   "ban.list": { all: false, limit: 1_000, after: null },
-  "ban.show": { address: WIDE },
+  "ban.show": { address: WIDE, trace: true },
   "ban.add": { address: ONE, jail: longName(1, 16), reason: "", replace: false, wait },
   "ban.remove": { address: WIDE, reason: longText(256), wait },
   "ban.lift": MANY,
