@@ -92,7 +92,10 @@ export class UntiedAttempts {
       known.pam = [...known.pam, teller];
       return undefined;
     }
-    return this.#add(address, { ...newAttempt(at, at, user), pam: [teller], isUnknownHere });
+    const attempt = newAttempt(at, at, user);
+    attempt.pam = [teller];
+    attempt.isUnknownHere = isUnknownHere;
+    return this.#add(address, attempt);
   }
 
   /**
@@ -128,7 +131,10 @@ export class UntiedAttempts {
     session: string | undefined,
   ): Untied | undefined {
     if (this.takePam(address, user, from, to, session)) return undefined;
-    return this.#add(address, { ...newAttempt(from, to, user), isTold: true, session });
+    const attempt = newAttempt(from, to, user);
+    attempt.isTold = true;
+    attempt.session = session;
+    return this.#add(address, attempt);
   }
 
   /** The end of a connection, which names no session, reports an attempt. Was it not known? */
@@ -149,7 +155,10 @@ export class UntiedAttempts {
       return false;
     }
     const attempt = newAttempt(from, at, user);
-    this.#add(address, { ...attempt, isTold: true, ends: [source], endedAt: at });
+    attempt.isTold = true;
+    attempt.ends = [source];
+    attempt.endedAt = at;
+    this.#add(address, attempt);
     return true;
   }
 
@@ -238,8 +247,10 @@ export class UntiedAttempts {
     user: string | undefined,
     fits: (attempt: Untied) => boolean,
   ): Untied | undefined {
+    const own = this.#attempts.get(address);
+    if (!own) return undefined;
     let first: Untied | undefined;
-    for (const attempt of this.#attempts.get(address) ?? []) {
+    for (const attempt of own) {
       if (!fits(attempt)) continue;
       if (user === undefined) return attempt;
       if (attempt.user !== undefined && isSameUser(attempt.user, user)) return attempt;
