@@ -50,6 +50,7 @@ export async function startAgent(
   const reporting = await startReporting({
     ...{ config, connected, settings, logins, state, log, onFailed: fail },
     onFailures: (jail, failures) => alone?.note(jail, failures),
+    ownAddresses: enforcing.ownAddresses,
   });
   onRelease(reporting.stop);
 
@@ -71,6 +72,7 @@ export async function startAgent(
   });
   enforcing.onApplied(status.soon);
   reporting.onLoginTrouble(status.soon);
+  reporting.onDrill(status.soon);
   onRelease(status.stop);
   await following;
   log.info({ host, firewall: kind }, "agent is at work");

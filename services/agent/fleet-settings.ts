@@ -8,6 +8,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
 import type { Address } from "../wire/address.ts";
+import type { Drill } from "../wire/drill.ts";
 import {
   decodeSetting,
   type Allowed,
@@ -34,6 +35,8 @@ export interface FleetSettings {
   hasPolicy(): boolean;
   /** Calls `listener` at every sign of life of the leader that is read. */
   onSignOfLife(listener: (sign: SignOfLife) => void): void;
+  /** Calls `listener` when this host is to do a drill. */
+  onDrill(listener: (drill: Drill) => void): void;
   /** Whether the allowlist, and everything else, has been read since this start. */
   isKnown(): boolean;
   /** Resolves when that is so; after `withinMs` also when it is not. */
@@ -70,6 +73,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
   const known = new Promise<void>((resolve) => (noteKnown = resolve));
   /** Which hosts the jails are for that are not for all; undefined: to be found out again. */
   let groups: Map<string, (host: string) => boolean> | undefined;
+  const drillListeners: ((drill: Drill) => void)[] = [];
   const signListeners: ((sign: SignOfLife) => void)[] = [];
   const spared = createSparedAddresses(last);
   const saved = createSavedSettings({
@@ -112,6 +116,11 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
       case "duplicate-agents":
         if (setting.host !== host || !setting.refused.instances.includes(instance)) return;
         onDuplicate(setting.refused);
+        return;
+      case "drill":
+        // What was commanded before this agent was at work is over.
+        if (setting.host !== host || !isComplete) return;
+        for (const listener of drillListeners) listener(setting.drill);
         return;
       case "quarantine":
       case "refused-policy":
@@ -176,6 +185,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
       return machine && `is or holds a machine of the fleet (${machine})`;
     },
     hasPolicy: () => (isKnown ? jails.size > 0 : last.hasPolicy),
+    onDrill: (listener) => void drillListeners.push(listener),
     onSignOfLife: (listener) => void signListeners.push(listener),
     isKnown: () => isKnown,
     known: (withinMs) => Promise.race([known, sleep(withinMs, undefined, { ref: false })]),

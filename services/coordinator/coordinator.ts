@@ -53,6 +53,9 @@ import { createMissedOffences } from "./decide/missed-offences.ts";
 import { createSignsOfLife } from "./decide/signs-of-life.ts";
 import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
 import { createSparedOffences } from "./decide/spared-offences.ts";
+import { drillEndpoint } from "./api/drill-endpoint.ts";
+import { createEndedDrills } from "./upkeep/ended-drills.ts";
+import { createDrills } from "./hosts/drills.ts";
 import { metricEndpoint } from "./api/metric-endpoint.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { startNotifier } from "./notify/notifier.ts";
@@ -116,7 +119,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   });
   const isQuarantined = (host: string) => quarantines.of(host) !== undefined;
   const machines = createOwnMachines({ isQuarantined, now });
+  const drills = createDrills();
+  const endedDrills = createEndedDrills();
   const onStatus = (status: HostStatus, seenAt: number) => {
+    drills.noteStatus(status);
     machines.noteStatus(status);
     history.hostSeen(status, seenAt);
   };
@@ -130,6 +136,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     quarantines.noteSetting(key, setting);
     refused.noteSetting(key, setting);
     machines.noteSetting(key, setting);
+    endedDrills.noteSetting(key, setting);
     later.allowedBans?.noteSetting(key);
     if (setting) later.reload?.noteSetting(setting);
     if (setting?.type === "resend") notifier.resend(setting.sink, setting.resend);
@@ -140,6 +147,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const onBan = (ban: Ban) => {
     later.deciding?.observe(ban);
     later.allowedBans?.noteBan(ban);
+    drills.noteBan(ban);
   };
   const onChange = metrics.events.banChanged;
   const bans = openBanStore({ connection, log, onBan, onChange });
@@ -179,6 +187,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
         ...{ ...common, guard, onBanned, jails: policy.jails, newChange: changesBy(policy) },
         isLeader: () => isInUse() && isLeader(),
         hasLoggedIn: knownGood.hasLoggedIn,
+        watcher: { isWatching: () => isInUse() && drills.isWatching(), note: drills.note },
         // What a decider finds in the past before it is in use is nobody's miss.
         missed: { note: (due) => isInUse() && missed.note(due) },
         spared: {
@@ -198,7 +207,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     },
   });
   later.deciding = deciding;
-  const upkeep = createUpkeep({ ...common, names, policy, allowedBans });
+  const upkeep = createUpkeep({ ...common, names, policy, allowedBans, endedDrills });
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, deciding.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, deciding.sweep));
@@ -271,6 +280,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
       readBan: (key) => readLatest(connection, BANS_BUCKET, key),
     },
     knownGood,
+    drills,
     metrics,
     notifier,
   };
@@ -285,6 +295,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
     ...metricEndpoint(context),
+    ...drillEndpoint(context),
   };
   const isVerified = hasOperators(connection, config.nats);
   serveApi({ connection, endpoints, isVerified, onAnswered: metrics.events.answered, log });

@@ -157,6 +157,17 @@ export const metricRow = z.discriminatedUnion("type", [
 ]);
 export type MetricRow = z.infer<typeof metricRow>;
 
+const DRILL_STEPS = ["attempted", "read", "counted", "decided", "in force", "lifted"] as const;
+
+/** What a drill has come to, in this order. */
+export const drillStep = z.object({
+  step: z.enum(DRILL_STEPS),
+  /** Milliseconds since the drill was asked for; null: it was not reached. */
+  ms: z.number().nullable(),
+  text: z.string(),
+});
+export type DrillStep = z.infer<typeof drillStep>;
+
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
   "status.show": {
@@ -214,6 +225,25 @@ export const api = {
       changed: z.boolean(),
       /** Bans that no other host has seen a failure for. */
       alone: z.object({ inForce: count, held: count }),
+    }),
+  },
+  /** One failed login of a user that nobody has, through everything from this host's log on. */
+  "host.drill": {
+    request: z.strictObject({
+      host: hostField,
+      /** undefined: that of the host's first source. */
+      jail: jailField.optional(),
+      /** Of the whole drill. */
+      wait: waitField,
+    }),
+    reply: z.object({
+      host: z.string(),
+      jail: z.string(),
+      user: z.string(),
+      address,
+      steps: z.array(drillStep),
+      /** Why the steps end before all hosts have the ban; null: they do not. */
+      reason: z.string().nullable(),
     }),
   },
   "jail.list": {

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { POLICY_VERSION } from "./ban.ts";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
+import { drill, type Drill } from "./drill.ts";
 import { HOST_PATTERN } from "./host-pattern.ts";
 import { JAIL_NAME, LEADER_KEY, READY_KEY, RELOAD_KEY } from "./subjects.ts";
 
@@ -212,6 +213,7 @@ export const resend = z.object({
 });
 export type Resend = z.infer<typeof resend>;
 
+export const encodeDrill = (value: Drill): Uint8Array => encode(drill, value);
 export const encodeResend = (value: Resend): Uint8Array => encode(resend, value);
 export const encodeQuarantine = (value: Quarantine): Uint8Array => encode(quarantine, value);
 export const decodeQuarantine = (bytes: Uint8Array, key: string): Quarantine =>
@@ -247,6 +249,7 @@ export type Setting =
   | { type: "quarantine"; quarantine: Quarantine }
   | { type: "resend"; sink: string; resend: Resend }
   | { type: "reload"; reload: Reload }
+  | { type: "drill"; host: string; drill: Drill }
   | { type: "refused-policy"; refused: RefusedPolicy }
   | { type: "other" };
 
@@ -263,6 +266,7 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
     return { type: "quarantine", quarantine: decodeQuarantine(bytes, key) };
   }
   if (kind === "machine") return { type: "machine", machine: decodeMachine(bytes, key) };
+  if (kind === "drill") return { type: "drill", host: name, drill: decode(drill, bytes, key) };
   if (kind === "resend") return { type: "resend", sink: name, resend: decode(resend, bytes, key) };
   if (kind === "refused-policy") {
     return { type: "refused-policy", refused: decode(refusedPolicy, bytes, key) };

@@ -10,6 +10,7 @@ import {
   toBytes,
   WireError,
 } from "./codec.ts";
+import { drillReport } from "./drill.ts";
 import { NAME } from "./subjects.ts";
 import { warning, type WarningCode } from "./warnings.ts";
 
@@ -62,6 +63,8 @@ export const hostStatus = z.object({
   /** How often the firewall had to be repaired since the start. */
   repairs: z.number().int().nonnegative(),
   warnings: z.array(warning).max(20),
+  /** How far a drill has come that this host does now. */
+  drill: drillReport.optional(),
 });
 export type HostStatus = z.infer<typeof hostStatus>;
 
@@ -78,6 +81,7 @@ export function encodeHostStatus(value: HostStatus): Uint8Array {
     startedAt: spellInstant(value.startedAt),
     sentAt: spellInstant(value.sentAt),
     appliedAt: spellInstant(value.appliedAt ?? null),
+    drill: value.drill && z.encode(drillReport, value.drill),
     sources: value.sources.map((source) => {
       return { ...source, lastLineAt: spellInstant(source.lastLineAt) };
     }),

@@ -114,6 +114,16 @@ export function resendKey(sink: string): string {
   return `resend.${sink}`;
 }
 
+/** Settings bucket: a drill that this host is to do, see `Drill`. */
+export function drillKey(host: string): string {
+  return `drill.${host}`;
+}
+
+/** undefined: it is the key of something else. */
+export function hostOfDrillKey(key: string): string | undefined {
+  return key.startsWith("drill.") ? key.slice("drill.".length) : undefined;
+}
+
 /** Settings bucket: a policy was read again, see `Reload`. */
 export const RELOAD_KEY = "reload";
 

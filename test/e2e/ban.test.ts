@@ -92,6 +92,27 @@ describe("a fleet of three hosts with a real Dovecot", { skip: needsRoot }, () =
     });
   });
 
+  test("a drill goes through a real Dovecot and its log into every kernel, and nobody stays banned", async () => {
+    const { code, stdout, stderr } = await fleet.cli("drill", "mx2");
+    assert.equal(code, 0, stdout + stderr);
+    const [head = "", ...steps] = stdout.trimEnd().split("\n");
+    const address = /address (240(?:\.\d+){3})$/.exec(head)?.[1] ?? assert.fail(head);
+    const [attempted, read, counted, decided, inForce, lifted] = steps;
+    assert.match(attempted ?? "", /^attempted +[\d.]+ m?s +IMAP login at \S+ port 143$/);
+    assert.match(read ?? "", /^read +[\d.]+ m?s +the agent has read the line/);
+    assert.match(counted ?? "", /^counted +[\d.]+ m?s +.* 5 attempts for jail dovecot$/);
+    assert.match(decided ?? "", /^decided +[\d.]+ m?s +5 failures on 1 host/);
+    assert.match(inForce ?? "", /^in force +[\d.]+ m?s +in the kernel of 3\/3 hosts$/);
+    assert.match(lifted ?? "", /^lifted +[\d.]+ m?s +lifted on 3\/3 hosts/);
+    await fleet.untilInKernel(address, false);
+    const { bans } = await fleet.ask<Shown>("ban", "show", address);
+    assert.deepEqual(
+      bans.map(({ state, evidence }) => ({ state, evidence })),
+      [{ state: "lifted", evidence: [{ host: "mx2", failures: 5 }] }],
+    );
+    assert.deepEqual(await connects(fleet.client, 4), [true, true, true]);
+  });
+
   test("an allowlisted address is never banned", async () => {
     const from = "10.77.0.102";
     await fleet.attackerNamespace.addAddress(from);

@@ -182,6 +182,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     machines: { publishHosts: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
+    endedDrills: { endOld: () => Promise.resolve() },
     allowedBans: { settle: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
@@ -287,6 +288,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
     machines: { publishHosts: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
+    endedDrills: { endOld: () => Promise.resolve() },
     allowedBans: { settle: () => Promise.resolve() },
     ...{ now: Date.now, newId: randomUUID },
     newChange: () => ({ now: Date.now(), id: randomUUID() }),

@@ -32,6 +32,8 @@ export interface LogWatcherOptions {
   publisher: FailurePublisher;
   /** Hears of every line of Dovecot's that is looked at. */
   onReading: (reading: Reading) => void;
+  /** Sees failures as they are found, before anybody else, and may change them. */
+  mark: (failures: readonly Failure[]) => void;
   /** Hears of every failure that is found. */
   onFailures: (jail: string, failures: readonly Failure[]) => void;
   state: StateHealth;
@@ -71,6 +73,7 @@ export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWa
         ...{ config: source, ledger, publisher, nameOf, now, log },
         restored,
         onReading: options.onReading,
+        mark: options.mark,
         onFailures: options.onFailures,
         onRead: checkpoint.touch,
       }),

@@ -9,6 +9,7 @@ import type { AgentConfig } from "../agent-config.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
 import type { SeenLogins } from "../seen-logins.ts";
 import type { StateHealth } from "../state/state-health.ts";
+import { createDrills } from "./drills.ts";
 import { createFailurePublisher } from "./failure-publisher.ts";
 import { startLoginDigests } from "./login-digests.ts";
 import { createLoginOutcomes } from "./login-outcomes.ts";
@@ -29,6 +30,10 @@ export interface Reporting {
    * while something that is written in a log is not stored yet.
    */
   storedUpTo(): number | undefined;
+  /** How far a drill has come that this host does now; undefined: it does none. */
+  drill(): HostStatus["drill"];
+  /** Calls `listener` when it has come further. */
+  onDrill(listener: () => void): void;
   /** Why logins fail for a reason of this host's own; undefined: they do not. */
   loginTrouble(): string | undefined;
   /** Calls `listener` when that begins or ends. */
@@ -44,7 +49,8 @@ export interface ReportingOptions {
   onFailures: (jail: string, failures: readonly Failure[]) => void;
   /** Gets the successful logins that are found. */
   logins: SeenLogins;
-  settings: Pick<FleetSettings, "jails" | "hasPolicy" | "onChange">;
+  settings: Pick<FleetSettings, "jails" | "hasPolicy" | "onChange" | "onDrill">;
+  ownAddresses: () => readonly string[];
   state: StateHealth;
   log: Log;
   onFailed: (error: unknown) => void;
@@ -100,6 +106,13 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
       for (const listener of listeners) listener();
     },
   });
+  const { host, sources } = config;
+  const { jails } = settings;
+  const drills = createDrills({
+    ...{ host, sources, jails, now: Date.now, log },
+    ownAddresses: options.ownAddresses,
+  });
+  settings.onDrill(drills.begin);
   const watcher = await startLogWatcher({
     ...{ config, publisher, state, log, onFailed },
     jails: settings.jails(),
@@ -107,6 +120,7 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
       outcomes.note(reading);
       logins.note(reading);
     },
+    mark: drills.mark,
     onFailures: options.onFailures,
     now: Date.now,
   });
@@ -127,6 +141,8 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
       const isBehind = publisher.backlog() > 0 || watcher.describe().some(({ lag }) => lag > 0);
       return isBehind ? undefined : lastStored;
     },
+    drill: drills.report,
+    onDrill: drills.onProgress,
     loginTrouble: outcomes.trouble,
     onLoginTrouble: (listener) => void listeners.push(listener),
     async stop() {

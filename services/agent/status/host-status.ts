@@ -61,7 +61,8 @@ export function startHostStatus(options: HostStatusOptions): StatusSender {
       const found = allWarnings().slice(0, MAX_WARNINGS);
       const own = { addresses: enforcing.ownAddresses(), sources, warnings: found, firewall: kind };
       const identity = { v: 1, host, instance, version, startedAt, sentAt: now() } as const;
-      return { ...identity, ...enforcing.state(), ...own };
+      const drill = reporting.drill();
+      return { ...identity, ...enforcing.state(), ...own, ...(drill && { drill }) };
     },
     publish: (subject, bytes) => connection.publish(subject, bytes),
   });

@@ -5,6 +5,7 @@ import type { Log } from "../../process/log.ts";
 import type { Expiry } from "../../nats/credential-expiry.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { DeciderCounters } from "../decide/decider.ts";
+import type { Drills } from "../hosts/drills.ts";
 import type { FleetStatus } from "../hosts/fleet-status.ts";
 import type { Clock } from "../hosts/clock-check.ts";
 import type { History } from "../history/history.ts";
@@ -47,6 +48,7 @@ export interface ApiContext {
   knownGood: Pick<KnownGood, "loginsOf">;
   natsTimes: NatsTimes;
   reload: Pick<PolicyReload, "reload">;
+  drills: Pick<Drills, "follow">;
   metrics: Pick<Metrics, "rows">;
   notifier: Pick<Notifier, "sinks" | "states">;
   counters: Pick<DeciderCounters, "failures" | "undecodable">;

@@ -23,6 +23,7 @@ import type { BanGuard } from "./ban-guard.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
 import { FailureCounts } from "./failure-counts.ts";
+import type { FailureWatcher } from "./failure-watch.ts";
 import type { SparedOffences } from "./spared-offences.ts";
 import { createBanCounter } from "./ban-counter.ts";
 import { createWaitingOffences } from "./waiting-offences.ts";
@@ -53,13 +54,18 @@ export interface DeciderOptions {
   quarantines: Pick<Quarantines, "ignores">;
   /** Offences that no ban answers, because they were over. */
   missed: Pick<MissedOffences, "note">;
+  /** Sees the failures that count. */
+  watcher?: FailureWatcher;
   /** A ban was written; `storedAt` is the stream's time of the failure that brought it. */
   onBanned?: (written: Written, storedAt: number) => void;
 }
 
+type FailureMessage = Pick<StoredMessage, "subject" | "data" | "storedAt"> &
+  Partial<Pick<StoredMessage, "sequence">>;
+
 export interface Decider {
   /** Folds one message of the stream in. */
-  take(message: Pick<StoredMessage, "subject" | "data" | "storedAt">): void;
+  take(message: FailureMessage): void;
   /** A ban was seen in the bucket. */
   observe(ban: Ban): void;
   /** What the host has reported no longer counts. */
@@ -141,7 +147,7 @@ export function createDecider(options: DeciderOptions): Decider {
     }
   }
 
-  function take(message: Pick<StoredMessage, "subject" | "data" | "storedAt">): void {
+  function take(message: FailureMessage): void {
     const batch = decodeOrComplain(message);
     const counted = batch && jails.get(batch.jail);
     if (!counted) return;
@@ -150,9 +156,12 @@ export function createDecider(options: DeciderOptions): Decider {
     if (quarantines.ignores(batch.host, storedAt)) return;
     const { jail, windows, isSingle, isConfirming } = counted;
     if (counted.isOfHost?.(batch.host) === false) return;
+    const watcher = options.watcher?.isWatching() ? options.watcher : undefined;
+    const { sequence = 0 } = message;
     let attempts = 0;
     for (const failure of duplicates.take(byServersClock(batch, storedAt))) {
       attempts += failure.attempts;
+      watcher?.note({ jail: jail.name, host: batch.host, failure, sequence });
       const address = isSingle ? failure.address : addressToCount(jail, failure);
       if (address === undefined) continue;
       if (isConfirming) confirm(jail, address, { host: batch.host, failure, storedAt, sentAt });

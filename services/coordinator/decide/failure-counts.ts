@@ -18,8 +18,8 @@ export class FailureCounts {
   /** `attempts` may be negative, where another count takes the place of this one. */
   add({ jail, host, attempts }: FailureCount): void {
     this.#total += attempts;
-    let hosts = this.#jails.get(jail);
-    if (!hosts) this.#jails.set(jail, (hosts = new Map()));
+    const hosts = this.#jails.get(jail) ?? new Map<string, number>();
+    this.#jails.set(jail, hosts);
     hosts.set(host, (hosts.get(host) ?? 0) + attempts);
   }
 

@@ -66,6 +66,8 @@ function done(key: string, setting: Setting): Said | undefined {
       const version = policyVersion === undefined ? "" : ` (policy version ${policyVersion})`;
       return { by, action: "jail reload", detail: `${coordinator}: ${detail}${version}` };
     }
+    case "drill":
+      return { by: setting.drill.by, action: "drill", detail: setting.host };
     case "jail":
     case "leader":
     case "machine":

@@ -1,5 +1,6 @@
 /** What a change of the bans bucket is for an administrator: an event, or nothing new. */
 import { isWideningHeld, type Ban } from "../../wire/ban.ts";
+import { isOfDrill } from "../../wire/drill.ts";
 import { eventId, evidenceFacts, type EventType, type NotifyEvent, type Place } from "./event.ts";
 
 /**
@@ -11,6 +12,7 @@ const RESTORED_AFTER_MS = 10 * 60_000;
 /** undefined: nothing that anybody must be told, such as a ban that was made longer. */
 export function eventOfBan(ban: Ban, place: Place): NotifyEvent | undefined {
   if (place.storedAt - ban.changedAt > RESTORED_AFTER_MS) return undefined;
+  if (isOfDrill(ban.address)) return undefined;
   const type = typeOf(ban);
   if (type === undefined) return undefined;
   const { address, jail, startsAt, until, reason, offence, by } = ban;

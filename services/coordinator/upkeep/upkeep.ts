@@ -16,6 +16,7 @@ import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Settings, WantedEntry } from "../buckets/settings-store.ts";
+import type { EndedDrills } from "./ended-drills.ts";
 import type { AllowedBans } from "./allowed-bans.ts";
 import type { AllowedNames } from "./allowed-names.ts";
 
@@ -43,6 +44,7 @@ export interface UpkeepOptions {
   names: Pick<AllowedNames, "look" | "entries" | "keeps" | "changes">;
   machines: Pick<OwnMachines, "publishHosts">;
   quarantines: Pick<Quarantines, "forgetOld">;
+  endedDrills: Pick<EndedDrills, "endOld">;
   allowedBans: Pick<AllowedBans, "settle">;
   newChange: NewChange;
   now: () => number;
@@ -100,6 +102,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     await settings.refuse(duplicateNotices(hosts));
     await options.machines.publishHosts(settings);
     await options.quarantines.forgetOld(settings, now());
+    await options.endedDrills.endOld({ ...options, jails: () => policy().jails });
     await restoring.restoreTampered();
     isRolledBack ||= history.takeRolledBack();
     if (settings.readyFor() !== created || isRolledBack) {

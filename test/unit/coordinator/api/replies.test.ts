@@ -14,6 +14,7 @@ import type { ApiContext } from "../../../../services/coordinator/api/api-contex
 import { jailEndpoints } from "../../../../services/coordinator/api/jail-endpoints.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
+import { drillEndpoint } from "../../../../services/coordinator/api/drill-endpoint.ts";
 import { metricEndpoint } from "../../../../services/coordinator/api/metric-endpoint.ts";
 import { notifyEndpoints } from "../../../../services/coordinator/api/notify-endpoints.ts";
 import { EVENT_TYPES } from "../../../../services/coordinator/notify/event.ts";
@@ -79,7 +80,8 @@ const LONGEST_STATUS: Omit<HostStatus, "host"> = {
   addresses: many(256, longAddress),
   sources: many(64, (index) => ({
     name: longName(index),
-    jail: longText(16),
+    // The first one is there, for a drill.
+    jail: index === 0 ? longName(1, 16) : longText(16),
     state: "waiting" as const,
     lines: Number.MAX_SAFE_INTEGER,
     failures: Number.MAX_SAFE_INTEGER,
@@ -150,6 +152,7 @@ function largestFleet(
     },
     settings: {
       write: () => Promise.resolve(),
+      erase: () => Promise.resolve(),
       allowlist: {
         list: () => allowlist,
         find: () => undefined,
@@ -224,6 +227,13 @@ function largestFleet(
       states: { refresh: () => Promise.resolve(), of: stateOf },
     },
     streams: { faults: () => many(100, () => longText(9_000)) },
+    drills: {
+      follow: () => ({
+        progress: DRILLED,
+        until: (read: (progress: object) => unknown) => Promise.resolve(read(DRILLED)),
+        end: () => {},
+      }),
+    },
     metrics: { rows: () => Promise.resolve(many(20_000, metricOf)) },
     lease: { holder: () => longName(1), trouble: () => longText(9_000) },
     clock: { warnings: () => [], hostWarnings: () => warnings },
@@ -279,6 +289,12 @@ const sinkOf = (index: number) => ({
 const FAILING = { tries: 9e15, since: NOW, retryAt: NOW, reason: longText(500) };
 const stateOf = () => ({ failing: FAILING, sent: 9e15, lost: 9e15, sentAt: NOW });
 
+const DRILLED = {
+  report: { id: randomUUID(), how: longText(256) },
+  ...{ attemptedAt: 1, readAt: 1, countedAt: 1 },
+  decided: { at: 1, ban: { ...LONGEST_BAN, address: parseNetwork("240.1.2.3")! } },
+};
+
 const metricOf = (index: number) => ({
   name: "fleetban_source_unrecognized_lines_total",
   help: longText(256),
@@ -300,6 +316,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "status.show": {},
   "host.list": {},
   "host.remove": { host: longName(1) },
+  "host.drill": { host: longName(1), wait },
   "jail.list": {},
   "jail.reload": {},
   "jail.show": { jail: longName(1, 16) },
@@ -343,6 +360,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
     ...metricEndpoint(context),
+    ...drillEndpoint(context),
   } as unknown as Record<Endpoint, Answer>;
 }
 
