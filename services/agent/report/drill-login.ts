@@ -108,9 +108,10 @@ async function answer(
   isAnswer: (line: string) => boolean,
 ): Promise<string> {
   for (;;) {
-    const { value, done } = await lines.next();
-    if (done === true)
+    const next = await lines.next();
+    if (next.done === true) {
       throw new Error("the mail server has closed the connection without an answer");
-    if (isAnswer(value)) return value;
+    }
+    if (isAnswer(next.value)) return next.value;
   }
 }
