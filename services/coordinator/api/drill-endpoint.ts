@@ -108,7 +108,8 @@ async function goThrough(run: Run): Promise<string | null> {
     return "the agent has not answered; one of an older version knows no drills";
   }
   if (attemptedAt === null) return troubleOf() ?? "the agent could not do it";
-  note("attempted", attemptedAt, followed.progress.report?.how ?? "");
+  const { countedAt: soon = attemptedAt } = followed.progress;
+  note("attempted", Math.min(attemptedAt, soon), followed.progress.report?.how ?? "");
 
   const readAt = await followed.until(
     ({ readAt, report }) => readAt ?? (report?.trouble === undefined ? undefined : null),
@@ -120,7 +121,12 @@ async function goThrough(run: Run): Promise<string | null> {
       "the agent has read no line of it: does Dovecot log where the agent reads? see fleetban host list"
     );
   }
-  note("read", readAt, "the agent has read the line, and counts it");
+  // A status may take longer than the failure itself, which came after it.
+  note(
+    "read",
+    Math.min(readAt, followed.progress.countedAt ?? readAt),
+    "the agent has read the line, and counts it",
+  );
 
   const countedAt = await followed.until((progress) => progress.countedAt, deadline);
   if (countedAt === undefined) return "the coordinator has not counted it: see fleetban host list";
