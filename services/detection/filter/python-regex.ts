@@ -1,7 +1,7 @@
 /**
- * Regular expressions as fail2ban's filters have them, in RE2's syntax: Python's `re` with
- * fail2ban's tags. RE2 takes a time that is linear in the line, whoever wrote that; what it
- * has not (looking around, going back to a group) is refused with its place.
+ * Translates the regular expressions of fail2ban's filters into RE2's syntax: Python's `re` with
+ * fail2ban's tags. RE2 takes a time that is linear in the length of a line, whoever wrote the line.
+ * What RE2 lacks (looking around, going back to a group) is refused with its place.
  */
 import { TAGS, openTag } from "./tags.ts";
 
@@ -49,155 +49,194 @@ const REFUSED_GROUPS: readonly (readonly [string, string])[] = [
   ["(?(", `(?(group)...) depends on a group: ${NOT_IN_LINEAR_TIME}`],
 ];
 
-/** Returns the expression in RE2's syntax; throws a RegexFault at the first thing that it has not. */
+/** Returns the expression in RE2's syntax; throws a RegexFault at the first thing that RE2 lacks. */
 export function translateRegex(source: string): string {
-  let at = 0;
-  let out = "";
+  return new Translation(source).whole();
+}
+
+/** Goes through the expression once, from left to right. */
+class Translation {
+  readonly #source: string;
+  /** The place of the next character that is not translated yet. */
+  #at = 0;
   /** Where the groups that are open began. */
-  const open: number[] = [];
-  const names = new Set<string>();
-  const end = /\(\?[isu]*m/.test(source) ? "$" : END;
+  readonly #open: number[] = [];
+  readonly #names = new Set<string>();
+  /** What `$` becomes. */
+  readonly #end: string;
 
-  const refuse = (reason: string, where = at): never => {
+  constructor(source: string) {
+    this.#source = source;
+    this.#end = /\(\?[isu]*m/.test(source) ? "$" : END;
+  }
+
+  whole(): string {
+    let out = "";
+    while (this.#at < this.#source.length) out += this.#next();
+    const unclosed = this.#open.pop();
+    if (unclosed !== undefined) this.#refuse("(: its ) is missing", unclosed);
+    return out;
+  }
+
+  #next(): string {
+    const start = this.#at;
+    const char = this.#source[start] ?? "";
+    switch (char) {
+      case "\\":
+        return this.#escape(false);
+      case "[":
+        return this.#characterClass();
+      case "(":
+        return this.#noteGroups(this.#group(), start);
+      case "*":
+      case "+":
+      case "?":
+      case "{":
+        return this.#quantifier();
+      case "<":
+        return this.#noteGroups(this.#tag(), start);
+    }
+    this.#at += 1;
+    switch (char) {
+      case "$":
+        return this.#end;
+      case "}":
+      case "]":
+        return `\\${char}`;
+      default:
+        return this.#noteGroups(char, start);
+    }
+  }
+
+  #refuse(reason: string, where = this.#at): never {
     throw new RegexFault(where + 1, reason);
-  };
+  }
 
-  /** Copies what `pattern` (sticky) finds here. */
-  function take(pattern: RegExp): RegExpExecArray | null {
-    pattern.lastIndex = at;
-    const match = pattern.exec(source);
-    if (match) at += match[0].length;
+  /** Goes past what `pattern` (sticky) finds at the present place. */
+  #take(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#source);
+    if (match) this.#at += match[0].length;
     return match;
   }
 
-  /** Notes the groups that `translated`, from here on, opens, closes and names. */
-  function noteGroups(translated: string, start: number): string {
+  /** Notes the groups that `translated`, which stands for the text from `start`, opens, closes and names. */
+  #noteGroups(translated: string, start: number): string {
     for (const [, name = ""] of translated.matchAll(/\(\?P<(\w+)>/g)) {
-      if (names.has(name)) refuse(`the group ${name} is there twice`, start);
-      names.add(name);
+      if (this.#names.has(name)) this.#refuse(`the group ${name} is there twice`, start);
+      this.#names.add(name);
     }
-    if (translated === ")" && open.pop() === undefined) refuse("): there is no open group", start);
-    if (/^\((?!\?[imsu]+\))/.test(translated) && !translated.endsWith(")")) open.push(start);
+    if (translated === ")" && this.#open.pop() === undefined) {
+      this.#refuse("): there is no open group", start);
+    }
+    if (/^\((?!\?[imsu]+\))/.test(translated) && !translated.endsWith(")")) this.#open.push(start);
     return translated;
   }
 
   /** An escape, outside of a class or in one. */
-  function escape(inClass: boolean): string {
-    const start = at;
-    const letter = source[at + 1] ?? refuse("expected a character behind \\, got the end");
-    const code = take(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/y);
+  #escape(inClass: boolean): string {
+    const start = this.#at;
+    const letter =
+      this.#source[start + 1] ?? this.#refuse("expected a character behind \\, got the end");
+    const code = this.#take(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/y);
     if (code) return `\\x{${code[1] ?? code[2] ?? code[3]}}`;
-    at += 2;
-    if (letter === "0") {
-      at -= 1;
-      const octal = take(/[0-7]{1,3}/y);
-      return `\\x{${Number.parseInt(octal?.[0] ?? "0", 8).toString(16)}}`;
-    }
+    const octal = this.#take(/\\(0[0-7]{0,2})/y);
+    if (octal) return `\\x{${Number.parseInt(octal[1] ?? "0", 8).toString(16)}}`;
+    this.#at += 2;
     if (letter >= "1" && letter <= "9") {
-      return refuse(`\\${letter} goes back to a group: ${NOT_IN_LINEAR_TIME}`, start);
+      this.#refuse(`\\${letter} goes back to a group: ${NOT_IN_LINEAR_TIME}`, start);
     }
-    if (letter === "W")
-      return inClass ? refuse("\\W within [ ] is not carried over", start) : "[^\\p{L}\\p{N}_]";
+    return inClass ? this.#escapeInClass(letter, start) : this.#escapeOutside(letter, start);
+  }
+
+  #escapeInClass(letter: string, start: number): string {
+    if (letter === "W") this.#refuse("\\W within [ ] is not carried over", start);
+    if (letter === "b") return "\\x08";
+    return CLASSES[letter] ?? this.#escapedCharacter(letter, start);
+  }
+
+  #escapeOutside(letter: string, start: number): string {
+    if (letter === "W") return "[^\\p{L}\\p{N}_]";
+    if (letter === "Z") return END;
+    if (/[AbB]/.test(letter)) return `\\${letter}`;
     const set = CLASSES[letter];
-    if (set !== undefined) return inClass ? set : `[${set}]`;
-    if (letter === "Z" && !inClass) return END;
-    if (inClass ? letter === "b" : /[AbB]/.test(letter))
-      return letter === "b" && inClass ? "\\x08" : `\\${letter}`;
+    return set === undefined ? this.#escapedCharacter(letter, start) : `[${set}]`;
+  }
+
+  #escapedCharacter(letter: string, start: number): string {
     if (/[afnrtv]/.test(letter)) return `\\${letter}`;
-    if (/[a-zA-Z]/.test(letter)) return refuse(`\\${letter}: there is no such escape`, start);
+    if (/[a-zA-Z]/.test(letter)) this.#refuse(`\\${letter}: there is no such escape`, start);
     return /[\x20-\x7e]/.test(letter) ? `\\${letter}` : letter;
   }
 
-  function characterClass(): string {
-    const start = at;
-    let set = take(/\[\^?/y)?.[0] ?? "";
+  #characterClass(): string {
+    const start = this.#at;
+    let set = this.#take(/\[\^?/y)?.[0] ?? "";
     let isFirst = true;
     for (;;) {
-      const char = source[at] ?? refuse("[: its ] is missing", start);
+      const char = this.#source[this.#at] ?? this.#refuse("[: its ] is missing", start);
       if (char === "]" && !isFirst) break;
       isFirst = false;
-      if (char === "\\") set += escape(true);
+      if (char === "\\") set += this.#escape(true);
       else {
         set += char === "[" || char === "]" ? `\\${char}` : char;
-        at += 1;
+        this.#at += 1;
       }
     }
-    at += 1;
+    this.#at += 1;
     return `${set}]`;
   }
 
-  function group(): string {
-    const refused = REFUSED_GROUPS.find(([begin]) => source.startsWith(begin, at));
-    if (refused) return refuse(refused[1]);
-    if (take(/\(\?#[^)]*\)/y)) return "";
-    const named = take(/\(\?P<([A-Za-z_]\w*)>/y);
+  #group(): string {
+    const refused = REFUSED_GROUPS.find(([begin]) => this.#source.startsWith(begin, this.#at));
+    if (refused) this.#refuse(refused[1]);
+    if (this.#take(/\(\?#[^)]*\)/y)) return "";
+    const named = this.#take(/\(\?P<([A-Za-z_]\w*)>/y);
     if (named) return `(?P<${named[1]}>`;
-    const start = at;
-    // `((?i)x)`: whoever wrote that meant this group, and fail2ban takes it so.
-    const flags = take(/\(\?([a-zA-Z]*)(?:-([a-zA-Z]+))?([:)])/y);
-    if (flags) {
-      const [, on = "", off = "", end = ""] = flags;
-      const unknown = /[^imsu]/.exec(on + off);
-      if (unknown) return refuse(`(?${unknown[0]}): this flag is not carried over`, start);
-      const [set, unset] = [on.replaceAll("u", ""), off.replaceAll("u", "")];
-      if (end === ")") return set === "" ? "" : `(?${set})`;
-      return `(?${set}${unset === "" ? "" : `-${unset}`}:`;
-    }
-    if (source.startsWith("(?", at)) return refuse("(?: there is no such group");
-    at += 1;
+    const start = this.#at;
+    // In `((?i)x)` the flags are for this group alone, and fail2ban takes it so.
+    const flags = this.#take(/\(\?([a-zA-Z]*)(?:-([a-zA-Z]+))?([:)])/y);
+    if (flags) return this.#flags(flags, start);
+    if (this.#source.startsWith("(?", start)) this.#refuse("(?: there is no such group");
+    this.#at += 1;
     return "(";
   }
 
-  function quantifier(): string {
-    const start = at;
-    const match = take(/[*+?]|\{(?:\d{1,9},?\d{0,9}|,\d{1,9})\}/y);
+  #flags([, on = "", off = "", end = ""]: RegExpExecArray, start: number): string {
+    const unknown = /[^imsu]/.exec(on + off);
+    if (unknown) this.#refuse(`(?${unknown[0]}): this flag is not carried over`, start);
+    const [set, unset] = [on.replaceAll("u", ""), off.replaceAll("u", "")];
+    if (end === ")") return set === "" ? "" : `(?${set})`;
+    return `(?${set}${unset === "" ? "" : `-${unset}`}:`;
+  }
+
+  #quantifier(): string {
+    const start = this.#at;
+    const match = this.#take(/[*+?]|\{(?:\d{1,9},?\d{0,9}|,\d{1,9})\}/y);
     if (!match) {
-      at += 1; // { with no numbers in it is itself
+      this.#at += 1; // A { with no numbers in it stands for itself.
       return "\\{";
     }
-    if (source[at] === "+")
-      return refuse(`${match[0]}+ never gives back what it took: ${NOT_IN_LINEAR_TIME}`, start);
-    if ((match[0].match(/\d+/g) ?? []).some((count) => Number(count) > MAX_REPEAT)) {
-      refuse(`expected at most ${MAX_REPEAT} repetitions, got ${match[0]}`, start);
+    const [text] = match;
+    if (this.#source[this.#at] === "+") {
+      this.#refuse(`${text}+ never gives back what it took: ${NOT_IN_LINEAR_TIME}`, start);
     }
-    const lazy = take(/\?/y) ? "?" : "";
-    return match[0].replace("{,", "{0,") + lazy;
+    if ((text.match(/\d+/g) ?? []).some((count) => Number(count) > MAX_REPEAT)) {
+      this.#refuse(`expected at most ${MAX_REPEAT} repetitions, got ${text}`, start);
+    }
+    const lazy = this.#take(/\?/y) ? "?" : "";
+    return text.replace("{,", "{0,") + lazy;
   }
 
-  function tag(): string {
-    const match = /<(\/?[\w-]+\/?)>/y;
-    match.lastIndex = at;
-    const name = match.exec(source)?.[1];
-    if (name === undefined) {
-      at += 1;
-      return "<";
-    }
-    const start = at;
-    const translated = TAGS[name] ?? openTag(name);
+  #tag(): string {
+    const start = this.#at;
+    const [text, name] = this.#take(/<(\/?[\w-]+\/?)>/y) ?? [];
+    const translated = name === undefined ? undefined : (TAGS[name] ?? openTag(name));
     if (translated === undefined) {
-      at += 1; // no tag: some text between < and >
+      this.#at = start + 1; // It is no tag, but some text between < and >.
       return "<";
     }
-    if (typeof translated !== "string") return refuse(`<${name}>: ${translated.refused}`, start);
-    at += name.length + 2;
+    if (typeof translated !== "string") this.#refuse(`${text}: ${translated.refused}`, start);
     return translated;
   }
-
-  while (at < source.length) {
-    const start = at;
-    const char = source[at] ?? "";
-    if (char === "\\") out += escape(false);
-    else if (char === "[") out += characterClass();
-    else if (char === "(") out += noteGroups(group(), start);
-    else if ("*+?{".includes(char)) out += quantifier();
-    else if (char === "<") out += noteGroups(tag(), start);
-    else {
-      if (char === "$") out += end;
-      else out += char === "}" || char === "]" ? `\\${char}` : noteGroups(char, start);
-      at += 1;
-    }
-  }
-  const unclosed = open.pop();
-  if (unclosed !== undefined) refuse("(: its ) is missing", unclosed);
-  return out;
 }
