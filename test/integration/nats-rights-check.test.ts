@@ -8,8 +8,10 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { checkNatsRights as checkAgentRights } from "../../services/agent/check/agent-rights-check.ts";
 import { agentConfig } from "../../services/agent/agent-config.ts";
 import { checkNatsRights as checkCoordinatorRights } from "../../services/coordinator/check/coordinator-rights-check.ts";
+import { createKnownGood } from "../../services/coordinator/decide/known-good.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { createCheckReport } from "../../services/nats/check.ts";
+import { createLog } from "../../services/process/log.ts";
 import { freePort } from "../../services/standalone/child.ts";
 import { startNatsServer } from "../../services/standalone/nats-server.ts";
 import { rightsOf } from "../../services/wire/rights.ts";
@@ -17,10 +19,13 @@ import {
   API_SUBJECTS,
   BANS_BUCKET,
   LEASE_BUCKET,
+  LOGINS_STREAM,
   SETTINGS_BUCKET,
 } from "../../services/wire/subjects.ts";
+import { JAIL } from "../harness/jail.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 
+const KNOWING = { ...JAIL, knownGood: { factor: 3, within: 3_600 } };
 const BUCKETS = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET];
 
 let fleet: SecuredFleet;
@@ -51,7 +56,7 @@ test("the rights of agents and coordinators are tried, and nothing is stored", a
   });
   const creds = await fleet.credentials("agent", "mx1");
   const agent = agentConfig.parse({ host: "mx1", nats: { url, ca, creds } });
-  const { text, code } = await reported((report) => checkAgentRights(agent, report));
+  const { text, code } = await reported((report) => checkAgentRights(agent, [JAIL], report));
   assert.equal(code, 0, text);
   assert.match(text, /^ok +NATS rights: may publish failures of jail dovecot$/m);
   assert.match(text, /^ok +NATS rights: may read fleetban_bans$/m);
@@ -64,6 +69,15 @@ test("the rights of agents and coordinators are tried, and nothing is stored", a
     const { state } = await manager.streams.info(stream);
     assert.deepEqual([stream, state.last_seq, state.consumer_count], [stream, 0, 0]);
   }
+  assert.doesNotMatch(text, /logins/, "nobody needs a right that no jail asks for");
+  const knownGood = createKnownGood({
+    ...{ connection: coordinator, replicas: 1, isQuarantined: () => false, now: Date.now },
+    log: createLog("test", "silent"),
+  });
+  await knownGood.follow([KNOWING]);
+  const knowing = await reported((report) => checkAgentRights(agent, [KNOWING], report));
+  assert.match(knowing.text, /^ok +NATS rights: may publish successful logins$/m);
+  assert.equal((await manager.streams.info(LOGINS_STREAM)).state.last_seq, 0);
 });
 
 test("a coordinator's account that may not write a bucket, or not listen, is told before the first start", async () => {
@@ -110,7 +124,7 @@ test("credentials of another role are refused for what they may not do", async (
     /NATS refuses publish \$JS\.API\.INFO, .* and \d+ more .*must be a coordinator's/,
   );
   const agent = agentConfig.parse({ host: "alice", nats: { url, ca, creds } });
-  const asAgent = await reported((report) => checkAgentRights(agent, report));
+  const asAgent = await reported((report) => checkAgentRights(agent, [KNOWING], report));
   assert.equal(asAgent.code, 77);
-  assert.equal(asAgent.text.match(/^FAIL +NATS rights: /gm)?.length, 3);
+  assert.equal(asAgent.text.match(/^FAIL +NATS rights: /gm)?.length, 4);
 });

@@ -70,7 +70,7 @@ export async function checkAgent(
     }
   }
   await checkNats(config.nats, () => agentNatsOptions(config), report);
-  if (report.code() === EXIT.ok) await checkNatsRights(config, report);
+  if (report.code() === EXIT.ok) await checkNatsRights(config, jails, report);
   return report.code();
 }
 

@@ -4,7 +4,13 @@ import { jetstream, JetStreamApiError, jetstreamManager } from "@nats-io/jetstre
 import { connect, PermissionViolationError } from "@nats-io/transport-node";
 import type { CheckReport } from "../../nats/check.ts";
 import { EXIT } from "../../process/exit.ts";
-import { BANS_BUCKET, failureSubject, SETTINGS_BUCKET } from "../../wire/subjects.ts";
+import type { Jail } from "../../wire/settings.ts";
+import {
+  BANS_BUCKET,
+  failureSubject,
+  loginsSubject,
+  SETTINGS_BUCKET,
+} from "../../wire/subjects.ts";
 import type { AgentConfig } from "../agent-config.ts";
 import { agentNatsOptions } from "../nats-options.ts";
 
@@ -12,20 +18,29 @@ const WITHIN_MS = 3_000;
 /** NATS's code for a message that names another stream than the one that would store it. */
 const WRONG_STREAM = 10_060;
 
-export async function checkNatsRights(config: AgentConfig, report: CheckReport): Promise<void> {
+/** `jails`: those of the fleet, as this host knew them last. */
+export async function checkNatsRights(
+  config: AgentConfig,
+  jails: readonly Jail[],
+  report: CheckReport,
+): Promise<void> {
   const connection = await connect({ ...(await agentNatsOptions(config)), timeout: WITHIN_MS });
   try {
-    const jails = [...new Set(config.sources.map(({ jail }) => jail))];
-    for (const jail of jails) {
-      const subject = failureSubject(jail, config.host);
+    const tryPublishing = async (subject: string, what: string) => {
       const reason = await whyNot(async () => {
         // The stream refuses it for its name, after NATS has looked at the rights: nothing is stored.
         const expect = { streamName: "fleetban-check" };
         const js = jetstream(connection, { timeout: WITHIN_MS });
         await js.publish(subject, new Uint8Array(), { expect, retries: 1 });
       });
-      if (reason === undefined) report.ok("NATS rights", `may publish failures of jail ${jail}`);
+      if (reason === undefined) report.ok("NATS rights", `may publish ${what}`);
       else report.failed("NATS rights", `${subject}: ${reason}`, EXIT.permission);
+    };
+    for (const jail of new Set(config.sources.map((source) => source.jail))) {
+      await tryPublishing(failureSubject(jail, config.host), `failures of jail ${jail}`);
+    }
+    if (jails.some(({ knownGood }) => knownGood !== undefined)) {
+      await tryPublishing(loginsSubject(config.host), "successful logins");
     }
     const manager = await jetstreamManager(connection, { timeout: WITHIN_MS, checkAPI: false });
     for (const bucket of [BANS_BUCKET, SETTINGS_BUCKET]) {
