@@ -30,11 +30,11 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
     "Reports Dovecot's authentication failures of this host, and applies the fleet's bans to its firewall.",
   ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
 
-  const load = () => {
+  const fileOf = () => {
     const { config } = program.opts<{ config?: string }>();
-    const file = config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
-    return loadConfig(agentConfig, file, environment, AGENT_VARIABLES);
+    return config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
   };
+  const load = () => loadConfig(agentConfig, fileOf(), environment, AGENT_VARIABLES);
 
   program
     .command("run")
@@ -67,6 +67,15 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const { checkHost } = await import("./check/check-host.ts");
       const hostCode = await checkHost(write);
       exit(code === EXIT.ok ? hostCode : code);
+    });
+
+  program
+    .command("config")
+    .description("show every setting, and the file or variable that it comes from")
+    .action(async () => {
+      const { describeOrigins, readConfigOrigins } = await import("../config/config-origins.ts");
+      const rows = readConfigOrigins(agentConfig, fileOf(), environment, AGENT_VARIABLES);
+      write(describeOrigins(await rows));
     });
 
   program

@@ -1,16 +1,18 @@
 /** Every command of fleetban, each in modules that are loaded only when it is called. */
 import type { Command } from "commander";
+import type { ConfigContext } from "./config.ts";
 import type { Context } from "./context.ts";
 import type { ExplainOptions } from "./explain/explain.ts";
 import type { KeyContext } from "./key/key.ts";
 
 /** The parts that commands need; each command uses some of them. */
-export type CommandContext = Context & ExplainOptions & KeyContext;
+export type CommandContext = Context & ConfigContext & ExplainOptions & KeyContext;
 export type MakeCommand = (context: CommandContext) => Command;
 
 /** In the order in which `--help` lists them. */
 const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   status: async () => (await import("./status.ts")).statusCommand,
+  ping: async () => (await import("./ping.ts")).pingCommand,
   host: async () => (await import("./host.ts")).hostCommand,
   ban: async () => (await import("./ban.ts")).banCommand,
   jail: async () => (await import("./jail.ts")).jailCommand,
@@ -20,6 +22,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   drill: async () => (await import("./drill.ts")).drillCommand,
   metrics: async () => (await import("./metrics.ts")).metricsCommand,
   notify: async () => (await import("./notify.ts")).notifyCommand,
+  config: async () => (await import("./config.ts")).configCommand,
+  backup: async () => (await import("./backup/backup.ts")).backupCommand,
+  restore: async () => (await import("./backup/restore.ts")).restoreCommand,
+  support: async () => (await import("./support/support.ts")).supportCommand,
   explain: async () => (await import("./explain/explain.ts")).explainCommand,
   simulate: async () => (await import("./simulate/simulate.ts")).simulateCommand,
   import: async () => (await import("./import/import.ts")).importCommand,

@@ -1,35 +1,37 @@
-/** `fleetban host list`: every agent, and how far it has come; `host remove`: those that are no more. */
+/** `fleetban host`: every agent, and how far it has come. */
 import { Command } from "commander";
-import { formatDuration } from "../config/duration.ts";
-import type { HostRow } from "../wire/api.ts";
-import { isEffective } from "../wire/status.ts";
-import type { WarningCode } from "../wire/warnings.ts";
+import type { HostRow, Reply } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { quarantineCommand } from "./host-quarantine.ts";
+import { hostPruneCommand } from "./host-prune.ts";
+import { hostShowCommand } from "./host-show.ts";
 import { hostWaitCommand } from "./host-wait.ts";
+import { describeFirewall, describeSkew, describeSources, warningsOf } from "./host-words.ts";
+import { compareVersions } from "./compare-versions.ts";
+import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { listHosts } from "./list-hosts.ts";
-import { count, describeWarning } from "./status.ts";
 import type { Cell } from "./table.ts";
 import { formatRelative } from "./time.ts";
 
-export function hostCommand(context: Context): Command {
+export function hostCommand(context: AskingContext): Command {
   const { ask, output, now } = context;
   const command = new Command("host").description("the mail hosts and their agents");
 
   command
     .command("list")
     .description("every host: up or down, how many bans are in its firewall")
+    .option("--outdated", "whose agent is older than the coordinator")
     .option(...JSON_OPTION)
-    .action(async ({ json }: JsonOption) => {
-      const reply = await listHosts(context);
+    .action(async ({ json, outdated }: JsonOption & { outdated?: true }) => {
+      const reply = await (outdated ? listOutdated(context) : listHosts(context));
       noteStale(context, reply.stale);
       if (json) {
         output.json("host.list", reply);
         return;
       }
       if (reply.hosts.length === 0) {
-        output.line("no host has reported yet");
+        output.line(outdated ? "no agent is outdated" : "no host has reported yet");
         return;
       }
       output.table([HEAD, ...reply.hosts.map((row) => describeHost(row, now()))]);
@@ -54,7 +56,21 @@ export function hostCommand(context: Context): Command {
       if (reply.wasUp) output.note("it was up: if its agent goes on, it is listed again");
     });
 
-  return command.addCommand(quarantineCommand(context)).addCommand(hostWaitCommand(context));
+  return command
+    .addCommand(hostShowCommand(context))
+    .addCommand(quarantineCommand(context))
+    .addCommand(hostWaitCommand(context))
+    .addCommand(hostPruneCommand(context));
+}
+
+/** Of a host that this coordinator has not heard, nobody knows the version. */
+async function listOutdated(context: Context): Promise<Reply<"host.list">> {
+  const { version } = await context.ask("ping.show", {});
+  const reply = await listHosts(context);
+  const hosts = reply.hosts.filter(
+    ({ status }) => status !== null && compareVersions(status.version, version) < 0,
+  );
+  return { ...reply, hosts, total: hosts.length };
 }
 
 const HEAD = [
@@ -82,60 +98,4 @@ function describeHost(row: HostRow, now: number): Cell[] {
   const firewall = describeFirewall(status);
   const reading = describeSources(status.sources);
   return [host, shown, heard, firewall, bans, isCurrent, reading, clock, status.version];
-}
-
-type Status = NonNullable<HostRow["status"]>;
-
-const PASSED_OVER: WarningCode = "firewall-passed-over";
-
-/** "nftables (not the first choice)", "ipset (not effective)": a warning below says why. */
-function describeFirewall({ firewall, warnings }: Pick<Status, "firewall" | "warnings">): Cell {
-  if (firewall !== "dry-run" && !isEffective({ firewall, warnings })) {
-    return { text: `${firewall} (not effective)`, color: "red" };
-  }
-  const isSecond = warnings.some(({ code }) => code === PASSED_OVER);
-  const text = isSecond ? `${firewall} (not the first choice)` : firewall;
-  return isSecond || firewall === "dry-run" ? { text, color: "yellow" } : text;
-}
-
-type Sources = Status["sources"];
-
-/** "2 sources", "1 of 2 sources". */
-function describeSources(sources: Sources): Cell {
-  const reading = sources.filter(({ state }) => state === "reading").length;
-  const all = count(sources.length, "source");
-  if (reading === sources.length && reading > 0) return all;
-  return { text: `${reading} of ${all}`, color: "yellow" };
-}
-
-/** "+3.2s", "-1095d 18h"; less than a second may be the network's delay. */
-function describeSkew(milliseconds: number): Cell {
-  const seconds = Math.abs(milliseconds) / 1000;
-  if (seconds < 1) return "ok";
-  const length = seconds < 60 ? `${seconds.toFixed(1)}s` : formatDuration(seconds);
-  return { text: `${milliseconds > 0 ? "+" : "-"}${length}`, color: "yellow" };
-}
-
-/** Stamps of a log that are moved are no warning: they are right now. */
-function describeShift({ name, shift = 0 }: Sources[number]): Cell[][] {
-  if (shift === 0) return [];
-  const moved = `${formatDuration(Math.abs(shift) / 1000)} ${shift > 0 ? "later" : "earlier"}`;
-  const text =
-    `source ${name}: its log is of another time zone, and its times are taken for ${moved}; ` +
-    "timezone: of the source says so for good";
-  return [["corrected:", text]];
-}
-
-/** The status of a host, and the bans that the host does not apply. */
-function warningsOf({ host, status }: HostRow): Cell[][] {
-  if (status === null) return [];
-  return [
-    ...status.warnings.map((warning) => [host, ...describeWarning(warning)]),
-    ...status.sources.flatMap(describeShift).map((cells) => [host, ...cells]),
-    ...status.refused.map(({ address, reason }) => [
-      host,
-      { text: "refused:", color: "yellow" } as const,
-      `${address}: ${reason}`,
-    ]),
-  ];
 }

@@ -6,6 +6,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as z from "zod";
+import { readConfigOrigins, type SettingRow } from "../config/config-origins.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { Environment } from "../process/environment.ts";
 import { EXIT, PlainError } from "../process/exit.ts";
@@ -50,6 +51,21 @@ export async function locateNats(
   const named = flag === undefined ? "NATS_URL" : "--nats";
   const origin = given === undefined ? (file ?? "default") : named;
   return { nats: given === undefined ? nats : { ...nats, url: checkUrl(given, named) }, origin };
+}
+
+/** Every setting of this program, and where it comes from. */
+export async function settingOrigins(
+  flag: string | undefined,
+  surroundings: Surroundings,
+): Promise<SettingRow[]> {
+  const { environment } = surroundings;
+  const given = flag ?? (environment["NATS_URL"] || undefined);
+  const file = given === undefined ? findFile(surroundings) : undefined;
+  const rows = await readConfigOrigins(clientConfig, file, environment, LOGIN_VARIABLES);
+  if (given === undefined) return rows;
+  const origin = flag === undefined ? "environment: NATS_URL" : "--nats";
+  const value = withoutLogin(checkUrl(given, flag === undefined ? "NATS_URL" : "--nats"));
+  return rows.map((row) => (row.setting === "nats.url" ? { ...row, value, origin } : row));
 }
 
 function findFile(surroundings: Surroundings): string | undefined {

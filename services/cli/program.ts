@@ -5,7 +5,7 @@ import type { Environment } from "../process/environment.ts";
 import { createProgram, HELP } from "../process/program.ts";
 import { createClient, type Client } from "./client.ts";
 import type { CommandContext, MakeCommand } from "./commands.ts";
-import { locateNats, type Surroundings } from "./location.ts";
+import { locateNats, settingOrigins, type Surroundings } from "./location.ts";
 import { createOutput } from "./output.ts";
 
 export interface Io {
@@ -36,16 +36,11 @@ export function fleetbanProgram(
     .configureHelp({ ...HELP, showGlobalOptions: true })
     .addHelpText("after", MORE);
 
-  const client = createClient(who, () =>
-    locateNats(program.opts<{ nats?: string }>().nats, {
-      ...options.surroundings,
-      environment,
-      note: output.note,
-    }),
-  );
+  const surroundings = { ...options.surroundings, environment, note: output.note };
+  const natsFlag = () => program.opts<{ nats?: string }>().nats;
+  const client = createClient(who, () => locateNats(natsFlag(), surroundings));
   /** For commands that must not take the address of another fleet from a client.yaml. */
-  const natsUrl = () =>
-    program.opts<{ nats?: string }>().nats ?? (environment["NATS_URL"] || undefined);
+  const natsUrl = () => natsFlag() ?? (environment["NATS_URL"] || undefined);
   const context: CommandContext = {
     ask: client.ask,
     output,
@@ -55,6 +50,7 @@ export function fleetbanProgram(
       return io.stdin;
     },
     natsUrl,
+    settingOrigins: () => settingOrigins(natsFlag(), surroundings),
   };
   for (const make of commands) program.addCommand(make(context));
   inheritSettings(program, io);

@@ -117,6 +117,20 @@ export function coordinatorProgram(options: ProgramOptions): Command {
   }
 
   program
+    .command("config")
+    .description("show every setting, and the file or variable that it comes from")
+    .action(async () => {
+      const { describeOrigins, readConfigOrigins } = await import("../config/config-origins.ts");
+      const rows = readConfigOrigins(
+        coordinatorConfig,
+        fileOf(),
+        environment,
+        COORDINATOR_VARIABLES,
+      );
+      write(describeOrigins(await rows));
+    });
+
+  program
     .command("ready")
     .description("say whether the coordinator that runs here does all of its work; else exit 69")
     .option("--for <duration>", "wait until it does, at most so long (default: do not wait)")

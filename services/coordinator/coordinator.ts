@@ -9,6 +9,7 @@ import { allowEndpoints } from "./api/allow-endpoints.ts";
 import { allowImportEndpoint } from "./api/allow-import-endpoint.ts";
 import { banEndpoints } from "./api/ban-endpoints.ts";
 import { banImportEndpoint } from "./api/ban-import-endpoint.ts";
+import { banRestoreEndpoint } from "./api/ban-restore-endpoint.ts";
 import type { ApiContext } from "./api/api-context.ts";
 import { hasOperators, serveApi } from "./api/api-server.ts";
 import { jailEndpoints } from "./api/jail-endpoints.ts";
@@ -288,6 +289,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...banEndpoints(context),
     ...manyBansEndpoints(context),
     ...banImportEndpoint(context),
+    ...banRestoreEndpoint(context),
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
     ...allowImportEndpoint(context),

@@ -20,6 +20,8 @@ import {
   allowImportRequest,
   banImportReply,
   banImportRequest,
+  banRestoreReply,
+  banRestoreRequest,
 } from "./list-import.ts";
 import { FIRST, reach, standing } from "./reach.ts";
 import {
@@ -170,6 +172,18 @@ export type DrillStep = z.infer<typeof drillStep>;
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
+  /** Does a coordinator answer? */
+  "ping.show": {
+    request: z.strictObject({}),
+    reply: z.object({
+      /** Which coordinator answered, and which one decides (null: none right now). */
+      coordinator: z.string(),
+      decider: z.string().nullable(),
+      version: z.string(),
+      /** By the coordinator's clock. */
+      at: instant,
+    }),
+  },
   "status.show": {
     request: z.strictObject({}),
     reply: z.object({
@@ -210,6 +224,11 @@ export const api = {
       after: cursorField(NAME).optional(),
     }),
     reply: z.object({ hosts: z.array(hostRow), total: count, next, stale }),
+  },
+  "host.show": {
+    request: z.strictObject({ host: hostField }),
+    /** `version`: that of the coordinator that answers. */
+    reply: z.object({ host: hostRow, version: z.string(), stale }),
   },
   /** The host is no longer listed, until it reports again. */
   "host.remove": {
@@ -368,6 +387,8 @@ export const api = {
   },
   /** Bans a part of a list of addresses and networks. */
   "ban.import": { request: z.strictObject(banImportRequest), reply: banImportReply },
+  /** Puts bans of a backup back. */
+  "ban.restore": { request: z.strictObject(banRestoreRequest), reply: banRestoreReply },
   /** Lifts every ban in force that is selected. */
   "ban.lift": { request: z.strictObject(liftManyRequest), reply: manyBansReply },
   /** Puts held bans into force. */

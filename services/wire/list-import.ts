@@ -3,6 +3,7 @@
  * list may be sent again as a whole: what is there already is counted and left as it is.
  */
 import * as z from "zod";
+import { ban, type Ban } from "./ban.ts";
 import { address } from "./codec.ts";
 import { FIRST, reach } from "./reach.ts";
 import {
@@ -72,6 +73,23 @@ export const allowImportRequest = {
   dryRun: flagField,
 } as const;
 
+/** A ban as a backup has it; instants as on the wire. */
+const restoredBan = z.codec(z.unknown(), z.custom<Ban>(), {
+  decode(value, context) {
+    const result = ban.safeParse(value);
+    if (result.success) return result.data;
+    const message = "expected bans as fleetban backup writes them";
+    context.issues.push({ code: "custom", message, input: value });
+    return z.NEVER;
+  },
+  encode: (value) => z.encode(ban, value),
+});
+
+export const banRestoreRequest = {
+  bans: rowsOf(restoredBan),
+  dryRun: flagField,
+} as const;
+
 const count = z.number().int().nonnegative();
 
 /** What has become of the entries; in a dry run: what would. */
@@ -84,6 +102,9 @@ const outcome = {
   refused: z.array(z.object({ address, reason: z.string().max(600) })).max(FIRST),
   refusedCount: count,
 };
+
+export const banRestoreReply = z.object(outcome);
+export type BanRestoreReply = z.infer<typeof banRestoreReply>;
 
 export const banImportReply = z.object({
   ...outcome,

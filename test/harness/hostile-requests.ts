@@ -54,6 +54,7 @@ const value = fc.oneof(
 );
 
 function fieldOf(name: string): fc.Arbitrary<unknown> {
+  if (name === "bans") return fc.oneof({ weight: 4, arbitrary: bans() }, value);
   if (name === "rows") return fc.oneof({ weight: 4, arbitrary: rows() }, value);
   if (name === "selection") return fc.oneof({ weight: 4, arbitrary: selection() }, value);
   const right = RIGHT[name];
@@ -67,6 +68,23 @@ function fieldOf(name: string): fc.Arbitrary<unknown> {
 
 /** Of the bans that a request changes. */
 const selection = () => recordOf(Object.keys(banSelection.shape));
+
+const INSTANT = "2026-01-01T00:00:00.000Z";
+const BAN = {
+  ...{ v: 1, change: "00000000-0000-4000-8000-000000000000", jail: "dovecot", state: "active" },
+  ...{ address: "203.0.113.77", startsAt: INSTANT, until: null, changedAt: INSTANT },
+  ...{ reason: "because", offence: 1, evidence: [], by: "decider" },
+  ...{ immuneUntil: null, countedUntil: null },
+};
+
+/** Bans of a backup, right but for some fields. */
+const bans = () =>
+  fc.array(
+    fc
+      .record({ name: fc.constantFrom("reason", "until", "state", "evidence", "jail"), value })
+      .map((change) => ({ ...BAN, [change.name]: change.value })),
+    { maxLength: 3 },
+  );
 
 /** Entries of a list. */
 const rows = () =>

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
@@ -232,6 +232,45 @@ test("a host that was removed is no longer listed, until it reports again", asyn
   assert.equal(again.code, 1);
   await reportingHost(t, "mx9");
   assert.match(await listed(), /^mx9 +up /m);
+});
+
+test("one host is shown with what it reads, outdated agents are found, and silent hosts pruned", async (t) => {
+  const sources = [
+    {
+      ...{ name: "mail-log", jail: "dovecot", state: "waiting" as const, lines: 7, failures: 2 },
+      ...{ lag: 12, lastLineAt: null },
+    },
+  ];
+  await reportingHost(t, "mx7", { sources, version: "0.0.9", repairs: 1 });
+  const shown = await ask("host", "show", "mx7");
+  assert.match(shown.stdout, /^host +mx7\nstate +up, last heard /);
+  assert.match(
+    shown.stdout,
+    /\nagent +fleetban-agent 0\.0\.9, older than the coordinator's 0\.1\.0\n/,
+  );
+  assert.match(
+    shown.stdout,
+    /\nsource +mail-log for dovecot: waiting, 7 lines, 2 failures, no line yet, 12 bytes behind\n/,
+  );
+  const unknown = await fleetban("host", "show", "nowhere");
+  assert.match(unknown.stderr, /nowhere: is no host that is listed, expected .*mx7/);
+  assert.equal(unknown.code, 1);
+  const outdated = await ask("host", "list", "--outdated", "--json");
+  const { hosts } = api["host.list"].reply.parse(JSON.parse(outdated.stdout));
+  assert.deepEqual(
+    hosts.map(({ host }) => host),
+    ["mx7"],
+  );
+  assert.equal((await ask("host", "prune")).stdout, "no host has been silent for 7d\n");
+  await ask("host", "remove", "mx7");
+});
+
+test("a ping says who answers, how fast, and who decides", async () => {
+  const once = await ask("ping");
+  assert.match(once.stdout, /^(\S+), fleetban 0\.1\.0, answers after [\d.]+ m?s; \1 decides\n$/);
+  const twice = await ask("ping", "--count", "2");
+  assert.match(twice.stdout, /\n2 answers: [\d.]+ m?s at least, .* on average, .* at most\n$/);
+  assert.equal((await runFleetban(["ping"], { NATS_URL: "nats://127.0.0.1:1" })).code, 69);
 });
 
 test("the allowlist keeps an address from being banned, and lifts its bans", async () => {
@@ -518,6 +557,60 @@ test("bans are listed by who made them, when, and when they end, and counted", a
   assert.equal(await count("--all", "--until", "1h"), "0\n");
   const csv = await ask("ban", "list", "--format", "csv", "--reason", "count me");
   assert.match(csv.stdout, /^address,jail,since,until,by,reason\n198\.51\.100\.241,dovecot,20/);
+});
+
+test("a backup is restored as it was, and a second time changes nothing", async (t) => {
+  const folder = await folderFor(t);
+  const file = join(folder, "fleet.json");
+  await ask("ban", "add", "198.51.100.151", "--for", "5h", "--reason", "kept \x1b[2J reason");
+  await ask("ban", "add", "198.51.100.152", "--for", "5h");
+  await ask("allow", "add", "192.0.2.51", "--label", "home", "--comment", "office", "--for", "1d");
+  assert.match(
+    (await ask("backup", file)).stdout,
+    /fleet\.json: \d+ bans, 1 entry of the allowlist/,
+  );
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  const { code, stderr } = await fleetban("backup", file);
+  assert.match(stderr, /is there already, expected a new file/);
+  assert.equal(code, 64);
+
+  await ask("ban", "remove", "198.51.100.151");
+  await ask("allow", "remove", "192.0.2.51");
+  await ask("allow", "add", "198.51.100.152");
+  const unasked = await fleetban("restore", file);
+  assert.equal(unasked.code, 64);
+  assert.match(unasked.stdout, /\n1 ban would be restored, \d+ were there already, 1 left out\n/);
+  const restored = await ask("restore", file, "--yes");
+  assert.match(restored.stdout, /\n1 ban restored, \d+ were there already, 1 left out\n/);
+  assert.match(restored.stdout, /\n1 entry of the allowlist restored\n/);
+  assert.match(restored.stderr, /left out: 198\.51\.100\.152: .* is on the allowlist/);
+  const shown = (await ask("ban", "show", "198.51.100.151")).stdout;
+  assert.match(shown, /banned until .* \(in (?:5h|4h 59m)\)/);
+  assert.match(shown, /kept \\x1b\[2J reason/);
+  const { allowed } = api["allow.list"].reply.parse(
+    JSON.parse((await ask("allow", "list", "--json", "--label", "home")).stdout),
+  );
+  assert.deepEqual([allowed[0]?.address, allowed[0]?.comment], ["192.0.2.51", "office"]);
+  assert.ok(allowed[0]?.until);
+  assert.match((await ask("restore", file, "--yes")).stdout, /\n0 bans restored, \d+ were there/);
+
+  await writeFile(file, "{}");
+  const wrong = await fleetban("restore", file, "--yes");
+  assert.match(wrong.stderr, /expected what fleetban backup writes: fleetban is wrong or missing/);
+  assert.equal(wrong.code, 64);
+  await ask("allow", "remove", "192.0.2.51", "198.51.100.152");
+});
+
+test("a dump for helpers has no address, name or password in it", async (t) => {
+  const file = join(await folderFor(t), "dump.json");
+  await ask("ban", "add", "198.51.100.161", "--reason", "Mrs. Miller");
+  assert.match((await ask("support", "dump", file)).stdout, /dump\.json: \d+ kB; look at it/);
+  const text = await readFile(file, "utf8");
+  const dump = z.looseObject({ status: z.object({ version: z.string() }) }).parse(JSON.parse(text));
+  assert.equal(dump.status.version, "0.1.0");
+  assert.doesNotMatch(text, /198\.51\.100|Miller|tester|info@example\.com/);
+  assert.match(text, /"by": "operator-1"/);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
 });
 
 test("the bans of fail2ban go on in the fleet, for the time that is left of them", async (t) => {

@@ -20,6 +20,29 @@ export function partsOf<T>(rows: readonly T[], size: number): T[][] {
   return parts;
 }
 
+/** Below the largest message of NATS. */
+const PART_BYTES = 700_000;
+
+/** Parts of at most `size` rows that fit into one message each; `bytesOf` says how long a row is. */
+export function partsThatFit<T>(
+  rows: readonly T[],
+  size: number,
+  bytesOf: (row: T) => number,
+): T[][] {
+  const parts: T[][] = [];
+  let bytes = Infinity;
+  for (const row of rows) {
+    const last = parts.at(-1);
+    bytes += bytesOf(row);
+    if (last && last.length < size && bytes <= PART_BYTES) last.push(row);
+    else {
+      parts.push([row]);
+      bytes = bytesOf(row);
+    }
+  }
+  return parts;
+}
+
 /** Throws the first error, with how far it has come. */
 export async function sendParts<P extends { rows: readonly unknown[] }, R extends Outcome>(
   { output, now }: Pick<Context, "output" | "now">,

@@ -13,13 +13,24 @@ import { HistoryUnavailable } from "../history/history.ts";
 
 type StatusEndpoints = Pick<
   Endpoints,
-  "status.show" | "host.list" | "host.remove" | "failure.list" | "audit.list"
+  | "ping.show"
+  | "status.show"
+  | "host.list"
+  | "host.show"
+  | "host.remove"
+  | "failure.list"
+  | "audit.list"
 >;
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
   const { bans, settings, hosts, history, fleet, lease, now } = context;
 
   return {
+    "ping.show"() {
+      const { id: coordinator, version } = context;
+      return { coordinator, decider: lease.holder(), version, at: now() };
+    },
+
     async "status.show"() {
       const rows = await fleet.hostRows();
       const lag = await history.lag();
@@ -65,6 +76,14 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       return { hosts, total: rows.size, next, stale: stale ?? staleRecord(context) };
     },
 
+    async "host.show"({ host }) {
+      const { rows, stale } = await fleet.listHosts();
+      const describe = rows.get(host);
+      if (!describe) throw new ApiError(404, describeUnlisted(host, [...rows.keys()]));
+      const { version } = context;
+      return { host: describe(), version, stale: stale ?? staleRecord(context) };
+    },
+
     async "host.remove"({ host }) {
       const known = hosts.list().find(({ status }) => status.host === host);
       const wasRecorded = await history.forgetHost(host);
@@ -99,6 +118,16 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
       }
     },
   };
+}
+
+/** As many hosts are named. */
+const NAMED = 10;
+
+function describeUnlisted(host: string, names: string[]): string {
+  const missing = `${host}: is no host that is listed`;
+  if (names.length === 0) return `${missing}; no host has reported yet`;
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
+  return `${missing}, expected ${names.sort().slice(0, NAMED).join(", ")}${more}`;
 }
 
 const SEVERITIES = ["high", "medium", "low"] as const;

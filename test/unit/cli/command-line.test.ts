@@ -99,7 +99,14 @@ const COMMANDS = [
   ["status"],
   ["host"],
   ["host", "list"],
+  ["host", "show"],
   ["host", "remove"],
+  ["host", "prune"],
+  ["ping"],
+  ["config", "show"],
+  ["backup"],
+  ["restore"],
+  ["support", "dump"],
   ["ban"],
   ["ban", "list"],
   ["ban", "show"],
@@ -129,7 +136,7 @@ const COMMANDS = [
 
 /** Their answer is one reply, which --json prints; an export has formats. */
 const isAsking = ([noun, verb]: readonly string[]): boolean =>
-  verb === undefined ? noun === "status" : verb !== "export";
+  verb === undefined ? noun === "status" : !["export", "dump"].includes(verb);
 
 for (const command of COMMANDS) {
   test(`the help of fleetban ${command.join(" ")} fits into 80 columns`, async () => {

@@ -10,6 +10,7 @@ import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpo
 import { allowImportEndpoint } from "../../../../services/coordinator/api/allow-import-endpoint.ts";
 import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints.ts";
 import { banImportEndpoint } from "../../../../services/coordinator/api/ban-import-endpoint.ts";
+import { banRestoreEndpoint } from "../../../../services/coordinator/api/ban-restore-endpoint.ts";
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
 import { jailEndpoints } from "../../../../services/coordinator/api/jail-endpoints.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
@@ -315,6 +316,8 @@ const MANY = { selection: {}, dryRun: true, reason: longText(256) };
 const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "status.show": {},
   "host.list": {},
+  "ping.show": {},
+  "host.show": { host: longName(1) },
   "host.remove": { host: longName(1) },
   "host.drill": { host: longName(1), wait },
   "jail.list": {},
@@ -331,6 +334,10 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "allow.list": {},
   "allow.show": { address: WIDE },
   "allow.import": { rows: ROWS, comment: longText(256), dryRun: false },
+  "ban.restore": {
+    bans: ROWS.map(({ address }) => ({ ...LONGEST_BAN, address })),
+    dryRun: false,
+  },
   "ban.import": {
     ...{ jail: longName(1, 16), rows: ROWS, reason: longText(256), replace: true },
     ...{ dryRun: false, wait },
@@ -353,6 +360,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...banEndpoints(context),
     ...manyBansEndpoints(context),
     ...banImportEndpoint(context),
+    ...banRestoreEndpoint(context),
     ...allowImportEndpoint(context),
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),

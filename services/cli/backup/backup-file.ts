@@ -1,0 +1,42 @@
+/**
+ * The document of `fleetban backup`: bans, allowlist and quarantines, as the wire spells them, and
+ * the jails that they were made by, to compare.
+ */
+import * as z from "zod";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import { ban } from "../../wire/ban.ts";
+import { instant } from "../../wire/codec.ts";
+import { allowed, quarantine, shownJail } from "../../wire/settings.ts";
+import { NAME } from "../../wire/subjects.ts";
+
+export const backupFile = z.object({
+  fleetban: z.literal("backup"),
+  v: z.literal(1),
+  madeAt: instant,
+  /** Of the coordinator that has answered. */
+  version: z.string(),
+  bans: z.array(ban),
+  /** Entries of operators; those of coordinator.yaml come back with that file. */
+  allowed: z.array(allowed),
+  quarantines: z.array(z.object({ host: z.string().regex(NAME), quarantine })),
+  jails: z.array(shownJail),
+});
+export type BackupFile = z.infer<typeof backupFile>;
+
+/** Throws a PlainError where the text is no backup. */
+export function parseBackup(where: string, text: string): BackupFile {
+  const fail = (reason: string, cause?: unknown) =>
+    new PlainError(`${where}: expected what fleetban backup writes: ${reason}`, EXIT.usage, {
+      cause,
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw fail("it is not JSON", cause);
+  }
+  const result = backupFile.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw fail(`${issue?.path.join(".") ?? ""} is wrong or missing`, result.error);
+}

@@ -1,0 +1,73 @@
+/** `fleetban backup [FILE]`: what coordinators have decided and operators have set, as one JSON document. */
+import { Command } from "commander";
+import * as z from "zod";
+import { listAllowed } from "../allow-list.ts";
+import type { Context } from "../context.ts";
+import { listHosts } from "../list-hosts.ts";
+import { listJails } from "../list-jails.ts";
+import { readPages } from "../pages.ts";
+import { count } from "../status.ts";
+import { visibleJson } from "../visible.ts";
+import { writePrivately } from "../write-privately.ts";
+import type { Ban } from "../../wire/ban.ts";
+import { backupFile, type BackupFile } from "./backup-file.ts";
+
+export function backupCommand(context: Context): Command {
+  const { output } = context;
+  return new Command("backup")
+    .description("write bans, allowlist and quarantines as one JSON document")
+    .argument("[file]", "a new file, for its owner alone (default: stdout)")
+    .addHelpText("after", MORE)
+    .action(async (file: string | undefined) => {
+      const backup = await makeBackup(context);
+      const document = visibleJson(z.encode(backupFile, backup));
+      if (file === undefined) {
+        await output.literals(document.split("\n"));
+        return;
+      }
+      await writePrivately("backup", file, `${document}\n`);
+      const { bans, allowed, quarantines } = backup;
+      const parts = [
+        count(bans.length, "ban"),
+        `${count(allowed.length, "entry", "entries")} of the allowlist`,
+        count(quarantines.length, "quarantine"),
+      ];
+      output.line(`${file}: ${parts.join(", ")}`);
+    });
+}
+
+async function makeBackup(context: Context): Promise<BackupFile> {
+  const { version, at } = await context.ask("ping.show", {});
+  const [inForce, held] = [await listBans(context, false), await listBans(context, true)];
+  // A ban in force whose widening is held is in both lists.
+  const bans = new Map([...inForce, ...held].map((ban) => [`${ban.jail} ${ban.address}`, ban]));
+  const allowed = (await listAllowed(context)).filter(({ origin }) => origin === "operator");
+  const { hosts } = await listHosts(context);
+  const { jails } = await listJails(context);
+  return {
+    ...{ fleetban: "backup", v: 1, madeAt: at, version },
+    ...{ bans: [...bans.values()], allowed },
+    quarantines: hosts.flatMap(({ host, quarantine }) =>
+      quarantine?.until === null ? [{ host, quarantine }] : [],
+    ),
+    jails: jails.map(({ jail }) => jail),
+  };
+}
+
+/** In force and in shadow jails; or held. */
+async function listBans({ ask }: Context, held: boolean): Promise<Ban[]> {
+  const { rows } = await readPages(Infinity, async (page) => {
+    const { bans, next } = await ask("ban.list", { all: false, held, ...page });
+    return { rows: bans, next };
+  });
+  return rows;
+}
+
+const MORE = `
+Jails are in the document to compare: they come from coordinator.yaml, which
+needs a copy of its own, as PostgreSQL does, which has the record.
+
+Examples:
+  fleetban backup fleet.json
+  fleetban backup | gzip > fleet.json.gz
+`;

@@ -1,0 +1,21 @@
+/** Writes a file that only its owner may read. */
+import { writeFile } from "node:fs/promises";
+import { EXIT, PlainError } from "../process/exit.ts";
+import { explainFileError } from "../process/file-error.ts";
+import { UsageError } from "./arguments.ts";
+import { quote } from "./visible.ts";
+
+/** Throws where a file is there already, because it may be an earlier one. */
+export async function writePrivately(where: string, file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { mode: 0o600, flag: "wx" });
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
+      throw new UsageError(`${where}: ${quote(file)}: is there already, expected a new file`, {
+        cause,
+      });
+    }
+    const reason = `cannot be written: ${explainFileError(cause)}`;
+    throw new PlainError(`${where}: ${quote(file)}: ${reason}`, EXIT.noInput, { cause });
+  }
+}
