@@ -20,6 +20,7 @@ import {
   type SelectionOptions,
 } from "./many-bans.ts";
 import { confirmWide, forEachAddress, readAddresses } from "./several.ts";
+import { noteStillBanned } from "./still-banned.ts";
 import { reportReach } from "./reach.ts";
 import { formatBoth, formatEnd } from "./time.ts";
 
@@ -150,6 +151,7 @@ async function removeNamed(
       if (json) await printJson(context, "ban.remove", reply, addresses);
       else for (const ban of reply.bans) output.line(describeLifted(context, ban));
       if (allowed !== undefined && !json) output.line(allowed);
+      if (allowed === undefined && !json) noteStillBanned(context, reply);
       if (!reply.reach) return;
       reportReach(context, REMOVE, { reach: reply.reach, change: "lifted", json });
     },

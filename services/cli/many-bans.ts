@@ -106,7 +106,7 @@ export async function changeManyBans<E extends ManyEndpoint>(
   }
   if (dryRun) return;
   if (preview.matched === 0) throw new SilentExit(EXIT.refused);
-  if (isAsked) await confirm(context, where, `${count(preview.matched, "ban")} ${words.would}`);
+  if (isAsked) await confirm(context, where, describe(preview.matched, preview, words.would));
 
   const { asOf, matched } = preview;
   const reply = await ask({ dryRun: false, asOf });
@@ -115,7 +115,8 @@ export async function changeManyBans<E extends ManyEndpoint>(
   });
   const final = { ...reply, changed: reply.changed + reply.pending - left, pending: left };
   if (json) output.json(endpoint, final as never);
-  else output.line(`${count(final.changed, "ban")} ${words.done}`);
+  else output.line(describe(final.changed, final, words.done));
+  if (!isAsked) noteHeld(context, final);
   if (left > 0) {
     const text = `${where}: ${left} of ${matched} bans are not ${words.done} yet; give the same command again`;
     throw new PlainError(text, EXIT.unavailable);
@@ -136,7 +137,7 @@ async function untilDone(pending: number, look: () => Promise<number>): Promise<
 
 function printPreview({ output }: Context, preview: ManyBansReply, would: string): void {
   const { matched, spared, byJail, byHost, byMaker, byPolicyVersion = [] } = preview;
-  output.line(matched === 0 ? "no ban matches" : `${count(matched, "ban")} ${would}`);
+  output.line(matched === 0 ? "no ban matches" : describe(matched, preview, would));
   if (matched > 0) {
     output.facts([
       ...rowsOf("in jail", byJail),
@@ -148,6 +149,19 @@ function printPreview({ output }: Context, preview: ManyBansReply, would: string
   if (spared > 0) {
     output.note(`${spared} stay held: on the allowlist, or addresses of the fleet's own machines`);
   }
+  noteHeld({ output }, preview);
+}
+
+/** "3 bans lifted", "2 bans lifted, 1 cut back to what an operator has commanded". */
+function describe(bans: number, { ordered = 0 }: ManyBansReply, done: string): string {
+  if (ordered === 0) return `${count(bans, "ban")} ${done}`;
+  const cutBack = `${ordered} cut back to what an operator has commanded`;
+  return `${count(Math.max(bans - ordered, 0), "ban")} ${done}, ${cutBack}`;
+}
+
+function noteHeld({ output }: Pick<Context, "output">, { held = 0 }: ManyBansReply): void {
+  if (held === 0) return;
+  output.note(`${held} more ${held === 1 ? "is" : "are"} held: fleetban ban discard drops them`);
 }
 
 function rowsOf(label: string, numbers: ManyBansReply["byJail"]): Cell[][] {

@@ -9,6 +9,7 @@ import type { Jail } from "../wire/settings.ts";
 import type { Address } from "../wire/address.ts";
 import { bansBefore, rememberStarts, type Change } from "./ban-memory.ts";
 import { banSeconds, describeGrowth, endOf, fractionOf, LAST_INSTANT } from "./ban-time.ts";
+import { orderIn, withOrder, type Order } from "./operator-order.ts";
 import { addEvidence, hostsOfBan, widens } from "./quorum.ts";
 import { bringBack, isSpared } from "./spared-ban.ts";
 import type { Offence } from "./sliding-window.ts";
@@ -52,7 +53,10 @@ export function banForOffence(
     reason: describe(offence) + describeGrowth(jail, before + (change.elsewhere ?? 0), seconds),
     offence: before + 1,
     evidence: mostOf(evidence).map(([host, failures]) => ({ host, failures })),
-    ...basisOf(isConfirmed ? { ...offence, rule: "confirmed" } : offence),
+    ...withOrder(
+      basisOf(isConfirmed ? { ...offence, rule: "confirmed" } : offence),
+      extended && orderIn(extended),
+    ),
     ...(change.policyVersion !== undefined && { policyVersion: change.policyVersion }),
     ...earlierOf(present, change),
     ...(change.completedBy && { completedBy: change.completedBy }),
@@ -98,13 +102,19 @@ export function banByOperator(
     changedAt: now,
     reason: order.reason,
     offence: before + 1,
-    evidence: isBanned ? present.evidence : [],
-    ...(isBanned && present.basis && { basis: present.basis }),
+    ...(isBanned ? besideFailures(present, { until, by: order.by, reason: order.reason }) : BARE),
     ...earlierOf(present, change),
     by: order.by,
     immuneUntil: null,
     countedUntil: answeredUntil(present, order, now),
   };
+}
+
+const BARE = { evidence: [] };
+
+/** What an operator's ban keeps of the one in force that it takes the place of. */
+function besideFailures({ evidence, basis }: Ban, order: Order): Pick<Ban, "evidence" | "basis"> {
+  return { evidence, ...(evidence.length > 0 && withOrder(basis, order)) };
 }
 
 /**
@@ -215,17 +225,15 @@ const mostOf = <T>(counts: ReadonlyMap<T, number>): [T, number][] =>
     ? [...counts]
     : [...counts].sort(([, a], [, b]) => b - a).slice(0, MAX_EVIDENCE);
 
-function basisOf({ addresses, bans, rule, factor }: Offence): Pick<Ban, "basis"> {
-  if (!addresses && !bans && !rule && factor === undefined) return {};
+function basisOf({ addresses, bans, rule, factor }: Offence): Ban["basis"] {
+  if (!addresses && !bans && !rule && factor === undefined) return undefined;
   return {
-    basis: {
-      ...(rule && { rule }),
-      ...(factor !== undefined && { knownGood: factor }),
-      ...(addresses && {
-        addresses: mostOf(addresses).map(([address, failures]) => ({ address, failures })),
-      }),
-      ...(bans && { bans: mostOf(bans).map(([jail, count]) => ({ jail, bans: count })) }),
-    },
+    ...(rule && { rule }),
+    ...(factor !== undefined && { knownGood: factor }),
+    ...(addresses && {
+      addresses: mostOf(addresses).map(([address, failures]) => ({ address, failures })),
+    }),
+    ...(bans && { bans: mostOf(bans).map(([jail, count]) => ({ jail, bans: count })) }),
   };
 }
 

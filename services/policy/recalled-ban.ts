@@ -22,6 +22,7 @@ import {
   offenceOfLength,
   withoutGrowth,
 } from "./ban-time.ts";
+import { orderIn, withOrder } from "./operator-order.ts";
 import { widens } from "./quorum.ts";
 
 /** The record of one address: the last state of each of its bans, by jail, the oldest ban first. */
@@ -130,14 +131,17 @@ function besideEarlier(ban: Ban, earlier: Ban, now: number): Ban {
 /** `earlier` as `ban` has extended it. */
 function extend(earlier: Ban, ban: Ban, until: number | null): Ban {
   const { hosts, ...extended } = ban;
+  delete extended.basis;
   const both = hosts && earlier.hosts && [...new Set([...earlier.hosts, ...hosts])];
   const answered = Math.max(ban.countedUntil ?? 0, earlier.countedUntil ?? 0);
   const isBare = ban.evidence.length === 0;
+  const brought = isBare ? earlier : ban;
+  const order = orderIn(isBare ? ban : earlier);
   return {
     ...extended,
     ...(both && { hosts: both }),
-    ...(isBare && { evidence: earlier.evidence }),
-    ...(isBare && earlier.basis && { basis: earlier.basis }),
+    evidence: brought.evidence,
+    ...withOrder(brought.basis, brought.evidence.length > 0 ? order : undefined),
     until,
     startsAt: earlier.startsAt,
     countedUntil: answered || null,

@@ -382,8 +382,16 @@ export const api = {
       immunity: immunityField.optional(),
       wait,
     }),
-    /** The first bans that were lifted, and how many were. */
-    reply: z.object({ bans: z.array(ban), total: count, reach: reach.nullable() }),
+    /**
+     * The first bans that were lifted, and how many were. `covered`: the first bans that are still in
+     * force on the address, in other jails or of networks around it.
+     */
+    reply: z.object({
+      bans: z.array(ban),
+      total: count,
+      covered: z.array(ban).optional(),
+      reach: reach.nullable(),
+    }),
   },
   /** Bans a part of a list of addresses and networks. */
   "ban.import": { request: z.strictObject(banImportRequest), reply: banImportReply },

@@ -93,6 +93,10 @@ export const manyBansReply = z.object({
   pending: count,
   /** Held bans that stay held: their addresses are on the allowlist, or machines of the fleet. */
   spared: count,
+  /** Bans that an operator has commanded, too: they stay as commanded, without what hosts brought. */
+  ordered: count.optional(),
+  /** Held bans that are selected, where the command is for bans in force: they stay held. */
+  held: count.optional(),
   byJail: numbers,
   /** By the host that has caused them. */
   byHost: numbers,

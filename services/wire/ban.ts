@@ -30,6 +30,27 @@ export const POLICY_VERSION = /^[0-9a-f]{8}$/;
 /** Every failure behind a ban may come from another host; maxretry is at most this. */
 const MAX_EVIDENCE = 100;
 
+/** What a ban rests on besides the failures of its one address. */
+export const banBasis = z.object({
+  /** "network", "users", "domains", "decoy", "confirmed": what of the jail has decided, other than maxretry. */
+  rule: textOf(32).optional(),
+  /** The address was known good, and this many times the usual count was needed. */
+  knownGood: z.number().min(1).optional(),
+  /** Failures of each address of the banned network; with the rule network, of each ban. */
+  addresses: z
+    .array(z.object({ address, failures: z.number().int().min(1) }))
+    .max(MAX_EVIDENCE)
+    .optional(),
+  /** How many bans of each jail brought it, where the jail counts bans. */
+  bans: z
+    .array(z.object({ jail: z.string().regex(JAIL_NAME), bans: z.number().int().min(1) }))
+    .max(MAX_EVIDENCE)
+    .optional(),
+  /** An operator's ban that is a part of this one, and is left when the failures are undone. */
+  order: z.object({ until: instant.nullable(), by: foreignText, reason: foreignText }).optional(),
+});
+type BanBasis = z.infer<typeof banBasis>;
+
 export const ban = z.object({
   v: z.literal(1),
   /** Names this change of the ban; a recorder knows by it what it has seen. */
@@ -72,24 +93,7 @@ export const ban = z.object({
   /** The only hosts that enforce it, until others confirm it; undefined: every host of the jail. */
   hosts: z.array(z.string().regex(NAME)).max(MAX_EVIDENCE).optional(),
   /** What of the policy brought it; undefined: failures of this one address, or an operator. */
-  basis: z
-    .object({
-      /** "network", "users", "domains", "decoy", "confirmed": what of the jail has decided, other than maxretry. */
-      rule: textOf(32).optional(),
-      /** The address was known good, and this many times the usual count was needed. */
-      knownGood: z.number().min(1).optional(),
-      /** Failures of each address of the banned network; with the rule network, of each ban. */
-      addresses: z
-        .array(z.object({ address, failures: z.number().int().min(1) }))
-        .max(MAX_EVIDENCE)
-        .optional(),
-      /** How many bans of each jail brought it, where the jail counts bans. */
-      bans: z
-        .array(z.object({ jail: z.string().regex(JAIL_NAME), bans: z.number().int().min(1) }))
-        .max(MAX_EVIDENCE)
-        .optional(),
-    })
-    .optional(),
+  basis: banBasis.optional(),
   /** The version of the policy by which it was decided; undefined: an operator has commanded it. */
   policyVersion: z.string().regex(POLICY_VERSION).optional(),
   /** When the bans before this one began, as long as a jail counts them; the oldest first. */
@@ -120,8 +124,13 @@ export function encodeBan(value: Ban): Uint8Array {
       sentAt: spellInstant(value.completedBy.sentAt),
       storedAt: spellInstant(value.completedBy.storedAt),
     },
+    basis: value.basis && spellBasis(value.basis),
   });
 }
+
+/** As it is written into messages and into PostgreSQL. */
+export const spellBasis = ({ order, ...basis }: BanBasis): object =>
+  order ? { ...basis, order: { ...order, until: spellInstant(order.until) } } : basis;
 
 /** Throws a WireError, also when `key`, or the subject that ends with it, is another ban's. */
 export function decodeBan(bytes: Uint8Array, key: string): Ban {

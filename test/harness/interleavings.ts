@@ -1,7 +1,8 @@
 /**
  * Two operators and the decider change the same bans at the same time, through two coordinators, in
  * an order that a seed decides. When all is quiet, the bans bucket, PostgreSQL and the kernel of
- * every host must say the same, and no ban may be in force on an allowed address.
+ * every host must say the same, no ban may be in force on an allowed address, and every change of a
+ * ban must have been made from the one before it, so that none was lost.
  *
  * Every interleaving has a network of its own, so many of them run side by side and do not meet.
  */
@@ -94,6 +95,7 @@ export async function openInterleavings(fleet: Fleet, seed: number): Promise<Int
       try {
         await Promise.all(numbers.map(interleave));
         await compare(fleet, { bans, settings });
+        await findLostChange(fleet);
       } catch (cause) {
         const where = `interleavings ${from} to ${from + count - 1} of seed ${seed}`;
         const reason = cause instanceof Error ? cause.message : String(cause);
@@ -245,6 +247,60 @@ async function findUnrecorded(fleet: Fleet, bans: BanStore): Promise<string | un
     return `${key}: is ${ban.state} in the bucket and ${row?.state ?? "missing"} in PostgreSQL`;
   }
   return recorded.size === [...bans.entries()].length ? undefined : "PostgreSQL has more bans";
+}
+
+interface RecordedChange {
+  key: string;
+  state: Ban["state"];
+  startsAt: number;
+  changedAt: number;
+  until: number | null;
+  countedUntil: number | null;
+  offence: number;
+  by: string;
+  isSpared: boolean;
+  /** How many hosts have reported the failures behind it. */
+  hosts: number;
+}
+
+/** Throws where a change was not made from the one before it. */
+async function findLostChange(fleet: Fleet): Promise<void> {
+  const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
+  const changes = await fleet.sql<RecordedChange>(
+    `SELECT jail || ' ' || address AS key, state, offence, by, spared IS NOT NULL AS "isSpared",
+       jsonb_array_length(evidence) AS hosts, ${ms("starts_at")} AS "startsAt", ${ms("changed_at")} AS "changedAt",
+       ${ms("until")} AS until, ${ms("counted_until")} AS "countedUntil"
+     FROM ban_change ORDER BY jail, address, revision`,
+  );
+  let previous: RecordedChange | undefined;
+  for (const change of changes) {
+    const before = previous?.key === change.key ? previous : undefined;
+    const why = whyNotNext(before, change);
+    if (why !== undefined) {
+      throw new Error(`${change.key}: ${why}: ${JSON.stringify({ before, change })}`);
+    }
+    previous = change;
+  }
+}
+
+/** Why nothing that the algebra knows makes the one of the other; no ban ends in the meantime. */
+function whyNotNext(before: RecordedChange | undefined, next: RecordedChange): string | undefined {
+  const isBanned = before !== undefined && (before.state === "active" || before.isSpared);
+  if (!isBanned) {
+    if (next.state !== "active") return "is lifted, and was not banned";
+    if (next.startsAt !== next.changedAt) return "does not begin when it is made";
+    return next.offence === (before?.offence ?? 1) ? undefined : "has the wrong offence number";
+  }
+  if (next.startsAt !== before.startsAt) return "does not begin when the ban before it began";
+  if (next.offence !== before.offence) return "is another offence than the ban before it";
+  if ((next.countedUntil ?? 0) < (before.countedUntil ?? 0)) return "forgets what was answered";
+  if (next.state !== "active") return next.until === before.until ? undefined : "ends elsewhere";
+  const isReplacement = next.by !== "decider" && next.countedUntil === next.changedAt;
+  // An operator's ban is left where what a host has brought was undone.
+  const isUndone = next.by !== "decider" && next.hosts < before.hosts;
+  const isShorter = (next.until ?? Infinity) < (before.until ?? Infinity);
+  const isRight = !isShorter || isReplacement || isUndone;
+  return isRight ? undefined : "is shorter than the ban before it";
 }
 
 async function findInKernels(fleet: Fleet, bans: BanStore): Promise<string | undefined> {

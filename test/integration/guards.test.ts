@@ -23,7 +23,11 @@ import { startTestNats, type TestNats } from "../harness/servers.ts";
 
 const NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none";
 const GUARD = `guard: { bansPerMinute: 300, perHost: 3 }
-jails: { dovecot: {}, local: { minhosts: 2, quorum: local-first } }`;
+jails:
+  dovecot: {}
+  local: { minhosts: 2, quorum: local-first }
+  spread: { network: { addresses: 2 } }
+  again: { source: bans, maxretry: 2, findtime: 1h, bantime: 1d }`;
 
 let folder: string;
 let nats: TestNats;
@@ -170,6 +174,59 @@ test("a host that confirms the bans of others puts no more of them into force ev
   assert.equal((await local()).length, 2);
   await centre.cli("ban", "discard", "--caused-by", "mx20", "--yes");
   assert.deepEqual([await listed("--held"), (await local()).length], [0, 2]);
+});
+
+test("undoing a host reaches its bans of networks and its recidive bans, and says what is held", async () => {
+  // The two coordinators hear of a ban one after the other, and either may answer.
+  await second.stop();
+  await lie("mx30", ["198.18.30.1", "198.18.30.2"], "spread");
+  await eventually("the network is banned", async () => (await listed("--jail", "spread")) === 3);
+  const lifted = await centre.cli("ban", "remove", "198.18.30.1");
+  assert.match(lifted.stdout, /198\.18\.30\.1 is no longer banned in spread/);
+  assert.match(
+    lifted.stderr,
+    /198\.18\.30\.1 stays banned: 198\.18\.30\.0\/24 is banned in spread, too/,
+  );
+  const dry = await centre.cli("ban", "remove", "--caused-by", "mx30", "--dry-run");
+  assert.match(dry.stdout, /2 bans would be lifted/);
+  const inNetwork = await centre.cli("ban", "remove", "--network", "198.18.30.0/24", "--dry-run");
+  assert.match(inNetwork.stdout, /2 bans would be lifted/);
+  await ask("ban", "remove", "--caused-by", "mx30", "--since", "1h", "--yes");
+  assert.equal(await listed("--jail", "spread"), 0);
+
+  await lie("mx31", ["198.18.31.77"], "dovecot");
+  await lie("mx31", ["198.18.31.77"], "spread");
+  await eventually("recidive bans", async () => (await listed("--jail", "again")) === 1);
+  await ask("ban", "remove", "198.18.31.77", "--jail", "dovecot");
+  const undone = await centre.cli("ban", "remove", "--caused-by", "mx31", "--yes");
+  assert.match(undone.stdout, /2 bans lifted/);
+  assert.equal(await listed("--jail", "again"), 0);
+
+  await lie("mx32", many(5, 32));
+  await eventually("two are held", async () => (await listed("--held")) === 2);
+  const rest = await centre.cli("ban", "remove", "--caused-by", "mx32", "--yes");
+  assert.match(rest.stdout, /3 bans lifted/);
+  assert.match(rest.stderr, /2 more are held: fleetban ban discard drops them/);
+  await ask("ban", "discard", "--caused-by", "mx32", "--yes");
+  assert.equal(await listed("--held"), 0);
+});
+
+test("undoing a host leaves what an operator has commanded", async () => {
+  await lie("mx33", ["198.18.33.1", "198.18.33.2"]);
+  await eventually("both are banned", async () => {
+    return (await centre.isBanned("198.18.33.1")) && (await centre.isBanned("198.18.33.2"));
+  });
+  await ask("ban", "add", "198.18.33.1", "--for", "2h", "--reason", "abuse desk");
+  const undone = await centre.cli("ban", "remove", "--caused-by", "mx33", "--yes");
+  assert.match(undone.stdout, /1 ban lifted, 1 cut back to what an operator has commanded/);
+  const { bans } = await ask<Reply<"ban.show">>("ban", "show", "198.18.33.1");
+  assert.deepEqual(
+    bans.map(({ state, reason, evidence }) => [state, reason, evidence]),
+    [["active", "abuse desk", []]],
+  );
+  assert.equal(await centre.isBanned("198.18.33.2"), false);
+  await ask("ban", "remove", "--network", "198.18.33.0/24", "--yes");
+  await second.start();
 });
 
 test("a host in quarantine bans nobody, in no coordinator; when that ends it counts again", async () => {

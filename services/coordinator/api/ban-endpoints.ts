@@ -8,6 +8,7 @@ import { allowed as allowedSchema, type Allowed } from "../../wire/settings.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
 import type { Written } from "../buckets/ban-store.ts";
 import { passesFilter } from "./ban-filter.ts";
+import { bansAround } from "./bans-around.ts";
 import { checkBannable, describeMissing } from "./ban-refusals.ts";
 import { fromHistory, staleRecord } from "../history/stale-answers.ts";
 import { jailNamed, nameBan, type ApiContext } from "./api-context.ts";
@@ -172,7 +173,12 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
         throw new ApiError(404, await describeMissing(context, address, jail));
       const reach = await reaches.untilApplied({ lifted: address }, written, since, wait);
       const lifted = written.map(({ ban }) => ban);
-      return { bans: firstRows(lifted, banSchema), total: lifted.length, reach };
+      return {
+        bans: firstRows(lifted, banSchema, { bytes: ROWS_BYTES / 2 }),
+        total: lifted.length,
+        covered: firstRows(bansAround(context, address), banSchema, { bytes: ROWS_BYTES / 2 }),
+        reach,
+      };
     },
   };
 }

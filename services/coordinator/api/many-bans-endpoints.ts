@@ -1,9 +1,10 @@
 /** `fleetban ban remove --caused-by ...`, `ban release`, `ban discard`: many bans by what they share. */
-import { awaitsRelease, ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
+import { awaitsRelease, ban as banSchema, isHeld, isInForce, type Ban } from "../../wire/ban.ts";
 import type { BanSelection, ManyBansReply } from "../../wire/ban-selection.ts";
 import { causeOf, isCausedAloneBy, isCausedBy } from "../../policy/ban-cause.ts";
 import { discardBan, heldBecauseOf, isHeldBecauseOf, releaseBan } from "../../policy/held-ban.ts";
 import { liftBan } from "../../policy/ban-lifecycle.ts";
+import { leaveOrder } from "../../policy/operator-order.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Step } from "../buckets/ban-store.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
@@ -26,6 +27,8 @@ interface Order {
   isRight: (ban: Ban, now: number) => boolean;
   /** Is the ban left as it is? */
   isSpared: (ban: Ban) => boolean;
+  /** What is left of the ban where an operator's own word stays; undefined: nothing. */
+  leave?: ((ban: Ban) => Ban | undefined) | undefined;
   step: (ban: Ban) => Step;
   /** At whose door is the ban laid, or that it is held? undefined: at nobody's. */
   causeOf: (ban: Ban) => string | undefined;
@@ -40,6 +43,8 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
     const lookedAt = now();
     const found: Ban[] = [];
     let spared = 0;
+    let ordered = 0;
+    let held = 0;
     const groups = {
       jail: new Map<string, number>(),
       host: new Map<string, number>(),
@@ -47,13 +52,18 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
       policyVersion: new Map<string, number>(),
     };
     await inSlices(bans.entries(), ({ ban }) => {
-      if (!order.isRight(ban, lookedAt) || ban.changedAt > (asOf ?? lookedAt)) return;
+      if (ban.changedAt > (asOf ?? lookedAt)) return;
       if (!matches(ban, selection, order, lookedAt)) return;
+      if (!order.isRight(ban, lookedAt)) {
+        if (isHeld(ban, lookedAt)) held += 1;
+        return;
+      }
       if (order.isSpared(ban)) {
         spared += 1;
         return;
       }
       found.push(ban);
+      if (order.leave?.(ban)) ordered += 1;
       add(groups.jail, ban.jail);
       add(groups.host, order.causeOf(ban) ?? "no host");
       add(groups.maker, ban.by);
@@ -67,7 +77,7 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
     return {
       asOf: lookedAt,
       matched: found.length,
-      ...{ changed, pending, spared },
+      ...{ changed, pending, spared, ordered, held },
       byJail: largest(groups.jail),
       byHost: largest(groups.host),
       byMaker: largest(groups.maker),
@@ -88,14 +98,19 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
       const { reason, immunity } = request;
       const seconds = (jail: string) =>
         immunity ?? context.jails().find(({ name }) => name === jail)?.findtime ?? 0;
+      const leave = isOfCause(request.selection)
+        ? (ban: Ban) => leaveOrder(ban, change())
+        : undefined;
       return run(request, {
         work: "lifts bans",
+        leave,
         isRight: isInForce,
         isSpared: none,
         ...{ causeOf, isCausedBy },
         step: (ban) => (present) =>
           present && isInForce(present, now()) && !isNewer(present, request.asOf)
-            ? liftBan(present, { by, reason, immunity: seconds(ban.jail) }, change())
+            ? (leave?.(present) ??
+              liftBan(present, { by, reason, immunity: seconds(ban.jail) }, change()))
             : undefined,
       });
     },
@@ -125,6 +140,10 @@ export function manyBansEndpoints(context: ApiContext): ManyBansEndpoints {
     return { now: now(), id: newId() };
   }
 }
+
+/** Does the selection mean what was decided, and not what operators have commanded? */
+const isOfCause = ({ causedBy, policyVersion, by }: BanSelection): boolean =>
+  by === undefined ? causedBy !== undefined || policyVersion !== undefined : by === "decider";
 
 const isNewer = ({ changedAt }: Ban, asOf: number | undefined) =>
   asOf !== undefined && changedAt > asOf;

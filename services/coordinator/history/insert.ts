@@ -4,7 +4,7 @@
  * checked it.
  */
 import type { PrismaClient } from "../../../prisma/client/client.ts";
-import type { Ban } from "../../wire/ban.ts";
+import { spellBasis, type Ban } from "../../wire/ban.ts";
 import type { Failure, FailureBatch } from "../../wire/failure.ts";
 
 export async function insertFailures(
@@ -71,7 +71,7 @@ export async function insertBanChanges(
       ${column((ban) => ban.by)}::text[],
       ${column((ban) => spell(ban.immuneUntil))}::timestamptz[],
       ${column((ban) => spell(ban.countedUntil))}::timestamptz[],
-      ${column((ban) => (ban.basis ? JSON.stringify(ban.basis) : null))}::jsonb[],
+      ${column((ban) => (ban.basis ? JSON.stringify(spellBasis(ban.basis)) : null))}::jsonb[],
       ${column((ban) => (ban.hosts ? JSON.stringify(ban.hosts) : null))}::jsonb[],
       ${column((ban) => (ban.spared ? JSON.stringify(ban.spared) : null))}::jsonb[],
       ${column((ban) => ban.policyVersion ?? null)}::text[],

@@ -2,7 +2,7 @@
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 import { isNetwork, parseNetwork, type Address } from "../../wire/address.ts";
 import type { AuditRow, FailureRow } from "../../wire/api.ts";
-import type { Ban } from "../../wire/ban.ts";
+import { banBasis, type Ban } from "../../wire/ban.ts";
 import { makersOf, type BanFilter } from "../../wire/ban-selection.ts";
 import type { Allowed } from "../../wire/settings.ts";
 
@@ -96,7 +96,7 @@ interface BanRow {
   by: string;
   immune_until: Date | null;
   counted_until: Date | null;
-  basis: NonNullable<Ban["basis"]> | null;
+  basis: object | null;
   hosts: string[] | null;
   spared: NonNullable<Ban["spared"]> | null;
   policy_version: string | null;
@@ -127,7 +127,7 @@ function banOf(row: BanRow): Ban {
     by: row.by,
     immuneUntil: row.immune_until?.getTime() ?? null,
     countedUntil: row.counted_until?.getTime() ?? null,
-    ...(row.basis && { basis: row.basis }),
+    ...(row.basis && { basis: banBasis.parse(row.basis) }),
     ...(row.spared && { spared: row.spared }),
     ...(row.hosts && { hosts: row.hosts }),
     ...(row.policy_version !== null && { policyVersion: row.policy_version }),

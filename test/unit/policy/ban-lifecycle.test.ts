@@ -152,7 +152,9 @@ describe("a ban by an operator", () => {
     assert.equal(orderedAt(T0 + 1, { seconds: null }, bannedAt(T0))?.evidence.length, 2);
     const basis = { addresses: [{ address, failures: 5 }] };
     const ofNetwork = { ...bannedAt(T0)!, basis };
-    assert.deepEqual(orderedAt(T0 + 1, { seconds: null }, ofNetwork)?.basis, basis);
+    const { order: commanded, ...rest } = orderedAt(T0 + 1, { seconds: null }, ofNetwork)!.basis!;
+    assert.deepEqual(rest, basis);
+    assert.deepEqual(commanded, { until: null, by: "operator root@mx1", reason: "seen elsewhere" });
     assert.equal(orderedAt(ofNetwork.until!, {}, ofNetwork)?.basis, undefined);
   });
 
