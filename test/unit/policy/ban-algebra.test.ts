@@ -14,8 +14,21 @@ import {
   liftBan,
 } from "../../../services/policy/ban-lifecycle.ts";
 import { settleAllowed } from "../../../services/policy/spared-ban.ts";
-import { parseAddress } from "../../../services/wire/address.ts";
-import { decodeBan, encodeBan, isInForce, type Ban } from "../../../services/wire/ban.ts";
+import { createBannedNetworks } from "../../../services/policy/banned-networks.ts";
+import type { Offence } from "../../../services/policy/sliding-window.ts";
+import {
+  overlaps,
+  parseAddress,
+  parseNetwork,
+  type Address,
+} from "../../../services/wire/address.ts";
+import {
+  countedUntil,
+  decodeBan,
+  encodeBan,
+  isInForce,
+  type Ban,
+} from "../../../services/wire/ban.ts";
 import type { Jail } from "../../../services/wire/settings.ts";
 
 const T0 = 1_790_000_000_000;
@@ -61,23 +74,44 @@ function createModel() {
   let answered = -Infinity;
   let immune = -Infinity;
   let isAllowed = false;
+  let startsAt = -Infinity;
+  /** Have failures brought the ban, and has nobody lifted it? Then it counts for its network. */
+  let isCounted = false;
+  let wasCounted = false;
   const isBanned = (now: number) => end > now && !isAllowed;
+
+  function noteOffence(at: number, now: number): void {
+    const until = at + BANTIME * SECOND;
+    const counts = at > answered && at > immune && !isAllowed;
+    // The longest wins.
+    if (!counts || until <= now || (isBanned(now) && until <= end)) return;
+    if (!isBanned(now)) startsAt = now;
+    isCounted = true;
+    end = until;
+    answered = at;
+  }
+
   return {
     isBanned,
     isAllowed: () => isAllowed,
     end: () => end,
+    /** When the ban has begun that counts for its network. */
+    countedSince: () => (isCounted ? startsAt : undefined),
+    /** Failures up to then do not count. */
+    answered: () => Math.max(answered, immune),
+    noteOffence,
     tell(event: Event, now: number): void {
       switch (event.type) {
-        case "offence": {
-          const at = now - event.ago * SECOND;
-          const counts = at > answered && at > immune && !isAllowed;
-          // The longest wins.
-          if (counts && at + BANTIME * SECOND > now) end = Math.max(end, at + BANTIME * SECOND);
+        case "offence":
+          noteOffence(now - event.ago * SECOND, now);
           return;
-        }
         case "ban": {
           if (isAllowed) return;
           const wanted = event.seconds === null ? Infinity : now + event.seconds * SECOND;
+          if (!isBanned(now)) {
+            isCounted = false;
+            startsAt = now;
+          }
           end = event.replace ? wanted : Math.max(end, wanted);
           // What was forgiven stays forgiven, and a replacement ends when the operator says so.
           answered = event.replace ? now : Math.max(answered, Math.min(immune, now));
@@ -88,12 +122,16 @@ function createModel() {
           if (!isBanned(now)) return;
           end = -Infinity;
           immune = now + event.immunity * SECOND;
+          isCounted = false;
           return;
         case "allow":
+          wasCounted = isBanned(now) && isCounted;
+          if (isBanned(now)) isCounted = false;
           isAllowed = true;
           return;
         case "unallow":
           isAllowed = false;
+          if (isBanned(now)) isCounted ||= wasCounted;
           return;
         case "expire":
           return;
@@ -103,7 +141,7 @@ function createModel() {
 }
 
 /** The product: one entry of the bucket. */
-function createEntry() {
+function createEntry(address: Address) {
   let present: Ban | undefined;
   let count = 0;
   let isAllowed = false;
@@ -144,9 +182,15 @@ function createEntry() {
   };
   return {
     present: () => present,
-    tell(event: Event, now: number): void {
+    /** What brings a ban of the network. */
+    noteOffence(offence: Offence, now: number): void {
+      if (!isAllowed) present = banForOffence(present, jail, offence, change(now)) ?? present;
+    },
+    /** Returns what was written. */
+    tell(event: Event, now: number): Ban | undefined {
       const written = next(event, now);
       if (written) present = written;
+      return written;
     },
     /** What a coordinator that reads every failure again would write. */
     readAgain: (now: number) =>
@@ -160,7 +204,7 @@ test("whatever happens, the ban ends when the sentences of the algebra say", () 
   const seen = new Set<string>();
   fc.assert(
     fc.property(story, (events) => {
-      const [model, entry] = [createModel(), createEntry()];
+      const [model, entry] = [createModel(), createEntry(address)];
       let now = T0;
       for (const { passes, event } of events) {
         now += passes * SECOND;
@@ -179,6 +223,86 @@ test("whatever happens, the ban ends when the sentences of the algebra say", () 
     { numRuns: 1_000 },
   );
   assert.ok(seen.size >= 10, "every kind of event has met both states");
+});
+
+const ESCALATION = { prefix4: 24, prefix6: 48, addresses: 2, findtime: 1_000 };
+const network = parseNetwork("198.51.100.0/24")!;
+const addresses = [1, 2, 3].map((last) => parseAddress(`198.51.100.${last}`)!);
+const places = [...addresses, network];
+const networkStory = fc.array(
+  fc.record({ passes: fc.nat(300), place: fc.constantFrom(...places), event }),
+  { maxLength: 40 },
+);
+
+/** The sentence: so many banned addresses within findtime, that no ban of the network answers. */
+function isNetworkDue(
+  models: ReadonlyMap<Address, ReturnType<typeof createModel>>,
+  place: Address,
+): boolean {
+  const last = models.get(place)?.countedSince() ?? -Infinity;
+  const answered = models.get(network)!.answered();
+  const starts = addresses.flatMap((each) => models.get(each)?.countedSince() ?? []);
+  const counted = starts.filter(
+    (at) => at <= last && at > last - ESCALATION.findtime * SECOND && at > answered,
+  );
+  return counted.length >= ESCALATION.addresses;
+}
+
+test("a network and its addresses are banned as each has earned, and lifting one leaves the other", () => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(networkStory, (steps) => {
+      const models = new Map(places.map((place) => [place, createModel()]));
+      const entries = new Map(places.map((place) => [place, createEntry(place)]));
+      const networks = createBannedNetworks(ESCALATION);
+      const allowed = new Set<Address>();
+      const countedUntilOf = (place: Address) => {
+        const ban = entries.get(place)?.present();
+        return ban ? countedUntil(ban) : -Infinity;
+      };
+      const isAllowed = (place: Address) => [...allowed].some((entry) => overlaps(entry, place));
+
+      function tell(place: Address, event: Event, now: number): void {
+        models.get(place)!.tell(event, now);
+        const written = entries.get(place)!.tell(event, now);
+        if (!written || place === network) return;
+        const offence = networks.note(written, countedUntilOf);
+        assert.equal(offence !== undefined, isNetworkDue(models, place));
+        if (!offence) return;
+        assert.deepEqual([offence.address, offence.at], [network, written.startsAt]);
+        models.get(network)!.noteOffence(offence.at, now);
+        entries.get(network)!.noteOffence(offence, now);
+        seen.add("a network is due");
+      }
+
+      let now = T0;
+      for (const { passes, place, event } of steps) {
+        now += passes * SECOND;
+        if (event.type === "offence" && place === network) continue;
+        if (event.type === "allow" || event.type === "unallow") {
+          const before = new Map(places.map((each) => [each, isAllowed(each)]));
+          if (event.type === "allow") allowed.add(place);
+          else allowed.delete(place);
+          for (const each of places) {
+            if (isAllowed(each) !== before.get(each)) tell(each, event, now);
+          }
+        } else tell(place, event, now);
+        for (const each of places) {
+          const [ban, model] = [entries.get(each)!.present(), models.get(each)!];
+          assert.equal(ban !== undefined && isInForce(ban, now), model.isBanned(now), each);
+          if (ban && model.isBanned(now)) assert.equal(ban.until ?? Infinity, model.end(), each);
+        }
+        const isOut = models.get(network)!.isBanned(now);
+        const isOwn = addresses.some((each) => models.get(each)!.isBanned(now));
+        seen.add(`${event.type}: network ${isOut}, addresses ${isOwn}`);
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.ok(seen.has("a network is due"));
+  for (const both of ["true, addresses true", "true, addresses false", "false, addresses true"]) {
+    assert.ok(seen.has(`unban: network ${both}`), both);
+  }
 });
 
 test("a ban that the allowlist has lifted comes back as what it was, by whom it was", () => {
