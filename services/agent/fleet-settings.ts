@@ -122,6 +122,8 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
         if (setting.host !== host || !isComplete) return;
         for (const listener of drillListeners) listener(setting.drill);
         return;
+      case "jail-setting":
+      case "jail-pause":
       case "quarantine":
       case "refused-policy":
       case "reload":

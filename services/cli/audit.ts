@@ -21,9 +21,7 @@ export function auditCommand(context: Context): Command {
   const command = new Command("audit").description("who has done what, when");
   command
     .command("list")
-    .description(
-      "bans and unbans by operators, changes of the allowlist, quarantines; newest first",
-    )
+    .description("what operators have done to bans, the allowlist, jails and hosts; newest first")
     .option("--by <name>", "by this operator; decider or config", check.text)
     .option("--since <when>", "from then on: 1h (ago), or 2026-11-24T12:00", check.instant)
     .option("--until <when>", "up to then", check.instant)

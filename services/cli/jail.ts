@@ -4,13 +4,20 @@ import { formatDuration } from "../config/duration.ts";
 import { EXIT, SilentExit } from "../process/exit.ts";
 import type { JailRow, Reply } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
+import {
+  describeChanges,
+  pauseCommand,
+  resumeCommand,
+  setCommand,
+  unsetCommand,
+} from "./jail-change.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import { listJails } from "./list-jails.ts";
 import { count } from "./status.ts";
 import type { Cell } from "./table.ts";
 
 export function jailCommand(context: Context): Command {
-  const { ask, output } = context;
+  const { ask, output, now } = context;
   const command = new Command("jail").description("the rules by which the coordinator bans");
 
   command
@@ -21,7 +28,7 @@ export function jailCommand(context: Context): Command {
       const reply = await listJails(context);
       if (json) output.json("jail.list", reply);
       else {
-        output.facts(reply.jails.flatMap(describeJail));
+        output.facts(reply.jails.flatMap((row) => describeJail(row, now())));
         if (reply.policyVersion) output.note(`policy version ${reply.policyVersion}`);
       }
     });
@@ -34,8 +41,13 @@ export function jailCommand(context: Context): Command {
     .action(async (jail: string, { json }: JsonOption) => {
       const reply = await ask("jail.show", { jail });
       if (json) output.json("jail.show", reply);
-      else output.facts(describeOne(reply));
+      else output.facts(describeOne(reply, now()));
     });
+
+  command.addCommand(setCommand(context));
+  command.addCommand(unsetCommand(context));
+  command.addCommand(pauseCommand(context));
+  command.addCommand(resumeCommand(context));
 
   command
     .command("reload")
@@ -79,18 +91,23 @@ are printed, the policy in use stays, and the command ends with 78. Every coordi
 file of its own machine: change it on each of them first.
 `;
 
-function describeJail({ jail, sentences }: JailRow): Cell[][] {
+function describeJail(row: JailRow, now: number): Cell[][] {
+  const { jail, sentences } = row;
   const [first = "", ...others] = sentences;
   const name: Cell = { text: jail.name, color: "bold" };
-  return [[name, first], ...others.map((sentence): Cell[] => ["", sentence])];
+  return [
+    [name, first],
+    ...others.map((sentence): Cell[] => ["", sentence]),
+    ...describeChanges(row, now),
+  ];
 }
 
-function describeOne(reply: Reply<"jail.show">): Cell[][] {
+function describeOne(reply: Reply<"jail.show">, now: number): Cell[][] {
   const { jail, bans, coordinator, policyVersion } = reply;
   const { maxretry, findtime, bantime, ports } = jail;
   const held = bans.held > 0 ? `, ${bans.held} held` : "";
   return [
-    ...describeJail(reply),
+    ...describeJail(reply, now),
     ["maxretry", String(maxretry)],
     ["findtime", formatDuration(findtime)],
     ["bantime", formatDuration(bantime)],

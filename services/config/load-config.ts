@@ -47,19 +47,35 @@ export async function loadConfig<S extends z.ZodType>(
   }
   throw new ConfigError(
     result.error.issues.flatMap((issue) => {
-      const setting = issue.path.join(".");
-      const source = origin.has(setting) ? `environment: ${origin.get(setting)}` : where;
-      if (issue.code === "unrecognized_keys") {
-        return issue.keys.map(
-          (key) => `${source}: ${[...issue.path, key].join(".")}: there is no such option`,
-        );
-      }
-      return [
-        `${source}: ${origin.has(setting) || setting === "" ? "" : `${setting}: `}${issue.message}`,
-      ];
+      const variable = origin.get(issue.path.join("."));
+      return variable === undefined
+        ? describeFaults(issue).map((fault) => `${where}: ${fault}`)
+        : [`environment: ${variable}: ${issue.message}`];
     }),
     { cause: result.error },
   );
+}
+
+/** "jails.dovecot.maxretry: expected at least 1, got 0"; `issue` is of a value that stands at `path`. */
+function describeFaults(issue: z.core.$ZodIssue, path: readonly PropertyKey[] = []): string[] {
+  const setting = [...path, ...issue.path];
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => `${[...setting, key].join(".")}: there is no such option`);
+  }
+  return [setting.length === 0 ? issue.message : `${setting.join(".")}: ${issue.message}`];
+}
+
+export type CheckedValue<T> = { value: T } | { faults: readonly string[] };
+
+/** Checks a value as if it stood at `path` of a file, in the same words. */
+export function checkValue<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  path: readonly string[],
+): CheckedValue<T> {
+  const result = schema.safeParse(value, { error: describeIssue });
+  if (result.success) return { value: result.data };
+  return { faults: result.error.issues.flatMap((issue) => describeFaults(issue, path)) };
 }
 
 /** Settings that name files: relative to the configuration, wherever one stands. */

@@ -8,7 +8,7 @@ import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
 import { EVERYBODY } from "../wire/request-fields.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
-import { jailConfig } from "./jail-config.ts";
+import { jailConfig, jailOf } from "./jail-config.ts";
 import { notifyConfig } from "./notify/notify-config.ts";
 
 /** A jail that counts bans needs others that make them. */
@@ -123,7 +123,7 @@ export function coordinatorId(config: CoordinatorConfig, pid: number): string {
 }
 
 export function jailsOf(config: CoordinatorConfig): Jail[] {
-  return Object.entries(config.jails).map(([name, jail]) => ({ v: 1, name, ...jail }));
+  return Object.entries(config.jails).map(([name, options]) => jailOf(name, options));
 }
 
 /** "127.0.0.1:9480" or "[::1]:9480". */

@@ -13,6 +13,7 @@ import { banRestoreEndpoint } from "./api/ban-restore-endpoint.ts";
 import type { ApiContext } from "./api/api-context.ts";
 import { hasOperators, serveApi } from "./api/api-server.ts";
 import { jailEndpoints } from "./api/jail-endpoints.ts";
+import { jailSettingEndpoints } from "./api/jail-setting-endpoints.ts";
 import { notifyEndpoints } from "./api/notify-endpoints.ts";
 import { statusEndpoints } from "./api/status-endpoints.ts";
 import { openBanStore } from "./buckets/ban-store.ts";
@@ -27,6 +28,8 @@ import { createAllowedBans, type AllowedBans } from "./upkeep/allowed-bans.ts";
 import { createAllowedNames } from "./upkeep/allowed-names.ts";
 import { resolveName } from "./upkeep/resolve-name.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
+import { createJailPauses } from "../policy/jail-pause.ts";
+import { createJailSettings } from "./buckets/jail-settings.ts";
 import { createQuarantines } from "./buckets/quarantines.ts";
 import { createBanGuard } from "./decide/ban-guard.ts";
 import { manyBansEndpoints } from "./api/many-bans-endpoints.ts";
@@ -90,7 +93,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const { id, config, sinks, session, health, metrics, log } = options;
   const { connection, link, expiry } = session;
   const { onRelease } = life;
-  const firstPolicy = policyOf(config);
+  const filePolicy = policyOf(config);
   const now = Date.now;
   const newId = randomUUID;
   const startedAt = now();
@@ -102,7 +105,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     reload?: PolicyReload;
     allowedBans?: AllowedBans;
   } = {};
-  const policy = () => later.deciding?.policy() ?? firstPolicy;
+  const policy = () => later.deciding?.policy() ?? filePolicy;
   const wantedStreams = () => ({
     longestFindtime: policy().longestFindtime,
     replicas,
@@ -114,8 +117,9 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const databaseUrl = config.database.url;
   const history = openHistory({ databaseUrl, connection, isLeader, log });
   onRelease(() => history.close());
+  const horizon = () => horizonOf(policy());
   const quarantines = createQuarantines({
-    horizon: () => horizonOf(policy()),
+    horizon,
     onBegin: (host) => later.deciding?.forgetHost(host),
   });
   const isQuarantined = (host: string) => quarantines.of(host) !== undefined;
@@ -132,9 +136,13 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
     onOutcome: (sink, { type }) => metrics.events.notified(sink, type),
   });
+  const jailSettings = createJailSettings();
+  const pauses = createJailPauses();
   const refused = createRefusedPolicies({ id, settings: () => settings, now, log });
   const onSetting = (key: string, setting: Setting | undefined) => {
     quarantines.noteSetting(key, setting);
+    pauses.noteSetting(key, setting);
+    if (jailSettings.noteSetting(key, setting)) later.reload?.settingsChanged();
     refused.noteSetting(key, setting);
     machines.noteSetting(key, setting);
     endedDrills.noteSetting(key, setting);
@@ -166,7 +174,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     createChanges({ jails, bans, memory, policyVersion: version, now, newId });
   const newChange: NewChange = (jail, address) => changesBy(policy())(jail, address);
   const common = {
-    ...{ bans, settings, history, hosts, machines, quarantines },
+    ...{ bans, settings, history, hosts, machines, quarantines, pauses, jailSettings },
     ...{ isLeader, now, newId, newChange, log },
   };
   const jailOf = (name: string) => jails().find((jail) => jail.name === name);
@@ -178,11 +186,19 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const limits = () => policy().guard;
   const guard = createBanGuard({ limits, isQuarantined, distrust, now });
   const knownGood = createKnownGood({ connection, replicas, isQuarantined, now, log });
+  const reload = createPolicyReload({
+    ...{ id, config, settings, refused, jailSettings, now, log },
+    load: options.loadConfig,
+    replace: (policy) => deciding.replace(policy),
+    inUse: policy,
+    patienceMs: RELOAD_ANSWERED_WITHIN_MS,
+  });
+  later.reload = reload;
   const names = createAllowedNames({
-    ...{ names: firstPolicy.names, resolve: resolveName, now, log },
+    ...{ names: filePolicy.names, resolve: resolveName, now, log },
   });
   const deciding = createDeciding({
-    policy: firstPolicy,
+    policy: reload.policy(),
     create: (policy, isInUse) =>
       createDecider({
         ...{ ...common, guard, onBanned, jails: policy.jails, newChange: changesBy(policy) },
@@ -208,7 +224,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     },
   });
   later.deciding = deciding;
-  const upkeep = createUpkeep({ ...common, names, policy, allowedBans, endedDrills });
+  const upkeep = createUpkeep({ ...common, names, policy, allowedBans, endedDrills, horizon });
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, deciding.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, deciding.sweep));
@@ -238,13 +254,6 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     const lag = await history.lag();
     return { rows, stale, lag, warnings: fleet.warnings(rows, lag) };
   };
-  const reload = createPolicyReload({
-    ...{ id, config, settings, refused, now, log },
-    load: options.loadConfig,
-    replace: deciding.replace,
-    patienceMs: RELOAD_ANSWERED_WITHIN_MS,
-  });
-  later.reload = reload;
   // This coordinator's file is in order, whatever stands there of a run that was killed.
   void refused.publish();
   onRelease(repeat(PUBLISH_EVERY_MS, refused.publish));
@@ -253,6 +262,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const fleet = createFleetStatus({
     ...{ ...common, names, missed, streams, lease, clock, expiry },
     ...{ sinks: notifier.states, knownGood, refused },
+    idleSettings: () => policy().idle,
   });
   const readWarnings = async () => (await readFleet()).warnings;
   const logWarnings = createWarningLog(log, now);
@@ -294,6 +304,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...allowEndpoints(context),
     ...allowImportEndpoint(context),
     ...jailEndpoints(context),
+    ...jailSettingEndpoints(context),
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
     ...metricEndpoint(context),

@@ -4,6 +4,8 @@
  */
 import * as z from "zod";
 import { duration, durationOrForever, formatDuration } from "../config/duration.ts";
+import { checkValue, type CheckedValue } from "../config/load-config.ts";
+import { parseDocument } from "../config/yaml-document.ts";
 import {
   compileFilter,
   FilterError,
@@ -11,7 +13,7 @@ import {
   type FilterRules,
 } from "../detection/filter/filter.ts";
 import { HOST_PATTERN } from "../wire/host-pattern.ts";
-import { PROTOCOLS, type Jail } from "../wire/settings.ts";
+import { PROTOCOLS, type Jail, type JailSetting } from "../wire/settings.ts";
 
 type FilterOptions = Omit<FilterRules, "failregex"> & { failregex?: string[] | undefined };
 
@@ -115,7 +117,11 @@ const options = z.strictObject({
   ignoreregex: expressions,
   datepattern: z.string().min(1).max(8_192).optional(),
 });
-type JailOptions = z.output<typeof options>;
+type GivenOptions = z.output<typeof options>;
+/** The options of a jail as the file has them; those of DEFAULTS are always there. */
+export type JailOptions = GivenOptions & {
+  [O in "ports" | "findtime" | "bantime"]: Exclude<GivenOptions[O], undefined>;
+};
 
 /**
  * What holds where a jail says nothing. For failures it is the set-up that mail administrators come
@@ -127,7 +133,7 @@ const DEFAULTS = {
     ...{ ipv4_prefix: 32, ipv6_prefix: 64 },
   },
   bans: { ports: [], findtime: 86_400, bantime: 604_800 },
-} as const satisfies Record<string, Partial<JailOptions>>;
+} as const satisfies Record<string, Partial<GivenOptions>>;
 
 export const jailConfig = options
   .superRefine((jail, context) => {
@@ -135,14 +141,83 @@ export const jailConfig = options
       context.addIssue({ code: "custom", path: [...path], message });
     }
   })
-  .transform(jailOf);
+  .transform(withDefaults);
+
+function withDefaults(given: GivenOptions): JailOptions {
+  const { source, ports, findtime, bantime, ...others } = given;
+  const defaults = DEFAULTS[source];
+  return {
+    ...{ ...defaults, ...others, source },
+    ports: ports ?? [...defaults.ports],
+    findtime: findtime ?? defaults.findtime,
+    bantime: bantime === undefined ? defaults.bantime : bantime,
+  };
+}
+
+/**
+ * The options with one of them set to `text`, which is YAML as the file would have it. Faults are
+ * those that the file would have, whichever option they are found at.
+ */
+export function setJailOption(
+  jail: string,
+  present: JailOptions,
+  { option, value: text }: Pick<JailSetting, "option" | "value">,
+): CheckedValue<JailOptions> {
+  const path = ["jails", jail, option];
+  const where = path.join(".");
+  const fields: Readonly<Record<string, z.ZodType>> = options.shape;
+  const field = Object.hasOwn(fields, option) ? fields[option] : undefined;
+  if (!field) return { faults: [`${where}: there is no such option`] };
+  if (option === "source") {
+    return {
+      faults: [`${where}: is changed in coordinator.yaml alone, because it is another jail`],
+    };
+  }
+  const parsed = parseYaml(text);
+  if (!parsed) {
+    const expected = "expected a value as YAML has it, in quotes where it begins with * or !";
+    return { faults: [`${where}: ${expected}, got ${JSON.stringify(text)}`] };
+  }
+  const checked = checkValue(field, parsed.value, path);
+  if ("faults" in checked) return checked;
+  const value = { ...present, [option]: checked.value };
+  const faults = faultsOf(value).map(
+    (fault) => `${["jails", jail, ...fault.path].join(".")}: ${fault.message}`,
+  );
+  return faults.length > 0 ? { faults } : { value };
+}
+
+/** undefined: it is no YAML. */
+function parseYaml(text: string): { value: unknown } | undefined {
+  const document = parseDocument(text);
+  if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
+  try {
+    return { value: document.toJS({ maxAliasCount: 0 }) };
+  } catch {
+    return undefined; // an alias of nothing
+  }
+}
+
+/** Options whose values are seconds. */
+const DURATIONS = ["findtime", "bantime", "bantime.maxtime", "bantime.rndtime"];
+const LONGEST_SPELLING = 200;
+
+/** The value of an option of the file for people to read: "20m", "143, 993", "not set". */
+export function spellJailOption(present: JailOptions, option: string): string {
+  const value = new Map<string, unknown>(Object.entries(present)).get(option);
+  if (value === undefined) return "not set";
+  if (DURATIONS.includes(option)) return formatDuration(value === null ? null : Number(value));
+  const isList = Array.isArray(value) && value.every((each) => typeof each !== "object");
+  if (isList) return value.length === 0 ? "all" : value.join(", ").slice(0, LONGEST_SPELLING);
+  return (typeof value === "string" ? value : JSON.stringify(value)).slice(0, LONGEST_SPELLING);
+}
 
 interface Fault {
   path: readonly (string | number)[];
   message: string;
 }
 
-function faultsOf(jail: JailOptions): Fault[] {
+function faultsOf(jail: GivenOptions): Fault[] {
   return [
     ...filterFaults(jail),
     ...incrementFaults(jail),
@@ -158,7 +233,7 @@ const GROWTH = [
   "bantime.overalljails",
 ] as const;
 
-function incrementFaults(jail: JailOptions): Fault[] {
+function incrementFaults(jail: GivenOptions): Fault[] {
   if (!jail["bantime.increment"]) {
     return GROWTH.filter((name) => jail[name] !== undefined).map((name) => ({
       path: [name],
@@ -175,7 +250,7 @@ function incrementFaults(jail: JailOptions): Fault[] {
   return [{ path: ["bantime.maxtime"], message }];
 }
 
-function namesFaults({ source, maxretry, ...jail }: JailOptions): Fault[] {
+function namesFaults({ source, maxretry, ...jail }: GivenOptions): Fault[] {
   if (source === "bans") return [];
   return (["users", "domains"] as const).flatMap((name) => {
     const given = jail[name];
@@ -186,7 +261,7 @@ function namesFaults({ source, maxretry, ...jail }: JailOptions): Fault[] {
 }
 
 /** What counts together must be a part of the network that is banned for it. */
-function networkFaults({ source, network, ...given }: JailOptions): Fault[] {
+function networkFaults({ source, network, ...given }: GivenOptions): Fault[] {
   if (!network || source === "bans") return [];
   const { ipv4_prefix, ipv6_prefix } = { ...DEFAULTS.failures, ...given };
   return (
@@ -201,12 +276,12 @@ function networkFaults({ source, network, ...given }: JailOptions): Fault[] {
   });
 }
 
-function quorumFaults({ source, quorum, minhosts }: JailOptions): Fault[] {
+function quorumFaults({ source, quorum, minhosts }: GivenOptions): Fault[] {
   if (source === "bans" || quorum === undefined || minhosts !== undefined) return [];
   return [{ path: ["quorum"], message: "has no effect without minhosts, such as minhosts: 2" }];
 }
 
-function bansFaults(jail: JailOptions): Fault[] {
+function bansFaults(jail: GivenOptions): Fault[] {
   if (jail.source !== "bans") return [];
   const networks = (["ipv4_prefix", "ipv6_prefix", "network", "minhosts", "quorum"] as const)
     .filter((name) => jail[name] !== undefined)
@@ -226,7 +301,7 @@ function bansFaults(jail: JailOptions): Fault[] {
 }
 
 /** The jail as agents and the policy know it; what is not given is no key, as on the wire. */
-function jailOf(given: JailOptions): Omit<Jail, "v" | "name"> {
+export function jailOf(name: string, given: JailOptions): Jail {
   const {
     source,
     ports,
@@ -240,18 +315,14 @@ function jailOf(given: JailOptions): Omit<Jail, "v" | "name"> {
     "bantime.overalljails": overalljails = false,
     ...unchanged
   } = given;
-  const defaults = DEFAULTS[source];
   const increment = {
     ...{ factor, multipliers, overalljails },
     ...(maxtime !== undefined && { maxtime }),
     ...(rndtime !== undefined && { rndtime }),
   };
   return {
-    ...defaults,
-    ...unchanged,
-    ports: ports ?? [...defaults.ports],
-    findtime: findtime ?? defaults.findtime,
-    bantime: bantime === undefined ? defaults.bantime : bantime,
+    ...{ v: 1, name, ...unchanged },
+    ...{ ports, findtime, bantime },
     ...(source === "bans" && { source }),
     ...(isGrowing && { increment }),
   };

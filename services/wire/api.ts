@@ -34,14 +34,16 @@ import {
   immunityField,
   instantField,
   jailField,
+  jailOptionField,
   limitField,
+  optionValueField,
   secondsField,
   sinkField,
   textField,
   UNTIL_BEFORE_SINCE,
   waitField,
 } from "./request-fields.ts";
-import { allowed, jail, ownAddress, quarantine } from "./settings.ts";
+import { allowed, jail, jailSetting, ownAddress, quarantine } from "./settings.ts";
 import { JAIL_NAME, NAME } from "./subjects.ts";
 import { hostStatus } from "./status.ts";
 import { trace } from "./trace.ts";
@@ -112,12 +114,40 @@ export type AuditRow = z.infer<typeof auditRow>;
 
 /** A jail of the policy in use. */
 export const jailRow = z.object({
+  /** Options that operators have set in place of what the file says. */
+  settings: z
+    .array(
+      z.object({
+        setting: jailSetting,
+        /** What the file of the coordinator that answers says, for people. */
+        inFile: z.string(),
+        /** Why it changes nothing there: the file's check. undefined: it is applied. */
+        fault: z.string().optional(),
+      }),
+    )
+    .optional(),
+  /** It bans nobody new until then; undefined: it is not paused. */
+  pause: z
+    .object({ since: instant, until: instant.nullable(), by: z.string(), reason: z.string() })
+    .optional(),
   /** Without its filter and its decoys, which may be long. */
   jail,
   /** What it does: its count, then each of its options. */
   sentences: z.array(z.string()),
 });
 export type JailRow = z.infer<typeof jailRow>;
+
+/** What was set of a jail has changed. */
+const jailChanged = z.object({
+  /** As it is now, if the coordinator that answered has it; it may decide by that in a moment. */
+  row: jailRow.optional(),
+  /** Which coordinator answered, and which one decides (null: none right now). */
+  coordinator: z.string(),
+  decider: z.string().nullable(),
+  policyVersion,
+  /** false: the old policy decides until all failures are counted by the new one. */
+  isInUse: z.boolean(),
+});
 
 /** Where notifications go. */
 export const sinkRow = z.object({
@@ -288,6 +318,33 @@ export const api = {
       policyVersion: policyVersion.optional(),
     }),
   },
+  /** Sets an option in place of what the file says. */
+  "jail.set": {
+    request: z.strictObject({
+      jail: jailField,
+      option: jailOptionField,
+      value: optionValueField,
+      /** It ends after so long; undefined: never by itself. */
+      seconds: secondsField.optional(),
+    }),
+    reply: jailChanged.extend({ setting: jailSetting }),
+  },
+  /** Takes back what was set of an option, or of all of them. */
+  "jail.unset": {
+    request: z.strictObject({ jail: jailField, option: jailOptionField.optional() }),
+    reply: jailChanged.extend({ settings: z.array(jailSetting) }),
+  },
+  /** The jail bans nobody new. */
+  "jail.pause": {
+    request: z.strictObject({
+      jail: jailField,
+      /** It ends after so long; undefined: when it is resumed. */
+      seconds: secondsField.optional(),
+      reason: textField,
+    }),
+    reply: jailRow,
+  },
+  "jail.resume": { request: z.strictObject({ jail: jailField }), reply: jailRow },
   /** Every coordinator reads its own coordinator.yaml again. */
   "jail.reload": {
     request: z.strictObject({}),

@@ -8,7 +8,8 @@ import * as z from "zod";
 import { familyOf, parseNetwork, prefixOf, type Address } from "./address.ts";
 import { POLICY_VERSION } from "./ban.ts";
 import { INSTANT, isCanonical, spellInstant, storable } from "./codec.ts";
-import { JAIL_NAME, NAME, SINK_NAME } from "./subjects.ts";
+import { MAX_OPTION_LENGTH } from "./settings.ts";
+import { JAIL_NAME, JAIL_OPTION, NAME, SINK_NAME } from "./subjects.ts";
 
 /** Networks wider than this are never banned. */
 const WIDEST_BAN = { 4: 8, 6: 32 } as const;
@@ -56,6 +57,21 @@ export const hostField = z.custom<string>(
   (value) => typeof value === "string" && NAME.test(value),
   "expected the name of a host",
 );
+
+export const jailOptionField = z.custom<string>(
+  (value) => typeof value === "string" && JAIL_OPTION.test(value),
+  "expected an option of a jail as coordinator.yaml has it, such as maxretry or bantime.increment",
+);
+
+/** The value of an option, as coordinator.yaml would have it. */
+export const optionValueField = z
+  .custom<string>((value) => typeof value === "string" && value.length <= MAX_OPTION_LENGTH, {
+    error: ({ input }) =>
+      typeof input === "string"
+        ? `expected at most ${MAX_OPTION_LENGTH} characters, got ${input.length}`
+        : "expected a text",
+  })
+  .overwrite(storable);
 
 export const policyVersionField = z.custom<string>(
   (value) => typeof value === "string" && POLICY_VERSION.test(value),

@@ -4,16 +4,26 @@ import { POLICY_VERSION } from "./ban.ts";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { drill, type Drill } from "./drill.ts";
 import { HOST_PATTERN } from "./host-pattern.ts";
-import { JAIL_NAME, LEADER_KEY, READY_KEY, RELOAD_KEY } from "./subjects.ts";
+import { JAIL_NAME, JAIL_OPTION, LEADER_KEY, READY_KEY, RELOAD_KEY } from "./subjects.ts";
 
 /** The protocols whose ports a ban closes. "tcp,udp" is both; "all" is every protocol. */
 export const PROTOCOLS = ["tcp", "udp", "tcp,udp", "all"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
+/** Of one jail; older ones are forgotten. */
+export const MAX_PAUSES = 100;
+/** The longest value of an option that an operator sets. */
+export const MAX_OPTION_LENGTH = 1_000;
+
 const expressions = z.array(z.string().max(8_192)).max(100);
 
-/** A jail as agents need it, under `jail.<name>`. Durations in seconds. */
-export const jail = z.object({
+/** When a jail is paused, the oldest first; null: it goes on. */
+const pausePeriods = z
+  .array(z.object({ from: instant, until: instant.nullable() }))
+  .max(MAX_PAUSES);
+
+/** Durations in seconds. */
+const jailFields = {
   v: z.literal(1),
   name: z.string().regex(JAIL_NAME),
   /** Ports that a ban closes; empty: all. */
@@ -71,19 +81,68 @@ export const jail = z.object({
     .optional(),
   /** What the jail counts: failures, or the bans of the other jails. undefined: failures. */
   source: z.enum(["failures", "bans"]).optional(),
+  /** Failures of these times count for nothing; undefined: operators have not paused it. */
+  pauses: pausePeriods.optional(),
   /** Of a jail with a filter of its own, as fail2ban has them; without: Dovecot's own lines count. */
   prefregex: z.string().max(8_192).optional(),
   failregex: expressions.optional(),
   ignoreregex: expressions.optional(),
   datepattern: z.string().max(8_192).optional(),
+} as const;
+
+/** What an operator has set ends then: these fields get other values, and those are there no more. */
+const jailChange = z.object({
+  at: instant,
+  changed: z.object(jailFields).partial(),
+  gone: z.array(textOf(32)).max(64),
+});
+
+/** A jail as agents need it, under `jail.<name>`. */
+export const jail = z.object({
+  ...jailFields,
+  /** What becomes of it by itself, for hosts that hear nothing of that; the next change first. */
+  later: z.array(jailChange).max(64).optional(),
 });
 export type Jail = z.infer<typeof jail>;
 
 /** What of a jail an answer shows: its filter and its list of decoys may be long. */
 export const shownJail = jail.omit({
   ...{ prefregex: true, failregex: true, ignoreregex: true, datepattern: true },
-  decoys: true,
+  ...{ decoys: true, pauses: true, later: true },
 });
+
+/**
+ * An option of a jail that an operator has set in place of what coordinator.yaml says, under
+ * `jail-setting.<jail>.<option>`.
+ */
+export const jailSetting = z.object({
+  v: z.literal(1),
+  jail: z.string().regex(JAIL_NAME),
+  /** An option of a jail, as coordinator.yaml has it. */
+  option: z.string().regex(JAIL_OPTION),
+  /** Its value, as coordinator.yaml would have it: YAML. */
+  value: textOf(MAX_OPTION_LENGTH),
+  by: foreignText,
+  at: instant,
+  /** A coordinator takes it back then; undefined: never. */
+  until: instant.optional(),
+});
+export type JailSetting = z.infer<typeof jailSetting>;
+
+/**
+ * A jail that bans nobody new, under `jail-pause.<jail>`. After its end the entry stays until nobody
+ * reads failures of that time any more.
+ */
+export const jailPause = z.object({
+  v: z.literal(1),
+  by: foreignText,
+  reason: foreignText,
+  /** When it was paused or resumed last. */
+  at: instant,
+  /** Failures that NATS stored in one of them do not count. */
+  periods: pausePeriods.min(1),
+});
+export type JailPause = z.infer<typeof jailPause>;
 
 /**
  * An address or network that no automatic ban may touch, under `allow.<token>`; that none of one
@@ -228,6 +287,8 @@ export const decodeDuplicateNotice = (bytes: Uint8Array, key: string): Duplicate
 export const encodeReload = (value: Reload): Uint8Array => encode(reload, value);
 export const encodeRefusedPolicy = (value: RefusedPolicy): Uint8Array =>
   encode(refusedPolicy, value);
+export const encodeJailSetting = (value: JailSetting): Uint8Array => encode(jailSetting, value);
+export const encodeJailPause = (value: JailPause): Uint8Array => encode(jailPause, value);
 export const encodeJail = (value: Jail): Uint8Array => encode(jail, value);
 export const decodeJail = (bytes: Uint8Array, key: string): Jail => decode(jail, bytes, key);
 export const encodeAllowed = (value: Allowed): Uint8Array => encode(allowed, value);
@@ -241,6 +302,8 @@ export const encodeSignOfLife = (value: SignOfLife): Uint8Array => encode(signOf
 /** An entry of the settings bucket; `other`: one of a newer version. */
 export type Setting =
   | { type: "jail"; jail: Jail }
+  | { type: "jail-setting"; setting: JailSetting }
+  | { type: "jail-pause"; pause: JailPause }
   | { type: "allowed"; entry: Allowed }
   | { type: "ready"; bansCreated: string }
   | { type: "leader"; sign: SignOfLife }
@@ -253,6 +316,14 @@ export type Setting =
   | { type: "refused-policy"; refused: RefusedPolicy }
   | { type: "other" };
 
+/** When an operator has written the entry; -Infinity: no operator has. */
+export function writtenAtOf(setting: Setting): number {
+  if (setting.type === "jail-setting") return setting.setting.at;
+  if (setting.type === "jail-pause") return setting.pause.at;
+  if (setting.type === "quarantine") return setting.quarantine.until ?? setting.quarantine.since;
+  return -Infinity;
+}
+
 /** Throws a WireError for what no coordinator has written. */
 export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   if (key === READY_KEY) return { type: "ready", ...decodeBucketReady(bytes, key) };
@@ -261,6 +332,10 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   const [kind = "", ...rest] = key.split(".");
   const name = rest.join(".");
   if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };
+  if (kind === "jail-setting") {
+    return { type: "jail-setting", setting: decode(jailSetting, bytes, key) };
+  }
+  if (kind === "jail-pause") return { type: "jail-pause", pause: decode(jailPause, bytes, key) };
   if (kind === "allow") return { type: "allowed", entry: decodeAllowed(bytes, key) };
   if (kind === "quarantine") {
     return { type: "quarantine", quarantine: decodeQuarantine(bytes, key) };

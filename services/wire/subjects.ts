@@ -33,6 +33,9 @@ export const SINK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
 /** Jails name kernel objects too, which are short (ipset: 31 characters). */
 export const JAIL_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$/;
 
+/** An option of a jail, as coordinator.yaml spells it: "bantime.increment". */
+export const JAIL_OPTION = /^[A-Za-z][A-Za-z0-9_]{0,30}(?:\.[a-z]{1,16})?$/;
+
 /** "mx1.example.org" as one token: mx1-example-org. */
 export function hostToken(hostname: string): string {
   return hostname.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 63);
@@ -68,6 +71,22 @@ export function banKey(jail: string, address: Address): string {
 /** Settings bucket: what agents need to know of a jail. */
 export function jailKey(jail: string): string {
   return `jail.${jail}`;
+}
+
+/** Settings bucket: an operator has set this option of a jail, see `JailSetting`. */
+export function jailSettingKey(jail: string, option: string): string {
+  return `jail-setting.${jail}.${option}`;
+}
+
+/** Settings bucket: an operator has paused the jail, see `JailPause`. */
+export function jailPauseKey(jail: string): string {
+  return `jail-pause.${jail}`;
+}
+
+/** undefined: it is the key of something else. */
+export function jailOfPauseKey(key: string): string | undefined {
+  const prefix = jailPauseKey("");
+  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
 }
 
 /** Settings bucket: one entry of the allowlist, for every jail or for one. */

@@ -276,6 +276,27 @@ export const WARNINGS = {
       "policy that it has; a restart would fail: correct the file (fleetban-coordinator check " +
       `names every fault), then fleetban jail reload. ${reason}`,
   }),
+  "jail-paused": declare<{ jail: string; since: number; until: number | null; by: string }>({
+    severity: "medium",
+    title: "a jail is paused",
+    text: ({ jail, since, until, by }) =>
+      `jail ${jail} is paused since ${new Date(since).toISOString()} by ${by}` +
+      `${until === null ? "" : `, until ${new Date(until).toISOString()}`}: it bans nobody new, and ` +
+      `bans in force stay; fleetban jail resume ${jail} ends that`,
+  }),
+  "jail-setting-idle": declare<{
+    jail: string;
+    option: string;
+    value: string;
+    by: string;
+    reason: string;
+  }>({
+    severity: "medium",
+    title: "what an operator has set of a jail does not fit coordinator.yaml",
+    text: ({ jail, option, value, by, reason }) =>
+      `${option} ${value.slice(0, 60)} of jail ${jail}, set by ${by}, changes nothing: ${reason}; correct ` +
+      `coordinator.yaml, or take it back with fleetban jail unset ${jail} ${option}`,
+  }),
   "allowed-name": declare<{ name: string; reason: string }>({
     severity: "medium",
     title: "a host name of the allowlist cannot be used",

@@ -30,7 +30,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
   ...{ endingWithin: [60], revision: [0, 1], comment: ["office"], trace: [true, false] },
   ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider"] },
-  policyVersion: ["0123abcd"],
+  ...{ policyVersion: ["0123abcd"], option: ["maxretry", "nosuch"], value: ["8", "[143]", "*x"] },
 };
 
 const HOSTILE: readonly unknown[] = [

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { jailConfig } from "../../services/coordinator/jail-config.ts";
+import { jailConfig, jailOf } from "../../services/coordinator/jail-config.ts";
 import { banSeconds } from "../../services/policy/ban-time.ts";
 
 const CODE = "/usr/lib/python3/dist-packages/fail2ban/server/jail.py";
@@ -69,7 +69,7 @@ test("bans last as long as fail2ban's own code has them last", { skip }, () => {
       ...(factor !== undefined && { "bantime.factor": Number(factor) }),
       ...Object.fromEntries(options),
     };
-    const { increment } = jailConfig.parse(dovecot);
+    const { increment } = jailOf("dovecot", jailConfig.parse(dovecot));
     for (const [place, bantime] of BANTIMES.entries()) {
       const jail = { bantime, increment };
       const ours = Array.from({ length: BEFORE }, (_, before) => banSeconds(jail, before, 0.5));

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import type { Reply } from "../../services/wire/api.ts";
+import type { Jail } from "../../services/wire/settings.ts";
 import { freePort, startChild } from "../../services/standalone/child.ts";
 import { startCentre, type Centre } from "../harness/centre.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -67,6 +68,18 @@ const refusedBy =
     }
     return [...answered.values()].every(Boolean);
   };
+/** Has each of two coordinators this maxretry in place of what its own file says? */
+const setInBoth = (value: string, inFiles: readonly string[]) => async () => {
+  const answered = new Map<string, string>();
+  while (answered.size < 2) {
+    const { code, stdout } = await centre.cli("jail", "show", "dovecot", "--json");
+    if (code !== 0) return false;
+    const { coordinator, jail, settings = [] } = JSON.parse(stdout) as Reply<"jail.show">;
+    if (String(jail.maxretry) !== value) return false;
+    answered.set(coordinator, settings[0]?.inFile ?? "");
+  }
+  return [...answered.values()].sort().join() === inFiles.join();
+};
 const policyVersion = async () =>
   (await ask<Reply<"jail.list">>("jail", "list")).policyVersion ?? "";
 const maxretryOf = async (name: string) =>
@@ -161,6 +174,128 @@ test("a faulty file is refused with all its faults, and the policy in use stays"
   await rename(`${file()}.away`, file());
 });
 
+test("jail set is in place of the file until its end, is refused where the file would be, and is audited", async () => {
+  const shown = () => ask<Reply<"jail.show">>("jail", "show", "dovecot");
+  const { code, stdout, stderr } = await centre.cli("jail", "set", "dovecot", "maxretry", "2");
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /^dovecot: maxretry 2, set by operator \S+ \(unverified\); coordinator\.yaml says 4\n$/,
+  );
+  assert.equal(await maxretryOf("dovecot"), 2);
+  await centre.fail("198.51.100.51", 2);
+  await eventually("the second failure bans", () => centre.isBanned("198.51.100.51"));
+  await eventually("the agent has it", async () => {
+    const jails = await readFile(join(folder, "state", "jails.json"), "utf8").catch(() => "[]");
+    return (JSON.parse(jails) as Jail[]).some(({ maxretry }) => maxretry === 2);
+  });
+
+  for (const [option, value, sentence] of [
+    ["maxretry", "0", "jails.dovecot.maxretry: expected at least 1, got 0"],
+    ["findtim", "1h", "jails.dovecot.findtim: there is no such option"],
+    ["users", "9", "jails.dovecot.users: expected less than maxretry, which is 2, got 9"],
+  ] as const) {
+    const refused = await centre.cli("jail", "set", "dovecot", option, value, "--for", "1h");
+    assert.deepEqual([refused.code, refused.stdout], [64, ""]);
+    assert.equal(refused.stderr, `fleetban: jail set: ${sentence}\n`);
+  }
+  assert.equal((await centre.cli("jail", "set", "nosuch", "maxretry", "3")).code, 1);
+  assert.equal((await shown()).settings?.length, 1);
+
+  // It outlasts a restart, and a changed file.
+  await edit("maxretry: 4", "maxretry: 6");
+  await centre.coordinator.stop();
+  await centre.coordinator.start();
+  await eventually("it still stands", async () => {
+    return /^maxretry +2$/m.test((await centre.cli("jail", "show", "dovecot")).stdout);
+  });
+  const [setting] = (await shown()).settings ?? [];
+  assert.deepEqual([setting?.setting.value, setting?.inFile], ["2", "6"]);
+
+  const audited = async () => {
+    const { audit } = await ask<Reply<"audit.list">>("audit", "list", "--all");
+    const rows = audit.filter(({ action }) => /^jail (?:un)?set$/.test(action));
+    const words = rows.map(({ by, action, detail }) =>
+      [by.split(" ")[0], action, detail.split(" until ")[0]].join(" "),
+    );
+    return [...new Set(words)];
+  };
+  await ask("jail", "set", "dovecot", "maxretry", "3", "--for", "1h");
+  await eventually("it is on record", async () =>
+    (await audited()).includes("operator jail set dovecot: maxretry 3"),
+  );
+  await ask("jail", "set", "dovecot", "maxretry", "3", "--for", "2s");
+  await eventually("it ends by itself", async () => (await maxretryOf("dovecot")) === 6);
+  assert.equal((await shown()).settings, undefined);
+  await eventually("its end is on record", async () =>
+    (await audited()).includes("decider jail unset dovecot: maxretry"),
+  );
+  assert.deepEqual(await audited(), [
+    "decider jail unset dovecot: maxretry",
+    "operator jail set dovecot: maxretry 3",
+    "operator jail set dovecot: maxretry 2",
+  ]);
+
+  await ask("jail", "set", "dovecot", "bantime", "-1");
+  await ask("jail", "set", "dovecot", "ports", "[143]");
+  assert.match((await centre.cli("jail", "list")).stdout, /ports \[143\], set by .* says 110, 995/);
+  const unset = await ask<Reply<"jail.unset">>("jail", "unset", "dovecot");
+  assert.deepEqual(unset.settings.map(({ option }) => option).sort(), ["bantime", "ports"]);
+  assert.equal((await shown()).jail.bantime, 1200);
+  assert.equal((await centre.cli("jail", "unset", "dovecot")).code, 1);
+});
+
+test("a paused jail bans nobody new, and bans in force stay; status warns until it is resumed", async () => {
+  const paused = async () =>
+    (await centre.status()).warnings.filter(({ code }) => code === "jail-paused");
+  await ask("ban", "add", "198.51.100.61");
+  const { code, stdout } = await centre.cli("jail", "pause", "dovecot", "--reason", "migration");
+  assert.equal(code, 0);
+  assert.match(stdout, /^dovecot is paused by operator .* \(migration\): it bans nobody new\n$/);
+  const [warning] = await paused();
+  assert.match(
+    warning?.text ?? "",
+    /^jail dovecot is paused since .* fleetban jail resume dovecot/,
+  );
+  assert.match((await centre.cli("jail", "show", "dovecot")).stdout, /paused by .*migration/);
+  await centre.fail("198.51.100.62", 6);
+  await eventually("NATS has stored these failures", async () => {
+    const query = ["failure", "list", "--address", "198.51.100.62"];
+    return (await ask<Reply<"failure.list">>(...query)).failures.length === 6;
+  });
+  await ask("jail", "resume", "dovecot");
+  assert.deepEqual(await paused(), []);
+  assert.equal((await centre.cli("jail", "resume", "dovecot")).code, 1);
+  await centre.fail("198.51.100.62", 5);
+  await centre.fail("198.51.100.63", 6);
+  await eventually("failures count again", () => centre.isBanned("198.51.100.63"));
+  assert.equal(await centre.isBanned("198.51.100.62"), false);
+  assert.equal(await centre.isBanned("198.51.100.61"), true);
+
+  await ask("jail", "pause", "dovecot", "--for", "1s");
+  await eventually("a pause ends by itself", async () => (await paused()).length === 0);
+});
+
+test("what operators have set of jails survives the loss of NATS's storage", async () => {
+  await ask("jail", "set", "watched", "maxretry", "7", "--for", "2h");
+  await ask("jail", "pause", "recidive", "--reason", "too eager");
+  await eventually("it is on record", async () => {
+    const { stdout } = await centre.cli("audit", "list");
+    return /jail pause +recidive: too eager/.test(stdout) && stdout.includes("watched: maxretry 7");
+  });
+  await centre.coordinator.stop();
+  await nats.stop();
+  await nats.wipe();
+  await nats.start();
+  await centre.coordinator.start();
+  await eventually("it is there again", async () => {
+    const { stdout } = await centre.cli("jail", "list");
+    return /maxretry 7, set by .*says 5/.test(stdout) && /paused by .*too eager/.test(stdout);
+  });
+  await ask("jail", "unset", "watched");
+  await ask("jail", "resume", "recidive");
+});
+
 test("every coordinator reads the file of its own machine, whichever one is asked", async () => {
   const config = join(folder, "second.yaml");
   const http = `http: { listen: "127.0.0.1:${await freePort()}" }`;
@@ -173,13 +308,24 @@ test("every coordinator reads the file of its own machine, whichever one is aske
   try {
     const isReady = () => second.log().includes("coordinator is ready");
     await eventually("the second coordinator is ready", isReady, 40);
-    const before = centre.coordinator.log().length;
-    await edit("dovecot: { maxretry: 4 }", "dovecot: { maxretry: 6 }");
+    await ask("jail", "set", "dovecot", "maxretry", "2");
+    await eventually("each of them applies what is set", setInBoth("2", ["6", "7"]));
+    await centre.coordinator.stop();
+    await centre.fail("198.51.100.71", 2);
+    await eventually("so does the one that takes over", () => centre.isBanned("198.51.100.71"), 40);
+    await centre.coordinator.start();
+    await eventually("and the one that comes back", setInBoth("2", ["6", "7"]), 40);
+    await ask("jail", "unset", "dovecot", "maxretry");
+    const before = [centre.coordinator.log().length, second.log().length] as const;
+    await edit("maxretry: 6", "maxretry: 5");
     await edit("maxretry: 7", "maxretry: 8", config);
     await edit("id: c2", "id: c2\nlog: { level: warn }", config);
     const { coordinator } = await ask<Reply<"jail.reload">>("jail", "reload");
     assert.ok(["c1", "c2"].includes(coordinator));
-    for (const log of [() => centre.coordinator.log().slice(before), () => second.log()]) {
+    for (const log of [
+      () => centre.coordinator.log().slice(before[0]),
+      () => second.log().slice(before[1]),
+    ]) {
       await eventually("it has its new policy", () => log().includes("the new policy is in use"));
     }
     assert.match(second.log(), /"needRestart":\["log"\]/);

@@ -22,6 +22,7 @@ import { createLog } from "../../services/process/log.ts";
 import { mirrorBucket } from "../../services/nats/bucket-mirror.ts";
 import { parseNetwork, type Address } from "../../services/wire/address.ts";
 import { encodeBan, type Ban } from "../../services/wire/ban.ts";
+import { createJailPauses } from "../../services/policy/jail-pause.ts";
 import { encodeFailureBatch } from "../../services/wire/failure.ts";
 import { banKey, BANS_BUCKET, failureSubject } from "../../services/wire/subjects.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -34,7 +35,13 @@ import {
 } from "../harness/servers.ts";
 
 const log = createLog("test", "silent");
-const POLICY = { jails: [JAIL], addresses: [], longestFindtime: 1e9, keptSeconds: () => 0 };
+const POLICY = {
+  jails: [JAIL],
+  published: [JAIL],
+  addresses: [],
+  longestFindtime: 1e9,
+  keptSeconds: () => 0,
+};
 const A = parseNetwork("198.51.100.7")!;
 const B = parseNetwork("198.51.100.8")!;
 
@@ -183,10 +190,13 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
     endedDrills: { endOld: () => Promise.resolve() },
+    jailSettings: { endOld: () => Promise.resolve() },
+    ...{ pauses: createJailPauses(), horizon: () => 2_400_000 },
     allowedBans: { settle: () => Promise.resolve() },
     history: {
       ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
-      ...{ bansOf: () => Promise.resolve([]), stalled: () => undefined },
+      ...{ bansOf: () => Promise.resolve([]), operatorSettings: () => Promise.resolve([]) },
+      stalled: () => undefined,
       ...{ recordedRevision: () => Promise.resolve(0), takeRolledBack: () => false },
     },
     ...{ now: Date.now, newId: randomUUID },
@@ -289,6 +299,8 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
     quarantines: { forgetOld: () => Promise.resolve() },
     endedDrills: { endOld: () => Promise.resolve() },
+    jailSettings: { endOld: () => Promise.resolve() },
+    ...{ pauses: createJailPauses(), horizon: () => 2_400_000 },
     allowedBans: { settle: () => Promise.resolve() },
     ...{ now: Date.now, newId: randomUUID },
     newChange: () => ({ now: Date.now(), id: randomUUID() }),

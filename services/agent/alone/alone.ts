@@ -14,6 +14,7 @@
 import type { Failure } from "../../detection/attempts/failure.ts";
 import { isWaiting } from "../../detection/attempts/hold.ts";
 import type { Log } from "../../process/log.ts";
+import { jailAt, nextChangeOf } from "../../policy/jail-at.ts";
 import type { Address } from "../../wire/address.ts";
 import type { Jail, SignOfLife } from "../../wire/settings.ts";
 import type { Contact } from "./contact.ts";
@@ -70,9 +71,13 @@ type Phase =
       phase: "alone";
       since: number;
       count: LocalCount;
+      /** When what an operator has set of a jail ends; Infinity: nothing does. */
+      jailsChangeAt: number;
       /** Failures that may still be taken back, the oldest first. */
       uncertain: JailFailure[];
     };
+
+type Standing = Phase & { phase: "alone" };
 
 /** More tracked addresses than this are forgotten, but for those of the recent failures. */
 const MAX_TRACKED = 5 * KEPT_FAILURES;
@@ -83,17 +88,20 @@ export function createAlone(options: AloneOptions): Alone {
   let phase: Phase = { phase: "in-touch" };
   let isFullSaid = false;
 
-  const newCount = () =>
-    createLocalCount({
-      ...{ host, jails: settings.jails(), isJailOf: settings.isJailOf },
+  function newCount(): Pick<Standing, "count" | "jailsChangeAt"> {
+    const jails = settings.jails().map((jail) => jailAt(jail, now()));
+    const count = createLocalCount({
+      ...{ host, jails, isJailOf: settings.isJailOf },
       countedUntil: options.countedUntil,
       hasLoggedIn: options.hasLoggedIn,
       isSpared: (address, jail) => options.whySpared(address, jail) !== undefined,
     });
+    return { count, jailsChangeAt: nextChangeOf(jails) };
+  }
 
   function begin(lostForMs: number): void {
     const since = now() - Math.round(lostForMs);
-    const alone = { phase: "alone" as const, since, count: newCount(), uncertain: [] };
+    const alone: Standing = { phase: "alone", since, uncertain: [], ...newCount() };
     phase = alone;
     log.error(
       { since: new Date(since).toISOString() },
@@ -110,7 +118,7 @@ export function createAlone(options: AloneOptions): Alone {
     onChange();
   }
 
-  function add(alone: Phase & { phase: "alone" }, failure: JailFailure): void {
+  function add(alone: Standing, failure: JailFailure): void {
     if (isWaiting(failure.failure.hold, now())) {
       if (alone.uncertain.length < KEPT_FAILURES) alone.uncertain.push(failure);
       return;
@@ -119,16 +127,19 @@ export function createAlone(options: AloneOptions): Alone {
     else for (const decision of alone.count.add(failure, now())) decide(decision);
   }
 
-  /** An attacker with very many addresses must not fill the memory: the last failures count. */
-  function recount(alone: Phase & { phase: "alone" }): void {
-    alone.count = newCount();
+  /**
+   * Counts the last failures anew: an attacker with very many addresses must not fill the memory,
+   * and a jail has other numbers when what an operator has set of it ends.
+   */
+  function recount(alone: Standing): void {
+    Object.assign(alone, newCount());
     for (const failure of recent.all()) {
       if (isWaiting(failure.failure.hold, now())) continue;
       for (const decision of alone.count.add(failure, now())) decide(decision);
     }
   }
 
-  function addCertain(alone: Phase & { phase: "alone" }): void {
+  function addCertain(alone: Standing): void {
     const { uncertain } = alone;
     alone.uncertain = [];
     for (const failure of uncertain) add(alone, failure);
@@ -159,8 +170,11 @@ export function createAlone(options: AloneOptions): Alone {
     const lostForMs = contact.lostForMs();
     const isLost = lostForMs >= fallbackAfterMs;
     if (phase.phase === "alone") {
-      if (isLost) addCertain(phase);
-      else end();
+      if (!isLost) end();
+      else {
+        if (phase.jailsChangeAt <= now()) recount(phase);
+        addCertain(phase);
+      }
     } else if (isLost && settings.hasPolicy()) begin(lostForMs);
     if (decided.size > 0) endAll(decided.takeOver(now()), "the time of local bans is over");
   }

@@ -10,6 +10,7 @@
 import { attemptsOf } from "../../detection/attempts/failure.ts";
 import { countsBans } from "../../policy/ban-memory.ts";
 import { countedAs } from "../../policy/counted-network.ts";
+import { isPausedAt } from "../../policy/jail-pause.ts";
 import { bansLocallyFirst } from "../../policy/quorum.ts";
 import { createWindows, type Windows } from "../../policy/sliding-window.ts";
 import type { Address } from "../../wire/address.ts";
@@ -83,6 +84,7 @@ export function createLocalCount(options: LocalCountOptions): LocalCount {
       if (!counted || attempts === 0) return [];
       const { jail, windows } = counted;
       const at = Math.round(Math.min(failure.at, now));
+      if (isPausedAt(jail, at) || isPausedAt(jail, now)) return [];
       const address = addressToCount(jail, failure.address, at);
       if (address === undefined) return [];
       const given = { address: failure.address, at, attempts, user: failure.user };

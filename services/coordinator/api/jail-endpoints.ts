@@ -1,13 +1,12 @@
 /** `fleetban jail list|show|reload`: the policy that this coordinator has in use. */
-import { jailRow, type JailRow } from "../../wire/api.ts";
+import { jailRow } from "../../wire/api.ts";
 import { awaitsRelease, isInForce } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
-import { shownJail, type Jail } from "../../wire/settings.ts";
-import { jailSentences } from "../../policy/jail-sentences.ts";
 import { inSlices } from "../../process/slices.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
 import type { Endpoints } from "./api-server.ts";
+import { jailRowOf } from "./jail-rows.ts";
 import { behind, pageOf } from "./page.ts";
 
 type JailEndpoints = Pick<Endpoints, "jail.list" | "jail.show" | "jail.reload">;
@@ -18,7 +17,7 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
     "jail.list"({ limit = MAX_ROWS, after = null }) {
       const marked = context
         .jails()
-        .map((jail) => ({ row: rowOf(jail), mark: jail.name }))
+        .map((jail) => ({ row: jailRowOf(context, jail), mark: jail.name }))
         .sort((a, b) => (a.mark < b.mark ? -1 : 1));
       const { rows, next } = pageOf(behind(marked, after), jailRow, limit);
       const policyVersion = context.policyVersion();
@@ -34,7 +33,7 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
         if (awaitsRelease(ban, now())) counts.held += 1;
       });
       const policyVersion = context.policyVersion();
-      return { ...rowOf(jail), bans: counts, coordinator, policyVersion };
+      return { ...jailRowOf(context, jail), bans: counts, coordinator, policyVersion };
     },
 
     async "jail.reload"(_request, by) {
@@ -53,7 +52,3 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
 
 /** A fault may quote what somebody has written. */
 const shorten = (fault: string) => fault.slice(0, 1_000);
-
-function rowOf(jail: Jail): JailRow {
-  return { jail: shownJail.parse(jail), sentences: jailSentences(jail) };
-}

@@ -15,6 +15,8 @@ import {
   encodeAllowed,
   encodeBucketReady,
   encodeJail,
+  encodeJailPause,
+  encodeJailSetting,
   encodeDuplicateNotice,
   encodeQuarantine,
   type Allowed,
@@ -51,6 +53,8 @@ export interface Settings {
   /** Writes `value` under `key`, unless `isSame` says that it stands there. */
   write(key: string, value: Uint8Array, isSame: (present: Setting) => boolean): Promise<void>;
   erase(key: string): Promise<void>;
+  /** `by` is who erases it, for the record. */
+  eraseBy(key: string, by: string): Promise<void>;
   /** Resolves when everything has been read once. */
   readonly ready: Promise<void>;
   stop(): void;
@@ -220,7 +224,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
     },
 
     write: ensure,
-    erase,
+    ...{ erase, eraseBy },
     allow: (entry) => ensure(allowKey(entry), encodeAllowed(entry), () => false),
     disallow: (place, by) => eraseBy(allowKey(place), by),
 
@@ -258,6 +262,8 @@ const isOfOperator = (setting: Setting) => encodeOfOperator(setting) !== undefin
 /** undefined: no operator has set that, a coordinator's configuration or its own work brings it. */
 function encodeOfOperator(setting: Setting | undefined): Uint8Array | undefined {
   if (setting?.type === "quarantine") return encodeQuarantine(setting.quarantine);
+  if (setting?.type === "jail-setting") return encodeJailSetting(setting.setting);
+  if (setting?.type === "jail-pause") return encodeJailPause(setting.pause);
   const isAllowed = setting?.type === "allowed" && setting.entry.origin === "operator";
   return isAllowed ? encodeAllowed(setting.entry) : undefined;
 }

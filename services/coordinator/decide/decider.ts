@@ -20,6 +20,7 @@ import { byServersClock } from "./clock-correction.ts";
 import { createBanQueue, type DueBan } from "./ban-queue.ts";
 import type { MissedOffences } from "./missed-offences.ts";
 import type { BanGuard } from "./ban-guard.ts";
+import type { JailPauses } from "../../policy/jail-pause.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import { createDuplicateFilter } from "./duplicate-filter.ts";
 import { FailureCounts } from "./failure-counts.ts";
@@ -52,6 +53,8 @@ export interface DeciderOptions {
   hasLoggedIn: (address: Address, since: number) => boolean;
   /** Hosts whose failures do not count. */
   quarantines: Pick<Quarantines, "ignores">;
+  /** Jails that ban nobody new. */
+  pauses: Pick<JailPauses, "isPausedAt">;
   /** Offences that no ban answers, because they were over. */
   missed: Pick<MissedOffences, "note">;
   /** Sees the failures that count. */
@@ -100,7 +103,7 @@ interface JailWindows {
 const COMPLAIN_EVERY_MS = 60_000;
 
 export function createDecider(options: DeciderOptions): Decider {
-  const { bans, spared, guard, quarantines, isLeader, now, newChange, log } = options;
+  const { bans, spared, guard, quarantines, pauses, isLeader, now, newChange, log } = options;
   const failureJails = options.jails.filter((jail) => !countsBans(jail));
   const jails = new Map<string, JailWindows>(
     failureJails.map((jail) => {
@@ -125,7 +128,10 @@ export function createDecider(options: DeciderOptions): Decider {
     onMissed: options.missed.note,
     judge: guard.judge,
   });
-  const waiting = createWaitingOffences(spared.isSpared, now);
+  const waiting = createWaitingOffences(
+    (address, jail) => pauses.isPausedAt(jail, now()) || spared.isSpared(address, jail),
+    now,
+  );
   const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
   const failures = new FailureCounts();
   let undecodable = 0;
@@ -154,6 +160,7 @@ export function createDecider(options: DeciderOptions): Decider {
     const { storedAt } = message;
     const { sentAt } = batch;
     if (quarantines.ignores(batch.host, storedAt)) return;
+    if (pauses.isPausedAt(batch.jail, storedAt)) return;
     const { jail, windows, isSingle, isConfirming } = counted;
     if (counted.isOfHost?.(batch.host) === false) return;
     const watcher = options.watcher?.isWatching() ? options.watcher : undefined;
@@ -202,6 +209,8 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   function decide(task: DueBan): void {
+    // A jail may count bans: of other jails, or its own of before the pause.
+    if (pauses.isPausedAt(task.jail.name, task.storedAt)) return;
     if (spared.spares(task.offence.address, task.jail.name)) waiting.add(task);
     else queue.add(task);
   }

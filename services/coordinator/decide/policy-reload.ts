@@ -15,6 +15,7 @@ import { RELOAD_KEY } from "../../wire/subjects.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { RefusedPolicies } from "../hosts/refused-policies.ts";
 import { jailsOf, type CoordinatorConfig } from "../coordinator-config.ts";
+import type { JailSettings } from "../buckets/jail-settings.ts";
 import { policyOf, type Policy } from "./policy.ts";
 
 export interface Reloaded {
@@ -31,6 +32,14 @@ export interface Reloaded {
 }
 
 export interface PolicyReload {
+  /** What is to decide: the accepted file, and what operators have set. */
+  policy(): Policy;
+  /** The accepted file. */
+  config(): CoordinatorConfig;
+  /** Decides by what operators have set. Resolves to whether it does already. */
+  apply(): Promise<boolean>;
+  /** What operators have set has changed: applies it, for nobody who waits. */
+  settingsChanged(): void;
   /** Reads the file again for `by`. With "every" the other coordinators read theirs, too. */
   reload(by: string, coordinators: "this" | "every"): Promise<Reloaded>;
   /** The process has got SIGHUP. */
@@ -45,8 +54,11 @@ export interface PolicyReloadOptions {
   config: CoordinatorConfig;
   /** Reads the file; throws a ConfigError that has a line for every fault. */
   load: () => Promise<CoordinatorConfig>;
+  jailSettings: Pick<JailSettings, "list">;
   /** Resolves when the policy is in use. */
   replace: (policy: Policy) => Promise<void>;
+  /** The policy in use. */
+  inUse: () => Policy | undefined;
   settings: Pick<Settings, "write">;
   /** Hears of the faults of the file; none: it is accepted. */
   refused: Pick<RefusedPolicies, "noteOwn">;
@@ -60,9 +72,10 @@ export interface PolicyReloadOptions {
 const RELOADED: readonly string[] = ["jails", "allowlist", "guard", "dbpurgeage"];
 
 export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
-  const { id, load, replace, settings, refused, now, log } = options;
+  const { id, load, replace, inUse, jailSettings, settings, refused, now, log } = options;
   const started = options.config;
   let accepted = options.config;
+  let wanted = policyOf(accepted, jailSettings.list());
   let working: Promise<unknown> = Promise.resolve();
   /** When the last command was given that the bucket has shown. */
   let seenAt: number | undefined;
@@ -81,7 +94,7 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
     const needRestart = Object.keys(config).filter(
       (name) => !RELOADED.includes(name) && differs(started, config, name),
     );
-    const policy = policyOf(config);
+    const policy = policyOf(config, jailSettings.list());
     const policyVersion = policy.version;
     const isForAll = coordinators === "every";
     if (coordinators !== "recorded") await record(by, changes, policyVersion, isForAll);
@@ -106,6 +119,7 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
 
   /** Waits until the policy is in use, but not for ever; the policy is used all the same. */
   async function isUsed(policy: Policy): Promise<boolean> {
+    wanted = policy;
     const replaced = replace(policy).then(() => {
       log.info({ jails: policy.jails.map(({ name }) => name) }, "the new policy is in use");
       return true;
@@ -114,22 +128,37 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
     return Promise.race([replaced, late]);
   }
 
+  async function applySettings(): Promise<boolean> {
+    const policy = policyOf(accepted, jailSettings.list());
+    if (isSame(policy, wanted)) return inUse() === wanted;
+    log.info({ policyVersion: policy.version }, "what operators have set of jails has changed");
+    return isUsed(policy);
+  }
+
   /** One after the other, however many are asked for at once. */
-  function inTurn(by: string, coordinators: "this" | "every" | "recorded"): Promise<Reloaded> {
-    const done = working.then(() => reload(by, coordinators));
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = working.then(work);
     working = done.catch(() => {});
     return done;
   }
 
   /** For a reload that nobody waits for. */
   function tryReload(by: string, coordinators: "this" | "recorded"): Promise<unknown> {
-    return inTurn(by, coordinators).catch((error: unknown) => {
+    return inTurn(() => reload(by, coordinators)).catch((error: unknown) => {
       log.error({ reason: reasonOf(error) }, "coordinator.yaml cannot be read again");
     });
   }
 
   return {
-    reload: inTurn,
+    policy: () => wanted,
+    config: () => accepted,
+    apply: () => inTurn(applySettings),
+    settingsChanged() {
+      inTurn(applySettings).catch((error: unknown) => {
+        log.error({ reason: reasonOf(error) }, "what operators have set of jails is not applied");
+      });
+    },
+    reload: (by, coordinators) => inTurn(() => reload(by, coordinators)),
     hangUp: () => void tryReload("config", "this"),
     noteSetting(setting) {
       if (setting.type !== "reload" || setting.reload.at === seenAt) return;
@@ -140,6 +169,10 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
     },
   };
 }
+
+/** Of policies of one file: have operators set the same? */
+const isSame = (a: Policy, b: Policy): boolean =>
+  isDeepStrictEqual([a.published, a.idle], [b.published, b.idle]);
 
 type Read = { config: CoordinatorConfig } | { config: undefined; faults: readonly string[] };
 

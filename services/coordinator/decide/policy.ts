@@ -7,13 +7,18 @@ import {
   type BanMemory,
 } from "../../policy/ban-memory.ts";
 import type { Address } from "../../wire/address.ts";
-import type { Jail } from "../../wire/settings.ts";
-import { jailsOf, type CoordinatorConfig } from "../coordinator-config.ts";
+import type { Jail, JailSetting } from "../../wire/settings.ts";
+import type { CoordinatorConfig } from "../coordinator-config.ts";
+import { applySettings, type IdleSetting } from "./applied-settings.ts";
 
 export interface Policy {
   /** The same for the same jails and dbpurgeage, on whichever coordinator; every ban records it. */
   version: string;
   jails: readonly Jail[];
+  /** The same as agents get them. */
+  published: readonly Jail[];
+  /** What operators have set and does not fit the file. */
+  idle: readonly IdleSetting[];
   /** Seconds, of all jails that count failures. */
   longestFindtime: number;
   memory: BanMemory;
@@ -25,14 +30,15 @@ export interface Policy {
   names: readonly string[];
 }
 
-export function policyOf(config: CoordinatorConfig): Policy {
+/** The policy of the file, with what operators have set of its jails. */
+export function policyOf(config: CoordinatorConfig, settings: readonly JailSetting[] = []): Policy {
   const { allowlist, guard, dbpurgeage } = config;
-  const jails = jailsOf(config);
+  const { jails, published, idle } = applySettings(config.jails, settings);
   const memory = memoryOf(jails, dbpurgeage);
   const counting = jails.filter((jail) => !countsBans(jail));
   return {
     version: versionOf(jails, dbpurgeage),
-    jails,
+    ...{ jails, published, idle },
     longestFindtime: Math.max(...counting.map(({ findtime }) => findtime)),
     memory,
     keptSeconds: createKeptSeconds(jails, memory),

@@ -5,11 +5,13 @@
 import type { JsMsg } from "@nats-io/jetstream";
 import type { PrismaClient } from "../../../prisma/client/client.ts";
 import type { AuditRow } from "../../wire/api.ts";
+import { endOfPause, isResumed } from "../../policy/jail-pause.ts";
 import type { AllowedPlace } from "../../policy/allowlist.ts";
 import { decodeSetting, type Setting } from "../../wire/settings.ts";
 import {
   placeOfAllowKey,
   hostOfQuarantineKey,
+  jailOfPauseKey,
   REMOVED_BY_HEADER,
   SETTINGS_BUCKET,
 } from "../../wire/subjects.ts";
@@ -27,12 +29,17 @@ export function decodeAudited(message: JsMsg): Audited | undefined {
   const said = message.headers?.get("KV-Operation")
     ? removed(key, message.headers.get(REMOVED_BY_HEADER))
     : done(key, decodeSetting(message.data, key));
-  return said && { ...said, key, at: storedAtOf(message) };
+  return said && { at: storedAtOf(message), ...said, key };
 }
 
-type Said = Pick<AuditRow, "by" | "action" | "detail">;
+/** `at`: when it was done, also where NATS has stored it again because it had lost it. */
+type Said = Pick<AuditRow, "by" | "action" | "detail"> & Partial<Pick<AuditRow, "at">>;
 
 function removed(key: string, by: string): Said | undefined {
+  const [kind, jail, ...option] = key.split(".");
+  if (kind === "jail-setting") {
+    return { by: readName(by), action: "jail unset", detail: `${jail}: ${option.join(".")}` };
+  }
   const place = placeOfAllowKey(key);
   if (!place) return undefined;
   return { by: readName(by), action: "allow remove", detail: nameAllowed(place) };
@@ -45,16 +52,17 @@ const nameAllowed = ({ address, jail }: AllowedPlace): string =>
 function done(key: string, setting: Setting): Said | undefined {
   switch (setting.type) {
     case "allowed": {
-      const { comment, by } = setting.entry;
+      const { comment, by, addedAt: at } = setting.entry;
       const place = nameAllowed(setting.entry);
       const detail = comment === "" ? place : `${place}: ${comment}`;
-      return { by, action: "allow add", detail };
+      return { by, action: "allow add", detail, at };
     }
     case "quarantine": {
       const { until, by, reason } = setting.quarantine;
       const host = hostOfQuarantineKey(key) ?? key;
-      if (until !== null) return { by, action: "host quarantine --undo", detail: host };
-      return { by, action: "host quarantine", detail: reason === "" ? host : `${host}: ${reason}` };
+      if (until !== null) return { by, action: "host quarantine --undo", detail: host, at: until };
+      const detail = reason === "" ? host : `${host}: ${reason}`;
+      return { by, action: "host quarantine", detail, at: setting.quarantine.since };
     }
     case "resend": {
       const { by, since } = setting.resend;
@@ -68,6 +76,22 @@ function done(key: string, setting: Setting): Said | undefined {
     }
     case "drill":
       return { by: setting.drill.by, action: "drill", detail: setting.host };
+    case "jail-setting": {
+      const { jail, option, value, by, at, until } = setting.setting;
+      return {
+        by,
+        action: "jail set",
+        detail: `${jail}: ${option} ${value}${spellEnd(until)}`,
+        at,
+      };
+    }
+    case "jail-pause": {
+      const { by, reason, at } = setting.pause;
+      const jail = jailOfPauseKey(key) ?? key;
+      if (isResumed(setting.pause)) return { by, action: "jail resume", detail: jail, at };
+      const end = spellEnd(endOfPause(setting.pause) ?? undefined);
+      return { by, action: "jail pause", detail: `${jail}${end}${reason && `: ${reason}`}`, at };
+    }
     case "jail":
     case "leader":
     case "machine":
@@ -78,6 +102,9 @@ function done(key: string, setting: Setting): Said | undefined {
       return undefined; // nobody has commanded it
   }
 }
+
+const spellEnd = (until: number | undefined): string =>
+  until === undefined ? "" : ` until ${new Date(until).toISOString()}`;
 
 /** Entries that a configuration no longer has, and those that go with NATS's tools, name nobody. */
 function readName(encoded: string): string {

@@ -12,6 +12,12 @@ import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjec
 import { byServersClock, storedAtOf } from "../decide/clock-correction.ts";
 import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
 import { decodeAudited, insertAudited } from "./audit.ts";
+import {
+  applyOperatorSettings,
+  decodeOperatorSetting,
+  findOperatorSettings,
+  type OperatorSetting,
+} from "./operator-settings.ts";
 import { openDatabase } from "./database.ts";
 import { createHostRecord } from "./host-record.ts";
 import { insertBanChanges, insertFailures } from "./insert.ts";
@@ -50,6 +56,7 @@ export interface History {
   bansOf(addresses: readonly Address[], now: number, keptSeconds: number): Promise<Ban[]>;
   allowlist(): Promise<Allowed[]>;
   bans(query: BanQuery & { now: number }): Promise<Marked<Ban>[]>;
+  operatorSettings(): Promise<OperatorSetting[]>;
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
   audit(query: AuditQuery): Promise<Marked<AuditRow>[]>;
   failures(query: FailureQuery): Promise<Marked<FailureRow>[]>;
@@ -102,6 +109,7 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     stream: bucketStream(SETTINGS_BUCKET),
     decode: (message) => ({
       allowed: isOfAllowlist(message) ? decodeAllowedChange(message) : undefined,
+      operatorSetting: decodeOperatorSetting(message),
       audited: decodeAudited(message),
     }),
     record: (changes) =>
@@ -109,6 +117,10 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
         await applyAllowed(
           prisma,
           changes.flatMap(({ allowed }) => allowed ?? []),
+        );
+        await applyOperatorSettings(
+          prisma,
+          changes.flatMap(({ operatorSetting }) => operatorSetting ?? []),
         );
         await insertAudited(
           prisma,
@@ -139,6 +151,7 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     bansOf: (addresses, now, keptSeconds) =>
       database.ask((prisma) => findBansOf(prisma, { addresses, now, keptSeconds })),
     allowlist: () => database.ask(findAllowed),
+    operatorSettings: () => database.ask(findOperatorSettings),
     bans: (query) => database.ask((prisma) => findBans(prisma, query)),
     changes: (query) => database.ask((prisma) => findChanges(prisma, query)),
     audit: (query) => database.ask((prisma) => findAudit(prisma, query)),

@@ -3,12 +3,15 @@
  * of NATS, PostgreSQL and this coordinator. `status`, `host list`, the log and the metrics use it.
  */
 import type { HostRow } from "../../wire/api.ts";
+import { periodAt, type JailPauses } from "../../policy/jail-pause.ts";
+import type { JailPause } from "../../wire/settings.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
 import type { Expiry } from "../../nats/credential-expiry.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Lease } from "../buckets/lease.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
+import { warnOfIdle, type IdleSetting } from "../decide/applied-settings.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
 import type { History } from "../history/history.ts";
 import { fromHistory } from "../history/stale-answers.ts";
@@ -42,6 +45,9 @@ export interface FleetParts {
   history: History;
   missed: MissedOffences;
   quarantines: Pick<Quarantines, "of">;
+  pauses: Pick<JailPauses, "list">;
+  /** What operators have set and does not fit the file of this coordinator. */
+  idleSettings: () => readonly IdleSetting[];
   names: Pick<AllowedNames, "warnings">;
   now: () => number;
   streams: Streams;
@@ -162,8 +168,18 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
     ...parts.sinks.warnings(),
     ...parts.knownGood.warnings(),
     ...parts.refused.warnings(),
+    ...parts.idleSettings().map(warnOfIdle),
+    ...parts.pauses.list().flatMap(([jail, pause]) => warnOfPause(jail, pause, parts.now())),
   );
   return [...warnings, ...streams.faults().map((fault) => warn("streams", { fault }))];
+}
+
+/** Where the jail is not paused any more, there is nothing to say. */
+function warnOfPause(jail: string, pause: JailPause, now: number): Warning[] {
+  const period = periodAt(pause, now);
+  if (!period) return [];
+  const { from: since, until } = period;
+  return [warn("jail-paused", { jail, since, until, by: pause.by }, jail)];
 }
 
 /** What is wrong with one host, in words that name the host. */

@@ -1,5 +1,6 @@
 /**
- * Brings back what NATS has lost of bans and allowlist, and what an intruder has changed.
+ * Brings back what NATS has lost of bans and of what operators have set, and what an intruder has
+ * changed.
  *
  * The decider does not wait for that. A ban that it has written meanwhile stays, and is corrected
  * by what is known of the bans before it (see recalled-ban.ts).
@@ -15,11 +16,15 @@ import { recallEarlier, type RecordedBans } from "../../policy/recalled-ban.ts";
 import type { BanStore, Written } from "../buckets/ban-store.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { History } from "../history/history.ts";
+import { restoreOperatorSettings } from "../history/operator-settings.ts";
 
 export interface RestoringOptions {
   bans: Pick<BanStore, "change" | "entries" | "revision" | "takeTampered">;
-  settings: Pick<Settings, "allow" | "declareReady">;
-  history: Pick<History, "allowlist" | "bansToRestore" | "bansOf" | "recordedRevision" | "stalled">;
+  settings: Pick<Settings, "allow" | "declareReady" | "write">;
+  history: Pick<
+    History,
+    "allowlist" | "operatorSettings" | "bansToRestore" | "bansOf" | "recordedRevision" | "stalled"
+  >;
   policy: () => { jails: readonly Jail[]; keptSeconds: (jail: string) => number };
   newChange: NewChange;
   now: () => number;
@@ -114,6 +119,7 @@ export function createRestoring(options: RestoringOptions): Restoring {
 
     async restoreRecorded(created) {
       for (const entry of await history.allowlist()) await settings.allow(entry);
+      await restoreOperatorSettings(await history.operatorSettings(), settings);
       if (!(await isRecorded(created))) return false;
       const { jails, keptSeconds } = policy();
       const longest = Math.max(...jails.map(({ name }) => keptSeconds(name)));

@@ -10,8 +10,11 @@ import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import type { NewChange } from "../../policy/ban-memory.ts";
+import { endOfPause, withPauses, type JailPauses } from "../../policy/jail-pause.ts";
+import { jailPauseKey } from "../../wire/subjects.ts";
+import type { JailSettings } from "../buckets/jail-settings.ts";
 import { expireBans } from "./expire-bans.ts";
-import { createRestoring } from "./restore-bans.ts";
+import { createRestoring, type RestoringOptions } from "./restore-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
@@ -22,6 +25,8 @@ import type { AllowedNames } from "./allowed-names.ts";
 
 export interface PublishedPolicy {
   jails: readonly Jail[];
+  /** The same as agents get them. */
+  published: readonly Jail[];
   /** Of the allowlist. */
   addresses: readonly Address[];
   /** Seconds. */
@@ -34,10 +39,13 @@ export interface UpkeepOptions {
   bans: BanStore;
   settings: Settings;
   hosts: Pick<Hosts, "list" | "refused">;
-  history: Pick<
-    History,
-    "bansToRestore" | "bansOf" | "allowlist" | "recordedRevision" | "stalled" | "takeRolledBack"
-  >;
+  /** Options of jails that operators have set for a time. */
+  jailSettings: Pick<JailSettings, "endOld">;
+  pauses: Pick<JailPauses, "list" | "of" | "changes">;
+  /** Milliseconds for which failures are read again. */
+  horizon: () => number;
+  history: Pick<History, "recordedRevision" | "stalled" | "takeRolledBack"> &
+    RestoringOptions["history"];
   isLeader: () => boolean;
   /** What the configuration says now. */
   policy: () => PublishedPolicy;
@@ -59,11 +67,11 @@ export interface Upkeep {
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
   const { bans, settings, hosts, history, isLeader, policy, names } = options;
-  const { now, log } = options;
+  const { pauses, now, log } = options;
   /** The bans bucket and the policy that settings were published for; undefined: none were. */
   let published: { created: string; policy: PublishedPolicy } | undefined;
-  /** The state of the host names that settings were published for. */
-  let publishedNames = 0;
+  /** The state of the host names and of the paused jails that settings were published for. */
+  let publishedChanges = "";
   let said = "";
   /** NATS has lost what is on record, and the record was not read since. */
   let isRolledBack = false;
@@ -83,21 +91,32 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     }
   }
 
+  /** Failures of these pauses are too old to be read again. */
+  async function forgetOldPauses(): Promise<void> {
+    for (const [jail, pause] of pauses.list()) {
+      const end = endOfPause(pause) ?? Infinity;
+      if (end + options.horizon() < now()) await settings.erase(jailPauseKey(jail));
+    }
+  }
+
   async function round(): Promise<void> {
     void names.look();
     const created = bans.created();
     if (!isLeader()) published = undefined; // another coordinator may publish another policy
     if (!isLeader() || !bans.isReady() || created === null) return;
     await settings.ready;
-    const { changes } = names;
+    const changes = `${names.changes} ${pauses.changes}`;
     const wanted = policy();
     const isSame = published?.created === created && published.policy === wanted;
-    if (settings.takeTampered() || !isSame || publishedNames !== changes) {
-      await settings.publish(wanted.jails, { entries: wantedEntries(), keeps: names.keeps });
+    if (settings.takeTampered() || !isSame || publishedChanges !== changes) {
+      const jails = wanted.published.map((jail) => withPauses(jail, pauses.of(jail.name)));
+      await settings.publish(jails, { entries: wantedEntries(), keeps: names.keeps });
       published = { created, policy: wanted };
-      publishedNames = changes;
+      publishedChanges = changes;
     }
     await endAllowed();
+    await options.jailSettings.endOld(settings, now());
+    await forgetOldPauses();
     await options.allowedBans.settle();
     await settings.refuse(duplicateNotices(hosts));
     await options.machines.publishHosts(settings);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { coordinatorConfig } from "../../../services/coordinator/coordinator-config.ts";
+import type { Jail } from "../../../services/wire/settings.ts";
+import { coordinatorConfig, jailsOf } from "../../../services/coordinator/coordinator-config.ts";
 
 const faultsOf = (config: unknown) =>
   coordinatorConfig
@@ -31,7 +32,8 @@ test("IPv6 addresses are counted by their /64, and a prefix that is too wide is 
   assert.deepEqual(more, []);
 });
 
-const jailsOfYaml = (jails: object) => coordinatorConfig.parse({ jails }).jails;
+const jailsOfYaml = (jails: object): Record<string, Jail> =>
+  Object.fromEntries(jailsOf(coordinatorConfig.parse({ jails })).map((jail) => [jail.name, jail]));
 
 test("bans that grow have fail2ban's options", () => {
   const plain = jailsOfYaml({ dovecot: {} })["dovecot"];
@@ -53,6 +55,7 @@ test("bans that grow have fail2ban's options", () => {
 test("a jail that counts bans has recidive's defaults", () => {
   const { recidive } = jailsOfYaml({ dovecot: {}, recidive: { source: "bans" } });
   assert.deepEqual(recidive, {
+    ...{ v: 1, name: "recidive" },
     ...{ source: "bans", ports: [], maxretry: 5, findtime: 86_400, bantime: 604_800 },
   });
 });

@@ -99,6 +99,30 @@ test("failures that the fleet has counted, or forgiven, do not count again", () 
   assert.deepEqual(banned(), [ATTACKER]);
 });
 
+test("a paused jail bans nobody where a host is alone, until the pause ends by itself", () => {
+  const pauses = [{ from: START, until: START + 60_000 }];
+  const { fail, lose, pass, banned } = setUp({ jails: [{ ...JAIL, pauses }] });
+  lose();
+  fail(10);
+  pass(50_000);
+  assert.deepEqual(banned(), []);
+  fail(4);
+  assert.deepEqual(banned(), []);
+  fail(1);
+  assert.deepEqual(banned(), [ATTACKER]);
+});
+
+test("what an operator has set of a jail ends where a host is alone, too", () => {
+  const changed = { maxretry: 3 };
+  const later = [{ at: START + 60_000, changed, gone: ["shadow"] }];
+  const { fail, lose, pass, banned } = setUp({ jails: [{ ...JAIL, shadow: true, later }] });
+  lose();
+  fail(3);
+  assert.deepEqual(banned(), []);
+  pass(50_000);
+  assert.deepEqual(banned(), [ATTACKER], "the failures of the last findtime count");
+});
+
 test("failures older than findtime do not count", () => {
   const { fail, lose, pass, banned } = setUp();
   fail(4);

@@ -13,6 +13,8 @@ import { banImportEndpoint } from "../../../../services/coordinator/api/ban-impo
 import { banRestoreEndpoint } from "../../../../services/coordinator/api/ban-restore-endpoint.ts";
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
 import { jailEndpoints } from "../../../../services/coordinator/api/jail-endpoints.ts";
+import { jailSettingEndpoints } from "../../../../services/coordinator/api/jail-setting-endpoints.ts";
+import { coordinatorConfig } from "../../../../services/coordinator/coordinator-config.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
 import { drillEndpoint } from "../../../../services/coordinator/api/drill-endpoint.ts";
@@ -106,6 +108,15 @@ const ENTRY = {
   origin: "operator",
 } as const;
 
+/** More than a jail has options. */
+const JAIL_SETTINGS = many(60, (index) => ({
+  ...{ v: 1 as const, jail: longName(1, 16), option: `option${index}`, value: longText(1_000) },
+  ...{ by: longText(256), at: NOW, until: NOW },
+}));
+const PAUSE = {
+  ...{ v: 1 as const, by: longText(256), reason: longText(256), at: NOW },
+  periods: [{ from: NOW, until: null }],
+};
 const QUARANTINE = { v: 1, since: NOW, until: null, by: longText(256), reason: longText(256) };
 
 /** Everything that answers are made from, as large as it may be, but for the status of each host. */
@@ -161,6 +172,7 @@ function largestFleet(
         get: ({ address }: AllowedPlace) => allowlist.find((entry) => entry.address === address),
       },
       allow: () => Promise.resolve(),
+      eraseBy: () => Promise.resolve(),
       disallow: () => Promise.resolve(),
       readyFor: () => "another",
     },
@@ -256,7 +268,17 @@ function largestFleet(
       loginsOf: () => many(10_000, (index) => ({ host: longName(index), at: NOW })),
     },
     refused: { warnings: () => warnings },
-    reload: { reload: () => Promise.resolve(RELOADED) },
+    idleSettings: () => [],
+    jailSettings: { list: () => JAIL_SETTINGS },
+    pauses: { of: () => PAUSE, list: () => jails.map(({ name }) => [name, PAUSE]) },
+    reload: {
+      reload: () => Promise.resolve(RELOADED),
+      apply: () => Promise.resolve(true),
+      policy: () => ({ version: "0123abcd", jails }),
+      config: () => ({
+        jails: { [longName(1, 16)]: coordinatorConfig.parse({}).jails["dovecot"] },
+      }),
+    },
     id: longName(1),
     version: longText(32),
     startedAt: NOW,
@@ -268,7 +290,7 @@ function largestFleet(
     ...others,
   };
   const context = parts as unknown as Omit<ApiContext, "fleet" | "knownGood"> &
-    Pick<FleetParts, "names" | "sinks" | "refused" | "knownGood"> &
+    Pick<FleetParts, "names" | "sinks" | "refused" | "idleSettings" | "pauses" | "knownGood"> &
     Pick<ApiContext, "knownGood">;
   return { ...context, fleet: createFleetStatus(context) };
 }
@@ -322,6 +344,10 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "host.drill": { host: longName(1), wait },
   "jail.list": {},
   "jail.reload": {},
+  "jail.set": { jail: longName(1, 16), option: "maxretry", value: "8" },
+  "jail.unset": { jail: longName(1, 16) },
+  "jail.pause": { jail: longName(1, 16), reason: longText(256) },
+  "jail.resume": { jail: longName(1, 16) },
   "jail.show": { jail: longName(1, 16) },
   "ban.list": { all: false, limit: 1_000, after: null },
   "ban.show": { address: WIDE, trace: true },
@@ -365,6 +391,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...quarantineEndpoint(context),
     ...allowEndpoints(context),
     ...jailEndpoints(context),
+    ...jailSettingEndpoints(context),
     ...statusEndpoints(context),
     ...notifyEndpoints(context),
     ...metricEndpoint(context),

@@ -14,12 +14,13 @@ import { createSparedOffences } from "../../../../services/coordinator/decide/sp
 import { createOwnMachines } from "../../../../services/coordinator/hosts/own-machines.ts";
 import { createMissedOffences } from "../../../../services/coordinator/decide/missed-offences.ts";
 import { banByOperator, liftBan } from "../../../../services/policy/ban-lifecycle.ts";
+import { createJailPauses, pauseJail, resumeJail } from "../../../../services/policy/jail-pause.ts";
 import { createChanges, memoryOf } from "../../../../services/policy/ban-memory.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
 import { decodeBan, encodeBan, type Ban } from "../../../../services/wire/ban.ts";
 import { encodeFailureBatch } from "../../../../services/wire/failure.ts";
-import type { Jail } from "../../../../services/wire/settings.ts";
-import { banKey, failureSubject } from "../../../../services/wire/subjects.ts";
+import type { Jail, JailPause } from "../../../../services/wire/settings.ts";
+import { banKey, failureSubject, jailPauseKey } from "../../../../services/wire/subjects.ts";
 import { JAIL } from "../../../harness/jail.ts";
 
 const START = Date.UTC(2026, 10, 24);
@@ -77,6 +78,7 @@ function setUp(
     horizon: () => 2_400_000,
     onBegin: (host) => later.decider?.forgetHost(host),
   });
+  const pauses = createJailPauses();
   const guard = createBanGuard({
     ...{ limits: () => ({ bansPerMinute: null, perHost: null }), distrust: () => undefined, now },
     isQuarantined: (host) => quarantines.of(host) !== undefined,
@@ -106,6 +108,7 @@ function setUp(
     spared,
     guard,
     quarantines,
+    pauses,
     missed,
     hasLoggedIn: (address, since) => (logins.get(address) ?? -Infinity) >= since,
     isLeader: () => lease.isLeader,
@@ -134,6 +137,7 @@ function setUp(
     machines,
     spared,
     quarantines,
+    pauses,
     missed,
     clock,
     lease,
@@ -718,6 +722,52 @@ test("user names count where the jail says so: many of them, and one that nobody
   const again = setUp(fleet.bucket, true, jails);
   await again.tell([tried("dave", 3), tried("oracle", 4, network("198.51.100.8"))]);
   assert.deepEqual([again.written, again.missed.total()], [[], 0]);
+});
+
+test("a paused jail bans nobody new, and what fails meanwhile never counts", async () => {
+  const recidive: Jail = { ...JAIL, name: "recidive", source: "bans", maxretry: 1 };
+  const setUpPaused = (jail: string, bucket = new Map<string, Ban>()) => {
+    const fleet = setUp(bucket, true, [JAIL, recidive]);
+    const order = { by: "operator alice", reason: "", now: START + 2_500, until: null };
+    const pause = pauseJail(undefined, order);
+    const note = (value: JailPause) =>
+      fleet.pauses.noteSetting(jailPauseKey(jail), { type: "jail-pause", pause: value });
+    note(pause);
+    return {
+      ...fleet,
+      resume: (second: number) => {
+        note(resumeJail(pause, { by: "operator alice", now: START + second * 1000 })!);
+      },
+    };
+  };
+  const failed = (...seconds: number[]) => seconds.map((second) => failure("mx1", second));
+
+  const paused = setUpPaused("dovecot");
+  await paused.tell(failed(0, 1, 2, 3, 4, 5, 6, 7));
+  assert.equal(paused.written.length, 0);
+  paused.resume(10);
+  await paused.tell(failed(11));
+  assert.equal(paused.written.length, 0, "three failures of before, and one of after");
+  await paused.tell(failed(12));
+  assert.equal(paused.written[0]?.reason, "5 failures on 1 host within 12s");
+
+  // A coordinator that starts later, and reads everything again, decides the same.
+  const late = setUpPaused("dovecot");
+  late.resume(10);
+  await late.tell(failed(0, 1, 2, 3, 4, 5, 6, 7, 11));
+  assert.equal(late.written.length, 0);
+  await late.tell(failed(12));
+  assert.deepEqual(
+    late.written.map(({ jail }) => jail),
+    ["dovecot", "recidive"],
+  );
+
+  const others = setUpPaused("recidive");
+  await others.tell(failed(0, 1, 2, 3, 4));
+  assert.deepEqual(
+    others.written.map(({ jail }) => jail),
+    ["dovecot"],
+  );
 });
 
 test("an entry of the allowlist for one jail spares in that jail alone", async () => {

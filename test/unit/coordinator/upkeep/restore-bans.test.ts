@@ -52,10 +52,12 @@ function start({ present, recorded }: { present: Ban[]; recorded: Ban[] }) {
     ...{ bans, now, newId, log },
     settings: {
       allow: () => Promise.reject(new Error("nothing is allowed")),
+      write: () => Promise.reject(new Error("nothing is set")),
       declareReady: () => Promise.resolve(void (state.isReady = true)),
     },
     history: {
       allowlist: () => Promise.resolve([]),
+      operatorSettings: () => Promise.resolve([]),
       bansToRestore: () => Promise.resolve(recorded),
       bansOf: (addresses) =>
         Promise.resolve(recorded.filter(({ address }) => addresses.includes(address))),
