@@ -8,12 +8,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { bucketStream } from "../../services/nats/follow-bucket.ts";
 import type { Reply } from "../../services/wire/api.ts";
 import { encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
-import { BANS_BUCKET, statusSubject } from "../../services/wire/subjects.ts";
+import { parseAddress } from "../../services/wire/address.ts";
+import { encodeLoginDigest } from "../../services/wire/logins.ts";
+import {
+  BANS_BUCKET,
+  loginsSubject,
+  LOGINS_STREAM,
+  statusSubject,
+} from "../../services/wire/subjects.ts";
 import { startCentre, type Centre } from "../harness/centre.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats, type TestNats } from "../harness/servers.ts";
@@ -137,4 +144,23 @@ test("the way of a new ban ends in the kernel of the host that has said so", asy
   const mx1 = trace.applied.find(({ host }) => host === "mx1");
   assert.ok(mx1?.ms !== null && mx1?.ms !== undefined && mx1.ms < 60_000);
   assert.notEqual(trace.slowest, null);
+});
+
+test("when NATS has lost its storage, logins are followed again and those of before are known", async () => {
+  await nats.stop();
+  await nats.wipe();
+  await nats.start();
+  const address = parseAddress("198.51.100.96")!;
+  const digest = encodeLoginDigest({ v: 1, host: "mx3", logins: [{ address, ago: 5 }] });
+  const connection = await connect({ servers: nats.url });
+  try {
+    await until("the coordinator has made the stream again", async () => {
+      const publishing = jetstream(connection).publish(loginsSubject("mx3"), digest);
+      return publishing.then(({ stream }) => stream === LOGINS_STREAM).catch(() => false);
+    });
+  } finally {
+    await connection.close();
+  }
+  await until("a new login makes its address known good", () => isKnownGood(address));
+  assert.equal(await isKnownGood(C), true);
 });
