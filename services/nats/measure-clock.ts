@@ -1,13 +1,13 @@
 /**
- * Compares NATS's clock with this one's, to within the time of one request. NATS says when it has
- * made a consumer; that of this question is deleted at once.
+ * Compares NATS's clock with this one's. NATS says when it has made a consumer, which was between
+ * the question and the answer; that of this question is deleted at once.
  */
 import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { nanos, nuid, type NatsConnection } from "@nats-io/nats-core";
 
 const WITHIN_MS = 2_000;
 
-/** Milliseconds by which NATS's clock is ahead of this one's. */
+/** Milliseconds by which NATS's clock is ahead of this one's; 0 where the two may be the same. */
 export async function measureClock(
   connection: NatsConnection,
   stream: string,
@@ -25,5 +25,7 @@ export async function measureClock(
   });
   const answeredAt = now();
   await manager.consumers.delete(stream, name);
-  return Date.parse(created) - (askedAt + answeredAt) / 2;
+  const madeAt = Date.parse(created);
+  const isBetween = madeAt >= askedAt && madeAt <= answeredAt;
+  return isBetween ? 0 : madeAt - (askedAt + answeredAt) / 2;
 }

@@ -8,7 +8,6 @@ import { FIRST } from "../../wire/reach.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Trace } from "../../wire/trace.ts";
 import type { AppliedAt } from "../hosts/applied-revisions.ts";
-import type { Host } from "../hosts/hosts.ts";
 
 /** Instants are epoch milliseconds, each by the clock of its machine. */
 export interface TraceFacts {
@@ -19,7 +18,9 @@ export interface TraceFacts {
   /** Milliseconds by which NATS's clock is ahead of this coordinator's; undefined: not known. */
   natsAheadMs: number | undefined;
   /** Hosts that are up. */
-  hosts: readonly Host[];
+  hosts: readonly string[];
+  /** Milliseconds by which the host's clock is ahead of this coordinator's. */
+  aheadMs: (host: string) => number;
   appliedAt: (host: string) => AppliedAt;
 }
 
@@ -44,10 +45,8 @@ export function traceBan(facts: TraceFacts): Trace {
   };
 }
 
-const aheadOf = ({ status, seenAt }: Host): number => status.sentAt - seenAt;
-
 function stepsOf(facts: TraceFacts): Step[] {
-  const { ban, writtenAt, natsAheadMs = 0, hosts } = facts;
+  const { ban, writtenAt, natsAheadMs = 0 } = facts;
   const steps: Step[] = [];
   const add = (step: Step["step"], where: string, at: number) => {
     const before = steps.at(-1);
@@ -56,8 +55,7 @@ function stepsOf(facts: TraceFacts): Step[] {
   };
   if (ban.completedBy) {
     const { host: name, sentAt, storedAt } = ban.completedBy;
-    const host = hosts.find(({ status }) => status.host === name);
-    const hostAheadMs = host ? aheadOf(host) : 0;
+    const hostAheadMs = facts.aheadMs(name);
     const loggedAt = ban.countedUntil ?? sentAt;
     const isMoved = Math.abs(storedAt - sentAt) > MOVED_FROM_MS;
     add("logged", name, loggedAt - (isMoved ? natsAheadMs : hostAheadMs));
@@ -73,17 +71,14 @@ function stepsOf(facts: TraceFacts): Step[] {
 function appliedBy({ ban, jail, hosts, appliedAt }: TraceFacts, begin: number | undefined) {
   if (!isInForce(ban, ban.changedAt)) return [];
   const isFor = scopeOf(ban, jail) ?? (() => true);
-  const applied = hosts
-    .map(({ status }) => status.host)
-    .filter(isFor)
-    .map((host): Applied => {
-      const found = appliedAt(host);
-      if (found.state === "not-yet") return { host, state: "not-yet", at: null, ms: null };
-      const at = Math.round(found.at);
-      if (found.state === "before") return { host, state: "before", at, ms: null };
-      const ms = begin === undefined ? null : Math.max(at - begin, 0);
-      return { host, state: found.isExact ? "applied" : "at-the-latest", at, ms };
-    });
+  const applied = hosts.filter(isFor).map((host): Applied => {
+    const found = appliedAt(host);
+    if (found.state === "not-yet") return { host, state: "not-yet", at: null, ms: null };
+    const at = Math.round(found.at);
+    if (found.state === "before") return { host, state: "before", at, ms: null };
+    const ms = begin === undefined ? null : Math.max(at - begin, 0);
+    return { host, state: found.isExact ? "applied" : "at-the-latest", at, ms };
+  });
   const slowness = ({ state, ms }: Applied) => (state === "not-yet" ? Infinity : (ms ?? -1));
   return applied.sort((a, b) => slowness(b) - slowness(a));
 }
@@ -100,10 +95,10 @@ function slowestOf(steps: readonly Step[], applied: readonly Applied[]): Trace["
   return slowest;
 }
 
-function clocksOf({ natsAheadMs, hosts }: TraceFacts): Trace["clocks"] {
+function clocksOf({ natsAheadMs, hosts, aheadMs: aheadOf }: TraceFacts): Trace["clocks"] {
   const clocks = [
     { where: "NATS", aheadMs: Math.round(natsAheadMs ?? 0) },
-    ...hosts.map((host) => ({ where: host.status.host, aheadMs: Math.round(aheadOf(host)) })),
+    ...hosts.map((host) => ({ where: host, aheadMs: Math.round(aheadOf(host)) })),
   ];
   return clocks.filter(({ aheadMs }) => Math.abs(aheadMs) >= NAMED_FROM_MS).slice(0, FIRST);
 }
@@ -111,7 +106,7 @@ function clocksOf({ natsAheadMs, hosts }: TraceFacts): Trace["clocks"] {
 function notesOf({ ban, writtenAt, natsAheadMs, hosts }: TraceFacts): string[] {
   const { completedBy, countedUntil } = ban;
   const isWholeSecond = completedBy && countedUntil !== null && countedUntil % 1000 === 0;
-  const isHeard = hosts.some(({ status }) => status.host === completedBy?.host);
+  const isHeard = completedBy !== undefined && hosts.includes(completedBy.host);
   return [
     ...(completedBy ? [] : ["no failure of its own has completed the ban, so the way begins here"]),
     ...(isWholeSecond ? ["the log's stamp may have whole seconds only"] : []),

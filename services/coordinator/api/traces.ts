@@ -23,13 +23,14 @@ export async function tracesOf(
   const { bans, hosts, natsTimes, now } = context;
   const natsAheadMs = await natsTimes.aheadMs().catch(() => undefined);
   const up = hosts.list().filter((host) => hosts.isUp(host));
+  const names = up.map(({ status }) => status.host);
   const due = entries.filter(({ ban }) => isDue(ban, now())).slice(0, MOST_TRACED);
   return Promise.all(
     due.map(async ({ key, ban, revision }) => {
       const entry = await natsTimes.readBan(key).catch(() => undefined);
       const target = { created: bans.created(), revision };
       return traceBan({
-        ...{ ban, natsAheadMs, hosts: up },
+        ...{ ban, natsAheadMs, hosts: names, aheadMs: hosts.aheadMs },
         jail: context.jails().find(({ name }) => name === ban.jail),
         // Somebody may have changed the ban meanwhile.
         writtenAt: entry?.revision === revision ? entry.writtenAt : undefined,

@@ -38,6 +38,8 @@ export interface Hosts {
     since: number,
     patience: number,
   ): Promise<Progress>;
+  /** Milliseconds by which the host's clock is ahead of this one's, as its statuses show. */
+  aheadMs(host: string): number;
   /** When the host had applied the bans bucket that was made at `created` up to `revision`. */
   appliedAt(host: string, target: { created: string | null; revision: number }): AppliedAt;
   /** As if it had never been heard; when it is heard again it is back. */
@@ -118,6 +120,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
     },
 
     appliedAt: appliedRevisions.find,
+    aheadMs: appliedRevisions.aheadMs,
     forget(host) {
       hosts.delete(host);
       appliedRevisions.forget(host);

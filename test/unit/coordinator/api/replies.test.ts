@@ -179,6 +179,7 @@ function largestFleet(
     hosts: {
       list: () => hosts,
       isUp: () => true,
+      aheadMs: () => 9e14,
       appliedAt: () => ({ state: "applied", at: NOW, isExact: false }),
       untilApplied: () =>
         Promise.resolve({

@@ -2,22 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { traceBan, type TraceFacts } from "../../../../services/coordinator/api/trace-ban.ts";
 import type { AppliedAt } from "../../../../services/coordinator/hosts/applied-revisions.ts";
-import type { Host } from "../../../../services/coordinator/hosts/hosts.ts";
 import { parseAddress } from "../../../../services/wire/address.ts";
 import type { Ban } from "../../../../services/wire/ban.ts";
 
 const T = Date.UTC(2026, 10, 24);
 const HOUR_MS = 3_600_000;
-
-function host(name: string, aheadMs = 0): Host {
-  const status = {
-    ...{ v: 1 as const, host: name, instance: "00000000-0000-4000-8000-000000000000" },
-    ...{ version: "1", firewall: "ipset", bansCreated: null, bansInForce: 0, addresses: [] },
-    ...{ sources: [], refused: [], repairs: 0, warnings: [], startedAt: T, revision: 1 },
-    sentAt: T + aheadMs,
-  };
-  return { status, seenAt: T };
-}
 
 /** Logged at T by mx1, whose clock is two seconds and a half ahead, and NATS's one second behind. */
 const BAN: Ban = {
@@ -32,7 +21,8 @@ const BAN: Ban = {
 const trace = (facts: Partial<TraceFacts> = {}) =>
   traceBan({
     ...{ ban: BAN, jail: undefined, writtenAt: T - 991, natsAheadMs: -1_000 },
-    hosts: [host("mx1", 2_500), host("mx2"), host("mx3")],
+    hosts: ["mx1", "mx2", "mx3"],
+    aheadMs: (name) => (name === "mx1" ? 2_500 : 0),
     appliedAt: (name): AppliedAt => ({
       ...{ state: "applied", at: name === "mx2" ? T + 40 : T + 11, isExact: true },
     }),

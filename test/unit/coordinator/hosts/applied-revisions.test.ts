@@ -24,8 +24,8 @@ test("a revision is applied when the kernel had it, by this coordinator's clock"
   revisions.note(status(4, T, T + 5_000), T + 5_000);
   revisions.note(status(6, T + 7_003, T + 7_040), T + 7_041);
   revisions.note(status(6, T + 7_003, T + 17_000), T + 17_000);
-  assert.deepEqual(find(6), { state: "applied", at: T + 7_004, isExact: true });
-  assert.deepEqual(find(5), { state: "applied", at: T + 7_004, isExact: false });
+  assert.deepEqual(find(6), { state: "applied", at: T + 7_003, isExact: true });
+  assert.deepEqual(find(5), { state: "applied", at: T + 7_003, isExact: false });
   assert.deepEqual(find(4), { state: "applied", at: T, isExact: true });
   assert.deepEqual(find(3), { state: "before", at: T });
   assert.deepEqual(find(7), { state: "not-yet" });
@@ -37,7 +37,7 @@ test("an agent of an older version had the revision at the latest when its statu
   revisions.note(status(1, undefined, T), T);
   revisions.note(status(2, undefined, T + 50), T + 51);
   assert.deepEqual(revisions.find("mx1", { created: BUCKET, revision: 2 }), {
-    ...{ state: "applied", at: T + 51, isExact: true },
+    ...{ state: "applied", at: T + 50, isExact: true },
   });
 });
 
@@ -63,4 +63,20 @@ test("of each host the last 500 revisions are known", () => {
   assert.deepEqual(find(1_000), { state: "before", at: T + 1_501 });
   revisions.forget("mx1");
   assert.deepEqual(find(2_000), { state: "not-yet" });
+});
+
+test("the quickest status of the last two minutes tells how a host's clock differs", () => {
+  const revisions = createAppliedRevisions();
+  assert.equal(revisions.aheadMs("mx1"), 0);
+  for (const [passed, late] of [
+    [0, 30],
+    [10_000, 2],
+    [20_000, 500],
+    [70_000, 40],
+  ] as const) {
+    revisions.note(status(1, T, T + passed), T + passed + late);
+  }
+  assert.equal(revisions.aheadMs("mx1"), HOUR_MS - 2);
+  revisions.note(status(1, T, T + 140_000), T + 140_000 + 7);
+  assert.equal(revisions.aheadMs("mx1"), HOUR_MS - 7);
 });
