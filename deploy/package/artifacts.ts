@@ -4,7 +4,9 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readPrismaFiles } from "../../prisma/prisma-files.ts";
 import { writeBundle } from "./bundle.ts";
-import { completionOf } from "./completion.ts";
+import { bashCompletion } from "../../services/cli/completion/bash-completion.ts";
+import { fishCompletion } from "../../services/cli/completion/fish-completion.ts";
+import { zshCompletion } from "../../services/cli/completion/zsh-completion.ts";
 import { copyrightOf, licensesOf } from "./copyright.ts";
 import { writeDebianPackage, type Purpose } from "./debian-package.ts";
 import { writeExecutable } from "./executable.ts";
@@ -49,7 +51,11 @@ export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
     const contents = {
       ...{ program, release, executable, sbom },
       manPage: manPageOf(program, release),
-      completion: completionOf(program),
+      completions: {
+        bash: bashCompletion(program),
+        zsh: zshCompletion(program),
+        fish: fishCompletion(program),
+      },
       copyright: copyrightOf(name, packages),
       licenses: licensesOf(packages),
     };

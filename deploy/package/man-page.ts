@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { commandsOf, type CommandNode } from "./command-tree.ts";
+import { commandsOf, type CommandNode } from "../../services/cli/completion/command-tree.ts";
 import type { Program } from "./programs.ts";
 import type { Release } from "./release.ts";
 

@@ -21,7 +21,7 @@ export interface PackageContents {
   /** Packages are written beside it. */
   executable: string;
   manPage: string;
-  completion: string;
+  completions: Readonly<Record<"bash" | "zsh" | "fish", string>>;
   copyright: string;
   licenses: string;
   sbom: string;
@@ -63,7 +63,10 @@ export async function createPackageTree(
   await mkdir(join(folder, "usr/bin"), { recursive: true });
   await copyFile(contents.executable, join(folder, "usr/bin", name));
   await tree.put(`usr/share/man/man${section}/${name}.${section}.gz`, compress(contents.manPage));
-  await tree.put(`usr/share/bash-completion/completions/${name}`, contents.completion);
+  const { bash, zsh, fish } = contents.completions;
+  await tree.put(`usr/share/bash-completion/completions/${name}`, bash);
+  await tree.put(`usr/share/zsh/vendor-completions/_${name}`, zsh);
+  await tree.put(`usr/share/fish/vendor_completions.d/${name}.fish`, fish);
   await tree.put(`${documents}/copyright`, contents.copyright);
   await tree.put(`${documents}/licenses.gz`, compress(contents.licenses));
   await tree.put(`${documents}/sbom.cdx.json.gz`, compress(contents.sbom));

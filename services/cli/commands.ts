@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   backup: async () => (await import("./backup/backup.ts")).backupCommand,
   restore: async () => (await import("./backup/restore.ts")).restoreCommand,
   support: async () => (await import("./support/support.ts")).supportCommand,
+  completion: async () => (await import("./completion/completion.ts")).completionCommand,
   explain: async () => (await import("./explain/explain.ts")).explainCommand,
   simulate: async () => (await import("./simulate/simulate.ts")).simulateCommand,
   import: async () => (await import("./import/import.ts")).importCommand,

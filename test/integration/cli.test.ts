@@ -265,6 +265,18 @@ test("one host is shown with what it reads, outdated agents are found, and silen
   await ask("host", "remove", "mx7");
 });
 
+test("a completion gets the names of the fleet, and nothing where nobody answers", async () => {
+  assert.equal((await ask("completion", "names", "jails")).stdout, "dovecot\n");
+  const nobody = await runFleetban(["completion", "names", "hosts"], {
+    NATS_URL: "nats://127.0.0.1:1",
+  });
+  assert.deepEqual([nobody.stdout, nobody.code], ["", 69]);
+  assert.match(
+    (await ask("completion", "zsh")).stdout,
+    /^#compdef fleetban\n[^]*'import:ban every/,
+  );
+});
+
 test("a ping says who answers, how fast, and who decides", async () => {
   const once = await ask("ping");
   assert.match(once.stdout, /^(\S+), fleetban 0\.1\.0, answers after [\d.]+ m?s; \1 decides\n$/);

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import * as z from "zod";
-import { commandsOf } from "../../../deploy/package/command-tree.ts";
+import { commandsOf } from "../../../services/cli/completion/command-tree.ts";
 import { PROGRAMS } from "../../../deploy/package/programs.ts";
 import { AGENT_VARIABLES, agentConfig } from "../../../services/agent/agent-config.ts";
 import {

@@ -1,11 +1,13 @@
 /** Manual pages and completions that the packages carry, against the command lines themselves. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import type { Command } from "commander";
-import { commandsOf } from "../../../deploy/package/command-tree.ts";
-import { completionOf } from "../../../deploy/package/completion.ts";
+import { commandsOf } from "../../../services/cli/completion/command-tree.ts";
+import { bashCompletion } from "../../../services/cli/completion/bash-completion.ts";
+import { fishCompletion } from "../../../services/cli/completion/fish-completion.ts";
+import { zshCompletion } from "../../../services/cli/completion/zsh-completion.ts";
 import { manPageOf } from "../../../deploy/package/man-page.ts";
 import { PROGRAMS } from "../../../deploy/package/programs.ts";
 
@@ -61,7 +63,8 @@ for (const program of PROGRAMS) {
 
   test(`bash completes every command and option of ${name}`, () => {
     for (const { words, options, subcommands } of commands) {
-      assert.deepEqual(complete(program, [...words, ""]), [...subcommands]);
+      const offered = complete(program, [...words, ""]).filter((each) => !each.startsWith("its-"));
+      assert.deepEqual(offered, [...subcommands]);
       const flags = complete(program, [...words, "-"]);
       for (const { long } of options)
         assert.ok(flags.includes(long ?? ""), `${words.join(" ")} ${long}`);
@@ -75,14 +78,74 @@ test("bash completes the choices of an option, and what has been begun", () => {
   assert.deepEqual(complete(cli, ["ban", "sh"]), ["show"]);
 });
 
+const withoutShell = (shell: string) =>
+  spawnSync(shell, ["--version"]).status === 0 ? false : `needs ${shell}`;
+
+for (const [shell, offers] of [
+  ["bash", complete],
+  ["zsh", completeInZsh],
+  ["fish", completeInFish],
+] as const) {
+  test(
+    `${shell} completes commands, options, choices, and names of the fleet`,
+    { skip: withoutShell(shell) },
+    () => {
+      const cli = PROGRAMS.find(({ name }) => name === "fleetban")!;
+      const names = (...words: string[]) =>
+        offers(cli, words).map((each) => each.replace(/(?<!:):(?!:).*|\t.*/, ""));
+      assert.deepEqual(
+        names("ba")
+          .filter((each) => each.startsWith("ba"))
+          .sort(),
+        ["backup", "ban"],
+      );
+      assert.ok(names("ban", "").includes("import"), names("ban", "").join());
+      assert.ok(!names("ban", "").includes("status"));
+      assert.ok(names("ban", "list", "--").includes("--ending-within"));
+      assert.deepEqual(names("ban", "add", "--jail", ""), ["its-jails"]);
+      assert.deepEqual(names("ban", "remove", "--caused-by", ""), ["its-hosts"]);
+      assert.deepEqual(names("jail", "show", ""), ["its-jails"]);
+      assert.deepEqual(names("host", "show", ""), ["its-hosts"]);
+      assert.ok(names("ban", "export", "--format", "").includes("mikrotik"));
+    },
+  );
+}
+
+/** The program that a completion asks for names. */
+const FLEETBAN = 'fleetban() { echo "its-$3"; }';
+
 /** What a real bash offers for the last of `words`. */
 function complete(program: (typeof PROGRAMS)[number], words: readonly string[]): string[] {
   const line = [program.name, ...words];
-  const script = `${completionOf(program)}
+  const script = `${FLEETBAN}
+${bashCompletion(program)}
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _${program.name.replaceAll("-", "_")}
 printf '%s\\n' "\${COMPREPLY[@]}"`;
   const output = execFileSync("bash", ["-c", script, "bash", ...line], { encoding: "utf8" });
+  return output.split("\n").filter(Boolean);
+}
+
+/** What a real zsh would show, with stand-ins for the functions that show it. */
+function completeInZsh(program: (typeof PROGRAMS)[number], words: readonly string[]): string[] {
+  const script = `${FLEETBAN}
+compdef() { :; }
+compadd() { print -rl -- "\${(@P)2}"; }
+_describe() { print -rl -- "\${(@P)2}"; }
+_files() { :; }
+${zshCompletion(program)}
+words=(${program.name} "$@") CURRENT=$(($# + 1))
+_${program.name.replaceAll("-", "_")}`;
+  const output = execFileSync("zsh", ["-f", "-c", script, "zsh", ...words], { encoding: "utf8" });
+  return output.split("\n").filter(Boolean);
+}
+
+function completeInFish(program: (typeof PROGRAMS)[number], words: readonly string[]): string[] {
+  const script = `function fleetban; echo "its-$argv[3]"; end
+${fishCompletion(program)}
+complete -C $argv[1]`;
+  const line = [program.name, ...words].join(" ");
+  const output = execFileSync("fish", ["--no-config", "-c", script, line], { encoding: "utf8" });
   return output.split("\n").filter(Boolean);
 }
 

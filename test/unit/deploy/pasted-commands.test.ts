@@ -1,7 +1,7 @@
 /** Documents that `test/deploy` pastes on machines: what can be held without booting any. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commandsOf } from "../../../deploy/package/command-tree.ts";
+import { commandsOf } from "../../../services/cli/completion/command-tree.ts";
 import { PROGRAMS } from "../../../deploy/package/programs.ts";
 import { readBlocks, readSections } from "../../deploy/documents.ts";
 

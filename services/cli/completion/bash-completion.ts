@@ -1,8 +1,9 @@
-/** Completion for bash: the commands and options that a program's own command line has. */
+/** Completion for bash: the commands and options of a program's own command line, and their values. */
 import { commandsOf, type CommandNode } from "./command-tree.ts";
-import type { Program } from "./programs.ts";
+import { valuesOfArgument, valuesOfOption } from "./completed-values.ts";
+import type { CompletedProgram } from "./completed-program.ts";
 
-export function completionOf({ name, command }: Program): string {
+export function bashCompletion({ name, command }: CompletedProgram): string {
   const nodes = commandsOf(command());
   const [program] = nodes;
   const everywhere = program ? flagsOf(program) : [];
@@ -19,7 +20,7 @@ ${nodes
   .join("")}    esac
   done
   case $path:$before in
-${nodes.flatMap(choicesOf).join("")}  esac
+${nodes.flatMap(valueCasesOf).join("")}  esac
   if [ -z "$words" ]; then
     case $path:$current in
 ${nodes.map((each) => casesOf(each, everywhere)).join("")}    esac
@@ -39,15 +40,20 @@ function flagsOf({ options }: CommandNode): string[] {
 function casesOf(node: CommandNode, everywhere: readonly string[]): string {
   const path = pathOf(node);
   const flags = [...new Set([...flagsOf(node), ...everywhere])].join(" ");
+  const values = valuesOfArgument(node);
+  const words = values === undefined ? node.subcommands.join(" ") : `$(${values})`;
   return `      ${path}:-*) words="${flags}" ;;
-      ${path}:*) words="${node.subcommands.join(" ")}" ;;
+      ${path}:*) words="${words}" ;;
 `;
 }
 
-function choicesOf(node: CommandNode): string[] {
-  return node.options.flatMap(({ long, argChoices }) =>
-    long !== undefined && argChoices
-      ? [`    ${pathOf(node)}:${long}) words="${argChoices.join(" ")}" ;;\n`]
-      : [],
-  );
+/** Behind an option that takes a value. */
+function valueCasesOf(node: CommandNode): string[] {
+  return node.options.flatMap((option) => {
+    const { long, argChoices } = option;
+    const values = valuesOfOption(option);
+    const words = argChoices?.join(" ") ?? (values && `$(${values})`);
+    if (long === undefined || words === undefined) return [];
+    return [`    ${pathOf(node)}:${long}) words="${words}" ;;\n`];
+  });
 }
