@@ -16,6 +16,9 @@ export interface AheadBans {
   forgetAllRead(revision: number): void;
   /** NATS has another bucket now: revisions of the one before say nothing. */
   forgetOtherBuckets(bucketId: string): void;
+  /** Whether NATS has delivered a state of this ban ahead; it may say that the ban is deleted. */
+  has(key: string): boolean;
+  get(key: string): HostBan | undefined;
   bans(): Iterable<[string, HostBan]>;
   /** The bans of the mirror, where each ban that is ahead stands in for its older state. */
   over(entries: ReadonlyMap<string, MirrorEntry<HostBan>>): Iterable<[string, HostBan]>;
@@ -40,6 +43,8 @@ export function createAheadBans(): AheadBans {
     forgetOtherBuckets(present) {
       for (const [key, { bucketId }] of ahead) if (bucketId !== present) ahead.delete(key);
     },
+    has: (key) => ahead.has(key),
+    get: (key) => ahead.get(key)?.value,
     bans,
     *over(entries) {
       for (const [key, { value }] of entries) if (!ahead.has(key)) yield [key, value];

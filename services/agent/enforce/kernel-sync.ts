@@ -201,8 +201,11 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     yield* kept;
   }
 
+  const banOfBucket = (key: string): HostBan | undefined =>
+    ahead.has(key) ? ahead.get(key) : mirror?.entries.get(key)?.value;
+
   const fleetBan = (key: string): HostBan | undefined =>
-    mirror?.entries.get(key)?.value ?? unreadable.get(key) ?? kept.get(key);
+    banOfBucket(key) ?? unreadable.get(key) ?? kept.get(key);
 
   /** What this host has decided alone comes last, because the last ban of a key counts. */
   function* bans(): Iterable<[string, HostBan]> {
@@ -213,7 +216,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
   /** The same without bans that only this host remembers of the fleet. */
   function* bansToReplaceWith(): Iterable<[string, HostBan]> {
     yield* bansOfBucket();
-    yield* local.standing((key) => mirror?.entries.get(key)?.value);
+    yield* local.standing(banOfBucket);
   }
 
   function noteFleetBan(key: string, ban: HostBan | undefined): void {
@@ -306,7 +309,7 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
       case "live":
         ahead.forgetAllRead(mirror?.revision() ?? 0);
         sync = { phase: "adding", bucketId: event.bucketId, isWhole: event.isWhole };
-        for (const key of local.keys()) noteFleetBan(key, mirror?.entries.get(key)?.value);
+        for (const key of local.keys()) noteFleetBan(key, banOfBucket(key));
         replaceOrBringAllIn();
         return;
     }

@@ -384,6 +384,25 @@ test("a ban that NATS delivers ahead is in force while the bucket is read, and o
   assert.deepEqual(await inKernel(), [addressAt(1)]);
 });
 
+test("a ban that NATS delivers ahead counts beside one that this host gives alone", async () => {
+  await using host = await setUp();
+  const { sync, begin, deliverAhead, firewall, inKernel } = host;
+  const now = Date.now();
+  const [address, other] = [addressAt(1), addressAt(2)];
+  begin();
+  deliverAhead({ ...banOn(address), until: now + 3_600_000 });
+  deliverAhead(banOn(other));
+  await sync.settled();
+  sync.banLocally({ ...banOn(address), until: now + 600_000, by: BY_THIS_HOST });
+  sync.banLocally({ ...banOn(other), until: now + 600_000, by: BY_THIS_HOST });
+  sync.endLocally("dovecot", other);
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [address, other]);
+  const seconds = (await firewall.list()).find((ban) => ban.address === address)?.seconds ?? 0;
+  assert.ok(seconds > 3_000, "the fleet's ban is longer, and stays in force");
+  assert.equal(sync.fleetBan("dovecot", address)?.until, now + 3_600_000);
+});
+
 test("a ban that NATS delivers ahead waits for the allowlist if the decider has made it", async () => {
   await using host = await setUp();
   const { sync, told, allow, begin, inKernel, deliverAhead } = host;
