@@ -60,6 +60,79 @@ for (const kind of BACK_ENDS) {
   });
 }
 
+/** The commands that fill the sets which are about to be in force, and the kernel's answer. */
+const FILLING = {
+  ipset: {
+    isFilling: (script: string) => script.includes("add fleetban-dovecot-4~ "),
+    show: [...["ipset", "save", "fleetban-dovecot-4"]],
+  },
+  nftables: {
+    isFilling: (script: string) => script.includes("add element inet fleetban ip4-dovecot.b "),
+    show: [...["nft", "list", "set", "inet", "fleetban", "ip4-dovecot"]],
+  },
+};
+
+for (const kind of ["ipset", "nftables"] as const) {
+  test(
+    `the ${kind} firewall takes a ban, and lets one go, before all bans are replaced`,
+    { skip: needsRoot, timeout: 60_000 },
+    async () => {
+      await using network = await createNetwork(["mx"]);
+      const { run, spawn } = network.host("mx");
+      const { isFilling, show } = FILLING[kind];
+      const [onFilling, filling] = withPromise();
+      const [goOn, mayGoOn] = withPromise();
+      const firewall = CREATE[kind]({
+        async run(command, args, stdin) {
+          const script = stdin === undefined ? undefined : [...stdin].join("");
+          if (script !== undefined && isFilling(script)) {
+            onFilling();
+            await mayGoOn;
+          }
+          return run(command, args, script);
+        },
+        spawn,
+      });
+      try {
+        await firewall.open([JAIL]);
+        const [one, two, three] = [1, 2, 3].map((n) => ban(`198.51.100.${n}`, 600));
+        await firewall.ban([one!, two!]);
+        const replaced = firewall.replace([one!, two!]);
+        await filling;
+        await firewall.ban([three!, ban("203.0.113.0/24", 600)]);
+        await firewall.unban([two!]);
+        const [command = "", ...args] = show;
+        const inForce = await run(command, args);
+        assert.deepEqual(
+          [1, 2, 3].map((n) => inForce.includes(`198.51.100.${n}`)),
+          [true, false, true],
+        );
+        goOn();
+        await replaced;
+        const left = async () => (await firewall.list()).map(({ address }) => address).sort();
+        const expected = ["198.51.100.1", "198.51.100.3", "203.0.113.0/24"];
+        assert.deepEqual(await left(), expected);
+        assert.deepEqual(await firewall.repair(), {
+          repaired: [],
+          bansLost: false,
+          ineffective: [],
+        });
+        await firewall.replace([one!]);
+        assert.deepEqual(await left(), ["198.51.100.1"]);
+      } finally {
+        goOn();
+        await firewall.close();
+      }
+    },
+  );
+}
+
+function withPromise(): [() => void, Promise<void>] {
+  let settle = () => {};
+  const promise = new Promise<void>((resolve) => (settle = resolve));
+  return [settle, promise];
+}
+
 describe("the ipset firewall alone", { skip: needsRoot }, () => {
   test("shows one rule in INPUT, and behind it a chain with the jail's ports", () =>
     onKernel("ipset", async (firewall, host) => {
@@ -292,6 +365,28 @@ describe("the nftables firewall alone", { skip: needsRoot }, () => {
       await firewall.replace(bans);
       assert.equal(await firewall.count(), 2);
       assert.deepEqual(await firewall.repair(), { repaired: [], bansLost: false, ineffective: [] });
+    }));
+
+  test("replaces its sets by turns, and leaves none behind, also after an agent that was killed", () =>
+    onKernel("nftables", async (firewall, host) => {
+      const sets = async () => {
+        const table = await host.run("nft", ["-t", "list", "table", "inet", "fleetban"]);
+        return [...table.matchAll(/set (\S+) \{/g)].map(([, name]) => name).sort();
+      };
+      const bans = [ban("198.51.100.7", 600), ban("203.0.113.0/24")];
+      await firewall.open([JAIL]);
+      await firewall.replace(bans);
+      const second = ["ip4-dovecot.b", "ip4-dovecot/24.b", "ip6-dovecot.b"];
+      assert.deepEqual(await sets(), second);
+      await nft(host, "add set inet fleetban ip4-dovecot { type ipv4_addr; flags timeout; }\n");
+      const next = CREATE.nftables(host);
+      await next.open([JAIL]);
+      assert.deepEqual(await sets(), second);
+      assert.equal(await next.count(), 2);
+      await next.replace(bans);
+      assert.deepEqual(await sets(), ["ip4-dovecot", "ip4-dovecot/24", "ip6-dovecot"]);
+      await nft(host, "flush set inet fleetban ip4-dovecot\n");
+      assert.deepEqual((await next.repair()).repaired, ["nftables: set ip4-dovecot was emptied"]);
     }));
 
   test("bans and unbans although somebody has deleted its table", () =>

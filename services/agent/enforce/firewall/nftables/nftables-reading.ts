@@ -3,7 +3,7 @@ import * as z from "zod";
 import { parseNetwork, type Address } from "../../../../wire/address.ts";
 import type { Run } from "../command.ts";
 import type { TimedBan } from "../firewall.ts";
-import { partsOfSet, TABLE } from "./nftables-table.ts";
+import { partsOfSet, TABLE, type Generation } from "./nftables-table.ts";
 
 const object = z.object({ family: z.string(), name: z.string() });
 const element = z.union([
@@ -26,6 +26,8 @@ const listing = z.object({
 export interface Present {
   chains: string[];
   sets: string[];
+  /** Of the sets that rules lead to. */
+  generation: Generation;
   /** Somebody has switched off the hooks of the table. */
   isDormant: boolean;
   /** The rules of a chain and its hook, in a spelling that can be compared. */
@@ -54,8 +56,22 @@ export async function readTable(run: Run): Promise<Present | undefined> {
   });
   // nft 1.0.6 spells the flag wrongly; fleetban's table has none.
   const isDormant = found.flags !== undefined;
-  return { chains: chains.map(({ name }) => name), sets, isDormant, spelled: new Map(spelled) };
+  const generation = generationIn(sets, spelled);
+  return {
+    ...{ chains: chains.map(({ name }) => name), sets, generation },
+    ...{ isDormant, spelled: new Map(spelled) },
+  };
 }
+
+/** Where somebody has removed all rules, the generation of the sets that are there. */
+function generationIn(sets: readonly string[], spelled: readonly [string, string][]): Generation {
+  const named = sets.filter((set) => isNamed(set, spelled));
+  const generations = (named.length > 0 ? named : sets).map((set) => partsOfSet(set)?.generation);
+  return generations.length > 0 && generations.every((found) => found === ".b") ? ".b" : "";
+}
+
+const isNamed = (set: string, spelled: readonly [string, string][]) =>
+  spelled.some(([, rules]) => rules.includes(`"@${set}"`));
 
 /** The members of these sets. */
 export async function readBans(run: Run, sets: readonly string[]): Promise<TimedBan[]> {

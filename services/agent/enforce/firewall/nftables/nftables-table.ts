@@ -10,6 +10,9 @@
  *
  * A set for every size of network that is banned, each a hash: sets with intervals refuse a
  * network in a network, and are read by nft as a whole before every change.
+ *
+ * When all bans are replaced, the next generation of sets is filled, `ip4-dovecot.b`, and takes the
+ * place of the one before in the rules. The names of the two generations take turns.
  */
 import { familyOf, parseAddress, prefixOf, type Address } from "../../../../wire/address.ts";
 import { JAIL_NAME } from "../../../../wire/subjects.ts";
@@ -42,11 +45,24 @@ const HOOKS = new Map([
   ["DOCKER-USER", "forward"],
 ]);
 
+/** The end of the names of a generation of sets. */
+export type Generation = "" | ".b";
+
+export function nextGeneration(generation: Generation): Generation {
+  return generation === "" ? ".b" : "";
+}
+
+interface Banned {
+  jail: string;
+  address: Address;
+}
+
 /** Name of the set that holds `address`. */
-export function setFor({ jail, address }: { jail: string; address: Address }): string {
+export function setFor({ jail, address }: Banned, generation: Generation): string {
   const family = familyOf(address);
   const name = `ip${family}-${checkedJail(jail)}`;
-  return prefixOf(address) === WIDTH[family] ? name : `${name}/${prefixOf(address)}`;
+  const size = prefixOf(address) === WIDTH[family] ? "" : `/${prefixOf(address)}`;
+  return `${name}${size}${generation}`;
 }
 
 const WIDTH = { 4: 32, 6: 128 } as const;
@@ -55,32 +71,37 @@ export interface SetParts {
   jail: string;
   family: 4 | 6;
   prefix: number;
+  generation: Generation;
 }
 
 /** undefined: it is none of ours. */
 export function partsOfSet(set: string): SetParts | undefined {
-  const [, digit, jail = "", size] = /^ip([46])-([^/]+)(?:\/(\d+))?$/.exec(set) ?? [];
+  const [, digit, jail = "", size, end] =
+    /^ip([46])-([^/.]+)(?:\/(\d+))?(\.b)?$/.exec(set) ?? [];
   if (!JAIL_NAME.test(jail)) return undefined;
   const family = digit === "6" ? 6 : 4;
-  return { jail, family, prefix: size === undefined ? WIDTH[family] : Number(size) };
+  const prefix = size === undefined ? WIDTH[family] : Number(size);
+  return { jail, family, prefix, generation: end === undefined ? "" : ".b" };
 }
 
 /** The two sets that every jail has. */
-export function plainSets(jail: string): string[] {
-  return [`ip4-${checkedJail(jail)}`, `ip6-${checkedJail(jail)}`];
+export function plainSets(jail: string, generation: Generation = ""): string[] {
+  return [`ip4-${checkedJail(jail)}${generation}`, `ip6-${checkedJail(jail)}${generation}`];
 }
 
 export interface Layout {
   hooks: readonly string[];
   jails: readonly FirewallJail[];
-  /** Every set, `plainSets` included. */
+  /** Every set that rules drop the members of, `plainSets` included. */
   sets: ReadonlySet<string>;
+  /** Sets that no rule leads to: they are filled, or emptied. */
+  aside?: ReadonlySet<string>;
   match: PortMatch;
 }
 
 /** Makes rules and sets as they are to be and leaves members alone; removes `strange` chains and sets. */
 export function layoutScript(
-  { hooks, jails, sets, match }: Layout,
+  { hooks, jails, sets, aside = new Set(), match }: Layout,
   strange: { chains: readonly string[]; sets: readonly string[] },
 ): string[] {
   const parts = [...sets].flatMap((set) => ({ set, ...partsOfSet(set) }));
@@ -97,10 +118,7 @@ export function layoutScript(
     ]),
     ...strange.chains.map((chain) => `delete chain ${TABLE} ${chain}`),
     ...strange.sets.map((set) => `delete set ${TABLE} ${set}`),
-    ...parts.map(
-      ({ set, family }) =>
-        `add set ${TABLE} ${set} { type ipv${family ?? 4}_addr; flags timeout; }`,
-    ),
+    ...[...sets, ...aside].map(addSetLine),
     ...parts.flatMap(({ set, jail, family, prefix }) =>
       jail === undefined || family === undefined || prefix === undefined
         ? []
@@ -112,6 +130,11 @@ export function layoutScript(
         .map((jump) => `add rule ${TABLE} ${hook} ${jump}`),
     ),
   ];
+}
+
+export function addSetLine(set: string): string {
+  const family = partsOfSet(set)?.family ?? 4;
+  return `add set ${TABLE} ${set} { type ipv${family}_addr; flags timeout; }`;
 }
 
 /** Rules that send packets to a jail's chain. */
@@ -164,31 +187,37 @@ export function elementOf(address: Address): string {
 }
 
 /** One line for the members of each set. */
-export function addLines(bans: readonly TimedBan[]): string[] {
-  return elementLines(
-    "add",
+export function addLines(bans: readonly TimedBan[], generation: Generation): string[] {
+  const elements = elementsOf(
     bans,
+    generation,
     ({ address, seconds }) => `${elementOf(address)}${timeout(seconds)}`,
   );
+  return elementLines("add", elements);
 }
 
 /** Deletes them whether they are there or not: what is added cannot be missing. */
-export function deleteLines(bans: readonly { jail: string; address: Address }[]): string[] {
-  const bare = ({ address }: { address: Address }) => elementOf(address);
-  return [...elementLines("add", bans, bare), ...elementLines("delete", bans, bare)];
+export function deleteLines(bans: readonly Banned[], generation: Generation): string[] {
+  const elements = elementsOf(bans, generation, ({ address }) => elementOf(address));
+  return [...elementLines("add", elements), ...elementLines("delete", elements)];
 }
 
-function elementLines<B extends { jail: string; address: Address }>(
-  verb: string,
+/** What nft calls these bans, by their sets. */
+function elementsOf<B extends Banned>(
   bans: readonly B[],
+  generation: Generation,
   spell: (ban: B) => string,
-): string[] {
+): Map<string, string[]> {
   const bySet = new Map<string, string[]>();
   for (const ban of bans) {
-    const set = setFor(ban);
+    const set = setFor(ban, generation);
     const elements = bySet.get(set) ?? [];
     if (elements.push(spell(ban)) === 1) bySet.set(set, elements);
   }
+  return bySet;
+}
+
+function elementLines(verb: string, bySet: ReadonlyMap<string, readonly string[]>): string[] {
   return [...bySet].map(
     ([set, elements]) => `${verb} element ${TABLE} ${set} { ${elements.join(", ")} }`,
   );

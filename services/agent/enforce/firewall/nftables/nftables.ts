@@ -1,28 +1,22 @@
 /**
  * Bans as members of sets in a table of nftables. A member carries its own timeout, so a ban ends
  * on time even when the agent is dead. Every change is one script for nft: all of it or nothing.
+ *
+ * Calls run one after the other, so a late `replace` never undoes an earlier `ban`. But no ban waits
+ * while the table is looked through or all bans are replaced: bans change the sets that are in
+ * force at once, and the sets that take their place before they do.
  */
-import { isNetwork } from "../../../../wire/address.ts";
+import type { Address } from "../../../../wire/address.ts";
 import { FirewallError, run as runCommand, type Run } from "../command.ts";
-import { portMatch, type PortMatch } from "../connection-tracking.ts";
-import { sortOut, type Firewall, type FirewallJail, type TimedBan } from "../firewall.ts";
+import { sortOut, type Firewall, type Repair, type TimedBan } from "../firewall.ts";
+import { createInOrder, type Aside } from "../in-order.ts";
 import { FAMILIES } from "../names.ts";
 import { forwardedPorts } from "../published-ports.ts";
-import { createInOrder } from "../in-order.ts";
-import { readBans, readTable, type Present } from "./nftables-reading.ts";
-import {
-  addLines,
-  deleteLines,
-  elementOf,
-  hooksFor,
-  jailChain,
-  layoutScript,
-  partsOfSet,
-  plainSets,
-  setFor,
-  TABLE,
-} from "./nftables-table.ts";
-import { createWitnesses } from "../witnesses.ts";
+import { createWitnesses, type Witnesses } from "../witnesses.ts";
+import { NftablesLayout } from "./nftables-layout.ts";
+import { readBans } from "./nftables-reading.ts";
+import { replaceGeneration, type ChangesBeside } from "./nftables-replacement.ts";
+import { addLines, deleteLines, elementOf, setFor, TABLE } from "./nftables-table.ts";
 
 export interface NftablesOptions {
   /** Chains of iptables that the rules belong to, see `hooksFor`. */
@@ -31,75 +25,168 @@ export interface NftablesOptions {
   run?: Run | undefined;
 }
 
+interface Banned {
+  jail: string;
+  address: Address;
+}
+
+const keyOf = ({ jail, address }: Banned) => `${jail} ${address}`;
+
 export function createNftablesFirewall(options: NftablesOptions): Firewall {
-  const { chains, now, run = runCommand } = options;
-  const hooks = hooksFor(chains);
   const inOrder = createInOrder();
-  const witnesses = createWitnesses(now);
-  let jails: readonly FirewallJail[] = [];
-  /** Those in the kernel: two for every jail, more for its networks. */
-  let sets: ReadonlySet<string> = new Set();
-  /** As it was read back after it was made. */
-  let installed: Present | undefined;
-  let match: PortMatch = "as they arrive";
+  const table = new NftablesBans(options);
+  return {
+    kind: "nftables",
+    open: (jails, inherited = []) => inOrder(() => table.open(jails, inherited)),
+    replace: (bans) => inOrder((aside) => table.replace(bans, aside)),
+    ban: (bans) => inOrder.brief(() => table.ban(bans)),
+    unban: (bans) => inOrder.brief(() => table.unban(bans)),
+    list: () => inOrder(() => table.list()),
+    // It only reads, and that takes long: no ban waits for it.
+    count: () => table.count(),
+    repair: () => inOrder((aside) => table.repair(aside)),
+    close: () => Promise.resolve(),
+  };
+}
 
-  const apply = (lines: readonly string[]) => run("nft", ["-f", "-"], `${lines.join("\n")}\n`);
+/** What each call does, in its turn. */
+class NftablesBans {
+  readonly #layout: NftablesLayout;
+  readonly #run: Run;
+  readonly #now: () => number;
+  /** Bans that the sets must have, by the sets' names in the first generation. */
+  #witnesses: Witnesses;
+  /** While all bans are replaced: what is changed beside, and the witnesses of the next sets. */
+  #replacing: { changes: ChangesBeside; witnesses: Witnesses } | undefined;
 
-  /** Makes everything but the members, with `lines` in the same moment. */
-  async function layOut(wanted: ReadonlySet<string>, lines: readonly string[]): Promise<void> {
-    const present = await readTable(run);
-    const wantedChains = [...hooks, ...jails.map(({ name }) => jailChain(name))];
-    const strange = {
-      chains: (present?.chains ?? []).filter((chain) => !wantedChains.includes(chain)),
-      sets: (present?.sets ?? []).filter((set) => !wanted.has(set)),
-    };
-    match = await portMatch(chains, run);
-    await apply([...layoutScript({ hooks, jails, sets: wanted, match }, strange), ...lines]);
-    sets = wanted;
-    installed = await readTable(run);
-    const missing = [...wantedChains, ...wanted].find(
-      (name) => !installed?.chains.includes(name) && !installed?.sets.includes(name),
-    );
-    if (missing) throw new FirewallError(`nftables: ${missing} was made, but is not in force`);
+  constructor({ chains, now, run = runCommand }: NftablesOptions) {
+    this.#layout = new NftablesLayout(chains, run);
+    this.#run = run;
+    this.#now = now;
+    this.#witnesses = createWitnesses(now);
   }
 
-  /** The sets that jails and bans need, with those of `kept` whose jail is still there. */
-  function setsFor(bans: readonly TimedBan[], kept: Iterable<string> = []): Set<string> {
-    const all = new Set(jails.flatMap(({ name }) => plainSets(name)));
-    for (const set of kept) {
-      if (jails.some(({ name }) => name === partsOfSet(set)?.jail)) all.add(set);
+  async open(jails: NftablesLayout["jails"], inherited: readonly TimedBan[]): Promise<void> {
+    const layout = this.#layout;
+    layout.jails = jails;
+    const { known } = sortOut(inherited, jails);
+    const present = await layout.adopt();
+    const renewed = present ? deleteLines(known, layout.generation) : [];
+    const lines = [...renewed, ...addLines(known, layout.generation)];
+    await layout.layOut(layout.setsWith(known, present?.sets ?? []), lines);
+    this.#noteAdded(known);
+  }
+
+  async replace(bans: readonly TimedBan[], aside: Aside) {
+    const { known, refused } = sortOut(bans, this.#layout.jails);
+    const changes: ChangesBeside = new Map();
+    const witnesses = createWitnesses(this.#now);
+    this.#replacing = { changes, witnesses };
+    try {
+      await replaceGeneration(this.#layout, {
+        ...{ bans: known, changes, aside },
+        onFilled(some) {
+          for (const ban of some) {
+            if (!changes.has(keyOf(ban))) witnesses.add(setFor(ban, ""), [ban]);
+          }
+        },
+        onSwitched: () => {
+          this.#witnesses = witnesses;
+          this.#replacing = undefined;
+        },
+      });
+      return refused;
+    } finally {
+      this.#replacing = undefined;
     }
-    for (const ban of bans) if (isNetwork(ban.address)) all.add(setFor(ban));
-    return all;
   }
 
-  function witness(bans: readonly TimedBan[]): void {
-    for (const ban of bans) witnesses.add(setFor(ban), [ban]);
-  }
-
-  async function add(known: readonly TimedBan[]): Promise<void> {
-    if (known.length === 0) return;
+  async ban(bans: readonly TimedBan[]) {
+    const layout = this.#layout;
+    const { known, refused } = sortOut(bans, layout.jails);
+    if (known.length === 0) return refused;
+    const { generation } = layout;
     // A member that is there keeps its timeout (before Linux 6.13): it is made anew.
-    const lines = [...deleteLines(known), ...addLines(known)];
-    const wanted = setsFor(known, sets);
-    if (wanted.size > sets.size) await layOut(wanted, lines);
-    else {
+    const lines = [...deleteLines(known, generation), ...addLines(known, generation)];
+    const wanted = layout.setsWith(known);
+    if (wanted.size > layout.sets.size) await layout.layOut(wanted, lines);
+    else await this.#applyOrLayOut(lines);
+    this.#noteAdded(known);
+    return refused;
+  }
+
+  async unban(bans: readonly Banned[]): Promise<void> {
+    const { jails, sets, generation } = this.#layout;
+    const known = sortOut(bans, jails).known;
+    const present = known.filter((ban) => sets.has(setFor(ban, generation)));
+    if (present.length > 0) await this.#applyOrLayOut(deleteLines(present, generation));
+    for (const ban of known) {
+      this.#witnesses.remove(setFor(ban, ""), ban.address);
+      this.#replacing?.witnesses.remove(setFor(ban, ""), ban.address);
+      this.#replacing?.changes.set(keyOf(ban), { ban });
+    }
+  }
+
+  list(): Promise<TimedBan[]> {
+    return readBans(this.#run, [...this.#layout.sets]);
+  }
+
+  async count(): Promise<number> {
+    for (;;) {
+      const { sets } = this.#layout;
       try {
-        await apply(lines);
+        return (await readBans(this.#run, [...sets])).length;
       } catch (error) {
-        if (!(error instanceof FirewallError)) throw error;
-        await layOut(wanted, lines); // somebody has removed a set
+        // The sets may have been replaced meanwhile.
+        if (!(error instanceof FirewallError) || sets === this.#layout.sets) throw error;
       }
     }
-    witness(known);
   }
 
-  async function isMissing({ jail, address }: { jail: string; address: TimedBan["address"] }) {
-    const set = setFor({ jail, address });
+  async repair(aside: Aside): Promise<Repair> {
+    const layout = this.#layout;
+    const repaired = await aside(() => layout.drift());
+    if (repaired.length > 0) await layout.layOut(layout.sets, []);
+    const isSuspect = (await aside(() => this.#emptied())).length > 0;
+    // A ban may have ended just then: asked again while nothing changes.
+    const emptied = isSuspect ? await this.#emptied() : [];
+    repaired.push(...emptied.map((set) => `nftables: set ${set} was emptied`));
+    const ineffective = await aside(() => this.#bypasses());
+    return { repaired, bansLost: emptied.length > 0, ineffective };
+  }
+
+  async #applyOrLayOut(lines: readonly string[]): Promise<void> {
+    try {
+      await this.#layout.apply(lines);
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      await this.#layout.layOut(this.#layout.sets, lines); // somebody has removed a set
+    }
+  }
+
+  #noteAdded(bans: readonly TimedBan[]): void {
+    for (const ban of bans) {
+      this.#witnesses.add(setFor(ban, ""), [ban]);
+      this.#replacing?.witnesses.add(setFor(ban, ""), [ban]);
+      this.#replacing?.changes.set(keyOf(ban), { ban, added: ban });
+    }
+  }
+
+  /** Sets that lack a ban that they must have. */
+  async #emptied(): Promise<string[]> {
+    const sets: string[] = [];
+    for (const witness of this.#witnesses.called()) {
+      if (await this.#isMissing(witness)) sets.push(setFor(witness, this.#layout.generation));
+    }
+    return sets;
+  }
+
+  async #isMissing(ban: Banned): Promise<boolean> {
+    const set = setFor(ban, this.#layout.generation);
     try {
       // Checked only, not done: nft has no other question that does not read the whole set.
-      const script = `delete element ${TABLE} ${set} { ${elementOf(address)} }\n`;
-      await run("nft", ["-c", "-f", "-"], script);
+      const script = `delete element ${TABLE} ${set} { ${elementOf(ban.address)} }\n`;
+      await this.#run("nft", ["-c", "-f", "-"], script);
       return false;
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
@@ -107,92 +194,11 @@ export function createNftablesFirewall(options: NftablesOptions): Firewall {
     }
   }
 
-  return {
-    kind: "nftables",
-
-    open: (wanted, inherited = []) =>
-      inOrder(async () => {
-        jails = wanted;
-        const { known } = sortOut(inherited, jails);
-        const present = await readTable(run);
-        const renewed = present ? deleteLines(known) : [];
-        await layOut(setsFor(known, present?.sets), [...renewed, ...addLines(known)]);
-        witness(known);
-      }),
-
-    replace: (bans) =>
-      inOrder(async () => {
-        const { known, refused } = sortOut(bans, jails);
-        const wanted = setsFor(known);
-        const flush = [...wanted].map((set) => `flush set ${TABLE} ${set}`);
-        await layOut(wanted, [...flush, ...addLines(known)]);
-        witnesses.clear();
-        witness(known);
-        return refused;
-      }),
-
-    ban: (bans) =>
-      inOrder(async () => {
-        const { known, refused } = sortOut(bans, jails);
-        await add(known);
-        return refused;
-      }),
-
-    unban: (bans) =>
-      inOrder(async () => {
-        const known = sortOut(bans, jails).known.filter((ban) => sets.has(setFor(ban)));
-        if (known.length === 0) return;
-        try {
-          await apply(deleteLines(known));
-        } catch (error) {
-          if (!(error instanceof FirewallError)) throw error;
-          await layOut(sets, deleteLines(known));
-        }
-        for (const ban of known) witnesses.remove(setFor(ban), ban.address);
-      }),
-
-    list: () => inOrder(() => readBans(run, [...sets])),
-
-    // It only reads, and that takes long: no ban waits for it.
-    count: async () => (await readBans(run, [...sets])).length,
-
-    repair: () =>
-      inOrder(async () => {
-        const repaired = drift(await readTable(run));
-        if ((await portMatch(chains, run)) !== match) {
-          repaired.push("nftables: connections are tracked now, so that ports may be rewritten");
-        }
-        if (repaired.length > 0) await layOut(sets, []);
-        const emptied: string[] = [];
-        for (const called of witnesses.called()) {
-          if (await isMissing(called)) emptied.push(called.set);
-        }
-        repaired.push(...emptied.map((set) => `nftables: set ${set} was emptied`));
-        return { repaired, bansLost: emptied.length > 0, ineffective: await bypasses() };
-      }),
-
-    close: () => Promise.resolve(),
-  };
-
   /** Ways for packets to jails that lead past the hooks. */
-  async function bypasses(): Promise<string[]> {
+  async #bypasses(): Promise<string[]> {
+    const { hooks, jails } = this.#layout;
     if (hooks.includes("forward")) return [];
-    const families = FAMILIES.map(({ iptables }) => forwardedPorts(iptables, jails, run));
+    const families = FAMILIES.map(({ iptables }) => forwardedPorts(iptables, jails, this.#run));
     return (await Promise.all(families)).flat().map((reason) => `nftables: ${reason}`);
-  }
-
-  /** What is not as it was read back after it was made, in words. */
-  function drift(present: Present | undefined): string[] {
-    if (!installed) return [];
-    if (!present) return [`nftables: table ${TABLE} was missing`];
-    return [
-      ...(present.isDormant ? [`nftables: table ${TABLE} was dormant`] : []),
-      ...installed.sets
-        .filter((set) => !present.sets.includes(set))
-        .map((set) => `nftables: set ${set} was missing`),
-      ...[...installed.spelled]
-        .filter(([chain, rules]) => present.spelled.get(chain) !== rules)
-        .map(([chain]) => `nftables: rules of ${chain} were changed`),
-    ];
   }
 }
