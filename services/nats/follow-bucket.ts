@@ -1,14 +1,14 @@
-/** Follows a key-value bucket: first all of its present entries, then every change. */
+/**
+ * Follows a key-value bucket: first all of its present entries, then every change.
+ *
+ * Older states of an entry come as entries, too, before its last one. A reader that asked NATS 2.9
+ * for the last states alone would keep every writer waiting: NATS looks for them in one go, and
+ * stores nothing meanwhile (half a second with 100,000 keys).
+ */
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { StoredMessage } from "./delivery.ts";
-import {
-  ALL,
-  followStream,
-  LAST_PER_SUBJECT,
-  type Following,
-  type FollowOptions,
-} from "./follow-stream.ts";
+import { ALL, followStream, type Following, type FollowOptions } from "./follow-stream.ts";
 import { readNewestEntries, type NewestEntries } from "./newest-entries.ts";
 
 export interface BucketEntry {
@@ -42,12 +42,7 @@ export interface BucketReader {
 
 export interface FollowBucketOptions extends Pick<FollowOptions, "connection" | "log"> {
   bucket: string;
-  /**
-   * Makes another connection to the same NATS, for a bucket whose newest entries must not wait. Then
-   * older states of a key come as entries, too, before its last one: when a reader asks for last
-   * states alone, NATS 2.9 looks for them in one go, and stores nothing meanwhile (half a second with
-   * 100,000 keys).
-   */
+  /** Makes another connection to the same NATS, for a bucket whose newest entries must not wait. */
   connectBeside?: (() => Promise<NatsConnection>) | undefined;
   /** The bucket is read from its beginning only after this; its newest entries come at once. */
   readWhen?: Promise<void> | undefined;
@@ -97,7 +92,7 @@ export function followBucket(
   }
   const following = followStream(
     {
-      ...{ connection, stream, startFrom: connectBeside ? ALL : LAST_PER_SUBJECT, log },
+      ...{ connection, stream, startFrom: ALL, log },
       async prepare() {
         await Promise.all([connectBeside && readAhead(connectBeside), readWhen]);
       },

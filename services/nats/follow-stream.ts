@@ -101,4 +101,3 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
 }
 
 export const ALL = () => ({ deliver_policy: DeliverPolicy.All });
-export const LAST_PER_SUBJECT = () => ({ deliver_policy: DeliverPolicy.LastPerSubject });

@@ -8,7 +8,7 @@ import { connect } from "@nats-io/transport-node";
 import { createLog } from "../../services/process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../../services/nats/bucket-mirror.ts";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
-import { followStream, LAST_PER_SUBJECT } from "../../services/nats/follow-stream.ts";
+import { ALL, followStream } from "../../services/nats/follow-stream.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats } from "../harness/servers.ts";
 import { startSlowLink } from "../harness/slow-link.ts";
@@ -69,7 +69,7 @@ test("messages that expire while a follower reads do not hide those behind them"
   const caughtUpWith: number[] = [];
   let runs = 0;
   const following = followStream(
-    { connection, stream: "S", startFrom: LAST_PER_SUBJECT, log },
+    { connection, stream: "S", startFrom: ALL, log },
     {
       begin() {
         runs += 1;

@@ -7,6 +7,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Kvm, type KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { pino } from "pino";
+import { openBanStore } from "../../services/coordinator/buckets/ban-store.ts";
+import { parseAddress } from "../../services/wire/address.ts";
 import { decodeBan } from "../../services/wire/ban.ts";
 import { decodeJail } from "../../services/wire/settings.ts";
 import { BANS_BUCKET, LEASE_BUCKET, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
@@ -70,6 +73,23 @@ test("a ban that was written over is there again", async () => {
     return decodeBan((await bans!.get(key))!.value, key).state === "active";
   });
   assert.equal((await cli("ban", "remove", "198.51.100.7")).code, 0);
+});
+
+test("a coordinator that starts does not complain of a ban that was written again before", async () => {
+  let logged = "";
+  const log = pino({}, { write: (line: string) => void (logged += line) });
+  const store = openBanStore({ connection: stranger, log, onBan: () => {} });
+  try {
+    await store.ready;
+    const address = parseAddress("198.51.100.7")!;
+    assert.equal(store.get("dovecot", address)?.state, "lifted", "the last state counts");
+    assert.deepEqual([store.takeTampered(), logged], [[], ""]);
+    const key = "dovecot.198-51-100-70";
+    await inject(`$KV.${BANS_BUCKET}.${key}`);
+    await eventually("it complains of another one", () => logged.includes(key));
+  } finally {
+    store.stop();
+  }
 });
 
 test("a ban that was deleted before its end is there again", async () => {

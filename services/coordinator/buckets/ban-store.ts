@@ -68,6 +68,8 @@ export function openBanStore(options: BanStoreOptions): BanStore {
   const { connection, log, onBan, onChange } = options;
   let wasRead = false;
   const tampered = new Map<string, Ban>();
+  /** While the bucket is read: keys whose last state so far is of an unauthorized writer, and why. */
+  const suspects = new Map<string, string>();
   const held = new Map<string, Ban>();
   const writer = createBucketWriter(connection, BANS_BUCKET);
   const mirror = mirrorBucket({
@@ -78,11 +80,15 @@ export function openBanStore(options: BanStoreOptions): BanStore {
     noteHeld(event);
     switch (event.type) {
       case "loading":
+        suspects.clear();
         return;
       case "live":
         wasRead = true;
+        for (const [key, reason] of suspects) complain(key, reason);
+        suspects.clear();
         return;
       case "put":
+        suspects.delete(event.key);
         noteWritten(event.key, event.value);
         if (wasRead) onChange?.(event.value, event.previous);
         return;
@@ -115,8 +121,14 @@ export function openBanStore(options: BanStoreOptions): BanStore {
   }
 
   function noteTampered(key: string, previous: Ban | undefined, reason: string): void {
-    log.error({ key, reason }, "ban was modified by an unauthorized writer");
     if (previous) tampered.set(key, previous);
+    // Older states are read first: a coordinator may have written the ban again long ago.
+    if (mirror.state().phase === "live") complain(key, reason);
+    else suspects.set(key, reason);
+  }
+
+  function complain(key: string, reason: string): void {
+    log.error({ key, reason }, "ban was modified by an unauthorized writer");
   }
 
   async function read(key: string): Promise<Versioned<Ban>> {

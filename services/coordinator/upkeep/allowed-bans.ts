@@ -33,8 +33,8 @@ export interface AllowedBans {
   settle(): Promise<void>;
 }
 
-/** At most this many writes run at a time. */
-const AT_ONCE = 64;
+/** At most this many writes run at a time: NATS takes a new ban behind them. */
+const AT_ONCE = 16;
 
 export function createAllowedBans(options: AllowedBansOptions): AllowedBans {
   const { bans, allowlist, now, newId, log } = options;

@@ -68,8 +68,7 @@ export class NftablesLayout {
     this.#aside = aside;
     this.#installed = await readTable(this.#run);
     const missing = [...wantedChains, ...wanted, ...aside].find(
-      (name) =>
-        !this.#installed?.chains.includes(name) && !this.#installed?.sets.includes(name),
+      (name) => !this.#installed?.chains.includes(name) && !this.#installed?.sets.includes(name),
     );
     if (missing) throw new FirewallError(`nftables: ${missing} was made, but is not in force`);
   }

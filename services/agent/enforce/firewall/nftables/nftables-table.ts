@@ -76,8 +76,7 @@ export interface SetParts {
 
 /** undefined: it is none of ours. */
 export function partsOfSet(set: string): SetParts | undefined {
-  const [, digit, jail = "", size, end] =
-    /^ip([46])-([^/.]+)(?:\/(\d+))?(\.b)?$/.exec(set) ?? [];
+  const [, digit, jail = "", size, end] = /^ip([46])-([^/.]+)(?:\/(\d+))?(\.b)?$/.exec(set) ?? [];
   if (!JAIL_NAME.test(jail)) return undefined;
   const family = digit === "6" ? 6 : 4;
   const prefix = size === undefined ? WIDTH[family] : Number(size);
