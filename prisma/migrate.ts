@@ -3,7 +3,10 @@
  * It keeps the same `_prisma_migrations` table as `prisma migrate deploy`.
  */
 import { PrismaPg } from "@prisma/adapter-pg";
-import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  DriverAdapterError,
+} from "@prisma/driver-adapter-utils";
 import * as engine from "@prisma/schema-engine-wasm/schema_engine_bg";
 import pg from "pg";
 import { readPrismaFiles, type PrismaFiles } from "./prisma-files.ts";
@@ -20,12 +23,12 @@ declare const WebAssembly: {
 async function withEngine<T>(
   databaseUrl: string,
   files: PrismaFiles,
-  work: (started: engine.SchemaEngine) => Promise<T>,
+  work: (started: engine.SchemaEngine, pool: pg.Pool) => Promise<T>,
 ): Promise<T> {
   const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
   pool.on("error", () => {}); // the query that is under way fails, and says why
   try {
-    return await work(await startEngine(pool, files));
+    return await work(await startEngine(pool, files), pool);
   } finally {
     await pool.end();
   }
@@ -48,8 +51,37 @@ async function startEngine(
   return engine.SchemaEngine.new(
     { datamodels: [["schema.prisma", schema]] },
     () => {},
-    bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool)),
+    bindMigrationAwareSqlAdapterFactory(new TransactionalPg(pool)),
   );
+}
+
+/**
+ * Prisma's adapter cuts a migration at every semicolon, and runs the parts one by one on several
+ * connections. Here PostgreSQL gets the migration as a whole, which is one transaction: a
+ * coordinator that is killed meanwhile leaves the database as it was.
+ */
+class TransactionalPg extends PrismaPg {
+  readonly #pool: pg.Pool;
+  constructor(pool: pg.Pool) {
+    super(pool);
+    this.#pool = pool;
+  }
+  override async connect(): ReturnType<PrismaPg["connect"]> {
+    const executeScript = (script: string) => this.#executeScript(script);
+    return Object.assign(await super.connect(), { executeScript });
+  }
+  async #executeScript(script: string): Promise<void> {
+    try {
+      await this.#pool.query(script);
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+      const { code = "", severity = "", message, detail, hint, column } = error;
+      throw new DriverAdapterError({
+        ...{ kind: "postgres", code, severity, message, detail, hint, column },
+        ...{ originalCode: code, originalMessage: message },
+      });
+    }
+  }
 }
 
 const FILTERS = { externalTables: [], externalEnums: [] };
@@ -71,10 +103,30 @@ function migrationList({ migrations }: PrismaFiles): engine.MigrationList {
 export async function migrate(databaseUrl: string): Promise<string[]> {
   const files = readPrismaFiles();
   const migrationsList = migrationList(files);
-  const { appliedMigrationNames } = await withEngine(databaseUrl, files, (started) =>
-    started.applyMigrations({ migrationsList, filters: FILTERS }),
+  return withEngine(databaseUrl, files, async (started, pool) => {
+    await forgetInterrupted(started, pool);
+    const applied = await started.applyMigrations({ migrationsList, filters: FILTERS });
+    return applied.appliedMigrationNames;
+  });
+}
+
+/**
+ * The engine refuses to go on where a migration was interrupted, because it cannot know what of the
+ * migration was done. Here nothing was: a migration is one transaction.
+ */
+async function forgetInterrupted(started: engine.SchemaEngine, pool: pg.Pool): Promise<void> {
+  const { rows: tables } = await pool.query<{ name: string | null }>(
+    `SELECT to_regclass('_prisma_migrations') AS name`,
   );
-  return appliedMigrationNames;
+  if (tables[0]?.name == null) return;
+  const { rows } = await pool.query<{ name: string }>(
+    `SELECT migration_name AS name FROM _prisma_migrations
+     WHERE finished_at IS NULL AND rolled_back_at IS NULL`,
+  );
+  for (const { name: migrationName } of rows) {
+    // Waits for the lock on migrating. Throws where another coordinator has finished it meanwhile.
+    await started.markMigrationRolledBack({ migrationName }).catch(() => {});
+  }
 }
 
 /**

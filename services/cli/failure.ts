@@ -1,10 +1,13 @@
-/** `fleetban failure list`: the failures on record. */
+/** `fleetban failure list|top|erase`: the failures on record. */
 import { Command } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { FailureRow } from "../wire/api.ts";
 import { checksOf, UsageError } from "./arguments.ts";
 import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
-import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
+import type { AskingContext } from "./confirm.ts";
+import { JSON_OPTION, noteStale, type JsonOption } from "./context.ts";
+import { addEraseCommand } from "./failure-erase.ts";
+import { addTopCommand } from "./failure-top.ts";
 import { readPages } from "./pages.ts";
 import type { Cell } from "./table.ts";
 import { formatInstant, zoneOf } from "./time.ts";
@@ -13,6 +16,7 @@ import { shorten } from "./visible.ts";
 interface ListOptions extends JsonOption {
   address?: Address;
   user?: string;
+  domain?: string;
   host?: string;
   jail?: string;
   since?: number;
@@ -20,7 +24,7 @@ interface ListOptions extends JsonOption {
   limit: number;
 }
 
-export function failureCommand(context: Context): Command {
+export function failureCommand(context: AskingContext): Command {
   const { ask, output, now } = context;
   const check = checksOf("failure list", output.note);
   const command = new Command("failure").description("failed authentication attempts");
@@ -30,6 +34,7 @@ export function failureCommand(context: Context): Command {
     .description("failures on record, newest first")
     .option("--address <address>", "of this address, or of all in this network", check.address)
     .option("--user <name>", "with this user name", check.text)
+    .option("--domain <domain>", "with user names of this mail domain", check.text)
     .option("--host <host>", "seen by this host", check.host)
     .option("--jail <jail>", "counted for this jail", check.jail)
     .option("--since <when>", "from then on: 1h (ago), or 2026-11-24T12:00", check.instant)
@@ -56,6 +61,8 @@ export function failureCommand(context: Context): Command {
       if (next !== null) output.note(`there are more than these ${limit}: --limit shows more`);
     });
 
+  addTopCommand(command, context);
+  addEraseCommand(command, context);
   return command;
 }
 
@@ -80,4 +87,5 @@ Examples:
   fleetban failure list --since 1h
   fleetban failure list --address 198.51.100.0/24 --limit 1000
   fleetban failure list --user info@example.com --host mx1 --json
+  fleetban failure list --domain example.com --since 1w
 `;

@@ -1,7 +1,7 @@
 /** coordinator.yaml: every option with its default; deploy/examples/coordinator.yaml explains them. */
 import { hostname } from "node:os";
 import * as z from "zod";
-import { duration } from "../config/duration.ts";
+import { duration, durationOrForever } from "../config/duration.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
 import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
@@ -10,6 +10,8 @@ import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 import { jailConfig, jailOf } from "./jail-config.ts";
 import { notifyConfig } from "./notify/notify-config.ts";
+
+const DAY_SECONDS = 86_400;
 
 /** A jail that counts bans needs others that make them. */
 function refuseBansOfNone(
@@ -53,6 +55,11 @@ const guardLimit = z
   })
   .transform((limit) => (limit === "off" ? null : limit));
 
+const kept = (usual: number) =>
+  durationOrForever
+    .refine((seconds) => seconds === null || seconds >= DAY_SECONDS, "expected at least 1d, or -1")
+    .default(usual);
+
 export const coordinatorConfig = z.strictObject({
   id: z
     .string()
@@ -70,6 +77,10 @@ export const coordinatorConfig = z.strictObject({
         )
         .default("postgresql://fleetban@127.0.0.1:5432/fleetban"),
     })
+    .prefault({}),
+  /** Seconds; null: for ever. */
+  retention: z
+    .strictObject({ failures: kept(90 * DAY_SECONDS), bans: kept(400 * DAY_SECONDS) })
     .prefault({}),
   http: z
     .strictObject({

@@ -25,8 +25,7 @@ import { policyOf } from "./decide/policy.ts";
 import { createHealth } from "./http/health.ts";
 import { serveHttp } from "./http/http-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
-import { openSinks } from "./notify/open-sinks.ts";
-import type { Sink } from "./notify/sink.ts";
+import { openSinks, type OpenedSinks } from "./notify/open-sinks.ts";
 
 const NAME = "fleetban-coordinator";
 const DEFAULT_FILE = "/etc/fleetban/coordinator.yaml";
@@ -53,7 +52,7 @@ export function coordinatorProgram(options: ProgramOptions): Command {
     loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES);
 
   /** Sinks name files beside coordinator.yaml. */
-  const sinksOf = (config: CoordinatorConfig): Sink[] => {
+  const sinksOf = (config: CoordinatorConfig): OpenedSinks => {
     const { config: given = DEFAULT_FILE } = program.opts<{ config?: string }>();
     const jails = Object.keys(config.jails);
     const folder = dirname(resolve(given));
@@ -67,7 +66,7 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       // A file that is gone later must not mean the defaults.
       const file = fileOf();
       const config = await load(file);
-      const sinks = sinksOf(config);
+      const opened = sinksOf(config);
       const loadAgain = async () => {
         const changed = await load(file);
         sinksOf(changed);
@@ -75,7 +74,7 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       };
       const { pid } = options;
       exit(
-        await runDaemon(NAME, (life) => run({ config, loadConfig: loadAgain, sinks, pid }, life)),
+        await runDaemon(NAME, (life) => run({ config, loadConfig: loadAgain, opened, pid }, life)),
       );
     });
 
@@ -105,7 +104,7 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       for (const sentence of others) write(`  ${sentence}\n`);
     }
     write(`policy version ${policyOf(config).version}\n`);
-    for (const { name, type, describe } of sinksOf(config)) {
+    for (const { name, type, describe } of sinksOf(config).sinks) {
       write(`notifications: sink ${name}, ${type} to ${describe}\n`);
     }
     if (configOnly) {
@@ -189,15 +188,15 @@ function readyOnce(life: Pick<Life, "ready" | "onRelease">): () => void {
 interface RunOptions {
   config: CoordinatorConfig;
   loadConfig: () => Promise<CoordinatorConfig>;
-  sinks: readonly Sink[];
+  opened: OpenedSinks;
   pid: number;
 }
 
-async function run({ config, sinks, pid, ...again }: RunOptions, life: Life): Promise<void> {
+async function run({ config, opened, pid, ...again }: RunOptions, life: Life): Promise<void> {
   const log = createLog(NAME, config.log.level);
   const id = coordinatorId(config, pid);
   const health = createHealth();
-  const metrics = createMetrics(sinks.map(({ name }) => name));
+  const metrics = createMetrics(opened.sinks.map(({ name }) => name));
   const http = await serveHttp({ ...parseListen(config.http.listen), health, metrics });
   life.onRelease(() => http.close());
   const ready = readyOnce(life);
@@ -213,10 +212,10 @@ async function run({ config, sinks, pid, ...again }: RunOptions, life: Life): Pr
     life,
   );
   // NATS may be away for long: the start goes on beside the signals that end it.
-  const started = session.opened.then(async (opened) => {
-    if (opened) {
-      const parts = { session: opened, health, metrics, log };
-      await startCoordinator({ id, config, sinks, ...parts, ...again }, life);
+  const started = session.opened.then(async (session) => {
+    if (session) {
+      const parts = { session, health, metrics, log };
+      await startCoordinator({ id, config, ...opened, ...parts, ...again }, life);
     }
     ready();
   });

@@ -11,6 +11,7 @@ import { banEndpoints } from "./api/ban-endpoints.ts";
 import { banImportEndpoint } from "./api/ban-import-endpoint.ts";
 import { banRestoreEndpoint } from "./api/ban-restore-endpoint.ts";
 import type { ApiContext } from "./api/api-context.ts";
+import { failureEndpoints } from "./api/failure-endpoints.ts";
 import { hasOperators, serveApi } from "./api/api-server.ts";
 import { jailEndpoints } from "./api/jail-endpoints.ts";
 import { jailSettingEndpoints } from "./api/jail-setting-endpoints.ts";
@@ -64,6 +65,7 @@ import { metricEndpoint } from "./api/metric-endpoint.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { startNotifier } from "./notify/notifier.ts";
 import type { Sink } from "./notify/sink.ts";
+import type { LookUpInDatabases } from "./notify/whois/databases.ts";
 import { openSettings } from "./buckets/settings-store.ts";
 import { keepStreams } from "./upkeep/ensure-streams.ts";
 
@@ -83,6 +85,8 @@ export interface CoordinatorOptions {
   /** Reads the configuration again; throws a ConfigError. */
   loadConfig: () => Promise<CoordinatorConfig>;
   sinks: readonly Sink[];
+  /** What the operator's databases say of an address; undefined: there are none. */
+  inDatabases: LookUpInDatabases | undefined;
   session: NatsSession;
   health: Health;
   metrics: Metrics;
@@ -90,7 +94,7 @@ export interface CoordinatorOptions {
 }
 
 export async function startCoordinator(options: CoordinatorOptions, life: Life): Promise<void> {
-  const { id, config, sinks, session, health, metrics, log } = options;
+  const { id, config, sinks, inDatabases: lookUp, session, health, metrics, log } = options;
   const { connection, link, expiry } = session;
   const { onRelease } = life;
   const filePolicy = policyOf(config);
@@ -115,7 +119,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const streams = await keepStreams(connection, wantedStreams, log, onWaiting);
   const isLeader = () => later.lease?.isLeader() ?? false;
   const databaseUrl = config.database.url;
-  const history = openHistory({ databaseUrl, connection, isLeader, log });
+  const { retention } = config;
+  const history = openHistory({ databaseUrl, connection, isLeader, retention, lookUp, log });
   onRelease(() => history.close());
   const horizon = () => horizonOf(policy());
   const quarantines = createQuarantines({
@@ -294,6 +299,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     drills,
     metrics,
     notifier,
+    lookUp,
   };
   const endpoints = {
     ...banEndpoints(context),
@@ -306,6 +312,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...jailEndpoints(context),
     ...jailSettingEndpoints(context),
     ...statusEndpoints(context),
+    ...failureEndpoints(context),
     ...notifyEndpoints(context),
     ...metricEndpoint(context),
     ...drillEndpoint(context),

@@ -50,11 +50,12 @@ import { trace } from "./trace.ts";
 import { warning } from "./warnings.ts";
 
 /** Where a list of bans goes on: a place in the record, or a key of the bans bucket. */
-export const BAN_CURSOR = /^(?:\d{1,15}|[\w-]{1,16}\.[\w/-]{1,64})$/;
-/** Where the list of failures goes on: a row's number in PostgreSQL. */
-const FAILURE_CURSOR = /^\d{1,18}$/;
-/** Where the audit goes on: how many of its rows came before. */
-const AUDIT_CURSOR = /^\d{1,15}$/;
+export const BAN_CURSOR =
+  /^(?:-?\d{1,15}\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[\w-]{1,16}\.[\w/-]{1,64})$/;
+/** Where the list of failures goes on: a row's time and number in PostgreSQL. */
+const FAILURE_CURSOR = /^-?\d{1,15}\/\d{1,18}$/;
+/** Where the audit goes on: the time of a row, and the change or the setting that was changed. */
+const AUDIT_CURSOR = /^-?\d{1,15}\/[\w.=/-]{1,200}$/;
 /** Where the allowlist goes on: when an entry was added, its address, and its jail if it has one. */
 const ALLOWED_CURSOR = /^\d{1,15}\/[0-9a-f.:/]{1,49}(?: [\w-]{1,16})?$/;
 
@@ -100,6 +101,21 @@ export const failureRow = z.object({
   form: z.string(),
 });
 export type FailureRow = z.infer<typeof failureRow>;
+
+/** What `failure top` ranks. */
+export const TOP_KINDS = [
+  ...(["address", "network", "user", "domain", "host", "asn", "country"] as const),
+] as const;
+export type TopKind = (typeof TOP_KINDS)[number];
+
+export const topRow = z.object({
+  /** An address, "AS64496", a user and so on. */
+  name: z.string(),
+  attempts: count,
+  /** Where an address is, or who has a network: "DE, AS64496 Example Ltd"; null: not known. */
+  about: z.string().nullable(),
+});
+export type TopRow = z.infer<typeof topRow>;
 
 export const auditRow = z.object({
   at: instant,
@@ -564,6 +580,8 @@ export const api = {
         /** An address or all of a network. */
         address: addressField.optional(),
         user: textField.optional(),
+        /** Of users of this mail domain, in any case. */
+        domain: textField.optional(),
         host: hostField.optional(),
         jail: jailField.optional(),
         since: instantField.optional(),
@@ -574,6 +592,45 @@ export const api = {
       .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     /** Newest first. */
     reply: z.object({ failures: z.array(failureRow), next, stale }),
+  },
+  /** Which addresses, users and so on have failed most. */
+  "failure.top": {
+    request: z
+      .strictObject({
+        by: z.enum(TOP_KINDS, `expected one of ${TOP_KINDS.join(", ")}`),
+        since: instantField,
+        /** Without: until now. */
+        until: instantField.optional(),
+        limit: limitField,
+      })
+      .refine(({ since, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
+    /** Most attempts first; `attempts`: of all failures of the period. */
+    reply: z.object({ top: z.array(topRow), attempts: count, stale }),
+  },
+  /** Erases failures on record. */
+  "failure.erase": {
+    request: z
+      .strictObject({
+        /** A user of exactly this name. */
+        user: textField.optional(),
+        /** An address or all of a network. */
+        address: addressField.optional(),
+        reason: textField,
+        dryRun: flagField,
+      })
+      .refine(
+        ({ user, address: of }) => (user === undefined) !== (of === undefined),
+        "expected one of user and address",
+      ),
+    reply: z.object({
+      /** Failures that were found, and that were erased; the same request erases the others. */
+      failures: count,
+      erased: count,
+      oldest: instant.nullable(),
+      newest: instant.nullable(),
+      /** Changes of bans of the address, which stay on record. */
+      banChanges: count,
+    }),
   },
 } as const;
 

@@ -125,7 +125,7 @@ function coordinatorRights(name: string): Rights {
 }
 
 /** Verbs of the API that change nothing. */
-export const ASKING_VERBS: readonly string[] = ["list", "show"];
+export const ASKING_VERBS: readonly string[] = ["list", "show", "top"];
 
 /** Where the answers to who asks arrive, also without credentials. */
 export function askerInbox(who: string): string {

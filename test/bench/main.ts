@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   "long-lines": () => import("./long-lines.ts"),
   decide: () => import("./decide.ts"),
   record: () => import("./record.ts"),
+  history: () => import("./history.ts"),
   restart: () => import("./restart.ts"),
   "long-work": () => import("./long-work.ts"),
   rest: () => import("./rest.ts"),

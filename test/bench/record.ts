@@ -31,12 +31,24 @@ async function measure(failures: number, batch: number): Promise<number> {
     replicas: 1,
     failuresMaxBytes: 2 ** 26,
   });
-  const warmUp = openHistory({ databaseUrl, connection, isLeader: () => true, log });
+  const warmUp = openHistory({
+    databaseUrl,
+    connection,
+    isLeader: () => true,
+    retention: { failures: null, bans: null },
+    log,
+  });
   await eventually("the tables are there", () => warmUp.reachable(), 30);
   await warmUp.close();
   await storeFailures(connection, { hosts: HOSTS, failures, batch });
 
-  const history = openHistory({ databaseUrl, connection, isLeader: () => true, log });
+  const history = openHistory({
+    databaseUrl,
+    connection,
+    isLeader: () => true,
+    retention: { failures: null, bans: null },
+    log,
+  });
   const total = failures / batch;
   const first = await eventually(
     "the first failures are recorded",

@@ -21,6 +21,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
     comment: ["office"],
     label: ["home", ""],
     user: ["alice"],
+    domain: ["example.org"],
     all: [true, false],
     undo: [true, false],
   },
@@ -29,7 +30,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   until: ["2026-12-01T00:00:00.000Z"],
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
   ...{ endingWithin: [60], revision: [0, 1], comment: ["office"], trace: [true, false] },
-  ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider"] },
+  ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider", "address"] },
   ...{ policyVersion: ["0123abcd"], option: ["maxretry", "nosuch"], value: ["8", "[143]", "*x"] },
 };
 

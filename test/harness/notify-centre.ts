@@ -35,7 +35,7 @@ export function startTestNotifier(options: TestNotifierOptions): Notifier {
   const { sinks, whois = { ask: false }, readFleet = () => Promise.resolve(EMPTY_FLEET) } = options;
   const config = notifyConfig.parse({ sinks, whois });
   const now = Date.now;
-  const opened = openSinks(config, { folder, environment, jails: ["dovecot"], now });
+  const { sinks: opened } = openSinks(config, { folder, environment, jails: ["dovecot"], now });
   const log = createLog("notify.test", "silent");
   return startNotifier({ connection, sinks: opened, replicas: 1, isLeader, readFleet, now, log });
 }

@@ -352,6 +352,52 @@ test("failures are found by address, user, host and time; hostile users stay tex
   assert.match(list.stderr, /there are more than these 2/);
   const json = await ask("failure", "list", "--json");
   assert.doesNotMatch(json.stdout, /[\x1b\x07\u202e]/);
+  assert.equal((await rows("--domain", "EXAMPLE.com")).length, 1);
+});
+
+test("failure top ranks with bars, and hostile users stay text", async () => {
+  const { stdout } = await ask("failure", "top", "users");
+  const [total, head, first, second, ...more] = stdout.split("\n");
+  assert.match(total ?? "", /^3 failed attempts since \d{4}-/);
+  assert.match(head ?? "", /^USER +ATTEMPTS +SHARE$/);
+  assert.match(first ?? "", /^x\\x1b\]0;owned\\x07\\u202ey +2 +66\.7 % +#{30}$/);
+  assert.match(second ?? "", /^info@example\.com +1 +33\.3 % +#{15}$/);
+  assert.deepEqual(more, [""]);
+  for (const [what, name] of [
+    ["addresses", "198.51.100.20"],
+    ["networks", "198.51.100.0/24"],
+    ["domains", "example.com"],
+    ["hosts", "mx9-example-org"],
+  ] as const) {
+    const json = (await ask("failure", "top", what, "--since", "2h", "--json")).stdout;
+    assert.equal(api["failure.top"].reply.parse(JSON.parse(json)).top[0]?.name, name);
+  }
+  const none = await ask("failure", "top", "countries");
+  assert.match(none.stderr, /no country of them is known: .*notify\.whois\.databases/);
+  const before = await ask("failure", "top", "--until", "1h");
+  assert.match(before.stdout, /^0 failed attempts since .* until .*\n$/);
+});
+
+test("failure erase previews, asks, erases and leaves its mark in the audit", async () => {
+  const erase = (...args: string[]) => fleetban("failure", "erase", ...args);
+  const user = ["--user", "info@example.com"];
+  const preview = await erase(...user, "--dry-run");
+  assert.match(preview.stdout, /^1 failure, from \d{4}-.* to \d{4}-.*\n$/);
+  assert.equal((await ask("failure", "list", "--user", "info@example.com", "--json")).code, 0);
+  const unasked = await erase(...user);
+  assert.match(unasked.stderr, /1 failure would be erased for good; expected --yes/);
+  assert.equal(unasked.code, 64);
+  const erased = await erase(...user, "--yes", "--reason", "request 4711");
+  assert.deepEqual([erased.stdout, erased.code], ["1 failure erased\n", 0]);
+  const none = await erase(...user, "--yes");
+  assert.deepEqual([none.stdout, none.code], ["no failure matches\n", 1]);
+  const audit = await ask("audit", "list");
+  assert.match(audit.stdout, /operator .* failure erase +1 failures of a user: request 4711\n/);
+  assert.doesNotMatch(audit.stdout, /info@example/);
+  const network = await erase("--address", "198.51.100.0/24", "--yes", "--json");
+  const { erased: rows } = api["failure.erase"].reply.parse(JSON.parse(network.stdout));
+  assert.equal(rows, 2);
+  assert.equal((await ask("failure", "list")).stdout, "no failures on record\n");
 });
 
 test("every answer in JSON is one document of the API's shape, with instants in ISO 8601", async () => {

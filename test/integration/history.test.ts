@@ -10,8 +10,11 @@ import { migrate } from "../../prisma/migrate.ts";
 import { openHistory, type History } from "../../services/coordinator/history/history.ts";
 import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
 import { openRecordingSource } from "../../services/coordinator/history/recording-source.ts";
-import { insertBanChanges, insertFailures } from "../../services/coordinator/history/insert.ts";
-import { findBansToRestore, findFailures } from "../../services/coordinator/history/queries.ts";
+import { insertBanChanges } from "../../services/coordinator/history/insert.ts";
+import { findBansToRestore } from "../../services/coordinator/history/ban-queries.ts";
+import { findFailures } from "../../services/coordinator/history/failure-queries.ts";
+import { recordFailures } from "../../services/coordinator/history/reported.ts";
+import { createWhereabouts } from "../../services/coordinator/history/whereabouts.ts";
 import { isOffence } from "../../services/policy/ban-memory.ts";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { createLog } from "../../services/process/log.ts";
@@ -33,6 +36,7 @@ import type { TestNats, TestPostgres } from "../harness/servers.ts";
 const T0 = Date.UTC(2026, 10, 24);
 const ALL = { limit: 1_000, after: null };
 const address = parseNetwork("198.51.100.7")!;
+const nowhere = createWhereabouts(undefined);
 const silent = createLog("history.test", "silent");
 
 let nats: TestNats;
@@ -102,7 +106,13 @@ async function record(): Promise<Recording> {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line) => void lines.push(line) });
   const databaseUrl = await postgres.createDatabase();
-  const history = openHistory({ databaseUrl, connection, isLeader: () => true, log });
+  const history = openHistory({
+    databaseUrl,
+    connection,
+    isLeader: () => true,
+    retention: { failures: null, bans: null },
+    log,
+  });
   const js = jetstream(connection);
   return {
     history,
@@ -140,8 +150,8 @@ test("a batch and a ban that are recorded twice are there once", async () => {
   await using database = await openEmpty();
   const batch = batchOf("mx1", 0, { user: "a" }, { user: "b" });
   const wider = batchOf("mx1", 0, { user: "a" }, { user: "b" }, { user: "c" });
-  await database.ask((prisma) => insertFailures(prisma, [batch, batch]));
-  await database.ask((prisma) => insertFailures(prisma, [batch, wider]));
+  await database.ask((prisma) => recordFailures(prisma, [batch, batch], nowhere));
+  await database.ask((prisma) => recordFailures(prisma, [batch, wider], nowhere));
   const found = await database.ask((prisma) => findFailures(prisma, ALL));
   const rows = found.map(({ row }) => row);
   assert.deepEqual(rows.map(({ user }) => user).sort(), ["a", "b", "c"]);
@@ -156,7 +166,7 @@ test("failures of every host, source and epoch are rows of their own", async () 
   const batch = batchOf("mx1", 0, {});
   const others = [{ host: "mx2" }, { source: "journal" }, { epoch: "e2" }];
   const batches = [batch, ...others.map((other) => ({ ...batch, ...other }))];
-  await database.ask((prisma) => insertFailures(prisma, batches));
+  await database.ask((prisma) => recordFailures(prisma, batches, nowhere));
   assert.equal(await database.ask((prisma) => prisma.failure.count()), 4);
 });
 
@@ -181,7 +191,7 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
   // What cannot be stored is replaced where it enters, which is in decoding.
   const sent = encodeFailureBatch(batchOf("mx1", 0, ...failures));
   const received = decodeFailureBatch(sent, failureSubject("dovecot", "mx1"));
-  await database.ask((prisma) => insertFailures(prisma, [received]));
+  await database.ask((prisma) => recordFailures(prisma, [received], nowhere));
   const found = await database.ask((prisma) => findFailures(prisma, ALL));
   const rows = found.map(({ row }) => row);
   const expected = Object.entries(texts).map(([text, stored]) => stored ?? text);
@@ -260,7 +270,7 @@ test("any instant and position that the wire allows can be recorded", async () =
   const extremes = [year("0000"), year("0001"), year("9999"), { attempts: 1_000 }];
   const last = { position: Number.MAX_SAFE_INTEGER };
   const batch = batchOf("mx1", 0, ...extremes, last);
-  await database.ask((prisma) => insertFailures(prisma, [batch]));
+  await database.ask((prisma) => recordFailures(prisma, [batch], nowhere));
   const found = await database.ask((prisma) => findFailures(prisma, ALL));
   const rows = found.map(({ row }) => row);
   assert.equal(rows.length, 5);

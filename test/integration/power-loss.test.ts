@@ -132,7 +132,14 @@ for (const count of [2, 9]) {
     await migrate(databaseUrl);
     const { connection } = centre;
     const isLeader = () => true;
-    const open = () => openHistory({ databaseUrl, connection, isLeader, log });
+    const open = () =>
+      openHistory({
+        databaseUrl,
+        connection,
+        isLeader,
+        retention: { failures: null, bans: null },
+        log,
+      });
     let history = open();
     centre.onRelease(() => history.close());
     const recorded = async () => {
@@ -269,7 +276,13 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
   const { nats, connection } = centre;
   const databaseUrl = await postgres.createDatabase();
   await migrate(databaseUrl);
-  const history = openHistory({ databaseUrl, connection, isLeader: () => true, log });
+  const history = openHistory({
+    databaseUrl,
+    connection,
+    isLeader: () => true,
+    retention: { failures: null, bans: null },
+    log,
+  });
   centre.onRelease(() => history.close());
   const before = openBanStore({ connection, log, onBan: () => {} });
   await before.ready;

@@ -74,7 +74,13 @@ describe("a recorder", () => {
   const areRecorded = (history: History, count: number) =>
     eventually(`${count} are on record`, async () => (await recorded(history)) === count, 30);
   const open = (through = connection) =>
-    openHistory({ databaseUrl, connection: through, isLeader: () => true, log });
+    openHistory({
+      databaseUrl,
+      connection: through,
+      isLeader: () => true,
+      retention: { failures: null, bans: null },
+      log,
+    });
 
   test("goes on after NATS was restarted, though nobody answers for its consumer", async () => {
     const history = open();

@@ -22,6 +22,7 @@ import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Notifier } from "../notify/notifier.ts";
+import type { LookUpInDatabases } from "../notify/whois/databases.ts";
 import type { Streams } from "../upkeep/ensure-streams.ts";
 import type { NewChange } from "../../policy/ban-memory.ts";
 import { ApiError } from "./api-server.ts";
@@ -55,6 +56,8 @@ export interface ApiContext {
   jailSettings: Pick<JailSettings, "list">;
   pauses: Pick<JailPauses, "of">;
   notifier: Pick<Notifier, "sinks" | "states">;
+  /** What the operator's databases say of an address; undefined: there are none. */
+  lookUp?: LookUpInDatabases | undefined;
   counters: Pick<DeciderCounters, "failures" | "undecodable">;
   now: () => number;
   newId: () => string;

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
 import { inSlices } from "../../process/slices.ts";
-import type { Marked } from "../history/queries.ts";
+import type { Marked } from "../history/marks.ts";
 
 export interface Page<T> {
   rows: T[];

@@ -1,25 +1,19 @@
-/** `fleetban status`, `fleetban host list|remove`, `fleetban failure list`. */
-import { auditRow, failureRow, hostRow } from "../../wire/api.ts";
+/** `fleetban status`, `fleetban host list|remove`, `fleetban audit list`. */
+import { auditRow, hostRow } from "../../wire/api.ts";
 import { awaitsRelease } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
 import { shownJail } from "../../wire/settings.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import { staleRecord } from "../history/stale-answers.ts";
-import { jailNamed, type ApiContext } from "./api-context.ts";
+import type { ApiContext } from "./api-context.ts";
 import { behind, pageOf } from "./page.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
-import { HistoryUnavailable } from "../history/history.ts";
+import { fromRecord } from "./from-record.ts";
 
 type StatusEndpoints = Pick<
   Endpoints,
-  | "ping.show"
-  | "status.show"
-  | "host.list"
-  | "host.show"
-  | "host.remove"
-  | "failure.list"
-  | "audit.list"
+  "ping.show" | "status.show" | "host.list" | "host.show" | "host.remove" | "audit.list"
 >;
 
 export function statusEndpoints(context: ApiContext): StatusEndpoints {
@@ -94,28 +88,10 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     },
 
     async "audit.list"(query) {
-      try {
-        const { limit } = query;
-        const found = await history.audit({ ...query, limit: limit + 1 });
-        const { rows, next } = pageOf(found, auditRow, limit);
-        return { audit: rows, next, stale: staleRecord(context) };
-      } catch (error) {
-        if (!(error instanceof HistoryUnavailable)) throw error;
-        throw new ApiError(503, error.message, { cause: error });
-      }
-    },
-
-    async "failure.list"(query) {
-      if (query.jail !== undefined) jailNamed(context, query.jail);
-      try {
-        const { limit } = query;
-        const found = await history.failures({ ...query, limit: limit + 1 });
-        const { rows, next } = pageOf(found, failureRow, limit);
-        return { failures: rows, next, stale: staleRecord(context) };
-      } catch (error) {
-        if (!(error instanceof HistoryUnavailable)) throw error;
-        throw new ApiError(503, error.message, { cause: error });
-      }
+      const { limit } = query;
+      const found = await fromRecord(() => history.audit({ ...query, limit: limit + 1 }));
+      const { rows, next } = pageOf(found, auditRow, limit);
+      return { audit: rows, next, stale: staleRecord(context) };
     },
   };
 }

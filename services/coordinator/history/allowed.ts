@@ -4,6 +4,7 @@ import type { PrismaClient } from "../../../prisma/client/client.ts";
 import type { AllowedPlace } from "../../policy/allowlist.ts";
 import { decodeAllowed, type Allowed } from "../../wire/settings.ts";
 import { placeOfAllowKey, SETTINGS_BUCKET } from "../../wire/subjects.ts";
+import { canonical } from "./inet.ts";
 
 export type AllowedChange = { added: Allowed } | { removed: AllowedPlace };
 
@@ -41,4 +42,20 @@ export async function applyAllowed(
       update: entry,
     });
   }
+}
+
+/** The entries on record. */
+export async function findAllowed(prisma: PrismaClient): Promise<Allowed[]> {
+  const rows = await prisma.allowed.findMany();
+  return rows.map(({ address, jail, comment, addedAt, by, until, label }) => ({
+    v: 1,
+    ...(jail !== "" && { jail }),
+    ...(until && { until: until.getTime() }),
+    ...(label !== null && { label }),
+    address: canonical(address),
+    comment,
+    addedAt: addedAt.getTime(),
+    by,
+    origin: "operator",
+  }));
 }

@@ -2,6 +2,7 @@
  * PostgreSQL through Prisma. It is the record, not the brake: nothing here may
  * stop a ban, so every failure to reach it is one kind of error that callers expect.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { migrate } from "../../../prisma/migrate.ts";
 import * as z from "zod";
@@ -37,6 +38,13 @@ export interface DatabaseOptions {
 }
 
 const CHECK_EVERY_MS = 2_000;
+/** Nobody who asks waits longer for a migration, which may take minutes. */
+const MIGRATED_WITHIN_MS = 2_000;
+/**
+ * A question to every day of the bans takes some 1,600 locks, and PostgreSQL has room for some 15,000
+ * of all connections with its default settings.
+ */
+const MAX_CONNECTIONS = 6;
 
 export function openDatabase({ url, log }: DatabaseOptions): Database {
   const adapter = new PrismaPg({
@@ -44,11 +52,13 @@ export function openDatabase({ url, log }: DatabaseOptions): Database {
     connectionTimeoutMillis: 3_000,
     query_timeout: 30_000,
     keepAlive: true,
+    max: MAX_CONNECTIONS,
   });
   const prisma = new PrismaClient({ adapter });
   const where = new URL(url).host;
   let reachable: boolean | undefined;
   let migrated = false;
+  let isMigrating = false;
   let closed = false;
   let working: Promise<void> | undefined;
 
@@ -63,7 +73,8 @@ export function openDatabase({ url, log }: DatabaseOptions): Database {
     try {
       await prisma.$queryRaw`SELECT 1`;
       if (!migrated) {
-        const applied = await migrate(url);
+        isMigrating = true;
+        const applied = await migrate(url).finally(() => (isMigrating = false));
         if (applied.length > 0) log.info({ applied }, "database migrated");
         migrated = true;
       }
@@ -79,8 +90,12 @@ export function openDatabase({ url, log }: DatabaseOptions): Database {
 
   return {
     async ask(work) {
-      if (!migrated) await checkAgain();
-      if (!migrated) throw new HistoryUnavailable(`${where}: cannot be reached`);
+      if (!migrated)
+        await Promise.race([checkAgain(), sleep(MIGRATED_WITHIN_MS, undefined, { ref: false })]);
+      if (!migrated) {
+        const why = isMigrating ? "the database is being migrated" : "cannot be reached";
+        throw new HistoryUnavailable(`${where}: ${why}`);
+      }
       try {
         const result = await work(prisma);
         note(true);

@@ -10,7 +10,7 @@ import type { Allowed } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
 import { BANS_BUCKET, FAILURES_STREAM, SETTINGS_BUCKET } from "../../wire/subjects.ts";
 import { byServersClock, storedAtOf } from "../decide/clock-correction.ts";
-import { applyAllowed, decodeAllowedChange } from "./allowed.ts";
+import { applyAllowed, decodeAllowedChange, findAllowed } from "./allowed.ts";
 import { decodeAudited, insertAudited } from "./audit.ts";
 import {
   applyOperatorSettings,
@@ -18,24 +18,32 @@ import {
   findOperatorSettings,
   type OperatorSetting,
 } from "./operator-settings.ts";
-import { openDatabase } from "./database.ts";
-import { createHostRecord } from "./host-record.ts";
-import { insertBanChanges, insertFailures } from "./insert.ts";
+import { findAudit, type AuditQuery } from "./audit-queries.ts";
 import {
-  findAudit,
-  findBansToRestore,
-  findAllowed,
   findBans,
   findBansOf,
+  findBansToRestore,
   findChanges,
-  findFailures,
-  type AuditQuery,
   type BanQuery,
-  type FailureQuery,
-  type Marked,
-} from "./queries.ts";
+} from "./ban-queries.ts";
+import { openDatabase } from "./database.ts";
+import { createHostRecord } from "./host-record.ts";
+import {
+  eraseFailures,
+  findErasable,
+  type Erasable,
+  type EraseOrder,
+  type FoundFailures,
+} from "./erase-failures.ts";
+import { findFailures, type FailureQuery } from "./failure-queries.ts";
+import { findTop, type Top, type TopQuery } from "./failure-top.ts";
+import { insertBanChanges } from "./insert.ts";
+import type { Marked } from "./marks.ts";
 import { createPlaces } from "./place.ts";
+import { startRecordUpkeep, type Retention } from "./record-upkeep.ts";
 import { startRecorder } from "./recorder.ts";
+import { recordFailures } from "./reported.ts";
+import { createWhereabouts, type LookUp } from "./whereabouts.ts";
 
 export { HistoryUnavailable } from "./database.ts";
 
@@ -60,6 +68,12 @@ export interface History {
   changes(query: Omit<BanQuery, "after">): Promise<Ban[]>;
   audit(query: AuditQuery): Promise<Marked<AuditRow>[]>;
   failures(query: FailureQuery): Promise<Marked<FailureRow>[]>;
+  topFailures(query: TopQuery): Promise<Top>;
+  /** Names of autonomous systems, as far as they are known. */
+  systemNames(numbers: readonly number[]): Promise<ReadonlyMap<number, string>>;
+  erasable(whose: Erasable): Promise<FoundFailures>;
+  /** Erases until `isTimeOver`; returns how many failures were erased. */
+  erase(whose: Erasable, order: EraseOrder, isTimeOver: () => boolean): Promise<number>;
   hosts(): Promise<{ host: string; lastSeenAt: number }[]>;
   /** Whether NATS was found, since the last call, to have lost messages that are on record. */
   takeRolledBack(): boolean;
@@ -75,13 +89,18 @@ export interface HistoryOptions {
   connection: NatsConnection;
   /** Is it this coordinator that records, at this moment? */
   isLeader: () => boolean;
+  retention: Retention;
+  /** What the operator's databases say of an address; undefined: there are none. */
+  lookUp?: LookUp | undefined;
   log: Log;
 }
 
 const isOfAllowlist = ({ subject }: { subject: string }) =>
   subject.startsWith(`$KV.${SETTINGS_BUCKET}.allow.`);
 
-export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryOptions): History {
+export function openHistory(options: HistoryOptions): History {
+  const { databaseUrl, connection, isLeader, retention, log } = options;
+  const whereabouts = createWhereabouts(options.lookUp);
   const database = openDatabase({ url: databaseUrl, log });
   let isRolledBack = false;
   const onRolledBack = () => {
@@ -93,7 +112,11 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     stream: FAILURES_STREAM,
     decode: (message) =>
       byServersClock(decodeFailureBatch(message.data, message.subject), storedAtOf(message)),
-    record: (batches) => database.ask((prisma) => insertFailures(prisma, batches)),
+    record: (batches) =>
+      database.ask(async (prisma) => {
+        await recordFailures(prisma, batches, whereabouts);
+        await whereabouts.recordNames(prisma);
+      }),
   });
   const bans = startRecorder({
     ...common,
@@ -130,6 +153,8 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     onRolledBack,
   });
   const hosts = createHostRecord(database);
+  const isDue = () => isLeader() && database.everReached();
+  const upkeep = startRecordUpkeep({ databaseUrl, retention, isDue, log });
 
   return {
     reachable: () => database.reachable(),
@@ -156,6 +181,16 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     changes: (query) => database.ask((prisma) => findChanges(prisma, query)),
     audit: (query) => database.ask((prisma) => findAudit(prisma, query)),
     failures: (query) => database.ask((prisma) => findFailures(prisma, query)),
+    topFailures: (query) => database.ask((prisma) => findTop(prisma, query)),
+    systemNames: (numbers) =>
+      database.ask(async (prisma) => {
+        const where = { asn: { in: numbers.map(BigInt) } };
+        const rows = await prisma.autonomousSystem.findMany({ where });
+        return new Map(rows.map(({ asn, name }) => [Number(asn), name]));
+      }),
+    erasable: (whose) => database.ask((prisma) => findErasable(prisma, whose)),
+    erase: (whose, order, isTimeOver) =>
+      database.ask((prisma) => eraseFailures(prisma, whose, order, isTimeOver)),
     hosts: () =>
       database.ask(async (prisma) => {
         const rows = await prisma.host.findMany();
@@ -169,7 +204,8 @@ export function openHistory({ databaseUrl, connection, isLeader, log }: HistoryO
     forgetHost: hosts.forget,
     hostSeen: hosts.seen,
     async close() {
-      await Promise.all([failures.stop(), bans.stop(), allowed.stop(), hosts.close()]);
+      const recorders = [failures, bans, allowed, upkeep].map((each) => each.stop());
+      await Promise.all([...recorders, hosts.close()]);
       await database.close();
     },
   };

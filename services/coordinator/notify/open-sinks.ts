@@ -22,6 +22,7 @@ import {
 import { runProgram } from "./sinks/run-program.ts";
 import { createWebhook, parseWebhookSecret } from "./sinks/webhook.ts";
 import { openAddressBook } from "./whois/address-book.ts";
+import type { LookUpInDatabases } from "./whois/databases.ts";
 
 export interface OpenSinksOptions extends SecretsFrom {
   /** The jails that there are. */
@@ -32,8 +33,14 @@ export interface OpenSinksOptions extends SecretsFrom {
 type LookUp = (delivery: Delivery) => Promise<FactsOf>;
 const UNKNOWN: FactsOf = () => undefined;
 
+export interface OpenedSinks {
+  sinks: Sink[];
+  /** What the operator's databases say of an address; undefined: there are none. */
+  inDatabases: LookUpInDatabases | undefined;
+}
+
 /** Throws a ConfigError with a line for every fault. */
-export function openSinks(config: NotifyConfig, options: OpenSinksOptions): Sink[] {
+export function openSinks(config: NotifyConfig, options: OpenSinksOptions): OpenedSinks {
   const secrets = createSecrets(options);
   const book = openAddressBook(config.whois, { ...options, fault: secrets.fault });
   const sinks = config.sinks.map((sink) => {
@@ -48,7 +55,7 @@ export function openSinks(config: NotifyConfig, options: OpenSinksOptions): Sink
   });
   const faults = secrets.faults();
   if (faults.length > 0) throw new ConfigError(faults.map((fault) => `notify: ${fault}`));
-  return sinks;
+  return { sinks, inDatabases: book.inDatabases };
 }
 
 interface Opening {

@@ -22,6 +22,13 @@ for (const [args, stderr] of [
   [["allow", "add", "::/0"], /allow add: "::\/0": is everybody/],
   [["failure", "list", "--since", "1h", "--until", "2h"], /--until is before --since/],
   [["failure", "list", "--since", "then"], /failure list: "then": expected a duration/],
+  [["failure", "top", "--since", "1h", "--until", "2h"], /failure top: --until is before --since/],
+  [["failure", "top", "jails"], /'jails' is invalid.*Allowed choices are addresses, networks/],
+  [["failure", "erase"], /failure erase: expected one of --user and --address/],
+  [
+    ["failure", "erase", "--user", "a", "--address", "192.0.2.1"],
+    /failure erase: expected one of --user and --address/,
+  ],
   [["failure", "list", "--limit", "0"], /failure list: "0": expected a number/],
   [["ban", "add", "\x1b[2J\x9b"], /ban add: "\\u001b\[2J\\x9b": expected/],
   [["ban"], /^Usage: fleetban ban/],

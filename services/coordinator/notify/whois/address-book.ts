@@ -8,13 +8,15 @@ import type { Delivery } from "../digest.ts";
 import type { FactsOf } from "../message/event-text.ts";
 import type { WhoisConfig } from "../notify-config.ts";
 import { factsFrom, type AddressFacts } from "./address-facts.ts";
-import { openDatabases } from "./databases.ts";
+import { openDatabases, type LookUpInDatabases } from "./databases.ts";
 import { createKnownNetworks } from "./known-networks.ts";
 import { askRdap } from "./rdap.ts";
 import { rdapServerOf } from "./registries.ts";
 import { askWhois, parseWhoisServer } from "./whois-client.ts";
 
 export interface AddressBook {
+  /** What the operator's databases say; undefined: there are none. */
+  inDatabases: LookUpInDatabases | undefined;
   lookUp(delivery: Delivery): Promise<FactsOf>;
 }
 
@@ -80,6 +82,7 @@ export function openAddressBook(config: WhoisConfig, options: AddressBookOptions
   }
 
   return {
+    inDatabases: config.databases.length > 0 ? inDatabases : undefined,
     async lookUp({ events }) {
       const found = new Map<Address, AddressFacts>();
       let isOver = false;

@@ -21,6 +21,7 @@ import { drillEndpoint } from "../../../../services/coordinator/api/drill-endpoi
 import { metricEndpoint } from "../../../../services/coordinator/api/metric-endpoint.ts";
 import { notifyEndpoints } from "../../../../services/coordinator/api/notify-endpoints.ts";
 import { EVENT_TYPES } from "../../../../services/coordinator/notify/event.ts";
+import { failureEndpoints } from "../../../../services/coordinator/api/failure-endpoints.ts";
 import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
 import {
   createFleetStatus,
@@ -200,13 +201,15 @@ function largestFleet(
       hosts: () => Promise.resolve(many(HOSTS, (at) => ({ host: longName(at), lastSeenAt: NOW }))),
       forgetHost: () => Promise.resolve(true),
       bans: ({ limit }: { limit: number }) =>
-        Promise.resolve(many(limit, (index) => ({ row: banOf(index), mark: String(index) }))),
+        Promise.resolve(
+          many(limit, (index) => ({ row: banOf(index), mark: `${NOW}/${randomUUID()}` })),
+        ),
       changes: ({ limit }: { limit: number }) => Promise.resolve(many(limit, banOf)),
       audit: ({ limit, after }: { limit: number; after: string | null }) =>
         Promise.resolve(
           many(limit, (index) => ({
             row: { at: NOW, by: longText(256), action: longText(32), detail: longText(600) },
-            mark: String(Number(after ?? 0) + index + 1),
+            mark: `${NOW}/${Number(after?.split("/")[1] ?? 0) + index + 1}`,
           })),
         ),
       failures: ({ limit, after }: { limit: number; after: string | null }) =>
@@ -223,9 +226,17 @@ function largestFleet(
               session: longText(64),
               form: longText(64),
             },
-            mark: String(Number(after ?? 9e15) - 1 - index),
+            mark: `${NOW}/${Number(after?.split("/")[1] ?? 9e15) - 1 - index}`,
           })),
         ),
+      topFailures: ({ limit }: { limit: number }) =>
+        Promise.resolve({
+          rows: many(limit, () => ({ name: longText(256), attempts: 9e15 })),
+          attempts: 9e15,
+        }),
+      erasable: () =>
+        Promise.resolve({ failures: 9e15, oldest: NOW, newest: NOW, banChanges: 9e15 }),
+      erase: () => Promise.resolve(9e15),
     },
     machines: {
       find: (address: Address) =>
@@ -372,6 +383,8 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "allow.add": { address: WIDE, comment: longText(256) },
   "allow.remove": { address: longAddress(1) },
   "failure.list": { limit: 1_000, after: null },
+  "failure.top": { by: "user", since: NOW, limit: 1_000 },
+  "failure.erase": { user: longText(256), reason: longText(256), dryRun: false },
   "audit.list": { all: true, limit: 1_000, after: null },
   "metric.list": {},
   "notify.list": {},
@@ -394,6 +407,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...jailEndpoints(context),
     ...jailSettingEndpoints(context),
     ...statusEndpoints(context),
+    ...failureEndpoints(context),
     ...notifyEndpoints(context),
     ...metricEndpoint(context),
     ...drillEndpoint(context),
