@@ -94,7 +94,12 @@ const options = z.strictObject({
   decoys: z.array(z.string().trim().toLowerCase().min(1).max(256)).min(1).max(1000).optional(),
   knownGood: z
     .strictObject({
-      factor: z.number().gt(1).max(20).default(3),
+      factor: z
+        .number()
+        .refine((factor) => factor > 1 && factor <= 20, {
+          error: ({ input }) => `expected more than 1 and at most 20, got ${String(input)}`,
+        })
+        .default(3),
       within: duration
         .refine((seconds) => seconds >= MIN_WITHIN && seconds <= MAX_WITHIN, {
           error: ({ input }) => `expected 1h to 30d, got ${formatDuration(Number(input))}`,

@@ -117,7 +117,7 @@ test("known-good addresses have defaults, and bounds that make sense", () => {
       },
     }),
     [
-      "jails.dovecot.knownGood.factor: Too small: expected number to be >1",
+      "jails.dovecot.knownGood.factor: expected more than 1 and at most 20, got 1",
       "jails.dovecot.knownGood.within: expected 1h to 30d, got 5m",
       "jails.other.knownGood.within: expected 1h to 30d, got 60d",
       "jails.recidive.knownGood: has no effect with source: bans, which reads no log",
