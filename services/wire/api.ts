@@ -130,6 +130,8 @@ export type AuditRow = z.infer<typeof auditRow>;
 
 /** A jail of the policy in use. */
 export const jailRow = z.object({
+  /** How many decoys it has, which are not shown. */
+  decoyCount: count.optional(),
   /** Options that operators have set in place of what the file says. */
   settings: z
     .array(
@@ -324,6 +326,8 @@ export const api = {
       next,
       coordinator: z.string(),
       policyVersion: policyVersion.optional(),
+      /** Seconds that earlier bans of an address count. */
+      dbpurgeage: z.number().optional(),
     }),
   },
   "jail.show": {

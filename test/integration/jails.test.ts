@@ -139,6 +139,12 @@ test("jail reload keeps what is counted, and counts it by the new numbers", asyn
   const { stdout: why } = await centre.cli("ban", "why", "198.51.100.31");
   assert.match(why, new RegExp(`policy +version ${policyNow}`));
 
+  const { stdout: tried } = await centre.cli("simulate", join(folder, "mail.log"));
+  assert.match(
+    tried,
+    /^today \(jail dovecot\): 3 within 2h, for 20m, recidive, all hosts together +2 /m,
+  );
+
   const undo = ["ban", "remove", "--policy-version"];
   const preview = await ask<Reply<"ban.lift">>(...undo, policyNow, "--dry-run");
   assert.deepEqual(
@@ -202,6 +208,18 @@ test("jail set is in place of the file until its end, is refused where the file 
   assert.equal((await centre.cli("jail", "set", "nosuch", "maxretry", "3")).code, 1);
   assert.equal((await shown()).settings?.length, 1);
 
+  const audited = async () => {
+    const { audit } = await ask<Reply<"audit.list">>("audit", "list", "--all");
+    const rows = audit.filter(({ action }) => /^jail (?:un)?set$/.test(action));
+    const words = rows.map(({ by, action, detail }) =>
+      [by.split(" ")[0], action, detail.split(" until ")[0]].join(" "),
+    );
+    return [...new Set(words)];
+  };
+  await eventually("it is on record", async () =>
+    (await audited()).includes("operator jail set dovecot: maxretry 2"),
+  );
+
   // It outlasts a restart, and a changed file.
   await edit("maxretry: 4", "maxretry: 6");
   await centre.coordinator.stop();
@@ -212,16 +230,8 @@ test("jail set is in place of the file until its end, is refused where the file 
   const [setting] = (await shown()).settings ?? [];
   assert.deepEqual([setting?.setting.value, setting?.inFile], ["2", "6"]);
 
-  const audited = async () => {
-    const { audit } = await ask<Reply<"audit.list">>("audit", "list", "--all");
-    const rows = audit.filter(({ action }) => /^jail (?:un)?set$/.test(action));
-    const words = rows.map(({ by, action, detail }) =>
-      [by.split(" ")[0], action, detail.split(" until ")[0]].join(" "),
-    );
-    return [...new Set(words)];
-  };
   await ask("jail", "set", "dovecot", "maxretry", "3", "--for", "1h");
-  await eventually("it is on record", async () =>
+  await eventually("the other value is on record", async () =>
     (await audited()).includes("operator jail set dovecot: maxretry 3"),
   );
   await ask("jail", "set", "dovecot", "maxretry", "3", "--for", "2s");

@@ -1,5 +1,5 @@
 /** The options of `fleetban simulate` that say which policy is tried, with coordinator.yaml's names. */
-import { Option, type Command } from "commander";
+import { Command, Option } from "commander";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { HOST_PATTERN } from "../../wire/host-pattern.ts";
 import type { Jail } from "../../wire/settings.ts";
@@ -92,6 +92,11 @@ export function addPolicyOptions(command: Command, check: Checks): Command {
 /** Seconds: 7d. */
 const WITHIN = 604_800;
 
+/** What the options say where none is given. */
+export function policyDefaults(check: Checks): PolicyFlags {
+  return addPolicyOptions(new Command(), check).opts<PolicyFlags>();
+}
+
 type Parsed = [parse: (text: string) => unknown, value: unknown, shown: string];
 
 export function policyOf(flags: PolicyFlags): Omit<SimulatedPolicy, "scope"> {
@@ -160,11 +165,13 @@ const networkOptions = (flags: PolicyFlags): NonNullable<Jail["network"]> => ({
 });
 
 /** As one row of the table: "5 within 20m, for 20m, all hosts together". */
-export function describePolicy({ jail, recidive, scope }: SimulatedPolicy): string {
+export function describePolicy(policy: SimulatedPolicy): string {
+  const { jail, recidive, scope, origin } = policy;
   const { maxretry, findtime, bantime, increment, network } = jail;
   const punished = bantime === null ? "for ever" : `for ${formatDuration(bantime)}`;
+  const whose = { today: `today (jail ${jail.name}): `, default: "fleetban's default: " };
   return [
-    `${maxretry} within ${formatDuration(findtime)}`,
+    `${origin ? whose[origin] : ""}${maxretry} within ${formatDuration(findtime)}`,
     increment ? `${punished} and longer` : punished,
     ...describeOptions(jail),
     ...(network ? ["networks"] : []),

@@ -32,6 +32,8 @@ export interface SimulatedPolicy {
   dbpurgeage: number;
   /** fleet: all hosts count together and ban together; alone: each for itself. */
   scope: "fleet" | "alone";
+  /** "today": the fleet has it. "default": a fleet without a file has it. undefined: it is tried. */
+  origin?: "today" | "default";
 }
 
 export interface SimulatedBan {

@@ -1,4 +1,7 @@
-/** `fleetban simulate`: replays logs, and shows whom a policy would have banned. It asks no server. */
+/**
+ * `fleetban simulate`: replays logs, and shows whom a policy would have banned. It needs no server;
+ * if a coordinator answers, the fleet's policy is shown beside.
+ */
 import { Command, Option } from "commander";
 import { formatDuration } from "../../config/duration.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
@@ -10,28 +13,38 @@ import { checksOf, UsageError } from "../arguments.ts";
 import { addFilterOptions, readerOf, type FilterFlags } from "../explain/filter-options.ts";
 import { mergeByTime, readFileLines, unreadable } from "../explain/input.ts";
 import { settled } from "../explain/settled.ts";
+import type { Ask } from "../client.ts";
 import type { Output } from "../output.ts";
 import { createProgress, describeMegabytes, sizeOfFiles } from "../progress.ts";
 import type { Cell } from "../table.ts";
 import { formatInstant } from "../time.ts";
 import { quote } from "../visible.ts";
-import { addPolicyOptions, describePolicy, policyOf, type PolicyFlags } from "./policy-options.ts";
+import { readTodaysPolicy } from "./todays-policy.ts";
+import {
+  addPolicyOptions,
+  describePolicy,
+  policyDefaults,
+  policyOf,
+  type PolicyFlags,
+} from "./policy-options.ts";
 import { createReplay, type Replay, type SimulatedPolicy } from "./replay.ts";
 
 export interface SimulateOptions {
+  ask: Ask;
   output: Output;
   now: () => number;
 }
 
 interface Flags extends FilterFlags, PolicyFlags {
   host: [host: string, file: string][];
+  today?: string;
   json?: true;
 }
 
 /** Bans that the answer names; --json names them all. */
 const SHOWN = 20;
 
-export function simulateCommand({ output, now }: SimulateOptions): Command {
+export function simulateCommand({ ask, output, now }: SimulateOptions): Command {
   const check = checksOf("simulate", output.note);
   const command = new Command("simulate")
     .description("say who would have been banned in a log; needs no server")
@@ -41,20 +54,23 @@ export function simulateCommand({ output, now }: SimulateOptions): Command {
         .argParser(addHost)
         .default([], "none"),
     )
+    .option("--today <jail>", "compare with this jail of the fleet; none: ask no coordinator")
     .option("--json", "print the answer as one JSON document")
     .addHelpText("after", MORE)
-    .action(async (logs: string[], { host, json, ...flags }: Flags) => {
+    .action(async (logs: string[], { host, json, today: jail, ...flags }: Flags) => {
       const inputs = [...logs.map((log): [string, string] => ["this host", log]), ...host];
       if (inputs.length === 0)
         throw new UsageError("simulate: expected at least one log, got none");
       const { read, count } = readerOf("simulate", flags);
+      const defaults = policyDefaults(check);
       const files = inputs.map(([, path]) => path);
       const progress = createProgress({
         ...{ total: sizeOfFiles(files), describe: describeMegabytes },
         ...{ output, now },
       });
       const hosts = new Map(inputs.map(([name, file]) => [file, name]));
-      const replays = policiesOf(policyOf(flags)).map(createReplay);
+      const today = await readTodaysPolicy({ ask, output }, jail, policyOf(defaults));
+      const replays = policiesOf(policyOf(flags), today).map(createReplay);
       const successes = new Set<Address>();
       const ledgers = new Map<string, Ledger>();
       let attempts = 0;
@@ -103,8 +119,11 @@ interface Facts {
   successes: ReadonlySet<Address>;
 }
 
-/** The policy that was asked for comes first; beside it others, for comparison. */
-function policiesOf(asked: Omit<SimulatedPolicy, "scope">): SimulatedPolicy[] {
+/** The policy that was asked for comes first; beside it today's and others, for comparison. */
+function policiesOf(
+  asked: Omit<SimulatedPolicy, "scope">,
+  today: SimulatedPolicy,
+): SimulatedPolicy[] {
   const fleet: SimulatedPolicy = { ...asked, scope: "fleet" };
   const { jail } = asked;
   const others = [Math.ceil(jail.maxretry / 2), jail.maxretry * 2]
@@ -113,7 +132,7 @@ function policiesOf(asked: Omit<SimulatedPolicy, "scope">): SimulatedPolicy[] {
   const day: SimulatedPolicy = { ...fleet, jail: { ...jail, bantime: 86_400 } };
   const { knownGood, ...strict } = jail;
   const unsparing = knownGood ? [{ ...fleet, jail: strict }] : [];
-  return [fleet, { ...asked, scope: "alone" }, ...unsparing, ...others, day];
+  return [fleet, today, { ...asked, scope: "alone" }, ...unsparing, ...others, day];
 }
 
 function addHost(text: string, before: [string, string][]): [string, string][] {
@@ -143,7 +162,7 @@ function summaryOf(replay: Replay, facts: Facts) {
   return { bans: bans.length, addresses: addresses.size, withLogin, prevented: prevented() };
 }
 
-function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
+function numbersOf({ jail, recidive, dbpurgeage, scope, origin }: SimulatedPolicy) {
   const { maxretry, findtime, bantime, ipv4_prefix, ipv6_prefix, ...options } = jail;
   const { increment, network, users, domains, decoys, minhosts, quorum, hosts, shadow } = options;
   const { knownGood } = options;
@@ -152,7 +171,10 @@ function numbersOf({ jail, recidive, dbpurgeage, scope }: SimulatedPolicy) {
     ...{ maxretry: recidive.maxretry, findtime: recidive.findtime, bantime: recidive.bantime },
   };
   const named = { users, domains, decoys, minhosts, quorum, onlyHosts: hosts, shadow, knownGood };
-  return { ...counted, ...named, increment, network, dbpurgeage, recidive: repeated, scope };
+  return {
+    ...{ ...counted, ...named, increment, network, dbpurgeage, recidive: repeated, scope },
+    origin: origin ?? "tried",
+  };
 }
 
 function describe(replays: readonly Replay[], facts: Facts) {
@@ -214,7 +236,8 @@ function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
 }
 
 const MORE = `
-The policy that is asked for comes first, then others to compare it with. WITH A LOGIN says
+The policy that is asked for comes first, then today's: that of the fleet's jail dovecot, or of
+--today, if a coordinator answers, and otherwise fleetban's default. Others follow. WITH A LOGIN says
 how many of the banned addresses had a successful login in the same logs: who they are is
 worth a look before the policy is put in force.
 

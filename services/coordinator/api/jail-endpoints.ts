@@ -21,7 +21,8 @@ export function jailEndpoints(context: ApiContext): JailEndpoints {
         .sort((a, b) => (a.mark < b.mark ? -1 : 1));
       const { rows, next } = pageOf(behind(marked, after), jailRow, limit);
       const policyVersion = context.policyVersion();
-      return { jails: rows, total: marked.length, next, coordinator, policyVersion };
+      const { dbpurgeage } = context.reload.config();
+      return { jails: rows, total: marked.length, next, coordinator, policyVersion, dbpurgeage };
     },
 
     async "jail.show"({ jail: name }) {

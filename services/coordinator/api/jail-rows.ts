@@ -14,6 +14,7 @@ export function jailRowOf(parts: Parts, jail: Jail): JailRow {
   return {
     jail: shownJail.parse(jail),
     sentences: jailSentences(jail),
+    ...(jail.decoys && { decoyCount: jail.decoys.length }),
     ...settingsOf(parts, jail.name),
     ...pauseOf(parts, jail.name),
   };

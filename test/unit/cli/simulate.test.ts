@@ -5,8 +5,11 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
+import type { Ask } from "../../../services/cli/client.ts";
 import { createOutput } from "../../../services/cli/output.ts";
 import { simulateCommand } from "../../../services/cli/simulate/simulate.ts";
+import { PlainError } from "../../../services/process/exit.ts";
+import { JAIL } from "../../harness/jail.ts";
 import { failedLogin } from "../../harness/failed-login.ts";
 
 const START = Date.UTC(2026, 10, 24);
@@ -27,12 +30,17 @@ async function log(
   return path;
 }
 
-async function simulate(...args: string[]): Promise<string> {
+/** Nobody answers. */
+const silent: Ask = () => Promise.reject(new PlainError("no NATS server answers", 69));
+
+const simulate = (...args: string[]) => simulateWith(silent, ...args);
+
+async function simulateWith(ask: Ask, ...args: string[]): Promise<string> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const output = createOutput({ stdout, stderr, environment: {} });
   const printed = text(stdout);
   try {
-    const command = simulateCommand({ output, now: () => START });
+    const command = simulateCommand({ ask, output, now: () => START });
     await command.exitOverride().parseAsync(args, { from: "user" });
   } finally {
     stdout.end();
@@ -44,6 +52,7 @@ interface Simulated {
   attempts: number;
   policies: {
     scope: string;
+    origin: string;
     maxretry: number;
     bans: number;
     prevented: number;
@@ -92,10 +101,13 @@ test("an attacker below maxretry on every host is banned by the fleet, and by no
     },
   ]);
   assert.deepEqual(
-    policies.slice(0, 2).map(({ scope, bans: count, prevented }) => [scope, count, prevented]),
+    policies
+      .slice(0, 3)
+      .map(({ origin, scope, bans: count, prevented }) => [origin, scope, count, prevented]),
     [
-      ["fleet", 1, 1],
-      ["alone", 0, 0],
+      ["tried", "fleet", 1, 1],
+      ["default", "fleet", 1, 1],
+      ["tried", "alone", 0, 0],
     ],
   );
 });
@@ -146,6 +158,41 @@ test("a banned address from which somebody has logged in is shown to be one", as
     await simulate(path, join(folder, "two.1"), "--maxretry", "2"),
     /198\.51\.100\.8 .* yes$/m,
   );
+});
+
+test("today's policy of the fleet is shown beside what is tried, with all of its options", async () => {
+  const path = await log(
+    "today",
+    [0, 1, 2, 3].map((second) => [A, second] as const),
+  );
+  const jails = [
+    { ...JAIL, name: "submission", maxretry: 2, bantime: null },
+    { ...JAIL, maxretry: 4, users: 3 },
+    { ...JAIL, name: "recidive", source: "bans" as const, maxretry: 1 },
+  ].map((jail) => ({ jail, sentences: [], decoyCount: 1 }));
+  const ask = (() =>
+    Promise.resolve({
+      ...{ jails, total: 3, next: null, coordinator: "c1", dbpurgeage: 60 },
+    })) as unknown as Ask;
+  const shown = async (...args: string[]) => {
+    const printed = await simulateWith(ask, path, ...args);
+    return printed.split("\n").filter((line) => line.startsWith("today"));
+  };
+  assert.match(
+    (await shown())[0] ?? "",
+    /^today \(jail dovecot\): 4 within 20m, for 20m, 3 users, recidive, all hosts together +2 +1 +0 +0$/,
+  );
+  assert.match(
+    (await shown("--today", "submission", "--maxretry", "9"))[0] ?? "",
+    /^today \(jail submission\): 2 within 20m, for ever, recidive, all hosts together +2 +1 +0 +2$/,
+  );
+  assert.deepEqual(await shown("--today", "none"), []);
+  assert.match(await simulateWith(ask, path, "--today", "none"), /^fleetban's default: 5 within/m);
+  await assert.rejects(simulateWith(ask, path, "--today", "recidive"), {
+    exitCode: 64,
+    message: /expected none, or a jail: submission, dovecot/,
+  });
+  await assert.rejects(simulateWith(silent, path, "--today", "dovecot"), { exitCode: 69 });
 });
 
 test("a call without a log, or with a host without one, is wrong", async () => {
@@ -284,7 +331,9 @@ test("known-good addresses need more failures, as the comparison and the option'
   const login = `${stamp(1)} mx dovecot: imap-login: Login: user=<bob>, method=PLAIN, rip=${A}, lip=192.0.2.25, mpid=7, TLS, session=<a1>\n`;
   await writeFile(path, login + (await readFile(path, "utf8")));
   const bansOf = async (...args: string[]) =>
-    (await simulated(path, "--maxretry", "2", ...args)).policies.map(({ bans }) => bans);
+    (await simulated(path, "--maxretry", "2", ...args)).policies
+      .filter(({ origin }) => origin === "tried")
+      .map(({ bans }) => bans);
   assert.deepEqual((await bansOf()).slice(0, 2), [1, 1]);
   assert.deepEqual((await bansOf("--known-good-factor", "4")).slice(0, 3), [0, 0, 1]);
   const { bans, policies } = await simulated(path, "--maxretry", "2", "--known-good-factor", "3");
@@ -292,7 +341,7 @@ test("known-good addresses need more failures, as the comparison and the option'
     bans.map(({ reason, hasLoggedIn }) => [reason, hasLoggedIn]),
     [["6 failures on 1 host within 5s, known good", true]],
   );
-  assert.equal(policies[2]?.withLogin, 1);
+  assert.equal(policies[3]?.withLogin, 1);
   for (const [args, fault] of [
     [["--known-good-factor", "1"], /expected a number above 1/],
     [["--known-good-factor", "3", "--known-good-within", "5m"], /expected a duration of 1h to 30d/],

@@ -288,6 +288,7 @@ function largestFleet(
       apply: () => Promise.resolve(true),
       policy: () => ({ version: "0123abcd", jails }),
       config: () => ({
+        dbpurgeage: 1e15,
         jails: { [longName(1, 16)]: coordinatorConfig.parse({}).jails["dovecot"] },
       }),
     },
