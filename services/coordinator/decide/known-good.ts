@@ -18,6 +18,7 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
+import { changeStream } from "../../nats/change-stream.ts";
 import { findStream } from "../../nats/find-stream.ts";
 import { ALL, followStream, type Following } from "../../nats/follow-stream.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
@@ -75,6 +76,8 @@ export function createKnownGood(options: KnownGoodOptions): KnownGood {
   const caughtUp = new Promise<void>((resolve) => (sayCaughtUp = resolve));
   /** Why the digests cannot be read; undefined: they can. */
   let trouble: string | undefined;
+  /** What of the stream is not as it should be, in words. */
+  let faults: readonly string[] = [];
 
   function take({ subject, data, storedAt }: StoredMessage): void {
     try {
@@ -89,8 +92,9 @@ export function createKnownGood(options: KnownGoodOptions): KnownGood {
 
   /** Before every run, because NATS may have lost the stream. */
   async function prepare(): Promise<void> {
+    if (within === 0) return;
     try {
-      await ensureLoginsStream(connection, { within, replicas });
+      faults = await ensureLoginsStream(connection, { within, replicas });
       trouble = undefined;
     } catch (error) {
       trouble = reasonOf(error);
@@ -120,16 +124,19 @@ export function createKnownGood(options: KnownGoodOptions): KnownGood {
     sweep() {
       if (within > 0 && maySweep("")) memory.sweep(now() - within * 1000);
     },
-    warnings: () =>
-      within > 0 && trouble !== undefined ? [warn("logins-not-read", { reason: trouble })] : [],
+    warnings() {
+      if (within === 0) return [];
+      if (trouble !== undefined) return [warn("logins-not-read", { reason: trouble })];
+      return faults.map((fault) => warn("streams", { fault }));
+    },
   };
 }
 
-/** Makes the stream of digests, or changes it to what is wanted; throws if NATS does not allow that. */
+/** Makes the stream of digests, or throws; returns what NATS cannot change of it now, in words. */
 async function ensureLoginsStream(
   connection: NatsConnection,
   { within, replicas }: { within: number; replicas: number },
-): Promise<void> {
+): Promise<string[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const wanted: Partial<StreamConfig> & { name: string } = {
     ...{ name: LOGINS_STREAM, subjects: [LOGINS_SUBJECTS], storage: StorageType.File },
@@ -138,8 +145,7 @@ async function ensureLoginsStream(
     ...{ max_msg_size: MAX_DIGEST_BYTES, max_age: within * SECOND_NS },
   };
   const present = await findStream(manager, LOGINS_STREAM);
-  if (!present) await manager.streams.add(wanted);
-  else if (present.config.max_age !== wanted.max_age) {
-    await manager.streams.update(LOGINS_STREAM, wanted);
-  }
+  if (present) return changeStream(manager, present, wanted);
+  await manager.streams.add(wanted);
+  return [];
 }

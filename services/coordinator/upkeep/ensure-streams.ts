@@ -10,11 +10,11 @@ import {
   StorageType,
   type JetStreamManager,
   type StreamConfig,
-  type StreamInfo,
 } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { changeStream } from "../../nats/change-stream.ts";
 import { findStream } from "../../nats/find-stream.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import type { Log } from "../../process/log.ts";
@@ -67,7 +67,7 @@ export async function ensureStreams(
   };
   const faults: string[] = [];
   const present = await findStream(manager, FAILURES_STREAM);
-  if (present) faults.push(...(await change(manager, present, failures)));
+  if (present) faults.push(...(await changeStream(manager, present, failures)));
   else await manager.streams.add(failures);
   faults.push(...(await bound(manager, failuresMaxBytes)));
 
@@ -75,30 +75,9 @@ export async function ensureStreams(
   for (const [bucket, history] of BUCKETS) {
     const stream = await findStream(manager, bucketStream(bucket));
     if (!stream) await buckets.create(bucket, { history, replicas });
-    else faults.push(...(await change(manager, stream, { num_replicas: replicas })));
+    else faults.push(...(await changeStream(manager, stream, { num_replicas: replicas })));
   }
   return faults;
-}
-
-/** Changes what differs from `wanted`, if NATS can do that now. */
-async function change(
-  manager: JetStreamManager,
-  { config }: StreamInfo,
-  wanted: Partial<StreamConfig>,
-): Promise<string[]> {
-  const present = new Map<string, unknown>(Object.entries(config));
-  const differs = ([option, value]: [string, unknown]) =>
-    JSON.stringify(present.get(option)) !== JSON.stringify(value);
-  const different = Object.entries(wanted).filter(differs);
-  if (different.length === 0) return [];
-  try {
-    await manager.streams.update(config.name, wanted);
-    return [];
-  } catch (error) {
-    const reason = reasonOf(error);
-    const options = different.map(([option, value]) => `${option} ${JSON.stringify(value)}`);
-    return [`stream ${config.name} cannot be given ${options.join(", ")} now: ${reason}`];
-  }
 }
 
 /** Whatever is the matter with it, the stream itself can be used. */
