@@ -151,7 +151,7 @@ for (const { role, name, publishes, subscribes } of [
   {
     role: "viewer",
     name: "bob",
-    publishes: [/^fleetban\.api\.\w+\.(?:list|show)\.bob$/],
+    publishes: [/^fleetban\.api\.\w+\.(?:list|show|top)\.bob$/],
     subscribes: ["_INBOX.operator.bob.>"],
   },
   {
