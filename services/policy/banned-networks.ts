@@ -46,12 +46,21 @@ export function createBannedNetworks(
       const bans = networks.get(network) ?? new Map<Address, Ban>();
       networks.set(network, bans.set(ban.address, ban));
       if (bans.size < needed) return undefined;
-      const end = ban.startsAt;
-      const begin = Math.max(end - findtime * 1000, countedUntil(network));
-      const counted = [...bans.values()].filter(
-        ({ startsAt }) => startsAt > begin && startsAt <= end,
-      );
-      return counted.length < needed ? undefined : offenceOf(network, counted);
+      const answered = countedUntil(network);
+      const isEnd = ({ startsAt }: Ban) =>
+        startsAt > answered &&
+        startsAt >= ban.startsAt &&
+        startsAt - findtime * 1000 < ban.startsAt;
+      // A reader that begins anew may see this ban after one that has begun later.
+      const ends = [...bans.values()].filter(isEnd).map(({ startsAt }) => startsAt);
+      for (const end of ends.sort((a, b) => a - b)) {
+        const begin = Math.max(end - findtime * 1000, answered);
+        const counted = [...bans.values()].filter(
+          ({ startsAt }) => startsAt > begin && startsAt <= end,
+        );
+        if (counted.length >= needed) return offenceOf(network, counted);
+      }
+      return undefined;
     },
     sweep(now) {
       for (const [network, bans] of networks) {

@@ -81,6 +81,21 @@ describe("a network of which so many addresses are banned", () => {
     assert.equal(networks.note(banAt(4, "192.0.2.4"), covered), undefined);
   });
 
+  test("is found whichever of its bans is seen last", () => {
+    const networks = createBannedNetworks(option);
+    networks.note(banAt(20, "192.0.2.2"), never);
+    networks.note(banAt(30, "192.0.2.3"), never);
+    const offence = networks.note(banAt(0, "192.0.2.1"), never) ?? assert.fail("no offence");
+    assert.equal(offence.at, T0 + 30 * SECOND);
+    assert.equal(
+      networks.note(banAt(0, "192.0.2.1"), () => offence.at),
+      undefined,
+    );
+    const apart = createBannedNetworks(option);
+    for (const second of [100, 120]) apart.note(banAt(second, `192.0.2.${second}`), never);
+    assert.equal(apart.note(banAt(0, "192.0.2.1"), never), undefined);
+  });
+
   test("is found as a model finds it that forgets nothing, in whatever order bans are seen", () => {
     const step = fc.record({
       passes: fc.integer({ min: 1, max: 40 }),
