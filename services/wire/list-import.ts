@@ -22,6 +22,12 @@ import {
 const rowsOf = <T extends z.ZodType>(row: T) =>
   z.array(row, "expected a list of entries").max(MAX_ROWS, `expected at most ${MAX_ROWS} entries`);
 
+/** An entry that is no object at all. */
+const expectedRow = {
+  error: ({ code }: { code?: string }) =>
+    code === "invalid_type" ? "expected an entry with an address" : undefined,
+};
+
 /** When an entry ends: at most one of the two is given. */
 const ending = {
   /** How long from now on; null: for ever. */
@@ -30,13 +36,16 @@ const ending = {
   until: instantField.nullable().optional(),
 };
 
-export const banImportRow = z.strictObject({
-  address: bannableField,
-  /** Neither: the jail's bantime. */
-  ...ending,
-  /** undefined: the reason of the request. */
-  reason: textField.optional(),
-});
+export const banImportRow = z.strictObject(
+  {
+    address: bannableField,
+    /** Neither: the jail's bantime. */
+    ...ending,
+    /** undefined: the reason of the request. */
+    reason: textField.optional(),
+  },
+  expectedRow,
+);
 export type BanImportRow = z.infer<typeof banImportRow>;
 
 export const banImportRequest = {
@@ -55,15 +64,18 @@ export const banImportRequest = {
   revision: revisionField.optional(),
 } as const;
 
-export const allowImportRow = z.strictObject({
-  address: allowableField,
-  /** undefined: the entry is for every jail. */
-  jail: jailField.optional(),
-  /** Neither: the entry does not end. */
-  ...ending,
-  comment: textField.optional(),
-  label: textField.optional(),
-});
+export const allowImportRow = z.strictObject(
+  {
+    address: allowableField,
+    /** undefined: the entry is for every jail. */
+    jail: jailField.optional(),
+    /** Neither: the entry does not end. */
+    ...ending,
+    comment: textField.optional(),
+    label: textField.optional(),
+  },
+  expectedRow,
+);
 export type AllowImportRow = z.infer<typeof allowImportRow>;
 
 export const allowImportRequest = {

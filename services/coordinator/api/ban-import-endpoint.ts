@@ -40,12 +40,13 @@ export function banImportEndpoint(context: ApiContext): Pick<Endpoints, "ban.imp
       let divided = 0;
       let revision = 0;
       await sideBySide(rows, AT_ONCE, async (row) => {
-        const parts = partsOf(context, row.address, jail.name);
-        if (typeof parts === "string") refuse(outcome, row.address, parts);
-        else if (isOver(row, context.now())) refuse(outcome, row.address, "its end is over");
+        const { free, left } = divide(context, row.address, jail.name);
+        if (isOver(row, context.now())) refuse(outcome, row.address, "its end is over");
         else {
-          if (parts.length > 1) divided += 1;
-          const written = await banParts(context, parts, row, order);
+          for (const { address, why } of left) refuse(outcome, address, why);
+          if (free.length === 0) return;
+          if (left.length > 0) divided += 1;
+          const written = await banParts(context, free, row, order);
           revision = Math.max(revision, written ?? 0);
           if (written === undefined) outcome.kept += 1;
           else outcome.added += 1;
@@ -60,16 +61,26 @@ export function banImportEndpoint(context: ApiContext): Pick<Endpoints, "ban.imp
   };
 }
 
-/** The address; or what of the network may be banned. A text: why nothing of it may. */
-function partsOf(context: ApiContext, address: Address, jail: string): readonly Address[] | string {
+interface Divided {
+  /** The address; or what of the network may be banned. */
+  free: readonly Address[];
+  /** What must not be, and the reason. */
+  left: { address: Address; why: string }[];
+}
+
+function divide(context: ApiContext, address: Address, jail: string): Divided {
   const why = whyNotBannable(context, address, jail);
-  if (why === undefined) return [address];
-  if (!isNetwork(address) || whyNeverRemote(address) !== undefined) return why;
+  if (why === undefined) return { free: [address], left: [] };
+  const none = (reason: string) => ({ free: [], left: [{ address, why: reason }] });
+  if (!isNetwork(address) || whyNeverRemote(address) !== undefined) return none(why);
   const { machines, settings } = context;
   const find = (part: Address) => settings.allowlist.find(part, jail) ?? machines.find(part);
   const divided = divideNetwork(address, find, MOST_PARTS);
-  if (!divided) return `${why}; and the rest has more than ${MOST_PARTS} parts`;
-  return divided.free.length === 0 ? why : divided.free;
+  if (!divided) return none(`${why}; and the rest has more than ${MOST_PARTS} parts`);
+  const left = divided.taken.map(({ address: part }) => {
+    return { address: part, why: whyNotBannable(context, part, jail) ?? why };
+  });
+  return { free: divided.free, left };
 }
 
 const isOver = ({ until }: BanImportRow, now: number) =>
