@@ -84,7 +84,7 @@ for (const kind of ["ipset", "nftables"] as const) {
       const [goOn, mayGoOn] = withPromise();
       const firewall = CREATE[kind]({
         async run(command, args, stdin) {
-          const script = stdin === undefined ? undefined : [...stdin].join("");
+          const script = typeof stdin === "object" ? [...stdin].join("") : stdin;
           if (script !== undefined && isFilling(script)) {
             onFilling();
             await mayGoOn;
