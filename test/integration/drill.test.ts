@@ -1,6 +1,6 @@
 /** `fleetban drill` where no mail server listens: the agent writes the line itself. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -29,8 +29,9 @@ before(async () => {
   const databaseUrl = await postgres.createDatabase();
   centre = await startCentre({
     ...{ folder, natsUrl: nats.url, databaseUrl, coordinatorYaml: COORDINATOR },
-    sourcesYaml: `, { name: other, jail: shared, path: ${join(folder, "mail.log")} }`,
+    sourcesYaml: `, { name: other, jail: shared, path: ${join(folder, "other.log")} }`,
   });
+  await writeFile(join(folder, "other.log"), "");
   await centre.fail("198.51.100.1", 1); // now there is a log
   await eventually("the log is read", async () => (await centre.status()).failures > 0);
 });

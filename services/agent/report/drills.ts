@@ -19,8 +19,8 @@ import { isPattern } from "./sources/path-pattern.ts";
 
 export interface Drills {
   begin(drill: Drill): void;
-  /** Looks for the drill's failure, and gives it the drill's address. */
-  mark(failures: readonly Failure[]): void;
+  /** Looks for the drill's failure among those of a jail, and gives it the drill's address. */
+  mark(jail: string, failures: readonly Failure[]): void;
   /** How far the last drill has come; undefined: there is none. */
   report(): DrillReport | undefined;
   /** Calls `listener` when the drill has come further. */
@@ -64,8 +64,8 @@ export function createDrills(options: DrillsOptions): Drills {
       current = { drill, begunAt: now(), report: { id: drill.id } };
       void attempt(drill);
     },
-    mark(failures) {
-      if (current === undefined || isOver()) return;
+    mark(jail, failures) {
+      if (current === undefined || isOver() || current.drill.jail !== jail) return;
       const { drill, report } = current;
       for (const failure of failures) {
         if (!failure.user?.startsWith(drill.user)) continue;

@@ -33,7 +33,7 @@ export interface LogWatcherOptions {
   /** Hears of every line of Dovecot's that is looked at. */
   onReading: (reading: Reading) => void;
   /** Sees failures as they are found, before anybody else, and may change them. */
-  mark: (failures: readonly Failure[]) => void;
+  mark: (jail: string, failures: readonly Failure[]) => void;
   /** Hears of every failure that is found. */
   onFailures: (jail: string, failures: readonly Failure[]) => void;
   state: StateHealth;

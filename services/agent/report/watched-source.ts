@@ -55,7 +55,7 @@ export interface WatchedSourceOptions {
   /** Hears of every line of Dovecot's that is looked at. */
   onReading: (reading: Reading) => void;
   /** Sees failures as they are found, before anybody else, and may change them. */
-  mark: (failures: readonly Failure[]) => void;
+  mark: (jail: string, failures: readonly Failure[]) => void;
   /** Hears of every failure that is found. */
   onFailures: (jail: string, failures: readonly Failure[]) => void;
   /** Something was read. */
@@ -132,7 +132,7 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
   ): Promise<void> | undefined {
     if (isStopped) return undefined; // nobody has been told of its place: it is read again
     const { lines, from, to, epoch } = chunk;
-    if (failures.length > 0) options.mark(failures);
+    if (failures.length > 0) options.mark(jail, failures);
     for (const failure of failures) failure.user = nameOf(failure.user);
     counters.lines += countLines(lines);
     counters.failures += failures.length;

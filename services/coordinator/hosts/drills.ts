@@ -50,9 +50,10 @@ export function createDrills(): Drills {
 
   return {
     isWatching: () => following.size > 0,
-    note({ host, failure }) {
+    note({ host, jail, failure }) {
       for (const one of following) {
-        const isIts = one.host === host && one.drill.address === failure.address;
+        const isOfHost = one.host === host && one.drill.jail === jail;
+        const isIts = isOfHost && one.drill.address === failure.address;
         if (isIts && one.progress.countedAt === undefined) {
           note(one, { countedAt: performance.now() });
         }
