@@ -6,6 +6,7 @@ import { isNetwork, parseAddress, parseNetwork, type Address } from "../wire/add
 import { spellInstant } from "../wire/codec.ts";
 import {
   addressField,
+  attemptsField,
   allowableField,
   bannableField,
   hostField,
@@ -107,6 +108,17 @@ export function checksOf(where: string, note: (text: string) => void) {
       const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
       if (limit >= 1) return limit;
       throw wrong(text, "expected a number of at least 1");
+    },
+
+    /** Failed attempts, as many as one failure may stand for. */
+    attempts: (text: string): number =>
+      checked(attemptsField, /^\d{1,9}$/.test(text) ? Number(text) : undefined, text),
+
+    /** One address, and no network. */
+    single(text: string): Address {
+      const parsed = address(text);
+      if (isNetwork(parsed)) throw wrong(text, "expected one address, and no network");
+      return parsed;
     },
 
     /** Free text that is stored with the ban or entry that it explains. */

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   allow: async () => (await import("./allow.ts")).allowCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   failure: async () => (await import("./failure.ts")).failureCommand,
+  watch: async () => (await import("./watch.ts")).watchCommand,
   drill: async () => (await import("./drill.ts")).drillCommand,
   metrics: async () => (await import("./metrics.ts")).metricsCommand,
   notify: async () => (await import("./notify.ts")).notifyCommand,

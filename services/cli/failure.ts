@@ -1,10 +1,11 @@
-/** `fleetban failure list|top|erase`: the failures on record. */
+/** `fleetban failure list|add|top|erase`: the failures on record, and those of other programs. */
 import { Command } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { FailureRow } from "../wire/api.ts";
 import { checksOf, UsageError } from "./arguments.ts";
 import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
 import type { AskingContext } from "./confirm.ts";
+import { addCommand } from "./failure-add.ts";
 import { JSON_OPTION, noteStale, type JsonOption } from "./context.ts";
 import { addEraseCommand } from "./failure-erase.ts";
 import { addTopCommand } from "./failure-top.ts";
@@ -63,7 +64,7 @@ export function failureCommand(context: AskingContext): Command {
 
   addTopCommand(command, context);
   addEraseCommand(command, context);
-  return command;
+  return command.addCommand(addCommand(context));
 }
 
 export const failureHead = (now: number) => [

@@ -58,6 +58,10 @@ import { createMissedOffences } from "./decide/missed-offences.ts";
 import { createSignsOfLife } from "./decide/signs-of-life.ts";
 import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
 import { createSparedOffences } from "./decide/spared-offences.ts";
+import { failureAddEndpoint } from "./api/failure-add-endpoint.ts";
+import { watchEndpoint } from "./api/watch-endpoint.ts";
+import { watchFailures } from "./decide/failure-watch.ts";
+import { createLiveFeed } from "./decide/live-feed.ts";
 import { drillEndpoint } from "./api/drill-endpoint.ts";
 import { createEndedDrills } from "./upkeep/ended-drills.ts";
 import { createDrills } from "./hosts/drills.ts";
@@ -130,6 +134,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const isQuarantined = (host: string) => quarantines.of(host) !== undefined;
   const machines = createOwnMachines({ isQuarantined, now });
   const drills = createDrills();
+  const feed = createLiveFeed(now);
+  const watcher = watchFailures([drills, feed]);
   const endedDrills = createEndedDrills();
   const onStatus = (status: HostStatus, seenAt: number) => {
     drills.noteStatus(status);
@@ -163,7 +169,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     later.allowedBans?.noteBan(ban);
     drills.noteBan(ban);
   };
-  const onChange = metrics.events.banChanged;
+  const onChange = (ban: Ban, previous: Ban | undefined) => {
+    metrics.events.banChanged(ban, previous);
+    feed.noteBan(ban, bans.revision());
+  };
   const bans = openBanStore({ connection, log, onBan, onChange });
   const allowedBans = createAllowedBans({ bans, allowlist, now, newId, log });
   later.allowedBans = allowedBans;
@@ -209,7 +218,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
         ...{ ...common, guard, onBanned, jails: policy.jails, newChange: changesBy(policy) },
         isLeader: () => isInUse() && isLeader(),
         hasLoggedIn: knownGood.hasLoggedIn,
-        watcher: { isWatching: () => isInUse() && drills.isWatching(), note: drills.note },
+        watcher: { isWatching: () => isInUse() && watcher.isWatching(), note: watcher.note },
         // What a decider finds in the past before it is in use is nobody's miss.
         missed: { note: (due) => isInUse() && missed.note(due) },
         spared: {
@@ -296,6 +305,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
       readBan: (key) => readLatest(connection, BANS_BUCKET, key),
     },
     knownGood,
+    feed,
     drills,
     metrics,
     notifier,
@@ -316,6 +326,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...notifyEndpoints(context),
     ...metricEndpoint(context),
     ...drillEndpoint(context),
+    ...watchEndpoint(context),
+    ...failureAddEndpoint(context, { connection }),
   };
   const isVerified = hasOperators(connection, config.nats);
   serveApi({ connection, endpoints, isVerified, onAnswered: metrics.events.answered, log });

@@ -14,7 +14,7 @@
 import * as z from "zod";
 import { ban, POLICY_VERSION } from "./ban.ts";
 import { banFilter, liftManyRequest, manyBansReply, manyBansRequest } from "./ban-selection.ts";
-import { address, instant } from "./codec.ts";
+import { address, hostAddress, instant } from "./codec.ts";
 import {
   allowImportReply,
   allowImportRequest,
@@ -27,6 +27,7 @@ import { FIRST, reach, standing } from "./reach.ts";
 import {
   addressField,
   allowableField,
+  attemptsField,
   bannableField,
   cursorField,
   flagField,
@@ -217,6 +218,27 @@ export const drillStep = z.object({
   text: z.string(),
 });
 export type DrillStep = z.infer<typeof drillStep>;
+
+/** A failure as it is counted. */
+export const watchedFailure = failureRow.omit({ session: true, form: true });
+export type WatchedFailure = z.infer<typeof watchedFailure>;
+
+export const watchedHost = z.object({
+  host: z.string(),
+  isUp: z.boolean(),
+  heardMsAgo: z.number(),
+  /** Bytes of its logs that are not published yet. */
+  lagBytes: count,
+  /** Changes of bans that it has not applied yet. */
+  behind: count,
+});
+export type WatchedHost = z.infer<typeof watchedHost>;
+
+/** How far somebody who watches has come: a sequence of the failures, a revision of the bans. */
+const watchPlaces = z.strictObject({
+  failures: z.number().int().nonnegative(),
+  bans: z.number().int().nonnegative(),
+});
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
@@ -577,6 +599,37 @@ export const api = {
       .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     /** Newest first. */
     reply: z.object({ audit: z.array(auditRow), next, stale }),
+  },
+  /** What has happened since the last answer. */
+  "watch.show": {
+    /** Without: from now on. */
+    request: z.strictObject({ after: watchPlaces.optional() }),
+    reply: z.object({
+      /** The last ones, the oldest first, and how many attempts there were in all. */
+      failures: z.array(watchedFailure),
+      attempts: count,
+      /** The last changes of bans, and how many there were. */
+      bans: z.array(ban),
+      banCount: count,
+      /** The hosts that are worst, and how many hosts there are. */
+      hosts: z.array(watchedHost),
+      hostCount: count,
+      places: watchPlaces,
+    }),
+  },
+  /** Failures that another program has seen. */
+  "failure.add": {
+    request: z.strictObject({
+      addresses: z.array(hostAddress).min(1).max(400),
+      jail: jailField,
+      /** The host that has seen them. */
+      host: hostField,
+      user: textField.optional(),
+      service: z.string().max(32, "expected at most 32 characters").optional(),
+      /** Of each address. */
+      attempts: attemptsField,
+    }),
+    reply: z.object({ stored: count, jail: z.string(), host: z.string() }),
   },
   "failure.list": {
     request: z

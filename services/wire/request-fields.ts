@@ -122,6 +122,12 @@ export const textField = z
   })
   .overwrite(storable);
 
+/** As the wire has it: no failure stands for more attempts. */
+export const attemptsField = z.custom<number>(
+  (value) => isWhole(value, 1, 1000),
+  "expected a whole number from 1 to 1000",
+);
+
 export const flagField = z.boolean("expected true or false");
 
 /** A revision of a bucket, from an earlier reply. */

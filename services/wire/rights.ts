@@ -113,6 +113,8 @@ function coordinatorRights(name: string): Rights {
         `$KV.${bucket}.>`,
         `$JS.API.STREAM.MSG.GET.${stream(bucket)}`,
       ]),
+      // Failures that other programs have seen.
+      failureSubject("*", "*"),
       // Notifications are stored until every sink has them.
       EVENTS_SUBJECTS,
       `$JS.API.STREAM.MSG.GET.${EVENTS_STREAM}`,

@@ -4,6 +4,7 @@ import type { Jail } from "../../wire/settings.ts";
 import type { Log } from "../../process/log.ts";
 import type { Expiry } from "../../nats/credential-expiry.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
+import type { LiveFeed } from "../decide/live-feed.ts";
 import type { DeciderCounters } from "../decide/decider.ts";
 import type { Drills } from "../hosts/drills.ts";
 import type { FleetStatus } from "../hosts/fleet-status.ts";
@@ -50,6 +51,7 @@ export interface ApiContext {
   fleet: FleetStatus;
   knownGood: Pick<KnownGood, "loginsOf">;
   natsTimes: NatsTimes;
+  feed: Pick<LiveFeed, "after">;
   drills: Pick<Drills, "follow">;
   metrics: Pick<Metrics, "rows">;
   reload: Pick<PolicyReload, "reload" | "apply" | "config" | "policy">;

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import type { NatsConnection } from "@nats-io/nats-core";
 import * as z from "zod";
 import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
 import { allowImportEndpoint } from "../../../../services/coordinator/api/allow-import-endpoint.ts";
@@ -17,6 +18,8 @@ import { jailSettingEndpoints } from "../../../../services/coordinator/api/jail-
 import { coordinatorConfig } from "../../../../services/coordinator/coordinator-config.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
+import { watchEndpoint } from "../../../../services/coordinator/api/watch-endpoint.ts";
+import { failureAddEndpoint } from "../../../../services/coordinator/api/failure-add-endpoint.ts";
 import { drillEndpoint } from "../../../../services/coordinator/api/drill-endpoint.ts";
 import { metricEndpoint } from "../../../../services/coordinator/api/metric-endpoint.ts";
 import { notifyEndpoints } from "../../../../services/coordinator/api/notify-endpoints.ts";
@@ -252,6 +255,18 @@ function largestFleet(
       states: { refresh: () => Promise.resolve(), of: stateOf },
     },
     streams: { faults: () => many(100, () => longText(9_000)) },
+    feed: {
+      after: () => ({
+        failures: many(100, (index) => ({
+          ...{ at: NOW, host: longName(index), jail: longText(16), address: longAddress(index) },
+          ...{ attempts: 1_000, user: longText(256), service: longText(32) },
+        })),
+        attempts: Number.MAX_SAFE_INTEGER,
+        bans: many(100, () => banOf(1)),
+        banCount: Number.MAX_SAFE_INTEGER,
+        places: { failures: Number.MAX_SAFE_INTEGER, bans: Number.MAX_SAFE_INTEGER },
+      }),
+    },
     drills: {
       follow: () => ({
         progress: DRILLED,
@@ -325,6 +340,8 @@ const sinkOf = (index: number) => ({
 const FAILING = { tries: 9e15, since: NOW, retryAt: NOW, reason: longText(500) };
 const stateOf = () => ({ failing: FAILING, sent: 9e15, lost: 9e15, sentAt: NOW });
 
+/** It stores nothing. */
+const NO_CONNECTION = {} as NatsConnection;
 const DRILLED = {
   report: { id: randomUUID(), how: longText(256) },
   ...{ attemptedAt: 1, readAt: 1, countedAt: 1 },
@@ -388,6 +405,11 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "failure.erase": { user: longText(256), reason: longText(256), dryRun: false },
   "audit.list": { all: true, limit: 1_000, after: null },
   "metric.list": {},
+  "watch.show": {},
+  "failure.add": {
+    ...{ addresses: many(400, longAddress), jail: longName(1, 16), host: longName(1) },
+    attempts: 1,
+  },
   "notify.list": {},
   "notify.test": { sink: SINK },
   "notify.resend": { sink: SINK },
@@ -412,6 +434,8 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...notifyEndpoints(context),
     ...metricEndpoint(context),
     ...drillEndpoint(context),
+    ...watchEndpoint(context),
+    ...failureAddEndpoint(context, { connection: NO_CONNECTION }),
   } as unknown as Record<Endpoint, Answer>;
 }
 
