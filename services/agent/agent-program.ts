@@ -11,7 +11,7 @@ import { createProgram } from "../process/program.ts";
 import { startAgent } from "./agent.ts";
 import { AGENT_VARIABLES, agentConfig, type AgentConfig } from "./agent-config.ts";
 import { whyForbidden } from "./enforce/firewall/firewall-check.ts";
-import { chooseBackEndPatiently } from "./enforce/firewall/choice.ts";
+import { chooseBackEnd, chooseBackEndPatiently } from "./enforce/firewall/choice.ts";
 import { createRemains, removeEverything } from "./enforce/firewall/remains.ts";
 import { agentNatsOptions } from "./nats-options.ts";
 
@@ -76,6 +76,23 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const { describeOrigins, readConfigOrigins } = await import("../config/config-origins.ts");
       const rows = readConfigOrigins(agentConfig, fileOf(), environment, AGENT_VARIABLES);
       write(describeOrigins(await rows));
+    });
+
+  program
+    .command("setup")
+    .description(
+      "find Dovecot, its log and the firewall, and propose an agent.yaml; changes nothing",
+    )
+    .option("--yaml", "print the proposed agent.yaml alone")
+    .action(async ({ yaml }: { yaml?: true }) => {
+      const { createLookups } = await import("./setup/lookups.ts");
+      const { setUp } = await import("./setup/setup.ts");
+      const lookups = createLookups(environment["PATH"]);
+      const chooseFirewall = () => chooseBackEnd(["ipset", "nftables", "iptables"], ["INPUT"]);
+      const natsUrl = environment["NATS_URL"] ?? "nats://127.0.0.1:4222";
+      const isYamlOnly = yaml ?? false;
+      const now = Date.now();
+      exit(await setUp({ lookups, chooseFirewall, natsUrl, now, isYamlOnly, write }));
     });
 
   program

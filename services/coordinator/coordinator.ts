@@ -1,5 +1,6 @@
 /** The coordinator's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
 import { randomUUID } from "node:crypto";
+import { jetstream } from "@nats-io/jetstream";
 import type { Life } from "../process/daemon.ts";
 import type { Log } from "../process/log.ts";
 import type { NatsSession } from "../nats/session.ts";
@@ -327,7 +328,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...metricEndpoint(context),
     ...drillEndpoint(context),
     ...watchEndpoint(context),
-    ...failureAddEndpoint(context, { connection }),
+    ...failureAddEndpoint(context, (...message) => jetstream(connection).publish(...message)),
   };
   const isVerified = hasOperators(connection, config.nats);
   serveApi({ connection, endpoints, isVerified, onAnswered: metrics.events.answered, log });

@@ -32,6 +32,7 @@ const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     alone: ["state"],
     status: ["report", "enforce"],
     check: ["state", "report", "enforce"],
+    setup: ["report", "enforce"],
   },
   coordinator: {
     buckets: [],

@@ -32,7 +32,11 @@ export interface SourceDetectorOptions {
 }
 
 /** What the source itself says of those whose lines count. */
-export function writersOf({ container, match, instance }: SourceConfig): Writers {
+export function writersOf({
+  container,
+  match,
+  instance,
+}: Pick<SourceConfig, "container" | "match" | "instance">): Writers {
   const isChosen = container !== undefined || match !== undefined;
   return { writers: isChosen ? "chosen" : "dovecot", instances: instance };
 }

@@ -3,8 +3,6 @@
  * failures as an agent's would, so it counts, is recorded, and survives a change of coordinators.
  */
 import { randomBytes } from "node:crypto";
-import { jetstream } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
 import { reasonOf } from "../../process/reason.ts";
 import { createHostGroup } from "../../wire/host-pattern.ts";
 import { encodeFailureBatch, failureBatchId, type FailureBatch } from "../../wire/failure.ts";
@@ -14,9 +12,12 @@ import { countsBans } from "../../policy/ban-memory.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
 
-export interface FailureAdding {
-  connection: NatsConnection;
-}
+/** Resolves when NATS has stored the message. */
+export type StoreFailures = (
+  subject: string,
+  bytes: Uint8Array,
+  options: { msgID: string; timeout: number },
+) => Promise<unknown>;
 
 /** The source that such failures come from. */
 const SOURCE = "fleetban-failure-add";
@@ -24,7 +25,7 @@ const STORE_WITHIN_MS = 5_000;
 
 export function failureAddEndpoint(
   context: ApiContext,
-  { connection }: FailureAdding,
+  storeMessage: StoreFailures,
 ): Pick<Endpoints, "failure.add"> {
   const { now, quarantines } = context;
   /** Positions count the failures since this start, which is their epoch. */
@@ -39,7 +40,7 @@ export function failureAddEndpoint(
     const whole = { ...batch, from, to: position, sentAt: now(), failures };
     const subject = failureSubject(batch.jail, batch.host);
     const options = { msgID: failureBatchId(whole), timeout: STORE_WITHIN_MS };
-    await jetstream(connection).publish(subject, encodeFailureBatch(whole), options);
+    await storeMessage(subject, encodeFailureBatch(whole), options);
   }
 
   function checkJail(name: string, host: string): void {

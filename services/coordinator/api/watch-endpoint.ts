@@ -17,7 +17,10 @@ export function watchEndpoint(context: ApiContext): Pick<Endpoints, "watch.show"
         host: status.host,
         isUp: hosts.isUp(host),
         heardMsAgo: Math.max(now() - seenAt, 0),
-        lagBytes: status.sources.reduce((sum, { lag }) => sum + lag, 0),
+        lagBytes: Math.min(
+          status.sources.reduce((sum, { lag }) => sum + lag, 0),
+          Number.MAX_SAFE_INTEGER,
+        ),
         behind: Math.max(bans.revision() - applied, 0),
       };
     });

@@ -47,7 +47,7 @@ interface Count {
 
 export function createLiveFeed(now: () => number): LiveFeed {
   let watchedUntil = -Infinity;
-  let failures: (WatchedFailure & { sequence: number })[] = [];
+  let failures: { shown: WatchedFailure; sequence: number }[] = [];
   let counts: Count[] = [];
   let bans: { ban: Ban; revision: number }[] = [];
 
@@ -61,7 +61,8 @@ export function createLiveFeed(now: () => number): LiveFeed {
     isWatching,
     note({ host, jail, failure, sequence }) {
       const { at, address, attempts, user = null, service = null } = failure;
-      failures.push({ at, host, jail, address, attempts, user, service, sequence });
+      const shown = { at, host, jail, address, attempts, user, service };
+      failures.push({ shown, sequence });
       failures = cut(failures, KEPT_FAILURES);
       const last = counts.at(-1);
       if (last?.sequence === sequence) last.attempts += attempts;
@@ -85,9 +86,7 @@ export function createLiveFeed(now: () => number): LiveFeed {
       const newCounts = counts.filter(({ sequence }) => sequence > places.failures);
       const newBans = bans.filter(({ revision }) => revision > places.bans);
       return {
-        failures: newFailures
-          .slice(-KEPT_FAILURES)
-          .map(({ sequence: _, ...failure }): WatchedFailure => failure),
+        failures: newFailures.slice(-KEPT_FAILURES).map(({ shown }) => shown),
         attempts: newCounts.reduce((sum, { attempts }) => sum + attempts, 0),
         bans: newBans.slice(-KEPT_BANS).map(({ ban }) => ban),
         banCount: newBans.length,

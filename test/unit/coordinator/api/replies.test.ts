@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import type { NatsConnection } from "@nats-io/nats-core";
 import * as z from "zod";
 import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
 import { allowImportEndpoint } from "../../../../services/coordinator/api/allow-import-endpoint.ts";
@@ -246,7 +245,7 @@ function largestFleet(
         address === ONE ? undefined : { address: longAddress(1), what: longText(256) },
       forgetHost: () => Promise.resolve(),
     },
-    quarantines: { of: () => QUARANTINE },
+    quarantines: { of: (host: string) => (host === longName(2) ? undefined : QUARANTINE) },
     spared: { counts: () => ({ allowlist: 9e15, machines: 9e15 }) },
     names: { warnings: () => warnings },
     sinks: { warnings: () => warnings },
@@ -340,8 +339,6 @@ const sinkOf = (index: number) => ({
 const FAILING = { tries: 9e15, since: NOW, retryAt: NOW, reason: longText(500) };
 const stateOf = () => ({ failing: FAILING, sent: 9e15, lost: 9e15, sentAt: NOW });
 
-/** It stores nothing. */
-const NO_CONNECTION = {} as NatsConnection;
 const DRILLED = {
   report: { id: randomUUID(), how: longText(256) },
   ...{ attemptedAt: 1, readAt: 1, countedAt: 1 },
@@ -407,7 +404,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "metric.list": {},
   "watch.show": {},
   "failure.add": {
-    ...{ addresses: many(400, longAddress), jail: longName(1, 16), host: longName(1) },
+    ...{ addresses: many(400, longAddress), jail: longName(1, 16), host: longName(2) },
     attempts: 1,
   },
   "notify.list": {},
@@ -435,7 +432,7 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...metricEndpoint(context),
     ...drillEndpoint(context),
     ...watchEndpoint(context),
-    ...failureAddEndpoint(context, { connection: NO_CONNECTION }),
+    ...failureAddEndpoint(context, () => Promise.resolve()),
   } as unknown as Record<Endpoint, Answer>;
 }
 
