@@ -8,6 +8,8 @@ export interface Proposal {
   natsUrl: string;
   /** The file with the credentials, if it is there. */
   creds: string | undefined;
+  /** The file with the authority of the server's certificate, if it is there. */
+  ca?: string | undefined;
   /** undefined: no log was found. */
   target: Target | undefined;
   /** undefined: none can be used, or nobody can tell. */
@@ -17,11 +19,11 @@ export interface Proposal {
 }
 
 export function proposeConfig(proposal: Proposal): string {
-  const { host, natsUrl, creds, target, backend, isInDocker } = proposal;
+  const { host, natsUrl, creds, ca, target, backend, isInDocker } = proposal;
   const source = target && sourceOf(target);
   const config = {
     host,
-    nats: { url: natsUrl, ...(creds !== undefined && { creds }) },
+    nats: { url: natsUrl, ...(creds !== undefined && { creds }), ...(ca !== undefined && { ca }) },
     firewall: {
       // Without root nobody can tell which one works: the agent takes the first that does.
       backend: backend ?? ["ipset", "nftables", "iptables"],

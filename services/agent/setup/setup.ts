@@ -28,6 +28,7 @@ export interface SetupOptions {
 }
 
 const CREDENTIALS = "/etc/fleetban/agent.creds";
+const AUTHORITY = "/etc/fleetban/ca.pem";
 
 export async function setUp(options: SetupOptions): Promise<ExitCode> {
   const { lookups, natsUrl, now, isYamlOnly } = options;
@@ -47,8 +48,9 @@ export async function setUp(options: SetupOptions): Promise<ExitCode> {
 
   const isInDocker = dovecot.version === undefined && dovecot.containers[0]?.engine === "docker";
   const creds = lookups.exists(CREDENTIALS) ? CREDENTIALS : undefined;
+  const ca = lookups.exists(AUTHORITY) ? AUTHORITY : undefined;
   const host = hostToken(hostname());
-  const proposal = { host, natsUrl, creds, target: chosen?.target, backend, isInDocker };
+  const proposal = { host, natsUrl, creds, ca, target: chosen?.target, backend, isInDocker };
   const yaml = proposeConfig(proposal);
   if (!isYamlOnly) for (const line of ["", "proposed /etc/fleetban/agent.yaml:", ""]) write(line);
   for (const line of yaml.trimEnd().split("\n")) write(isYamlOnly ? line : `  ${line}`);
