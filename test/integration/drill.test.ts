@@ -66,8 +66,11 @@ test("a drill shows each step, bans a reserved address for a moment, and tells n
   assert.deepEqual([code, reason?.includes("1 dry-run")], [1, true]);
   assert.ok(isOfDrill(address));
   assert.equal(await centre.isBanned(address), false);
-  const { stdout } = await centre.cli("failure", "list", "--user", user, "--json");
-  assert.equal((JSON.parse(stdout) as Reply<"failure.list">).failures[0]?.attempts, 7);
+  const failed = await eventually("the failure is on record", async () => {
+    const { stdout } = await centre.cli("failure", "list", "--user", user, "--json");
+    return (JSON.parse(stdout) as Reply<"failure.list">).failures[0];
+  });
+  assert.equal(failed.attempts, 7);
   const listed = JSON.parse(
     (await centre.cli("notify", "list", "--json")).stdout,
   ) as Reply<"notify.list">;

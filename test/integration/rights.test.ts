@@ -170,6 +170,8 @@ for (const { role, name, publishes, subscribes } of [
       /^\$JS\.API\.STREAM\.MSG\.GET\.KV_fleetban_\w+$/,
       /^\$JS\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.(?:FLEETBAN_FAILURES|FLEETBAN_LOGINS|KV_fleetban_(?:bans|settings))\./,
       /^\$KV\.fleetban_\w+\./,
+      // What other programs have seen: fleetban failure add.
+      /^fleetban\.failures\.\w+\.\w+$/,
       /^_INBOX\.operator\.\w+\.reply$/,
     ],
     subscribes: [
