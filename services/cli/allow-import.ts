@@ -92,7 +92,7 @@ async function importAllowed(
     );
   }
   const reply = await send(context, parts, false);
-  noteRefused(context, reply);
+  if (yes) noteRefused(context, reply);
   if (json) {
     output.json("allow.import", reply);
     return;

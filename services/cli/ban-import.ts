@@ -80,21 +80,18 @@ async function importBans(
   const parts = await partsOfList(context, list, options);
   if (dryRun || !yes) {
     const preview = await send(context, parts, { dryRun: true, wait: undefined });
+    noteRefused(context, preview);
     if (dryRun && json) output.json("ban.import", preview);
     else output.line(`${describeSize(list.entries)}: ${describe(preview, "would be banned")}`);
-    if (dryRun) {
-      noteRefused(context, preview);
-      return;
-    }
+    if (dryRun) return;
     if (preview.added === 0) {
-      noteRefused(context, preview);
       output.line("there is nothing to do");
       return;
     }
     await confirm(context, WHERE, `${count(preview.added, "ban")} would be made`);
   }
   const reply = await send(context, parts, { dryRun: false, wait: options.wait });
-  noteRefused(context, reply);
+  if (yes) noteRefused(context, reply);
   if (json) output.json("ban.import", reply);
   else output.line(describe(reply, "banned"));
   if (reply.reach) reportReach(context, WHERE, { reach: reply.reach, change: "in force", json });

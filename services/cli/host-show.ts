@@ -59,7 +59,8 @@ function describeAgent(
   { version, now }: { version: string; now: number },
 ): Cell[][] {
   const { startedAt, bansInForce, repairs, addresses, sources } = status;
-  const bans = `${count(bansInForce, "ban")} in force${current ? "" : ", not every one yet"}`;
+  const where = status.firewall === "dry-run" ? "only logged" : "in force";
+  const bans = `${count(bansInForce, "ban")} ${where}${current ? "" : ", not every one yet"}`;
   return [
     ["agent", describeVersion(status.version, version)],
     ["started", formatBoth(startedAt, now)],
