@@ -25,6 +25,8 @@ export async function writeDebianPackage(
   const changelog = compress(changelogOf(name, release));
   await tree.put(`usr/share/doc/${name}/changelog.gz`, changelog);
   await tree.putFrom(`debian/lintian-overrides`, `usr/share/lintian/overrides/${name}`);
+  // The folder that Debian's zsh leaves to packages; that of the RPM is zsh's own.
+  await tree.put(`usr/share/zsh/vendor-completions/_${name}`, contents.completions.zsh);
   const bytes = await tree.settle();
   for (const script of SCRIPTS) {
     await tree.putFrom(`debian/${name}/${script}`, `DEBIAN/${script}`);

@@ -63,9 +63,8 @@ export async function createPackageTree(
   await mkdir(join(folder, "usr/bin"), { recursive: true });
   await copyFile(contents.executable, join(folder, "usr/bin", name));
   await tree.put(`usr/share/man/man${section}/${name}.${section}.gz`, compress(contents.manPage));
-  const { bash, zsh, fish } = contents.completions;
+  const { bash, fish } = contents.completions;
   await tree.put(`usr/share/bash-completion/completions/${name}`, bash);
-  await tree.put(`usr/share/zsh/vendor-completions/_${name}`, zsh);
   await tree.put(`usr/share/fish/vendor_completions.d/${name}.fish`, fish);
   await tree.put(`${documents}/copyright`, contents.copyright);
   await tree.put(`${documents}/licenses.gz`, compress(contents.licenses));

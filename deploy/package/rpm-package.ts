@@ -32,6 +32,8 @@ export async function writeRpm(contents: PackageContents): Promise<string> {
   const { release, executable } = contents;
   const folder = `${executable}.rpm`;
   const tree = await createPackageTree(join(folder, "tree"), contents);
+  const { completions, program } = contents;
+  await tree.put(`usr/share/zsh/site-functions/_${program.name}`, completions.zsh);
   await tree.settle();
   const spec = join(folder, "package.spec");
   await writeFile(spec, await specOf(contents.program, release, tree.folder));
