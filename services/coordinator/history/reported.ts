@@ -45,12 +45,14 @@ export async function recordFailures(
           WHERE (found.host, found.source, found.epoch) = (excluded.host, excluded.source, excluded.epoch)
         )
         RETURNING host, source, epoch
+      ), fresh AS MATERIALIZED (
+        SELECT host, source, epoch, coalesce(before.position, -1) AS recorded
+        FROM moved LEFT JOIN before USING (host, source, epoch)
       ), added AS (
         INSERT INTO failure (${FAILURE_COLUMNS})
         SELECT ${FAILURE_COLUMNS} FROM (${failureRows(fresh, whereabouts)}) AS given
-        JOIN moved USING (host, source, epoch)
-        LEFT JOIN before USING (host, source, epoch)
-        WHERE given.position > coalesce(before.position, -1)
+        JOIN fresh USING (host, source, epoch)
+        WHERE given.position > fresh.recorded
       )
       SELECT count(*) FROM source
       LEFT JOIN before USING (host, source, epoch)
