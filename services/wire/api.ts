@@ -235,10 +235,15 @@ export const watchedHost = z.object({
 export type WatchedHost = z.infer<typeof watchedHost>;
 
 /** How far somebody who watches has come: a sequence of the failures, a revision of the bans. */
-const watchPlaces = z.strictObject({
-  failures: z.number().int().nonnegative(),
-  bans: z.number().int().nonnegative(),
-});
+const EXPECTED_PLACES = 'expected the "places" of the reply before';
+const watchPlace = z.custom<number>(
+  (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  EXPECTED_PLACES,
+);
+const watchPlaces = z.strictObject(
+  { failures: watchPlace, bans: watchPlace },
+  { error: ({ code }) => (code === "invalid_type" ? EXPECTED_PLACES : undefined) },
+);
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
@@ -620,12 +625,15 @@ export const api = {
   /** Failures that another program has seen. */
   "failure.add": {
     request: z.strictObject({
-      addresses: z.array(hostAddress).min(1).max(400),
+      addresses: z
+        .array(hostAddress, "expected a list of addresses")
+        .min(1, "expected at least one address")
+        .max(400, "expected at most 400 addresses"),
       jail: jailField,
       /** The host that has seen them. */
       host: hostField,
       user: textField.optional(),
-      service: z.string().max(32, "expected at most 32 characters").optional(),
+      service: z.string("expected a text").max(32, "expected at most 32 characters").optional(),
       /** Of each address. */
       attempts: attemptsField,
     }),

@@ -29,6 +29,9 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ...{ limit: [1, 1_000], after: [null], since: ["2026-01-01T00:00:00.000Z"] },
   until: ["2026-12-01T00:00:00.000Z"],
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
+  // Many, so that no address has enough failures for a ban, which would come at any time.
+  addresses: Array.from({ length: 20 }, (_, last) => [`203.0.113.${80 + last}`]),
+  ...{ service: ["imap"], attempts: [1] },
   ...{ endingWithin: [60], revision: [0, 1], comment: ["office"], trace: [true, false] },
   ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider", "address"] },
   ...{ policyVersion: ["0123abcd"], option: ["maxretry", "nosuch"], value: ["8", "[143]", "*x"] },
