@@ -234,7 +234,7 @@ function findDisagreement({ bans, settings }: Seen): string | undefined {
 
 async function findUnrecorded(fleet: Fleet, bans: BanStore): Promise<string | undefined> {
   const rows = await fleet.sql<{ jail: string; address: string; change: string; state: string }>(
-    `SELECT DISTINCT ON (jail, address) jail, change, state,
+    `SELECT DISTINCT ON (jail, address) jail, id AS change, state,
        host(address) || '/' || masklen(address) AS address
      FROM ban_change ORDER BY jail, address, revision DESC`,
   );
