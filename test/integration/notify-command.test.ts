@@ -44,16 +44,21 @@ async function sinks(): Promise<Reply<"notify.list">["sinks"]> {
   return (JSON.parse(stdout) as Reply<"notify.list">).sinks;
 }
 
+// A message may come twice, and the fleet has other news on a busy machine, such as a host behind.
+const mailAbout = (address: string) => smtp.mails.find(({ text }) => text.includes(address));
+const requestsAbout = (address: string) =>
+  receiver.requests.filter(({ body }) => body.includes(address));
+
 test("failures that bring a ban are a mail and a webhook, without PostgreSQL", async () => {
   await centre.fail("198.51.100.7", 5);
-  await eventually("both have come", () => smtp.mails.length + receiver.requests.length === 2);
-  assert.match(smtp.mails[0]?.text ?? "", /failures +mx1 5/);
-  assert.equal(
-    smtp.mails[0]?.headers.get("subject"),
-    "[fleetban] dovecot: banned 198.51.100.7 on 1 host",
-  );
-  const id = String(receiver.requests[0]?.headers["webhook-id"]);
-  assert.equal(smtp.mails[0].headers.get("message-id"), `<${id}@example.org>`);
+  const [mail, request] = await eventually("both have come", () => {
+    const found = [mailAbout("198.51.100.7"), requestsAbout("198.51.100.7")[0]] as const;
+    return found[0] !== undefined && found[1] !== undefined && ([found[0], found[1]] as const);
+  });
+  assert.match(mail.text, /failures +mx1 5/);
+  assert.equal(mail.headers.get("subject"), "[fleetban] dovecot: banned 198.51.100.7 on 1 host");
+  const id = String(request.headers["webhook-id"]);
+  assert.equal(mail.headers.get("message-id"), `<${id}@example.org>`);
   await eventually("both are ok", async () => (await sinks()).every(({ state }) => state === "ok"));
   const { stdout } = await centre.cli("notify", "list");
   assert.match(stdout, /^SINK +TYPE +RECEIVER +STATE +SENT +LAST\n/);
@@ -91,17 +96,19 @@ test("a sink that fails is a warning with its remedy, and notify resend sends wh
   const { warnings } = await centre.status();
   const warning = warnings.find(({ code }) => code === "sink-off");
   assert.match(warning?.text ?? "", /fleetban notify resend hook/);
-  await eventually("the mail has come all the same", () =>
-    smtp.mails.some(({ text }) => text.includes("198.51.100.8")),
-  );
+  await eventually("the mail has come all the same", () => mailAbout("198.51.100.8") !== undefined);
   receiver.respond(undefined);
   receiver.requests.length = 0;
   const { stdout } = await centre.cli("notify", "resend", "hook");
   assert.equal(stdout, "hook gets what waits for it now\n");
-  await eventually("it came", () => receiver.requests[0]?.body.includes("198.51.100.8"));
+  await eventually("it came", () => requestsAbout("198.51.100.8").length > 0);
+  assert.equal(requestsAbout("198.51.100.7").length, 0);
   await eventually("it is on", async () => (await sinks())[1]?.state === "ok");
   await centre.cli("notify", "resend", "hook", "--since", "1h");
-  await eventually("both came again", () => receiver.requests.length === 3);
-  const ids = new Set(receiver.requests.map(({ headers }) => headers["webhook-id"]));
-  assert.equal(ids.size, 2);
+  await eventually("both came again", () => requestsAbout("198.51.100.7").length > 0);
+  await eventually("both came again", () => requestsAbout("198.51.100.8").length > 1);
+  for (const address of ["198.51.100.7", "198.51.100.8"]) {
+    const ids = new Set(requestsAbout(address).map(({ headers }) => headers["webhook-id"]));
+    assert.equal(ids.size, 1, address);
+  }
 });

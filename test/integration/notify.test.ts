@@ -74,6 +74,11 @@ async function ban(changes: Partial<Ban> = {}): Promise<Ban> {
   return written;
 }
 
+function nextMillisecond(): () => boolean {
+  const began = Date.now();
+  return () => Date.now() > began + 1;
+}
+
 const webhook = (): SinkOptions => ({ type: "webhook", url: receiver.url, ca: receiver.ca });
 const SMTP = (port: number) => ({ host: "127.0.0.1", port });
 const MAIL = { type: "mail", from: "fleetban@example.org", to: ["admin@example.org"] };
@@ -96,6 +101,30 @@ test("a ban is one mail with the evidence of all hosts and the command to lift i
   assert.match(mail.text, new RegExp(`fleetban ban remove ${address} --jail dovecot`));
   assert.match(mail.text, /reason +scanner Bcc: victim@example\.net \[31m/);
   assert.doesNotMatch(mail.text, /[\u001b\u202e]/);
+});
+
+test("bans from before the first coordinator collects are told of, if it had begun", async () => {
+  await using other = await startTestNats();
+  await using beside = await connect({ servers: other.url });
+  await ensureBans(beside);
+  await writeBan(beside, makeBan("198.51.100.1"));
+  receiver.requests.length = 0;
+  let isLeader = false;
+  const sinks = [{ name: "first", ...webhook() }];
+  // NATS's clock has the same milliseconds: what was written before is before.
+  await eventually("a millisecond is over", nextMillisecond());
+  const options = { connection: beside, folder, sinks, isLeader: () => isLeader };
+  const notifier = startTestNotifier(options);
+  await writeBan(beside, makeBan("198.51.100.2"));
+  isLeader = true;
+  try {
+    await eventually("the second has come", () =>
+      receiver.requests.some(({ body }) => body.includes("198.51.100.2")),
+    );
+    assert.ok(!receiver.requests.some(({ body }) => body.includes("198.51.100.1")));
+  } finally {
+    await notifier.stop();
+  }
 });
 
 test("a thousand bans are one mail with totals and the networks with the most of them", async () => {

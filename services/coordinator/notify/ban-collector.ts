@@ -30,6 +30,8 @@ export interface BanCollectorOptions {
   connection: NatsConnection;
   outbox: Outbox;
   bucket: NotifyBucket;
+  /** When this coordinator began, with these sinks: bans from before are no news. Epoch ms. */
+  since: number;
   /** Is any sink to get that? */
   isWanted: (event: NotifyEvent) => boolean;
   onAppended: () => void;
@@ -111,12 +113,16 @@ export async function startBanCollector(options: BanCollectorOptions): Promise<B
   };
 }
 
-/** Where to go on; bans from before anybody wanted to be told are no news. */
+/**
+ * Where to go on. The very first time that is where the bucket ended when this coordinator began: the
+ * coordinator may have banned before it collects.
+ */
 async function beginningOf({
   connection,
   outbox,
   bucket,
-}: Pick<BanCollectorOptions, "connection" | "outbox" | "bucket">): Promise<{
+  since,
+}: Pick<BanCollectorOptions, "connection" | "outbox" | "bucket" | "since">): Promise<{
   reached: Place;
   revision: number;
 }> {
@@ -126,9 +132,12 @@ async function beginningOf({
   if (reached) return { reached, revision };
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const { created, state } = await manager.streams.info(bucketStream(BANS_BUCKET));
-  const storedAt = state.last_seq === 0 ? Date.parse(created) : Date.parse(state.last_ts);
-  const end = { created, sequence: state.last_seq, storedAt };
-  return { reached: end, revision: await bucket.writePlace(end, revision) };
+  const endedAt = state.last_seq === 0 ? Date.parse(created) : Date.parse(state.last_ts);
+  const beginning =
+    endedAt >= since
+      ? { created, sequence: 0, storedAt: since }
+      : { created, sequence: state.last_seq, storedAt: endedAt };
+  return { reached: beginning, revision: await bucket.writePlace(beginning, revision) };
 }
 
 /**

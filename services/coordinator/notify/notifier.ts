@@ -52,6 +52,7 @@ const STOP_WITHIN_MS = 1_000;
 
 export function startNotifier(options: NotifierOptions): Notifier {
   const { connection, sinks, isLeader, log } = options;
+  const since = options.now();
   const ended = new AbortController();
   const commands = new Map<string, Pick<Resend, "at" | "since">>();
   const bucket = createNotifyBucket(connection);
@@ -79,7 +80,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
     const isWanted = (event: Parameters<typeof passes>[1]) =>
       sinks.some(({ filter }) => passes(filter, event));
     const common = { connection, outbox, bucket, isWanted, onAppended, log };
-    const collector = await startBanCollector(common);
+    const collector = await startBanCollector({ ...common, since });
     const watcher = startConditionWatcher({ ...options, ...common });
     const leading = setInterval(() => {
       if (!isLeader()) turn?.abort();

@@ -47,12 +47,19 @@ export function createAllowedBans(options: AllowedBansOptions): AllowedBans {
     if (isWrong) disagreeing.set(banKey(ban.jail, ban.address), ban);
   }
 
-  async function settleOne(key: string, { jail, address }: Ban): Promise<void> {
+  async function settleOne(key: string, ban: Ban): Promise<void> {
+    const { jail, address } = ban;
     const change = () => ({ now: now(), id: newId() });
-    const written = await bans.change(jail, address, (present) =>
-      settleAllowed(present, allowlist.find(address, jail), change()),
-    );
+    // Before the ban is read: while it is written, a newer one may be noted under this key.
     disagreeing.delete(key);
+    const written = await bans
+      .change(jail, address, (present) =>
+        settleAllowed(present, allowlist.find(address, jail), change()),
+      )
+      .catch((error: unknown) => {
+        if (!disagreeing.has(key)) disagreeing.set(key, ban);
+        throw error;
+      });
     if (!written) return;
     const { state } = written.ban;
     log.info({ jail, address, state }, "ban follows the allowlist");
