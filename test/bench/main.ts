@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   parse: () => import("./parse.ts"),
   "long-lines": () => import("./long-lines.ts"),
   decide: () => import("./decide.ts"),
+  memory: () => import("./memory.ts"),
   record: () => import("./record.ts"),
   history: () => import("./history.ts"),
   restart: () => import("./restart.ts"),

@@ -96,8 +96,12 @@ function jailToTry(context: ApiContext, { status }: Host, wanted: string | undef
 /** Notes each step in turn; returns why the drill ends before the last one, null: it does not. */
 async function goThrough(run: Run): Promise<string | null> {
   const { followed, deadline, jail, steps, began } = run;
-  const note = (step: DrillStep["step"], at: number, text: string) =>
-    steps.push({ step, ms: Math.max(Math.round((at - began) * 10) / 10, 0), text });
+  const note = (step: DrillStep["step"], at: number, text: string) => {
+    const ms = Math.max(Math.round((at - began) * 10) / 10, 0);
+    // The report of a step may come later than that of the next one, which was not before it.
+    for (const earlier of steps) earlier.ms = earlier.ms && Math.min(earlier.ms, ms);
+    steps.push({ step, ms, text });
+  };
   const troubleOf = () => followed.progress.report?.trouble;
 
   const attemptedAt = await followed.until(
@@ -108,8 +112,7 @@ async function goThrough(run: Run): Promise<string | null> {
     return "the agent has not answered; one of an older version knows no drills";
   }
   if (attemptedAt === null) return troubleOf() ?? "the agent could not do it";
-  const { countedAt: soon = attemptedAt } = followed.progress;
-  note("attempted", Math.min(attemptedAt, soon), followed.progress.report?.how ?? "");
+  note("attempted", attemptedAt, followed.progress.report?.how ?? "");
 
   const readAt = await followed.until(
     ({ readAt, report }) => readAt ?? (report?.trouble === undefined ? undefined : null),
@@ -121,12 +124,7 @@ async function goThrough(run: Run): Promise<string | null> {
       "the agent has read no line of it: does Dovecot log where the agent reads? see fleetban host list"
     );
   }
-  // A status may take longer than the failure itself, which came after it.
-  note(
-    "read",
-    Math.min(readAt, followed.progress.countedAt ?? readAt),
-    "the agent has read the line, and counts it",
-  );
+  note("read", readAt, "the agent has read the line, and counts it");
 
   const countedAt = await followed.until((progress) => progress.countedAt, deadline);
   if (countedAt === undefined) return "the coordinator has not counted it: see fleetban host list";
