@@ -17,6 +17,7 @@ import {
   secondsField,
   sinkField,
   textField,
+  UNTIL_BEFORE_SINCE,
   waitField,
 } from "../wire/request-fields.ts";
 import { hostToken, NAME } from "../wire/subjects.ts";
@@ -29,6 +30,15 @@ export class UsageError extends PlainError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, EXIT.usage, options);
   }
+}
+
+/** Throws if the period of a command ends before it begins; instants in epoch milliseconds. */
+export function checkPeriod(
+  where: string,
+  period: { since?: number | undefined; until?: number | undefined },
+): void {
+  const { since = -Infinity, until = Infinity } = period;
+  if (since > until) throw new UsageError(`${where}: ${UNTIL_BEFORE_SINCE}`);
 }
 
 /** Checks of one command's arguments; `where` is its name, `note` tells what was understood. */

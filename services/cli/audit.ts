@@ -1,8 +1,7 @@
 /** `fleetban audit list`: the actions of operators, newest first. */
 import { Command } from "commander";
 import type { AuditRow } from "../wire/api.ts";
-import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
-import { checksOf, UsageError } from "./arguments.ts";
+import { checkPeriod, checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { readPages } from "./pages.ts";
 import { formatInstant, zoneOf } from "./time.ts";
@@ -30,8 +29,8 @@ export function auditCommand(context: Context): Command {
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async ({ json, limit, all = false, ...query }: ListOptions) => {
-      const { since = -Infinity, until = Infinity, by } = query;
-      if (since > until) throw new UsageError(`audit list: ${UNTIL_BEFORE_SINCE}`);
+      const { by } = query;
+      checkPeriod("audit list", query);
       let stale: string | null = null;
       const { rows, next } = await readPages(limit, async (page) => {
         const reply = await ask("audit.list", { ...query, all: all || by === "decider", ...page });

@@ -3,8 +3,7 @@ import { Command, Option } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { Reply, Request } from "../wire/api.ts";
 import { isInForce, type Ban } from "../wire/ban.ts";
-import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
-import { checksOf, UsageError } from "./arguments.ts";
+import { checkPeriod, checksOf, UsageError } from "./arguments.ts";
 import { BAN_HEAD, describeBan } from "./ban-words.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import {
@@ -101,8 +100,7 @@ async function list(context: Context, where: string, options: ListOptions): Prom
 
 function checkOptions(where: string, options: ListOptions): void {
   const { all, held, count, json, format, aggregate = false } = options;
-  const { since = -Infinity, until = Infinity } = options;
-  if (since > until) throw new UsageError(`${where}: ${UNTIL_BEFORE_SINCE}`);
+  checkPeriod(where, options);
   if (all && held) throw new UsageError(`${where}: --held: expected it without --all`);
   if (count && (json || format)) {
     throw new UsageError(`${where}: --count: expected it without --json and --format`);

@@ -1,8 +1,7 @@
 /** `fleetban failure top`: what has failed most in a period, with bars. */
 import { Argument, type Command } from "commander";
 import type { Reply, TopKind } from "../wire/api.ts";
-import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
-import { checksOf, UsageError } from "./arguments.ts";
+import { checkPeriod, checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { count } from "./status.ts";
 import type { Cell } from "./table.ts";
@@ -55,7 +54,7 @@ export function addTopCommand(parent: Command, context: Context): void {
     .addHelpText("after", EXAMPLES)
     .action(async (chosen: string, options: TopOptions) => {
       const { json, until, since = (until ?? now()) - DAY_MS } = options;
-      if (since > (until ?? Infinity)) throw new UsageError(`failure top: ${UNTIL_BEFORE_SINCE}`);
+      checkPeriod("failure top", { since, until });
       const { by, head } = RANKINGS[chosen] ?? { by: "address", head: "ADDRESS" };
       const limit = Math.min(options.limit, MOST);
       const reply = await ask("failure.top", { by, since, until, limit });

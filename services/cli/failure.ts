@@ -2,8 +2,7 @@
 import { Command } from "commander";
 import type { Address } from "../wire/address.ts";
 import type { FailureRow } from "../wire/api.ts";
-import { checksOf, UsageError } from "./arguments.ts";
-import { UNTIL_BEFORE_SINCE } from "../wire/request-fields.ts";
+import { checkPeriod, checksOf } from "./arguments.ts";
 import type { AskingContext } from "./confirm.ts";
 import { addCommand } from "./failure-add.ts";
 import { JSON_OPTION, noteStale, type JsonOption } from "./context.ts";
@@ -44,8 +43,7 @@ export function failureCommand(context: AskingContext): Command {
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async ({ json, limit, ...query }: ListOptions) => {
-      const { since = -Infinity, until = Infinity } = query;
-      if (since > until) throw new UsageError(`failure list: ${UNTIL_BEFORE_SINCE}`);
+      checkPeriod("failure list", query);
       let stale: string | null = null;
       const { rows, next } = await readPages(limit, async (page) => {
         const reply = await ask("failure.list", { ...query, ...page });
