@@ -1,6 +1,5 @@
 /** `fleetban allow import LIST`: puts many addresses on the allowlist; what is there is left as it is. */
 import { Command } from "commander";
-import { EXIT, PlainError } from "../process/exit.ts";
 import type { Request } from "../wire/api.ts";
 import type { AllowImportReply, AllowImportRow } from "../wire/list-import.ts";
 import { allowableField } from "../wire/request-fields.ts";
@@ -12,10 +11,10 @@ import {
   addImportOptions,
   LIST_ARGUMENT,
   LIST_HELP,
-  notePassedOver,
+  loadToImport,
   type ImportOptions,
 } from "./lists/import-options.ts";
-import { describeSize, loadList } from "./lists/load-list.ts";
+import { describeSize } from "./lists/load-list.ts";
 import { noteRefused, partsOf, sendParts, sumLifted, sumOf } from "./lists/send-list.ts";
 import { count } from "./status.ts";
 
@@ -57,15 +56,13 @@ async function importAllowed(
   source: string,
   options: AllowImportOptions,
 ): Promise<void> {
-  const { output, stdin, now } = context;
-  const { format, skipFaults = false, json, dryRun, yes } = options;
-  const list = await loadList({
-    ...{ where: WHERE, source, stdin, format, field: allowableField },
-    ...{ skipsFaults: skipFaults, now: now() },
-  });
-  notePassedOver(context, list);
-  if (list.entries.length === 0)
-    throw new PlainError(`${WHERE}: ${list.name}: no entry`, EXIT.refused);
+  const { output } = context;
+  const { json, dryRun, yes } = options;
+  const list = await loadToImport(
+    context,
+    { where: WHERE, source, field: allowableField },
+    options,
+  );
   const rows = list.entries.map((entry) => rowOf(entry, options));
   await checkJails(
     context,

@@ -1,6 +1,6 @@
 /** `fleetban ban import LIST`: bans many addresses; what is banned already is left as it is. */
 import { Command, Option } from "commander";
-import { EXIT, PlainError, SilentExit } from "../process/exit.ts";
+import { EXIT, SilentExit } from "../process/exit.ts";
 import type { Request } from "../wire/api.ts";
 import type { BanImportReply, BanImportRow } from "../wire/list-import.ts";
 import { bannableField } from "../wire/request-fields.ts";
@@ -12,10 +12,10 @@ import {
   addImportOptions,
   LIST_ARGUMENT,
   LIST_HELP,
-  notePassedOver,
+  loadToImport,
   type ImportOptions,
 } from "./lists/import-options.ts";
-import { describeSize, loadList, type LoadedList } from "./lists/load-list.ts";
+import { describeSize, type LoadedList } from "./lists/load-list.ts";
 import { noteRefused, partsOf, sendParts, sumOf } from "./lists/send-list.ts";
 import { reportReach } from "./reach.ts";
 import { count } from "./status.ts";
@@ -68,15 +68,9 @@ async function importBans(
   source: string,
   options: BanImportOptions,
 ): Promise<void> {
-  const { output, stdin, now } = context;
-  const { format, skipFaults = false, json, dryRun, yes } = options;
-  const list = await loadList({
-    ...{ where: WHERE, source, stdin, format, field: bannableField },
-    ...{ skipsFaults: skipFaults, now: now() },
-  });
-  notePassedOver(context, list);
-  if (list.entries.length === 0)
-    throw new PlainError(`${WHERE}: ${list.name}: no entry`, EXIT.refused);
+  const { output } = context;
+  const { json, dryRun, yes } = options;
+  const list = await loadToImport(context, { where: WHERE, source, field: bannableField }, options);
   const parts = await partsOfList(context, list, options);
   if (dryRun || !yes) {
     const preview = await send(context, parts, { dryRun: true, wait: undefined });

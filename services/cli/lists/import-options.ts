@@ -1,10 +1,11 @@
-/** Options that `ban import` and `allow import` share. */
+/** What `ban import` and `allow import` share: their options, and how they load their list. */
 import { Option, type Command } from "commander";
-import type { ListFormat } from "./list-entry.ts";
-import { LIST_FORMATS } from "./list-entry.ts";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import type { AskingContext } from "../confirm.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "../context.ts";
 import { count } from "../status.ts";
-import type { LoadedList } from "./load-list.ts";
+import { LIST_FORMATS, type ListFormat } from "./list-entry.ts";
+import { loadList, type LoadedList, type LoadOptions } from "./load-list.ts";
 
 export interface ImportOptions extends JsonOption {
   format?: ListFormat;
@@ -28,7 +29,21 @@ export function addImportOptions(command: Command): Command {
     .option(...JSON_OPTION);
 }
 
-export function notePassedOver({ output }: Pick<Context, "output">, list: LoadedList): void {
+/** Loads the list, and notes what of it is passed over. Throws if no entry is left. */
+export async function loadToImport(
+  context: AskingContext,
+  given: Pick<LoadOptions, "where" | "source" | "field">,
+  { format, skipFaults }: ImportOptions,
+): Promise<LoadedList> {
+  const { stdin, now } = context;
+  const skipsFaults = skipFaults ?? false;
+  const list = await loadList({ ...given, stdin, format, skipsFaults, now: now() });
+  notePassedOver(context, list);
+  if (list.entries.length > 0) return list;
+  throw new PlainError(`${given.where}: ${list.name}: no entry`, EXIT.refused);
+}
+
+function notePassedOver({ output }: Pick<Context, "output">, list: LoadedList): void {
   const { passedOver, faults, repeated } = list;
   if (passedOver > 0) {
     output.note(`passed over: ${count(passedOver, "entry", "entries")} that are no ban in force`);
