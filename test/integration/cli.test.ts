@@ -625,9 +625,11 @@ test("a backup is restored as it was, and a second time changes nothing", async 
   await ask("ban", "add", "198.51.100.151", "--for", "5h", "--reason", "kept \x1b[2J reason");
   await ask("ban", "add", "198.51.100.152", "--for", "5h");
   await ask("allow", "add", "192.0.2.51", "--label", "home", "--comment", "office", "--for", "1d");
+  await ask("jail", "set", "dovecot", "bantime", "3h", "--for", "1d");
+  await ask("jail", "pause", "dovecot", "--reason", "moving", "--for", "2d");
   assert.match(
     (await ask("backup", file)).stdout,
-    /fleet\.json: \d+ bans, 1 entry of the allowlist/,
+    /fleet\.json: \d+ bans, 1 entry of the allowlist, 0 quarantines, 1 jail setting, 1 pause/,
   );
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   const { code, stderr } = await fleetban("backup", file);
@@ -637,12 +639,18 @@ test("a backup is restored as it was, and a second time changes nothing", async 
   await ask("ban", "remove", "198.51.100.151");
   await ask("allow", "remove", "192.0.2.51");
   await ask("allow", "add", "198.51.100.152");
+  await ask("jail", "unset", "dovecot");
+  await ask("jail", "resume", "dovecot");
   const unasked = await fleetban("restore", file);
   assert.equal(unasked.code, 64);
   assert.match(unasked.stdout, /\n1 ban would be restored, \d+ were there already, 1 left out\n/);
   const restored = await ask("restore", file, "--yes");
   assert.match(restored.stdout, /\n1 ban restored, \d+ were there already, 1 left out\n/);
   assert.match(restored.stdout, /\n1 entry of the allowlist restored\n/);
+  assert.match(restored.stdout, /\n1 jail setting restored\n1 pause restored\n/);
+  const jail = (await ask("jail", "show", "dovecot")).stdout;
+  assert.match(jail, /bantime 3h, set by .* until .* \(in (?:1d|23h 59m)\)/);
+  assert.match(jail, /paused by .* \(in (?:2d|1d 23h)\) \(moving\)/);
   assert.match(restored.stderr, /left out: 198\.51\.100\.152: .* is on the allowlist/);
   const shown = (await ask("ban", "show", "198.51.100.151")).stdout;
   assert.match(shown, /banned until .* \(in (?:5h|4h 59m)\)/);
@@ -652,13 +660,17 @@ test("a backup is restored as it was, and a second time changes nothing", async 
   );
   assert.deepEqual([allowed[0]?.address, allowed[0]?.comment], ["192.0.2.51", "office"]);
   assert.ok(allowed[0]?.until);
-  assert.match((await ask("restore", file, "--yes")).stdout, /\n0 bans restored, \d+ were there/);
+  const again = (await ask("restore", file, "--yes")).stdout;
+  assert.match(again, /\n0 bans restored, \d+ were there/);
+  assert.doesNotMatch(again, /setting|pause/);
 
   await writeFile(file, "{}");
   const wrong = await fleetban("restore", file, "--yes");
   assert.match(wrong.stderr, /expected what fleetban backup writes: fleetban is wrong or missing/);
   assert.equal(wrong.code, 64);
   await ask("allow", "remove", "192.0.2.51", "198.51.100.152");
+  await ask("jail", "unset", "dovecot");
+  await ask("jail", "resume", "dovecot");
 });
 
 test("a dump for helpers has no address, name or password in it", async (t) => {

@@ -1,13 +1,13 @@
 /**
- * The document of `fleetban backup`: bans, allowlist and quarantines, as the wire spells them, and
- * the jails that they were made by, to compare.
+ * The document of `fleetban backup`: bans, allowlist, quarantines and what operators have changed of
+ * jails, as the wire spells them, and the jails that the bans were made by, to compare.
  */
 import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { ban } from "../../wire/ban.ts";
 import { instant } from "../../wire/codec.ts";
-import { allowed, quarantine, shownJail } from "../../wire/settings.ts";
-import { NAME } from "../../wire/subjects.ts";
+import { allowed, jailSetting, quarantine, shownJail } from "../../wire/settings.ts";
+import { JAIL_NAME, NAME } from "../../wire/subjects.ts";
 
 export const backupFile = z.object({
   fleetban: z.literal("backup"),
@@ -20,6 +20,18 @@ export const backupFile = z.object({
   allowed: z.array(allowed),
   quarantines: z.array(z.object({ host: z.string().regex(NAME), quarantine })),
   jails: z.array(shownJail),
+  /** What operators have set of jails. */
+  jailSettings: z.array(jailSetting).default([]),
+  /** Jails that are paused. */
+  pauses: z
+    .array(
+      z.object({
+        jail: z.string().regex(JAIL_NAME),
+        until: instant.nullable(),
+        reason: z.string(),
+      }),
+    )
+    .default([]),
 });
 export type BackupFile = z.infer<typeof backupFile>;
 

@@ -15,7 +15,7 @@ import { backupFile, type BackupFile } from "./backup-file.ts";
 export function backupCommand(context: Context): Command {
   const { output } = context;
   return new Command("backup")
-    .description("write bans, allowlist and quarantines as one JSON document")
+    .description("write bans, allowlist and what operators have set as one JSON document")
     .argument("[file]", "a new file, for its owner alone (default: stdout)")
     .addHelpText("after", MORE)
     .action(async (file: string | undefined) => {
@@ -26,11 +26,13 @@ export function backupCommand(context: Context): Command {
         return;
       }
       await writePrivately("backup", file, `${document}\n`);
-      const { bans, allowed, quarantines } = backup;
+      const { bans, allowed, quarantines, jailSettings, pauses } = backup;
       const parts = [
         count(bans.length, "ban"),
         `${count(allowed.length, "entry", "entries")} of the allowlist`,
         count(quarantines.length, "quarantine"),
+        count(jailSettings.length, "jail setting"),
+        count(pauses.length, "pause"),
       ];
       output.line(`${file}: ${parts.join(", ")}`);
     });
@@ -51,6 +53,10 @@ async function makeBackup(context: Context): Promise<BackupFile> {
       quarantine?.until === null ? [{ host, quarantine }] : [],
     ),
     jails: jails.map(({ jail }) => jail),
+    jailSettings: jails.flatMap(({ settings = [] }) => settings.map(({ setting }) => setting)),
+    pauses: jails.flatMap(({ jail, pause }) =>
+      pause ? [{ jail: jail.name, until: pause.until, reason: pause.reason }] : [],
+    ),
   };
 }
 

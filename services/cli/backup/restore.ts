@@ -19,6 +19,7 @@ import {
 import { count } from "../status.ts";
 import { formatBoth } from "../time.ts";
 import { parseBackup, type BackupFile } from "./backup-file.ts";
+import { restoreJails, type RestoredJails } from "./restore-jails.ts";
 
 interface RestoreOptions {
   dryRun?: true;
@@ -32,7 +33,7 @@ const ENTRIES = 250;
 export function restoreCommand(context: AskingContext): Command {
   const { output, stdin, now } = context;
   return new Command("restore")
-    .description("put bans, allowlist and quarantines of a backup back")
+    .description("put bans, allowlist and what operators have set of a backup back")
     .argument("<file>", "what fleetban backup has written; -: stdin")
     .option("--dry-run", "only say what would be done")
     .option("--yes", "do not ask")
@@ -45,7 +46,8 @@ export function restoreCommand(context: AskingContext): Command {
       if (dryRun || !yes) {
         const preview = await restore(context, backup, true);
         tell(context, preview, "would be restored");
-        const total = preview.bans.added + preview.allowed.added + preview.quarantines;
+        const { bans, allowed, quarantines, jails } = preview;
+        const total = bans.added + allowed.added + quarantines + jails.settings + jails.pauses;
         if (dryRun) return;
         if (total === 0) {
           output.line("there is nothing to do");
@@ -63,6 +65,7 @@ interface Restored {
   bans: Outcome;
   allowed: Outcome;
   quarantines: number;
+  jails: RestoredJails;
 }
 
 /** The allowlist comes first: a ban that it covers is left out, and not lifted right after. */
@@ -84,7 +87,8 @@ async function restore(
     (part) => ask("ban.restore", { bans: part.rows, dryRun }),
   );
   const quarantines = await restoreQuarantines(context, backup, dryRun);
-  return { bans: sumOf(bans), allowed: sumOf(allowed), quarantines };
+  const jails = await restoreJails(context, backup, dryRun);
+  return { bans: sumOf(bans), allowed: sumOf(allowed), quarantines, jails };
 }
 
 function rowOf(entry: BackupFile["allowed"][number]): AllowImportRow {
@@ -134,7 +138,7 @@ async function noteOtherJails(
 
 function tell(context: AskingContext, restored: Restored, done: string): void {
   const { output } = context;
-  const { bans, allowed, quarantines } = restored;
+  const { bans, allowed, quarantines, jails } = restored;
   noteRefused(context, bans);
   noteRefused(context, allowed);
   output.line(`${describe(bans, "ban", "bans")} ${done}${describeRest(bans)}`);
@@ -142,6 +146,8 @@ function tell(context: AskingContext, restored: Restored, done: string): void {
     `${describe(allowed, "entry", "entries")} of the allowlist ${done}${describeRest(allowed)}`,
   );
   if (quarantines > 0) output.line(`${count(quarantines, "quarantine")} ${done}`);
+  if (jails.settings > 0) output.line(`${count(jails.settings, "jail setting")} ${done}`);
+  if (jails.pauses > 0) output.line(`${count(jails.pauses, "pause")} ${done}`);
 }
 
 const describe = ({ added }: Outcome, one: string, many: string) => count(added, one, many);
@@ -153,8 +159,9 @@ function describeRest({ kept, refusedCount }: Outcome): string {
 
 const MORE = `
 A restored ban keeps its end, reason and evidence; the record says who has
-restored it. What is in force and lasts as long stays as it is, so a restore
-that was interrupted goes on when the same command is given again.
+restored it. What is there and lasts as long stays as it is, so a restore that
+was interrupted goes on when the same command is given again. What has ended
+meanwhile does not come back.
 
 Examples:
   fleetban restore fleet.json --dry-run
