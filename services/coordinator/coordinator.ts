@@ -60,6 +60,12 @@ import { createSignsOfLife } from "./decide/signs-of-life.ts";
 import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
 import { createSparedOffences } from "./decide/spared-offences.ts";
 import { failureAddEndpoint } from "./api/failure-add-endpoint.ts";
+import { rateEndpoint } from "./api/rate-endpoint.ts";
+import { seriesEndpoint } from "./api/series-endpoint.ts";
+import { accountEndpoint } from "./api/account-endpoint.ts";
+import { aboutEndpoint } from "./api/about-endpoint.ts";
+import { simulationEndpoint } from "./api/simulation-endpoint.ts";
+import { createRates } from "./decide/rates.ts";
 import { watchEndpoint } from "./api/watch-endpoint.ts";
 import { watchFailures } from "./decide/failure-watch.ts";
 import { createLiveFeed } from "./decide/live-feed.ts";
@@ -136,6 +142,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const machines = createOwnMachines({ isQuarantined, now });
   const drills = createDrills();
   const feed = createLiveFeed(now);
+  const rates = createRates(now);
   const watcher = watchFailures([drills, feed]);
   const endedDrills = createEndedDrills();
   const onStatus = (status: HostStatus, seenAt: number) => {
@@ -165,7 +172,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const hosts = followHosts({ connection, now, log, onStatus });
   const settings = openSettings({ connection, onSetting, log });
   const { allowlist } = settings;
-  const onBan = (ban: Ban) => {
+  const onBan = (ban: Ban, previous: Ban | undefined) => {
+    rates.noteBan(ban, previous);
     later.deciding?.observe(ban);
     later.allowedBans?.noteBan(ban);
     drills.noteBan(ban);
@@ -220,6 +228,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
         isLeader: () => isInUse() && isLeader(),
         hasLoggedIn: knownGood.hasLoggedIn,
         watcher: { isWatching: () => isInUse() && watcher.isWatching(), note: watcher.note },
+        onCounted: (attempts, storedAt) => isInUse() && rates.noteFailures(attempts, storedAt),
         // What a decider finds in the past before it is in use is nobody's miss.
         missed: { note: (due) => isInUse() && missed.note(due) },
         spared: {
@@ -307,6 +316,8 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     },
     knownGood,
     feed,
+    rates,
+    failuresKnownSince: startedAt - horizonOf(filePolicy),
     drills,
     metrics,
     notifier,
@@ -328,6 +339,11 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...metricEndpoint(context),
     ...drillEndpoint(context),
     ...watchEndpoint(context),
+    ...rateEndpoint(context),
+    ...seriesEndpoint(context),
+    ...accountEndpoint(context),
+    ...aboutEndpoint(context),
+    ...simulationEndpoint(context),
     ...failureAddEndpoint(context, (...message) => jetstream(connection).publish(...message)),
   };
   const isVerified = hasOperators(connection, config.nats);

@@ -30,6 +30,7 @@ import {
   attemptsField,
   bannableField,
   cursorField,
+  daysField,
   flagField,
   hostField,
   immunityField,
@@ -37,6 +38,7 @@ import {
   jailField,
   jailOptionField,
   limitField,
+  maxretryField,
   optionValueField,
   secondsField,
   sinkField,
@@ -117,6 +119,46 @@ export const topRow = z.object({
   about: z.string().nullable(),
 });
 export type TopRow = z.infer<typeof topRow>;
+
+/** An address that has failed at an account. */
+export const accountAddress = z.object({
+  address,
+  attempts: count,
+  firstAt: instant,
+  lastAt: instant,
+  /** Where it is: "DE, AS64496 Example Ltd"; null: not known. */
+  about: z.string().nullable(),
+  /** A ban of it, or of a network around it, is in force. */
+  isBanned: z.boolean(),
+  /**
+   * When somebody has last logged in from it, as any user; null: that is not known. The record of
+   * logins names no users.
+   */
+  lastLoginAt: instant.nullable(),
+});
+export type AccountAddress = z.infer<typeof accountAddress>;
+
+/** What the operator's databases say of an address; each field is null where they do not know it. */
+export const whereabouts = z.object({
+  /** Two letters, as ISO 3166 has them: "DE". */
+  country: z.string().nullable(),
+  /** Number of the autonomous system. */
+  asn: count.nullable(),
+  organization: z.string().nullable(),
+});
+export type Whereabouts = z.infer<typeof whereabouts>;
+
+/** What a policy would have done to failures on record. */
+export const simulatedOutcome = z.object({
+  bans: count,
+  /** Addresses or networks that were banned at least once. */
+  addresses: count,
+  /** Attempts that would have met a ban. */
+  prevented: count,
+  /** Of the addresses: those from which somebody has logged in lately; null: that is not known. */
+  knownGood: count.nullable(),
+});
+export type SimulatedOutcome = z.infer<typeof simulatedOutcome>;
 
 export const auditRow = z.object({
   at: instant,
@@ -244,6 +286,20 @@ const watchPlaces = z.strictObject(
   { failures: watchPlace, bans: watchPlace },
   { error: ({ code }) => (code === "invalid_type" ? EXPECTED_PLACES : undefined) },
 );
+
+/** Which failures on record are meant. */
+const failureFilter = {
+  /** An address or all of a network. */
+  address: addressField.optional(),
+  user: textField.optional(),
+  /** Of users of this mail domain, in any case. */
+  domain: textField.optional(),
+  host: hostField.optional(),
+  jail: jailField.optional(),
+};
+
+/** The most steps of a series. */
+export const MAX_STEPS = 400;
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
 export const api = {
@@ -622,6 +678,106 @@ export const api = {
       places: watchPlaces,
     }),
   },
+  /** Failures and bans of the last hour, which the coordinator that answers has counted in memory. */
+  "rate.show": {
+    request: z.strictObject({}),
+    reply: z.object({
+      /** The begin of the first step. */
+      since: instant,
+      stepSeconds: count,
+      /** Attempts that counted in each step, by the time when NATS stored them; the oldest first. */
+      failures: z.array(count).max(MAX_STEPS),
+      /** Bans that came into force in each step. The last step is not over. */
+      bans: z.array(count).max(MAX_STEPS),
+      /** The coordinator has started since, and does not know of failures before this instant. */
+      knownSince: instant,
+    }),
+  },
+  /** Failures and bans on record, counted in steps of a period. */
+  "series.show": {
+    request: z
+      .strictObject({
+        since: instantField,
+        /** Without: until now. */
+        until: instantField.optional(),
+        ...failureFilter,
+      })
+      .refine(({ since, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
+    reply: z.object({
+      /** The begin of the first step, at or before what was asked for. */
+      since: instant,
+      /** The same for all steps; the coordinator chooses it by the length of the period. */
+      stepSeconds: count,
+      /** Attempts of each step, the oldest first. The last step holds the end of the period. */
+      attempts: z.array(count).max(MAX_STEPS),
+      /** Bans that began in each step; null: bans do not have what was asked for, such as a user. */
+      bans: z.array(count).max(MAX_STEPS).nullable(),
+      stale,
+    }),
+  },
+  /** Who attacks an account, that is, a user name as clients spell it. */
+  "account.show": {
+    request: z
+      .strictObject({
+        user: textField,
+        since: instantField,
+        /** Without: until now. */
+        until: instantField.optional(),
+      })
+      .refine(({ since, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
+    reply: z.object({
+      user: z.string(),
+      attempts: count,
+      /** The first and the last attempt of the period; null: there is none. */
+      firstAt: instant.nullable(),
+      lastAt: instant.nullable(),
+      /** The addresses with the most attempts, and how many addresses there are. */
+      addresses: z.array(accountAddress).max(FIRST),
+      addressCount: count,
+      /** The hosts with the most attempts. */
+      hosts: z.array(topRow).max(FIRST),
+      /** false: no jail has knownGood, so nothing is known of logins. */
+      knowsLogins: z.boolean(),
+      stale,
+    }),
+  },
+  /** What the operator's databases say of addresses. */
+  "about.show": {
+    request: z.strictObject({
+      addresses: z
+        .array(addressField, "expected a list of addresses")
+        .max(FIRST, `expected at most ${FIRST} addresses`),
+    }),
+    /** In the order of the request; null: nothing is known of the address. */
+    reply: z.object({ about: z.array(whereabouts.nullable()).max(FIRST) }),
+  },
+  /**
+   * What a jail with other numbers would have done to the failures of the last days, beside what it
+   * does with today's. It changes nothing.
+   */
+  "simulation.show": {
+    request: z.strictObject({
+      jail: jailField,
+      days: daysField,
+      /** Of the jail that is tried; undefined: as today. */
+      maxretry: maxretryField.optional(),
+      findtime: secondsField.optional(),
+      /** null: for ever. */
+      bantime: secondsField.nullable().optional(),
+    }),
+    reply: z.object({
+      /** The failures from `since` to `until` were looked at. */
+      since: instant,
+      until: instant,
+      /** false: there are too many failures, and only the part above was looked at. */
+      isWhole: z.boolean(),
+      /** Attempts that were looked at. */
+      failures: count,
+      today: simulatedOutcome,
+      proposed: simulatedOutcome,
+      stale,
+    }),
+  },
   /** Failures that another program has seen. */
   "failure.add": {
     request: z.strictObject({
@@ -642,13 +798,7 @@ export const api = {
   "failure.list": {
     request: z
       .strictObject({
-        /** An address or all of a network. */
-        address: addressField.optional(),
-        user: textField.optional(),
-        /** Of users of this mail domain, in any case. */
-        domain: textField.optional(),
-        host: hostField.optional(),
-        jail: jailField.optional(),
+        ...failureFilter,
         since: instantField.optional(),
         until: instantField.optional(),
         limit: limitField,

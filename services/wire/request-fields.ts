@@ -128,6 +128,18 @@ export const attemptsField = z.custom<number>(
   "expected a whole number from 1 to 1000",
 );
 
+/** Days of the record that are looked at. */
+export const daysField = z.custom<number>(
+  (value) => isWhole(value, 1, 90),
+  "expected a whole number from 1 to 90",
+);
+
+/** As a jail has it. */
+export const maxretryField = z.custom<number>(
+  (value) => isWhole(value, 1, 100),
+  "expected a whole number from 1 to 100",
+);
+
 export const flagField = z.boolean("expected true or false");
 
 /** A revision of a bucket, from an earlier reply. */

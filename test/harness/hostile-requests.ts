@@ -29,6 +29,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   ...{ limit: [1, 1_000], after: [null], since: ["2026-01-01T00:00:00.000Z"] },
   until: ["2026-12-01T00:00:00.000Z"],
   ...{ held: [true, false], dryRun: [true, false], asOf: ["2026-12-01T00:00:00.000Z"] },
+  ...{ days: [1, 90], maxretry: [1, 100], findtime: [60], bantime: [60, null] },
   // Many, so that no address has enough failures for a ban, which would come at any time.
   addresses: Array.from({ length: 20 }, (_, last) => [`203.0.113.${80 + last}`]),
   ...{ service: ["imap"], attempts: [1] },

@@ -5,6 +5,7 @@ import type { Log } from "../../process/log.ts";
 import type { Expiry } from "../../nats/credential-expiry.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { LiveFeed } from "../decide/live-feed.ts";
+import type { Rates } from "../decide/rates.ts";
 import type { DeciderCounters } from "../decide/decider.ts";
 import type { Drills } from "../hosts/drills.ts";
 import type { FleetStatus } from "../hosts/fleet-status.ts";
@@ -49,9 +50,12 @@ export interface ApiContext {
   machines: OwnMachines;
   quarantines: Quarantines;
   fleet: FleetStatus;
-  knownGood: Pick<KnownGood, "loginsOf">;
+  knownGood: Pick<KnownGood, "loginsOf" | "isFollowing">;
   natsTimes: NatsTimes;
   feed: Pick<LiveFeed, "after">;
+  rates: Pick<Rates, "lastHour">;
+  /** This coordinator has not read failures that were stored before. */
+  failuresKnownSince: number;
   drills: Pick<Drills, "follow">;
   metrics: Pick<Metrics, "rows">;
   reload: Pick<PolicyReload, "reload" | "apply" | "config" | "policy">;

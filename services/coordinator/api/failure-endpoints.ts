@@ -2,6 +2,7 @@
 import { failureRow, topRow, type TopKind, type TopRow } from "../../wire/api.ts";
 import { parseAddress } from "../../wire/address.ts";
 import { staleRecord } from "../history/stale-answers.ts";
+import { aboutAddress } from "./about-endpoint.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
 import type { Endpoints } from "./api-server.ts";
 import { fromRecord } from "./from-record.ts";
@@ -13,7 +14,7 @@ type FailureEndpoints = Pick<Endpoints, "failure.list" | "failure.top" | "failur
 const ERASE_FOR_MS = 6_000;
 
 export function failureEndpoints(context: ApiContext): FailureEndpoints {
-  const { history, lookUp, now, newId, log } = context;
+  const { history, now, newId, log } = context;
 
   /** Names as people read them, with what is known of them. */
   async function describe(by: TopKind, rows: { name: string; attempts: number }[]) {
@@ -21,15 +22,9 @@ export function failureEndpoints(context: ApiContext): FailureEndpoints {
       by === "asn" ? await history.systemNames(rows.map(({ name }) => Number(name))) : undefined;
     return rows.map(({ name, attempts }): TopRow => {
       if (names) return { name: `AS${name}`, attempts, about: names.get(Number(name)) ?? null };
-      return { name, attempts, about: by === "address" ? aboutAddress(name) : null };
+      const about = by === "address" ? aboutAddress(context, parseAddress(name)) : null;
+      return { name, attempts, about };
     });
-  }
-
-  function aboutAddress(name: string): string | null {
-    const address = parseAddress(name);
-    const { country, asn } = (address !== undefined && lookUp?.(address)) || {};
-    const facts = [country, asn].filter((fact) => fact !== undefined);
-    return facts.length === 0 ? null : facts.join(", ");
   }
 
   return {

@@ -57,7 +57,7 @@ export interface BanStoreOptions {
   connection: NatsConnection;
   log: Log;
   /** Called for every entry that is read or changes. */
-  onBan: (ban: Ban) => void;
+  onBan: (ban: Ban, previous: Ban | undefined) => void;
   /** Called for every change after all entries were read once. */
   onChange?: (ban: Ban, previous: Ban | undefined) => void;
 }
@@ -89,7 +89,7 @@ export function openBanStore(options: BanStoreOptions): BanStore {
         return;
       case "put":
         suspects.delete(event.key);
-        noteWritten(event.key, event.value);
+        noteWritten(event.key, event.value, event.previous);
         if (wasRead) onChange?.(event.value, event.previous);
         return;
       case "deleted":
@@ -114,10 +114,10 @@ export function openBanStore(options: BanStoreOptions): BanStore {
     else held.delete(event.key);
   }
 
-  function noteWritten(key: string, ban: Ban): void {
+  function noteWritten(key: string, ban: Ban, previous: Ban | undefined): void {
     const missing = tampered.get(key);
     if (missing && missing.changedAt <= ban.changedAt) tampered.delete(key);
-    onBan(ban);
+    onBan(ban, previous);
   }
 
   function noteTampered(key: string, previous: Ban | undefined, reason: string): void {

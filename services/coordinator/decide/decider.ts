@@ -59,6 +59,8 @@ export interface DeciderOptions {
   missed: Pick<MissedOffences, "note">;
   /** Sees the failures that count. */
   watcher?: FailureWatcher;
+  /** So many attempts of one message count. */
+  onCounted?: (attempts: number, storedAt: number) => void;
   /** A ban was written; `storedAt` is the stream's time of the failure that brought it. */
   onBanned?: (written: Written, storedAt: number) => void;
 }
@@ -176,7 +178,9 @@ export function createDecider(options: DeciderOptions): Decider {
         decide({ jail, offence, host: batch.host, storedAt, sentAt });
       }
     }
-    if (attempts > 0) failures.add({ jail: jail.name, host: batch.host, attempts });
+    if (attempts === 0) return;
+    failures.add({ jail: jail.name, host: batch.host, attempts });
+    options.onCounted?.(attempts, storedAt);
   }
 
   /** Widens a ban that is in force on other hosts alone, if the failure confirms it. */

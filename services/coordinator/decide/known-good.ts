@@ -38,6 +38,8 @@ export interface KnownGood extends Pick<LoginMemory, "hasLoggedIn" | "loginsOf">
    * also when they cannot be.
    */
   follow(jails: readonly Jail[]): Promise<void>;
+  /** Has one of the jails knownGood? Without it nothing is known of logins. */
+  isFollowing(): boolean;
   sweep(): void;
   warnings(): Warning[];
 }
@@ -121,6 +123,7 @@ export function createKnownGood(options: KnownGoodOptions): KnownGood {
       else if (isOther) following.again(); // the stream is given the new age
       await Promise.race([caughtUp, sleep(PATIENCE_MS, undefined, { ref: false })]);
     },
+    isFollowing: () => within > 0,
     sweep() {
       if (within > 0 && maySweep("")) memory.sweep(now() - within * 1000);
     },

@@ -149,9 +149,13 @@ function whyOf(error: unknown): typeof HistoryRefused {
   return isPrismas ? HistoryStalled : HistoryRefused;
 }
 
+/** A statement has taken too long. */
+const QUERY_CANCELED = "57014";
+
 /** Prisma explains at length; the reason is its last line. */
 function reasonOf(error: unknown): string {
-  const said = answerOf(error)?.message;
+  const { code, message: said } = answerOf(error) ?? {};
+  if (code === QUERY_CANCELED) return "the answer takes too long, ask for a shorter period";
   if (said !== undefined) return said;
   const text = error instanceof Error ? error.message : String(error);
   if (/^SASL: .*client password must be a/m.test(text)) {

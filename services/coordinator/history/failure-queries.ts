@@ -6,13 +6,17 @@ import { canonical } from "./inet.ts";
 import { FIRST_MS, markOf, placeOfMark, type Marked } from "./marks.ts";
 import { DAY_MS } from "./partitions.ts";
 
-export interface FailureQuery {
+/** Which failures are meant. */
+export interface FailureFilter {
   address?: Address | undefined;
   user?: string | undefined;
   /** The part of the user behind its last "@", in any case. */
   domain?: string | undefined;
   host?: string | undefined;
   jail?: string | undefined;
+}
+
+export interface FailureQuery extends FailureFilter {
   since?: number | undefined;
   until?: number | undefined;
   limit: number;
@@ -45,7 +49,19 @@ export async function findFailures(
 }
 
 function conditionsOf(query: FailureQuery): Prisma.Sql[] {
-  const { address, user, domain, host, jail, since, until, after } = query;
+  const { since, until, after } = query;
+  const conditions = filterConditions(query);
+  if (since !== undefined) conditions.push(sinceCondition(since));
+  if (until !== undefined) conditions.push(Prisma.sql`at <= ${new Date(until)}`);
+  if (after !== null) {
+    const { at, id } = placeOfMark(after);
+    conditions.push(Prisma.sql`(at, id) < (${at}, ${BigInt(id)}::bigint)`);
+  }
+  return conditions;
+}
+
+export function filterConditions(filter: FailureFilter): Prisma.Sql[] {
+  const { address, user, domain, host, jail } = filter;
   const conditions = [Prisma.sql`TRUE`];
   if (address !== undefined) {
     const isWithin = isNetwork(address) ? Prisma.sql`<<=` : Prisma.sql`=`;
@@ -55,12 +71,6 @@ function conditionsOf(query: FailureQuery): Prisma.Sql[] {
   if (domain !== undefined) conditions.push(Prisma.sql`${DOMAIN} = ${domain.toLowerCase()}`);
   if (host !== undefined) conditions.push(Prisma.sql`host = ${host}`);
   if (jail !== undefined) conditions.push(Prisma.sql`jail = ${jail}`);
-  if (since !== undefined) conditions.push(sinceCondition(since));
-  if (until !== undefined) conditions.push(Prisma.sql`at <= ${new Date(until)}`);
-  if (after !== null) {
-    const { at, id } = placeOfMark(after);
-    conditions.push(Prisma.sql`(at, id) < (${at}, ${BigInt(id)}::bigint)`);
-  }
   return conditions;
 }
 

@@ -36,6 +36,8 @@ import {
   type FoundFailures,
 } from "./erase-failures.ts";
 import { findFailures, type FailureQuery } from "./failure-queries.ts";
+import { findSeries, type Series, type SeriesQuery } from "./failure-series.ts";
+import { findAccount, type AccountFailures, type AccountQuery } from "./account-queries.ts";
 import { findTop, type Top, type TopQuery } from "./failure-top.ts";
 import { insertBanChanges } from "./insert.ts";
 import type { Marked } from "./marks.ts";
@@ -69,6 +71,8 @@ export interface History {
   audit(query: AuditQuery): Promise<Marked<AuditRow>[]>;
   failures(query: FailureQuery): Promise<Marked<FailureRow>[]>;
   topFailures(query: TopQuery): Promise<Top>;
+  series(query: SeriesQuery): Promise<Series>;
+  account(query: AccountQuery): Promise<AccountFailures>;
   /** Names of autonomous systems, as far as they are known. */
   systemNames(numbers: readonly number[]): Promise<ReadonlyMap<number, string>>;
   erasable(whose: Erasable): Promise<FoundFailures>;
@@ -182,6 +186,8 @@ export function openHistory(options: HistoryOptions): History {
     audit: (query) => database.ask((prisma) => findAudit(prisma, query)),
     failures: (query) => database.ask((prisma) => findFailures(prisma, query)),
     topFailures: (query) => database.ask((prisma) => findTop(prisma, query)),
+    series: (query) => database.ask((prisma) => findSeries(prisma, query)),
+    account: (query) => database.ask((prisma) => findAccount(prisma, query)),
     systemNames: (numbers) =>
       database.ask(async (prisma) => {
         const where = { asn: { in: numbers.map(BigInt) } };

@@ -22,6 +22,12 @@ const REMEMBERED = 50_000;
 const SYSTEM = /^AS(\d{1,10})(?: (.*))?$/;
 const NOWHERE: Whereabouts = {};
 
+/** Number and name of "AS64496 Example Ltd"; a database may know one of them alone. */
+export function systemOf(text: string): { asn?: number; name?: string } {
+  const [, number, name = number === undefined ? text : ""] = SYSTEM.exec(text) ?? [];
+  return { ...(number !== undefined && { asn: Number(number) }), ...(name !== "" && { name }) };
+}
+
 /** `lookUp` is undefined where the operator has supplied no database. */
 export function createWhereabouts(lookUp: LookUp | undefined): WhereaboutsBook {
   const known = new Map<Address, Whereabouts>();
@@ -30,8 +36,7 @@ export function createWhereabouts(lookUp: LookUp | undefined): WhereaboutsBook {
 
   function find(address: Address, look: LookUp): Whereabouts {
     const { asn: system = "", country } = look(address);
-    const [, number, name] = SYSTEM.exec(system) ?? [];
-    const asn = number === undefined ? undefined : Number(number);
+    const { asn, name } = systemOf(system);
     if (asn !== undefined && name !== undefined && !recorded.has(asn)) names.set(asn, name);
     return { ...(asn !== undefined && { asn }), ...(country !== undefined && { country }) };
   }

@@ -17,6 +17,11 @@ import { jailSettingEndpoints } from "../../../../services/coordinator/api/jail-
 import { coordinatorConfig } from "../../../../services/coordinator/coordinator-config.ts";
 import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
 import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
+import { aboutEndpoint } from "../../../../services/coordinator/api/about-endpoint.ts";
+import { accountEndpoint } from "../../../../services/coordinator/api/account-endpoint.ts";
+import { rateEndpoint } from "../../../../services/coordinator/api/rate-endpoint.ts";
+import { seriesEndpoint } from "../../../../services/coordinator/api/series-endpoint.ts";
+import { simulationEndpoint } from "../../../../services/coordinator/api/simulation-endpoint.ts";
 import { watchEndpoint } from "../../../../services/coordinator/api/watch-endpoint.ts";
 import { failureAddEndpoint } from "../../../../services/coordinator/api/failure-add-endpoint.ts";
 import { drillEndpoint } from "../../../../services/coordinator/api/drill-endpoint.ts";
@@ -33,7 +38,7 @@ import type { Host } from "../../../../services/coordinator/hosts/hosts.ts";
 import type { AllowedPlace } from "../../../../services/policy/allowlist.ts";
 import { createLog } from "../../../../services/process/log.ts";
 import { type Address, parseNetwork } from "../../../../services/wire/address.ts";
-import { api, type Endpoint, type Request } from "../../../../services/wire/api.ts";
+import { api, MAX_STEPS, type Endpoint, type Request } from "../../../../services/wire/api.ts";
 import { ban as banSchema, isInForce, type Ban } from "../../../../services/wire/ban.ts";
 import { MAX_MESSAGE_BYTES } from "../../../../services/wire/codec.ts";
 import {
@@ -236,6 +241,19 @@ function largestFleet(
           rows: many(limit, () => ({ name: longText(256), attempts: 9e15 })),
           attempts: 9e15,
         }),
+      series: () =>
+        Promise.resolve({
+          ...{ since: NOW, stepSeconds: Number.MAX_SAFE_INTEGER },
+          ...{ attempts: many(MAX_STEPS, () => 9e15), bans: many(MAX_STEPS, () => 9e15) },
+        }),
+      account: ({ limit }: { limit: number }) =>
+        Promise.resolve({
+          ...{ attempts: 9e15, firstAt: NOW, lastAt: NOW, addressCount: 9e15 },
+          addresses: many(limit, (index) => ({
+            ...{ address: longAddress(index), attempts: 9e15, firstAt: NOW, lastAt: NOW },
+          })),
+          hosts: many(limit, (index) => ({ name: longName(index), attempts: 9e15 })),
+        }),
       erasable: () =>
         Promise.resolve({ failures: 9e15, oldest: NOW, newest: NOW, banChanges: 9e15 }),
       erase: () => Promise.resolve(9e15),
@@ -266,6 +284,14 @@ function largestFleet(
         places: { failures: Number.MAX_SAFE_INTEGER, bans: Number.MAX_SAFE_INTEGER },
       }),
     },
+    rates: {
+      lastHour: () => ({
+        ...{ since: NOW, stepSeconds: 10 },
+        ...{ failures: many(360, () => 9e15), bans: many(360, () => 9e15) },
+      }),
+    },
+    failuresKnownSince: NOW,
+    lookUp: () => ({ country: longText(120), asn: `AS4294967295 ${longText(107)}` }),
     drills: {
       follow: () => ({
         progress: DRILLED,
@@ -291,6 +317,7 @@ function largestFleet(
     },
     knownGood: {
       warnings: () => warnings,
+      isFollowing: () => true,
       loginsOf: () => many(10_000, (index) => ({ host: longName(index), at: NOW })),
     },
     refused: { warnings: () => warnings },
@@ -403,6 +430,11 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "audit.list": { all: true, limit: 1_000, after: null },
   "metric.list": {},
   "watch.show": {},
+  "rate.show": {},
+  "series.show": { since: NOW },
+  "account.show": { user: longText(256), since: NOW },
+  "about.show": { addresses: many(100, longAddress) },
+  "simulation.show": { jail: longName(1, 16), days: 90 },
   "failure.add": {
     ...{ addresses: many(400, longAddress), jail: longName(1, 16), host: longName(2) },
     attempts: 1,
@@ -432,6 +464,11 @@ function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
     ...metricEndpoint(context),
     ...drillEndpoint(context),
     ...watchEndpoint(context),
+    ...rateEndpoint(context),
+    ...seriesEndpoint(context),
+    ...accountEndpoint(context),
+    ...aboutEndpoint(context),
+    ...simulationEndpoint(context),
     ...failureAddEndpoint(context, () => Promise.resolve()),
   } as unknown as Record<Endpoint, Answer>;
 }
