@@ -8,33 +8,34 @@
  *   Kernel timeouts end bans by themselves.
  * - A new ban does not wait until the bucket is read: it is brought in ahead, and a replacement
  *   keeps it (see ahead-bans.ts).
- * - Long work runs in one queue. Changed bans have a queue of their own, and new bans are its first
- *   (see pending-changes.ts), so no ban waits for long work; only the restoring of saved bans comes
- *   before everything else.
+ * - Long work runs in one queue. Changed bans have a queue of their own (see ban-changes.ts), so no
+ *   ban waits for long work; only the restoring of saved bans comes before everything else.
  * - What the firewall refuses as a whole ends nothing: the bans in force stay in force, the refusal
  *   is shown, and the work is tried again until the firewall takes it.
  */
 import { RepeatableWork } from "../../process/repeatable-work.ts";
 import type { Pauses } from "../../process/retry.ts";
-import { inSlices } from "../../process/slices.ts";
 import type { Log } from "../../process/log.ts";
-import type { AheadEntry, BucketMirror, MirrorEvent } from "../../nats/bucket-mirror.ts";
+import type { AheadEntry, MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { isInForce } from "../../wire/ban.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
 import type { Address } from "../../wire/address.ts";
 import { banKey } from "../../wire/subjects.ts";
-import { createAheadBans } from "./ahead-bans.ts";
-import { BY_THIS_HOST, createBanFilter, type HostBan } from "./ban-filter.ts";
-import { FirewallError } from "./firewall/command.ts";
-import type { Firewall, Repair } from "./firewall/firewall.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
-import { createFirewallRetry, PAUSES } from "./firewall-retry.ts";
-import { createKernelBans } from "./kernel-bans.ts";
-import { createLocalBans } from "./local-bans.ts";
+import { AppliedRevision } from "./applied-revision.ts";
+import { BanChanges } from "./ban-changes.ts";
+import { createBanReview, RENEW_EVERY_MS, type BanReview } from "./ban-review.ts";
+import { createBanFilter, type HostBan, type Verdict } from "./ban-filter.ts";
+import type { Firewall } from "./firewall/firewall.ts";
+import { createFirewallRepairs, type FirewallRepairs } from "./firewall-repairs.ts";
+import { createFirewallRetry, PAUSES, type FirewallRetry } from "./firewall-retry.ts";
+import { JailSets } from "./jail-sets.ts";
+import { createKernelBans, type KernelBans } from "./kernel-bans.ts";
+import { KnownBans, type BansMirror } from "./known-bans.ts";
 import type { NeverBan } from "./never-ban.ts";
-import { createPendingChanges, type PendingChange, type Urgency } from "./pending-changes.ts";
-import { createWorkQueue } from "./work-queue.ts";
+import { createServerClock, type ServerClock } from "./server-clock.ts";
+import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
 
 export type KernelSyncState = Pick<
   HostStatus,
@@ -79,7 +80,7 @@ export interface KernelSync {
 export type OpenMirror = (
   onEvent: (event: MirrorEvent<HostBan>) => void,
   onAhead: (entry: AheadEntry<HostBan>) => void,
-) => Pick<BucketMirror<HostBan>, "entries" | "state" | "revision" | "stop">;
+) => BansMirror;
 
 export interface KernelSyncOptions {
   firewall: Firewall;
@@ -114,443 +115,375 @@ type Sync =
   | { phase: "in-sync"; bucketId: string };
 
 type LongWork = "restore" | "open" | "replace" | "bring-all-in" | "repair" | "renew";
-type Work = LongWork | "apply";
-
-/** The kernel cannot hold longer timeouts than 24 days: they are renewed long before. */
-const RENEW_EVERY_MS = 86_400_000;
-/** A smaller difference to the server's clock is the network's delay. */
-const CLOCK_SLACK_MS = 1_000;
-/** At most this many bans that the kernel has refused are tried again in one go. */
-const TRIED_AGAIN = 1_000;
+type Work = LongWork | "apply" | "count";
 
 export function createKernelSync(options: KernelSyncOptions): KernelSync {
-  const { firewall, settings, now, log, onApplied } = options;
-  let sync: Sync = { phase: "restored" };
-  let mirror: ReturnType<OpenMirror> | undefined;
-  /** In force here although the bucket does not show them: saved on disk, or lost by NATS. */
-  const kept = new Map<string, HostBan>();
-  /** Bans whose entries somebody has made unreadable. A coordinator writes them again. */
-  const unreadable = new Map<string, HostBan>();
-  const ahead = createAheadBans();
-  let clockAhead = 0;
-  const serverNow = () => now() + clockAhead;
-  const filter = createBanFilter(options);
-  /** The end of a ban of this host's own is by this host's clock. */
-  const clockOf = ({ by }: HostBan) => (by === BY_THIS_HOST ? now() : serverNow());
-  const judge = (ban: HostBan) => filter.judge(ban, clockOf(ban));
-  const local = createLocalBans(judge);
-  const kernel = createKernelBans({ firewall, judge, log });
-  /** To be brought into the kernel, or to be taken out. */
-  const pending = createPendingChanges();
-  /** All bans are to be noted as pending, and some of them are not yet. */
-  let isBringingAllIn = false;
-  /** The newest revision that the kernel has. */
-  let applied = 0;
-  /** When the kernel had it; null: it has none yet. */
-  let appliedAt: number | null = null;
-  /** The newest revision whose changes were brought in while all bans are about to be replaced. */
-  let appliedBeside = 0;
-  let restoring: Promise<unknown> = Promise.resolve();
-  let repairs = 0;
-  let ineffective: readonly string[] = [];
-  let jailsWanted: readonly Jail[] = options.jails;
-  /** Jails whose sets the kernel has. */
-  let jailsOpen = new Set(options.jailsOpen.map(({ name }) => name));
-  let settingsChanges = 0;
+  const sync = new Synchronizer(options);
+  return {
+    trouble: () => sync.trouble(),
+    settingsChanged: () => sync.settingsChanged(),
+    follow: (openMirror) => sync.follow(openMirror),
+    restore: (last) => sync.restore(last),
+    held: () => sync.held(),
+    banLocally: (ban) => sync.banLocally(ban),
+    endLocally: (jail, address) => sync.endLocally(jail, address),
+    fleetBan: (jail, address) => sync.fleetBan(jail, address),
+    recount: () => sync.recount(),
+    settled: () => sync.settled(),
+    state: () => sync.state(),
+    stop: () => sync.stop(),
+  };
+}
 
-  const retry = createFirewallRetry<Work | "count">({
-    pauses: options.retryPauses ?? PAUSES,
-    // The bans are counted for every status anyway.
-    askAgain(work) {
-      if (work === "apply") changes.ask(work);
-      else if (work !== "count") queue.ask(work);
-    },
-    onChanged: onApplied,
-  });
-  const patiently = <W extends Work>(
-    work: W,
-    doWork: () => Promise<void>,
-  ): [W, () => Promise<void>] => [work, () => retry.attempt(work, doWork)];
-  const changes = createWorkQueue(
-    new Map([patiently("apply", () => restoring.then(applyChanges))]),
-    options.onFailed,
-  );
-  const queue = createWorkQueue<LongWork>(
-    new Map([
-      patiently("restore", () => {
-        const work = restoreSaved();
-        restoring = work.catch(() => {}); // the queue hears of it
-        return work;
-      }),
-      patiently("open", openJails),
-      patiently("replace", replaceAll),
-      ["bring-all-in", noteAll],
-      ["repair", repair],
-      ["renew", renew],
-    ]),
-    options.onFailed,
-  );
+class Synchronizer {
+  readonly #options: KernelSyncOptions;
+  #sync: Sync = { phase: "restored" };
+  readonly #clock: ServerClock;
+  /** What becomes of a ban on this host, now. */
+  readonly #judge: (ban: HostBan) => Verdict;
+  readonly #known: KnownBans;
+  readonly #kernel: KernelBans;
+  readonly #jails: JailSets;
+  readonly #applied: AppliedRevision;
+  readonly #repairs: FirewallRepairs;
+  readonly #retry: FirewallRetry<Work>;
+  readonly #changes: BanChanges;
+  readonly #review: BanReview;
+  readonly #longWork: WorkQueue<LongWork>;
+  /** Resolves when saved bans are restored, or could not be. */
+  #restoring: Promise<unknown> = Promise.resolve();
+  /** How often the settings have changed: a replacement may have judged by older ones. */
+  #settingsChanges = 0;
+  readonly #reconsidering: RepeatableWork;
+  readonly #timers: readonly NodeJS.Timeout[];
 
-  function* bansOfBucket(): Iterable<[string, HostBan]> {
-    yield* ahead.over(mirror?.entries ?? new Map<string, never>());
-    yield* unreadable;
-  }
-
-  function* fleetBans(): Iterable<[string, HostBan]> {
-    yield* bansOfBucket();
-    yield* kept;
-  }
-
-  const banOfBucket = (key: string): HostBan | undefined =>
-    ahead.has(key) ? ahead.get(key) : mirror?.entries.get(key)?.value;
-
-  const fleetBan = (key: string): HostBan | undefined =>
-    banOfBucket(key) ?? unreadable.get(key) ?? kept.get(key);
-
-  /** What this host has decided alone comes last, because the last ban of a key counts. */
-  function* bans(): Iterable<[string, HostBan]> {
-    yield* fleetBans();
-    yield* local.standing(fleetBan);
-  }
-
-  /** The same without bans that only this host remembers of the fleet. */
-  function* bansToReplaceWith(): Iterable<[string, HostBan]> {
-    yield* bansOfBucket();
-    yield* local.standing(banOfBucket);
-  }
-
-  function noteFleetBan(key: string, ban: HostBan | undefined): void {
-    if (!ban || !local.has(key)) return;
-    const { type } = judge(ban);
-    options.onFleetBan?.(ban, type === "applies" || type === "skipped");
-  }
-
-  function forget(key: string): void {
-    kept.delete(key);
-    unreadable.delete(key);
-    ahead.forgetRead(key, mirror?.revision() ?? 0);
-  }
-
-  function bringAheadIn(bans: Iterable<[string, HostBan]>): void {
-    for (const [key, ban] of bans) {
-      // An entry of the allowlist may have come after the decider's ban, and is not known yet.
-      if (ban.by !== "decider" || settings.isKnown()) bringIn(key, ban);
-    }
-  }
-
-  function change(key: string, ban: HostBan, urgency: Urgency): void {
-    const lasting = local.outlasting(key, ban);
-    pending.note(key, { ban: lasting ?? ban, isGone: false }, urgency);
-    changes.ask("apply");
-  }
-
-  /** NATS, or this host itself, has a new state of a ban. */
-  function bringIn(key: string, ban: HostBan): void {
-    change(key, ban, ban.state === "active" ? "new-ban" : "end-of-a-ban");
-  }
-
-  function takeOut(key: string, ban: HostBan): void {
-    const lasting = local.outlasting(key, undefined);
-    const left = lasting ? { ban: lasting, isGone: false } : { ban, isGone: true };
-    pending.note(key, left, "end-of-a-ban");
-    changes.ask("apply");
-  }
-
-  function bringAllIn(): void {
-    isBringingAllIn = true;
-    queue.ask("bring-all-in");
-  }
-
-  async function noteAll(): Promise<void> {
-    await inSlices(bans(), ([key, ban]) => {
-      pending.note(key, { ban, isGone: false }, "judged-again");
+  constructor(options: KernelSyncOptions) {
+    const { firewall, now, log, onFailed, repairEveryMs } = options;
+    this.#options = options;
+    this.#clock = createServerClock(now);
+    const filter = createBanFilter(options);
+    this.#judge = (ban) => filter.judge(ban, this.#clock.nowFor(ban));
+    this.#known = new KnownBans(this.#judge);
+    this.#kernel = createKernelBans({ firewall, judge: this.#judge, log });
+    this.#jails = new JailSets(firewall, options.jails, options.jailsOpen);
+    this.#applied = new AppliedRevision(now);
+    this.#repairs = createFirewallRepairs(firewall, log);
+    this.#retry = createFirewallRetry<Work>({
+      pauses: options.retryPauses ?? PAUSES,
+      askAgain: (work) => this.#askAgain(work),
+      onChanged: options.onApplied,
     });
-    isBringingAllIn = false;
-    changes.ask("apply");
+    this.#changes = new BanChanges({
+      known: this.#known,
+      kernel: this.#kernel,
+      isToBeOpened: (jail) => this.#jails.isToBeOpened(jail),
+      attempt: (apply) => this.#retry.attempt("apply", () => this.#restoring.then(apply)),
+      revisionRead: () => this.#known.revisionRead(),
+      onAllApplied: (revision) => this.#noteApplied(revision),
+      onFailed,
+    });
+    this.#review = createBanReview({
+      known: this.#known,
+      kernel: this.#kernel,
+      changes: this.#changes,
+      judge: this.#judge,
+      now,
+    });
+    this.#longWork = createWorkQueue(this.#longWorks(), onFailed);
+    this.#reconsidering = new RepeatableWork(() => this.#review.settingsChanged().catch(onFailed));
+    if (!this.#jails.areAllOpen()) this.#longWork.ask("open");
+    this.#timers = [
+      setInterval(() => this.#longWork.ask("repair"), repairEveryMs),
+      setInterval(() => this.#longWork.ask("renew"), RENEW_EVERY_MS),
+    ];
   }
 
-  const isDeclaredComplete = ({ bucketId }: { bucketId: string }) =>
-    settings.readyFor() === bucketId;
-
-  /** Everything that is known is brought into the kernel, and nothing else is left where that is sure. */
-  function replaceOrBringAllIn(): void {
-    if (sync.phase !== "adding") return;
-    if (sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
-    else bringAllIn();
+  /** The most urgent first. */
+  #longWorks(): ReadonlyMap<LongWork, () => Promise<void>> {
+    const patiently = (
+      work: LongWork,
+      doWork: () => Promise<void>,
+    ): [LongWork, () => Promise<void>] => [work, () => this.#retry.attempt(work, doWork)];
+    return new Map([
+      patiently("restore", () => this.#restoreBeforeChanges()),
+      patiently("open", async () => this.#review.jailsOpened(await this.#jails.open())),
+      patiently("replace", () => this.#replaceAll()),
+      ["bring-all-in", () => this.#changes.noteAll(this.#known.all())],
+      ["repair", () => this.#repair()],
+      ["renew", () => this.#review.renewLongTimeouts()],
+    ]);
   }
 
-  function onEvent(event: MirrorEvent<HostBan>): void {
+  #askAgain(work: Work): void {
+    if (work === "count") return; // The bans are counted for every status anyway.
+    if (work === "apply") this.#changes.ask();
+    else this.#longWork.ask(work);
+  }
+
+  follow(openMirror: OpenMirror): void {
+    const mirror = openMirror(
+      (event) => this.#onEvent(event),
+      (entry) => this.#onAhead(entry),
+    );
+    this.#known.mirror(mirror);
+  }
+
+  #onEvent(event: MirrorEvent<HostBan>): void {
     switch (event.type) {
       case "loading":
-        // A bucket whose end NATS has lost begins to count again from there.
-        applied = isOfBucket(event.bucketId) ? Math.min(applied, event.last) : 0;
-        ahead.forgetOtherBuckets(event.bucketId);
-        sync = { phase: "loading", bucketId: event.bucketId };
+        this.#applied.startReading(event.last, this.#isOfBucket(event.bucketId));
+        this.#known.startReading(event.bucketId);
+        this.#sync = { phase: "loading", bucketId: event.bucketId };
         return;
       case "put":
-        forget(event.key);
-        if (sync.phase === "loading") return; // It may be an older state of the ban.
-        noteFleetBan(event.key, event.value);
-        noteClock(event.writtenAt);
-        bringIn(event.key, event.value);
+        this.#known.noteRead(event.key);
+        if (this.#sync.phase === "loading") return; // It may be an older state of the ban.
+        this.#reportFleetBan(event.key, event.value);
+        this.#clock.note(event.writtenAt);
+        this.#changes.noteNews(event.key, event.value);
         return;
       case "deleted":
         // Its last state was a final one, unless somebody has deleted it by hand.
-        forget(event.key);
-        if (event.previous && kernel.has(event.key)) takeOut(event.key, event.previous);
+        this.#known.noteRead(event.key);
+        if (event.previous && this.#kernel.has(event.key)) {
+          this.#changes.noteGone(event.key, event.previous);
+        }
         return;
       case "rolled-back":
-        kept.set(event.key, event.previous);
+        this.#known.keepLost(event.key, event.previous);
         return;
-      case "unreadable":
-        log.error({ key: event.key, reason: event.reason }, "ban cannot be decoded");
-        if (event.previous) unreadable.set(event.key, event.previous);
+      case "unreadable": {
+        const { key, reason, previous } = event;
+        this.#options.log.error({ key, reason }, "ban cannot be decoded");
+        if (previous) this.#known.noteUnreadable(key, previous);
         return;
+      }
       case "live":
-        ahead.forgetAllRead(mirror?.revision() ?? 0);
-        sync = { phase: "adding", bucketId: event.bucketId, isWhole: event.isWhole };
-        for (const key of local.keys()) noteFleetBan(key, banOfBucket(key));
-        replaceOrBringAllIn();
+        this.#known.noteAllRead();
+        this.#sync = { phase: "adding", bucketId: event.bucketId, isWhole: event.isWhole };
+        for (const key of this.#known.local.keys()) {
+          this.#reportFleetBan(key, this.#known.ofBucket(key));
+        }
+        this.#replaceOrBringAllIn();
         return;
     }
   }
 
-  function onAhead(entry: AheadEntry<HostBan>): void {
-    ahead.note(entry);
-    noteClock(entry.writtenAt);
-    if (entry.value) bringAheadIn([[entry.key, entry.value]]);
+  #onAhead(entry: AheadEntry<HostBan>): void {
+    this.#known.noteAhead(entry);
+    this.#clock.note(entry.writtenAt);
+    if (entry.value) this.#bringAheadIn([[entry.key, entry.value]]);
   }
 
-  const isOfBucket = (bucketId: string) => sync.phase !== "restored" && sync.bucketId === bucketId;
-
-  function noteClock(writtenAt: number | undefined): void {
-    if (writtenAt === undefined) return;
-    const ahead = writtenAt - now();
-    clockAhead = Math.abs(ahead) > CLOCK_SLACK_MS ? ahead : 0;
+  settingsChanged(): void {
+    const jails = this.#options.settings.jails();
+    if (jails.length > 0 && this.#jails.want(jails)) this.#longWork.ask("open");
+    this.#settingsChanges += 1;
+    switch (this.#sync.phase) {
+      case "restored":
+        this.#bringAheadIn(this.#known.ahead());
+        break;
+      case "loading":
+        this.#bringAheadIn(this.#known.ahead());
+        return; // Every other ban is judged when the bucket has been read.
+      case "adding":
+        if (this.#mayReplace()) this.#longWork.ask("replace");
+        break;
+      case "in-sync":
+        break;
+    }
+    void this.#reconsidering.ask();
   }
 
-  async function applyChanges(): Promise<void> {
-    const revision = revisionRead();
-    const some = new Map<string, PendingChange>();
-    let isAll = !isBringingAllIn;
-    for (const [key, pendingChange] of pending.takePortion()) {
-      // When a jail has been opened all of its bans are brought in.
-      if (!isToBeOpened(pendingChange.ban.jail)) some.set(key, pendingChange);
-      else isAll = false;
-    }
-    if (!pending.isEmpty()) {
-      isAll = false;
-      changes.ask("apply");
-    }
-    try {
-      await kernel.apply(some);
-    } catch (error) {
-      pending.putBack(some);
-      throw error;
-    }
-    if (isAll) noteApplied(revision);
+  /** Whether the bucket is proved complete, and the kernel's bans are not replaced by it yet. */
+  #mayReplace(): boolean {
+    const sync = this.#sync;
+    if (sync.phase !== "adding" || !sync.isWhole) return false;
+    return this.#options.settings.readyFor() === sync.bucketId;
   }
 
-  const isToBeOpened = (jail: string) =>
-    !jailsOpen.has(jail) && jailsWanted.some(({ name }) => name === jail);
+  /** Everything that is known is brought into the kernel, and nothing else is left where that is sure. */
+  #replaceOrBringAllIn(): void {
+    if (this.#mayReplace()) this.#longWork.ask("replace");
+    else this.#bringAllIn();
+  }
 
-  const revisionRead = () => (mirror?.state().phase === "live" ? mirror.revision() : undefined);
+  #bringAllIn(): void {
+    this.#changes.announceAll();
+    this.#longWork.ask("bring-all-in");
+  }
+
+  #bringAheadIn(bans: Iterable<[string, HostBan]>): void {
+    for (const [key, ban] of bans) {
+      // An entry of the allowlist may have come after the decider's ban, and is not known yet.
+      if (ban.by !== "decider" || this.#options.settings.isKnown()) {
+        this.#changes.noteNews(key, ban);
+      }
+    }
+  }
+
+  /** Reports the fleet's ban if this host has given one alone for the same key. */
+  #reportFleetBan(key: string, ban: HostBan | undefined): void {
+    if (!ban || !this.#known.local.has(key)) return;
+    const { type } = this.#judge(ban);
+    this.#options.onFleetBan?.(ban, type === "applies" || type === "skipped");
+  }
+
+  #isOfBucket(bucketId: string): boolean {
+    return this.#sync.phase !== "restored" && this.#sync.bucketId === bucketId;
+  }
 
   /** `revision`: what had been read when the bans were given to the kernel. */
-  function noteApplied(revision: number | undefined): void {
-    if (revision === undefined || sync.phase === "restored" || sync.phase === "loading") return;
-    if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) {
-      appliedBeside = revision; // All bans are to be replaced.
+  #noteApplied(revision: number | undefined): void {
+    const { phase } = this.#sync;
+    if (revision === undefined || phase === "restored" || phase === "loading") return;
+    if (this.#mayReplace()) {
+      this.#applied.noteBeside(revision);
       return;
     }
-    if (applied !== revision) appliedAt = now();
-    applied = revision;
-    onApplied();
+    this.#applied.note(revision);
+    this.#options.onApplied();
   }
 
-  async function replaceAll(): Promise<void> {
-    const before = sync;
-    const revision = revisionRead();
+  async #replaceAll(): Promise<void> {
+    if (!this.#mayReplace() || this.#sync.phase !== "adding") return;
+    const before = this.#sync;
+    const revision = this.#known.revisionRead();
+    const changesBefore = this.#settingsChanges;
     // A run that begins anew meanwhile has proved nothing yet.
-    const isStillRight = () =>
-      sync === before && sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync);
-    if (before.phase !== "adding" || !isStillRight()) return;
-    const changesBefore = settingsChanges;
-    appliedBeside = 0;
+    const isStillRight = () => this.#sync === before && this.#mayReplace();
+    this.#applied.startReplacing();
     try {
-      if (!(await kernel.replace(bansToReplaceWith(), isStillRight))) return;
+      const bans = this.#known.allOfCompleteBucket();
+      if (!(await this.#kernel.replace(bans, isStillRight))) return;
     } catch (error) {
       // In smaller steps the kernel may take the bans, while those that are over stay in force.
-      if (!retry.isRefused("replace")) bringAllIn();
+      if (!this.#retry.isRefused("replace")) this.#bringAllIn();
       throw error;
     }
-    kept.clear(); // a bucket that is proved complete does not have them
-    if (sync === before) sync = { phase: "in-sync", bucketId: before.bucketId };
-    if (settingsChanges !== changesBefore) void reconsidering.ask();
-    sayReplaced(revision);
-    noteApplied(revision && Math.max(revision, appliedBeside));
+    this.#known.forgetKept();
+    if (this.#sync === before) this.#sync = { phase: "in-sync", bucketId: before.bucketId };
+    if (this.#settingsChanges !== changesBefore) void this.#reconsidering.ask();
+    this.#logReplaced(revision);
+    this.#noteApplied(revision === undefined ? undefined : this.#applied.withBeside(revision));
   }
 
-  function sayReplaced(revision: number | undefined): void {
-    const facts = { bans: kernel.count(), revision };
-    const rejected = kernel.rejected();
+  #logReplaced(revision: number | undefined): void {
+    const { firewall, log } = this.#options;
+    const facts = { bans: this.#kernel.count(), revision };
+    const rejected = this.#kernel.rejected();
     if (firewall.kind === "dry-run") log.info(facts, "dry-run: all bans would be in force");
     else if (!rejected) log.info(facts, "all bans are in force");
     else log.error({ ...facts, rejected: rejected.count }, "the kernel has refused bans");
   }
 
-  async function openJails(): Promise<void> {
-    const before = jailsOpen;
-    const jails = jailsWanted;
-    await firewall.open(jails);
-    jailsOpen = new Set(jails.map(({ name }) => name));
-    // Sets that the kernel had keep their bans; a jail's new set is empty.
-    await inSlices(bans(), ([key, ban]) => {
-      if (jailsOpen.has(ban.jail) && !before.has(ban.jail)) change(key, ban, "judged-again");
-    });
+  async #repair(): Promise<void> {
+    const { bansLost, isNews } = await this.#repairs.repair();
+    if (bansLost) this.#bringAllBack();
+    else this.#review.retryRejected();
+    if (isNews) this.#options.onApplied();
   }
 
-  async function repair(): Promise<void> {
-    const { repaired, bansLost, ineffective: found } = await repairOrExplain();
-    if (bansLost) bringAllBack();
-    else retryRejected();
-    const isOther = found.join() !== ineffective.join();
-    ineffective = found;
-    if (repaired.length > 0) {
-      repairs += 1;
-      log.warn({ repaired, bansLost }, "firewall was changed from outside, and is repaired");
+  #bringAllBack(): void {
+    this.#kernel.forgetAll();
+    if (this.#sync.phase === "in-sync") {
+      this.#sync = { ...this.#sync, phase: "adding", isWhole: true };
     }
-    if (isOther || repaired.length > 0) onApplied();
+    this.#replaceOrBringAllIn();
   }
 
-  /** The kernel may have room for them by now. */
-  function retryRejected(): void {
-    const keys = new Set(kernel.rejectedKeys().slice(0, TRIED_AGAIN));
-    if (keys.size === 0) return;
-    for (const [key, ban] of bans()) if (keys.has(key)) change(key, ban, "judged-again");
+  restore(last: readonly HostBan[]): Promise<void> {
+    this.#known.keepSaved(last);
+    this.#longWork.ask("restore");
+    return this.settled();
   }
 
-  function bringAllBack(): void {
-    kernel.forgetAll();
-    if (sync.phase === "in-sync") sync = { ...sync, phase: "adding", isWhole: true };
-    if (sync.phase === "adding") replaceOrBringAllIn();
-    else bringAllIn();
+  /** No change of a ban is applied meanwhile. */
+  #restoreBeforeChanges(): Promise<void> {
+    const work = this.#restoreSaved();
+    this.#restoring = work.catch(() => {}); // The queue reports the failure.
+    return work;
   }
 
-  /** A firewall that cannot be read or repaired keeps the bans that it has: it is tried again. */
-  async function repairOrExplain(): Promise<Repair> {
-    try {
-      return await firewall.repair();
-    } catch (error) {
-      if (!(error instanceof FirewallError)) throw error;
-      const reason = `the firewall cannot be checked or repaired: ${error.message}`;
-      return { repaired: [], bansLost: false, ineffective: [reason] };
-    }
-  }
-
-  async function renew(): Promise<void> {
-    await inSlices(bans(), ([key, ban]) => {
-      if ((ban.until ?? 0) - now() > RENEW_EVERY_MS * 20) change(key, ban, "judged-again");
-    });
-  }
-
-  async function restoreSaved(): Promise<void> {
-    if (sync.phase !== "restored") return; // the bucket is followed, and brings these bans, too
+  async #restoreSaved(): Promise<void> {
+    const { firewall, log } = this.#options;
+    if (this.#sync.phase !== "restored") return; // The bucket is followed, and brings these bans, too.
+    const saved = this.#known.kept();
     const hasBans = (await firewall.count()) > 0;
-    if (hasBans) kernel.adopt(kept.keys());
-    await repair();
-    if (hasBans) return; // what was lifted since is not to come back
-    await kernel.apply(new Map([...kept].map(([key, ban]) => [key, { ban, isGone: false }])));
-    const inForce = kernel.count();
+    if (hasBans) this.#kernel.adopt(saved.keys());
+    await this.#repair();
+    if (hasBans) return; // A ban that was lifted since must not come back.
+    await this.#kernel.apply(
+      new Map([...saved].map(([key, ban]) => [key, { ban, isGone: false }])),
+    );
+    const inForce = this.#kernel.count();
     if (inForce > 0) log.info({ bans: inForce }, "restored saved bans after boot");
   }
 
-  /** What is allowed now, or no longer of a jail of this host, comes out; the rest goes in again. */
-  const reconsidering = new RepeatableWork(() => reconsider().catch(options.onFailed));
+  banLocally(ban: HostBan): void {
+    const key = banKey(ban.jail, ban.address);
+    this.#known.local.set(key, ban);
+    this.#changes.noteNews(key, this.#known.ofFleet(key) ?? ban);
+  }
 
-  async function reconsider(): Promise<void> {
-    await inSlices(bans(), ([key, ban]) => {
-      if (kernel.wasRejected(key)) return;
-      const applies = judge(ban).type === "applies";
-      if (applies !== kernel.has(key)) change(key, ban, "judged-again");
-    });
+  endLocally(jail: string, address: Address): void {
+    const key = banKey(jail, address);
+    const ban = this.#known.local.delete(key);
+    const fleetBan = this.#known.ofFleet(key);
+    if (fleetBan) this.#changes.noteNews(key, fleetBan);
+    else if (ban) this.#changes.noteGone(key, ban);
+  }
+
+  fleetBan(jail: string, address: Address): HostBan | undefined {
+    return this.#known.ofFleet(banKey(jail, address));
+  }
+
+  held(): Iterable<HostBan> | undefined {
+    return this.#sync.phase === "in-sync" ? this.#fleetBansInKernel() : undefined;
+  }
+
+  *#fleetBansInKernel(): Iterable<HostBan> {
+    const { now } = this.#options;
+    for (const [key, ban] of this.#known.fleet()) {
+      if (this.#kernel.has(key) && isInForce(ban, now())) yield ban;
+    }
+  }
+
+  trouble(): FirewallTrouble {
+    return {
+      ineffective: this.#repairs.ineffective(),
+      refusals: this.#retry.reasons(),
+      kernelRejected: this.#kernel.rejected(),
+    };
+  }
+
+  state(): KernelSyncState {
+    return {
+      revision: this.#applied.revision,
+      appliedAt: this.#applied.appliedAt,
+      bansCreated: this.#sync.phase === "restored" ? null : this.#sync.bucketId,
+      bansInForce: this.#kernel.count(),
+      repairs: this.#repairs.count(),
+      refused: this.#kernel.skipped(),
+    };
+  }
+
+  /** Beside the queue: it may take long, and bans do not wait for it. */
+  recount(): Promise<void> {
+    return this.#retry.attempt("count", this.#kernel.recount).catch(this.#options.onFailed);
   }
 
   /** Long work may ask for changes. */
-  const settled = () => queue.settled().then(() => changes.settled());
-
-  if (options.jails.some(({ name }) => !jailsOpen.has(name))) queue.ask("open");
-  const timers = [
-    setInterval(() => queue.ask("repair"), options.repairEveryMs),
-    setInterval(() => queue.ask("renew"), RENEW_EVERY_MS),
-  ];
-
-  function* heldBans(): Iterable<HostBan> {
-    for (const [key, ban] of fleetBans()) if (kernel.has(key) && isInForce(ban, now())) yield ban;
+  async settled(): Promise<void> {
+    await this.#longWork.settled();
+    await this.#changes.settled();
   }
 
-  return {
-    restore(last) {
-      for (const ban of last) kept.set(banKey(ban.jail, ban.address), ban);
-      queue.ask("restore");
-      return settled();
-    },
-    trouble: () => ({
-      ineffective,
-      refusals: retry.reasons(),
-      kernelRejected: kernel.rejected(),
-    }),
-    held: () => (sync.phase === "in-sync" ? heldBans() : undefined),
-    settled,
-
-    settingsChanged() {
-      const jails = settings.jails();
-      if (jails.length > 0 && JSON.stringify(jails) !== JSON.stringify(jailsWanted)) {
-        jailsWanted = jails;
-        queue.ask("open");
-      }
-      settingsChanges += 1;
-      if (sync.phase === "adding" && sync.isWhole && isDeclaredComplete(sync)) queue.ask("replace");
-      if (sync.phase === "restored" || sync.phase === "loading") bringAheadIn(ahead.bans());
-      // While the bucket is read nothing is decided: every ban is judged when it has been read.
-      if (sync.phase !== "loading") void reconsidering.ask();
-    },
-
-    follow(openMirror) {
-      mirror = openMirror(onEvent, onAhead);
-    },
-
-    banLocally(ban) {
-      const key = banKey(ban.jail, ban.address);
-      local.set(key, ban);
-      bringIn(key, fleetBan(key) ?? ban);
-    },
-    endLocally(jail, address) {
-      const key = banKey(jail, address);
-      const ban = local.delete(key);
-      const present = fleetBan(key);
-      if (present) bringIn(key, present);
-      else if (ban) takeOut(key, ban);
-    },
-    fleetBan: (jail, address) => fleetBan(banKey(jail, address)),
-
-    // Beside the queue: it may take long, and bans do not wait for it.
-    recount: () => retry.attempt("count", kernel.recount).then(() => undefined, options.onFailed),
-    state: () => ({
-      revision: applied,
-      appliedAt,
-      bansCreated: sync.phase === "restored" ? null : sync.bucketId,
-      bansInForce: kernel.count(),
-      repairs,
-      refused: kernel.skipped(),
-    }),
-
-    async stop() {
-      for (const timer of timers) clearInterval(timer);
-      retry.stop();
-      mirror?.stop();
-      await Promise.all([queue.stop(), changes.stop()]);
-      await firewall.close();
-    },
-  };
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#retry.stop();
+    this.#known.stop();
+    await Promise.all([this.#longWork.stop(), this.#changes.stop()]);
+    await this.#options.firewall.close();
+  }
 }

@@ -359,6 +359,21 @@ test("a ban, and the end of one, do not wait until all bans are replaced", async
   assert.deepEqual([sync.state().revision, sync.state().bansInForce], [4, 2]);
 });
 
+test("a ban that comes while an empty bucket is swapped in counts as applied", async () => {
+  await using host = await setUp();
+  const { sync, told, put, begin, finish, inKernel, replacing } = host;
+  told.readyFor = BUCKET;
+  begin();
+  const goOn = replacing.pause();
+  finish();
+  await eventually("it is being replaced", replacing.isUnderWay);
+  put(banOn(addressAt(1)));
+  await eventually("it is in force", async () => (await inKernel()).length === 1);
+  goOn();
+  await sync.settled();
+  assert.deepEqual([sync.state().revision, sync.state().bansInForce], [1, 1]);
+});
+
 test("a ban that NATS delivers ahead is in force while the bucket is read, and outlasts its replacement", async () => {
   await using host = await setUp();
   const { sync, told, put, begin, finish, inKernel, deliverAhead, readUpTo } = host;
