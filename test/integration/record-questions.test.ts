@@ -11,6 +11,10 @@ import { insertBanChanges } from "../../services/coordinator/history/insert.ts";
 import { DAY_MS, dayOf } from "../../services/coordinator/history/partitions.ts";
 import { recordFailures } from "../../services/coordinator/history/reported.ts";
 import { keepRecord } from "../../services/coordinator/history/record-upkeep.ts";
+import {
+  replayFailures,
+  type ReplayQuery,
+} from "../../services/coordinator/history/replay-failures.ts";
 import { createWhereabouts } from "../../services/coordinator/history/whereabouts.ts";
 import { createLog } from "../../services/process/log.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
@@ -223,4 +227,63 @@ test("an account shows who attacks it, from where, and on which hosts", async ()
   assert.deepEqual(await ask("nobody", 10), {
     ...{ attempts: 0, firstAt: null, lastAt: null, addresses: [], addressCount: 0, hosts: [] },
   });
+});
+
+/** What a replay hands out: the user names and the times. */
+async function replayed({ database }: Record, query: Partial<ReplayQuery>) {
+  const seen: { user: string | undefined; at: number; host: string }[] = [];
+  const result = await replayFailures(database, {
+    ...{ jail: "dovecot", since: TODAY, until: TODAY + DAY_MS, most: 100_000 },
+    isTimeOver: () => false,
+    onFailure: (host, { user, at }) => seen.push({ user, at, host }),
+    ...query,
+  });
+  return { ...result, seen };
+}
+
+test("failures are replayed in the order of their time, each once, whatever their names", async () => {
+  await using found = await openRecord();
+  const names = ["a\nb", '"],[', "\u2028", "\\", "{", "'; --"];
+  await record(
+    found,
+    { at: TODAY + 2, user: "late" },
+    ...names.map((user) => ({ at: TODAY + 1, user, address: addressOf("2001:db8::1") })),
+    { at: TODAY + 1, attempts: 3, host: "mx2" },
+    { at: TODAY + 1, user: "elsewhere", jail: "other" },
+    { at: TODAY - 1, user: "before" },
+  );
+  const { seen, ...rest } = await replayed(found, {});
+  assert.deepEqual(
+    seen.map(({ user }) => user),
+    [...names, undefined, "late"],
+  );
+  const period = { since: TODAY, until: TODAY + DAY_MS };
+  assert.deepEqual(rest, { ...period, isWhole: true, attempts: names.length + 4 });
+});
+
+test("of more failures than a replay looks at, it takes the newest, and says from when", async () => {
+  await using found = await openRecord();
+  const count = 4_500; // more than two parts
+  await found.client.query(
+    `INSERT INTO failure (host, jail, address, at, attempts, form)
+     SELECT 'mx1', 'dovecot', '198.51.100.7', $1::timestamptz + (number / 3) * interval '1 ms', 1, 'x'
+     FROM generate_series(0, $2::int - 1) AS number`,
+    [new Date(TODAY), count],
+  );
+  const all = await replayed(found, {});
+  assert.deepEqual([all.seen.length, all.isWhole], [count, true]);
+  assert.deepEqual(
+    all.seen,
+    all.seen.toSorted((a, b) => a.at - b.at),
+  );
+
+  const newest = await replayed(found, { most: 300 });
+  assert.deepEqual([newest.seen.length, newest.isWhole], [300, false]);
+  assert.equal(newest.since, TODAY + 1_400);
+  assert.equal(newest.seen[0]?.at, newest.since);
+  assert.equal((await replayed(found, { most: count })).isWhole, true);
+
+  const hurried = await replayed(found, { isTimeOver: () => true });
+  assert.deepEqual([hurried.seen.length, hurried.isWhole], [2_000, false]);
+  assert.equal(hurried.until, hurried.seen.at(-1)?.at);
 });

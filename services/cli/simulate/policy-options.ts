@@ -5,7 +5,7 @@ import { HOST_PATTERN } from "../../wire/host-pattern.ts";
 import type { Jail } from "../../wire/settings.ts";
 import { UsageError } from "../arguments.ts";
 import { quote } from "../visible.ts";
-import type { SimulatedPolicy } from "./replay.ts";
+import type { SimulatedPolicy } from "../../policy/replay.ts";
 
 /** What commander makes of the options; Infinity: for ever. */
 export interface PolicyFlags {

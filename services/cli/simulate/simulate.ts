@@ -7,6 +7,12 @@ import { formatDuration } from "../../config/duration.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
 import { networkAround } from "../../policy/banned-networks.ts";
 import { countedAs } from "../../policy/counted-network.ts";
+import {
+  createReplay,
+  type Replay,
+  type SimulatedBan,
+  type SimulatedPolicy,
+} from "../../policy/replay.ts";
 import type { Address } from "../../wire/address.ts";
 import { hostToken } from "../../wire/subjects.ts";
 import { checksOf, UsageError } from "../arguments.ts";
@@ -27,7 +33,6 @@ import {
   policyOf,
   type PolicyFlags,
 } from "./policy-options.ts";
-import { createReplay, type Replay, type SimulatedPolicy } from "./replay.ts";
 
 export interface SimulateOptions {
   ask: Ask;
@@ -70,7 +75,7 @@ export function simulateCommand({ ask, output, now }: SimulateOptions): Command 
       });
       const hosts = new Map(inputs.map(([name, file]) => [file, name]));
       const today = await readTodaysPolicy({ ask, output }, jail, policyOf(defaults));
-      const replays = policiesOf(policyOf(flags), today).map(createReplay);
+      const replays = policiesOf(policyOf(flags), today).map(createTrial);
       const successes = new Set<Address>();
       const ledgers = new Map<string, Ledger>();
       let attempts = 0;
@@ -112,6 +117,16 @@ export function simulateCommand({ ask, output, now }: SimulateOptions): Command 
   return addFilterOptions(addPolicyOptions(command, check));
 }
 
+/** A policy that is tried, and the bans that it would have brought. */
+interface Trial extends Replay {
+  bans: readonly SimulatedBan[];
+}
+
+function createTrial(policy: SimulatedPolicy): Trial {
+  const bans: SimulatedBan[] = [];
+  return { ...createReplay({ policy, onBan: (ban) => bans.push(ban) }), bans };
+}
+
 interface Facts {
   attempts: number;
   hosts: number;
@@ -145,7 +160,7 @@ function addHost(text: string, before: [string, string][]): [string, string][] {
 }
 
 /** The addresses and networks, as the policy counts them, from which somebody has logged in. */
-const loggedInOf = ({ policy }: Replay, { successes }: Facts) =>
+const loggedInOf = ({ policy }: Trial, { successes }: Facts) =>
   new Set(
     [...successes].flatMap((address) => {
       const { network } = policy.jail;
@@ -154,7 +169,7 @@ const loggedInOf = ({ policy }: Replay, { successes }: Facts) =>
     }),
   );
 
-function summaryOf(replay: Replay, facts: Facts) {
+function summaryOf(replay: Trial, facts: Facts) {
   const { bans, prevented } = replay;
   const addresses = new Set(bans.map(({ address }) => address));
   const loggedIn = loggedInOf(replay, facts);
@@ -177,7 +192,7 @@ function numbersOf({ jail, recidive, dbpurgeage, scope, origin }: SimulatedPolic
   };
 }
 
-function describe(replays: readonly Replay[], facts: Facts) {
+function describe(replays: readonly Trial[], facts: Facts) {
   const [asked] = replays;
   const loggedIn = asked && loggedInOf(asked, facts);
   return {
@@ -199,7 +214,7 @@ function describe(replays: readonly Replay[], facts: Facts) {
   };
 }
 
-function tell(replays: readonly Replay[], facts: Facts, output: Output): void {
+function tell(replays: readonly Trial[], facts: Facts, output: Output): void {
   const [asked] = replays;
   const bans = asked?.bans ?? [];
   const loggedIn = asked && loggedInOf(asked, facts);

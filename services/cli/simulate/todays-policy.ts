@@ -7,7 +7,7 @@ import type { JailRow, Reply } from "../../wire/api.ts";
 import { UsageError } from "../arguments.ts";
 import type { Context } from "../context.ts";
 import { listJails } from "../list-jails.ts";
-import type { SimulatedPolicy } from "./replay.ts";
+import type { SimulatedPolicy } from "../../policy/replay.ts";
 
 type Asking = Pick<Context, "ask" | "output">;
 

@@ -46,11 +46,11 @@ export interface ApiContext {
   clock: Clock;
   expiry: Pick<Expiry, "warnings">;
   missed: MissedOffences;
-  spared: Pick<SparedOffences, "counts">;
+  spared: Pick<SparedOffences, "counts" | "isSpared">;
   machines: OwnMachines;
   quarantines: Quarantines;
   fleet: FleetStatus;
-  knownGood: Pick<KnownGood, "loginsOf" | "isFollowing">;
+  knownGood: Pick<KnownGood, "hasLoggedIn" | "loginsOf" | "isFollowing">;
   natsTimes: NatsTimes;
   feed: Pick<LiveFeed, "after">;
   rates: Pick<Rates, "lastHour">;

@@ -42,6 +42,7 @@ import { findTop, type Top, type TopQuery } from "./failure-top.ts";
 import { insertBanChanges } from "./insert.ts";
 import type { Marked } from "./marks.ts";
 import { createPlaces } from "./place.ts";
+import { replayFailures, type Replayed, type ReplayQuery } from "./replay-failures.ts";
 import { startRecordUpkeep, type Retention } from "./record-upkeep.ts";
 import { startRecorder } from "./recorder.ts";
 import { recordFailures } from "./reported.ts";
@@ -73,6 +74,7 @@ export interface History {
   topFailures(query: TopQuery): Promise<Top>;
   series(query: SeriesQuery): Promise<Series>;
   account(query: AccountQuery): Promise<AccountFailures>;
+  replay(query: ReplayQuery): Promise<Replayed>;
   /** Names of autonomous systems, as far as they are known. */
   systemNames(numbers: readonly number[]): Promise<ReadonlyMap<number, string>>;
   erasable(whose: Erasable): Promise<FoundFailures>;
@@ -194,6 +196,7 @@ export function openHistory(options: HistoryOptions): History {
         const rows = await prisma.autonomousSystem.findMany({ where });
         return new Map(rows.map(({ asn, name }) => [Number(asn), name]));
       }),
+    replay: (query) => replayFailures(database, query),
     erasable: (whose) => database.ask((prisma) => findErasable(prisma, whose)),
     erase: (whose, order, isTimeOver) =>
       database.ask((prisma) => eraseFailures(prisma, whose, order, isTimeOver)),

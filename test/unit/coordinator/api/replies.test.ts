@@ -254,6 +254,7 @@ function largestFleet(
           })),
           hosts: many(limit, (index) => ({ name: longName(index), attempts: 9e15 })),
         }),
+      replay: () => Promise.resolve({ since: NOW, until: NOW, isWhole: false, attempts: 9e15 }),
       erasable: () =>
         Promise.resolve({ failures: 9e15, oldest: NOW, newest: NOW, banChanges: 9e15 }),
       erase: () => Promise.resolve(9e15),

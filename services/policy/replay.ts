@@ -1,28 +1,19 @@
 /**
- * What a policy would have done to the failures of a log: who is banned when, and what that
- * prevents. It decides with the coordinator's own code.
+ * What a policy would have done to failures of the past, of a log or on record: who is banned when,
+ * and what that prevents. It decides with the code that the decider uses.
  */
-import { banForOffence } from "../../policy/ban-lifecycle.ts";
-import { memoryOf, type BanMemory } from "../../policy/ban-memory.ts";
-import {
-  createBannedNetworks,
-  networkAround,
-  type BannedNetworks,
-} from "../../policy/banned-networks.ts";
-import { countedAs } from "../../policy/counted-network.ts";
-import { bansLocallyFirst, confirmingOffence } from "../../policy/quorum.ts";
-import { createLoginMemory } from "../../policy/login-memory.ts";
-import { findRepeatedBans } from "../../policy/repeated-bans.ts";
-import {
-  createWindows,
-  type Attempts,
-  type Offence,
-  type Windows,
-} from "../../policy/sliding-window.ts";
-import type { Address } from "../../wire/address.ts";
-import { countedUntil, isInForce, type Ban } from "../../wire/ban.ts";
-import { createHostGroup } from "../../wire/host-pattern.ts";
-import type { Jail } from "../../wire/settings.ts";
+import { banForOffence } from "./ban-lifecycle.ts";
+import { createKeptSeconds, memoryOf, type BanMemory } from "./ban-memory.ts";
+import { createBannedNetworks, networkAround, type BannedNetworks } from "./banned-networks.ts";
+import { countedAs } from "./counted-network.ts";
+import { bansLocallyFirst, confirmingOffence } from "./quorum.ts";
+import { createLoginMemory } from "./login-memory.ts";
+import { findRepeatedBans } from "./repeated-bans.ts";
+import { createWindows, type Attempts, type Offence, type Windows } from "./sliding-window.ts";
+import type { Address } from "../wire/address.ts";
+import { countedUntil, isInForce, type Ban } from "../wire/ban.ts";
+import { createHostGroup } from "../wire/host-pattern.ts";
+import type { Jail } from "../wire/settings.ts";
 
 export interface SimulatedPolicy {
   jail: Jail;
@@ -58,9 +49,19 @@ export interface Replay {
   login(host: string, address: Address, at: number): void;
   /** Failures in the order of their time. */
   fail(host: string, failure: Attempts): void;
-  readonly bans: readonly SimulatedBan[];
+  /** Forgets what matters no more at `now`, by the times of the failures. */
+  sweep(now: number): void;
   /** Attempts that were made on a host while it would have had the address banned. */
   prevented(): number;
+}
+
+export interface ReplayOptions {
+  policy: SimulatedPolicy;
+  onBan: (ban: SimulatedBan) => void;
+  /** Has somebody logged in since then? undefined: the logins that `login` has noted say so. */
+  hasLoggedIn?: (address: Address, since: number) => boolean;
+  /** May no ban touch the address or network? undefined: a ban may touch everybody. */
+  isSpared?: (address: Address) => boolean;
 }
 
 /** The hosts that count together: the whole fleet, or one host. */
@@ -77,11 +78,13 @@ const EVERY_HOST = "";
 /** It stands in the middle of what rndtime may add. */
 const CHANGE_ID = "80000000-0000-4000-8000-000000000000";
 
-export function createReplay(policy: SimulatedPolicy): Replay {
+export function createReplay(options: ReplayOptions): Replay {
+  const { policy, onBan, isSpared = () => false } = options;
   const { jail, recidive, dbpurgeage, scope } = policy;
-  const memory = memoryOf(recidive ? [jail, recidive] : [jail], dbpurgeage);
+  const jails = recidive ? [jail, recidive] : [jail];
+  const memory = memoryOf(jails, dbpurgeage);
+  const keptSeconds = createKeptSeconds(jails, memory);
   const counters = new Map<string, Counter>();
-  const bans: SimulatedBan[] = [];
   const isOfHost = jail.hosts && createHostGroup(jail.hosts);
   const isConfirming = bansLocallyFirst(jail);
   const logins = createLoginMemory({ perHost: Infinity, total: Infinity });
@@ -89,6 +92,7 @@ export function createReplay(policy: SimulatedPolicy): Replay {
 
   /** Has somebody logged in on one of the hosts that count together? */
   function hasLoggedIn(host: string, address: Address, since: number): boolean {
+    if (options.hasLoggedIn) return options.hasLoggedIn(address, since);
     if (host === EVERY_HOST) return logins.hasLoggedIn(address, since);
     return logins.loginsOf(address).some((login) => login.host === host && login.at >= since);
   }
@@ -113,7 +117,7 @@ export function createReplay(policy: SimulatedPolicy): Replay {
     const { hosts, addresses } = offence;
     const { address, until, offence: number, reason } = ban;
     const facts = { jail: of.name, address, at: offence.at, until, offence: number, reason, hosts };
-    bans.push({ ...facts, ...(addresses && { addresses }) });
+    onBan({ ...facts, ...(addresses && { addresses }) });
     return ban;
   }
 
@@ -136,17 +140,22 @@ export function createReplay(policy: SimulatedPolicy): Replay {
     );
   }
 
+  /** The same as the decider's: a network that holds a spared address is never banned as a whole. */
+  function countedFor(address: Address): Address {
+    const counted = countedAs(address, jail);
+    return counted !== address && isSpared(counted) ? address : counted;
+  }
+
   return {
     policy,
-    bans,
     login(host, address, at) {
       if (jail.knownGood) logins.note(host, address, at);
     },
     fail(host, failure) {
       const { address, at, attempts } = failure;
-      if (isOfHost?.(host) === false) return;
+      if (isOfHost?.(host) === false || isSpared(address)) return;
       const counter = counterOf(scope === "fleet" ? EVERY_HOST : host);
-      const counted = countedAs(address, jail);
+      const counted = countedFor(address);
       if (isBanned(counter, counted, at, host)) {
         prevented += attempts; // they would not have been made: they count for nothing
         return;
@@ -162,6 +171,18 @@ export function createReplay(policy: SimulatedPolicy): Replay {
       const before = counter.bans.get(recidive.name)?.get(counted);
       const repeated = findRepeatedBans([ban], recidive, before ? countedUntil(before) : -Infinity);
       if (repeated) give(counter, recidive, repeated);
+    },
+    sweep(now) {
+      for (const { windows, networks, bans } of counters.values()) {
+        windows.sweep(now);
+        networks?.sweep(now);
+        for (const ofJail of bans.values()) {
+          for (const [address, { jail: name, until }] of ofJail) {
+            const kept = Math.max(2 * jail.findtime, dbpurgeage, keptSeconds(name)) * 1000;
+            if (until !== null && until + kept < now) ofJail.delete(address);
+          }
+        }
+      }
     },
     prevented: () => prevented,
   };
