@@ -1,43 +1,17 @@
 /**
  * The bans that this host has given to its kernel, and the one way to change them.
  *
- * Invariant: `inKernel` holds the key of every ban that was handed to the kernel, and that the
- * kernel neither has refused nor was told to let go. `inForce` counts what the kernel has confirmed.
  * A replacement of all bans takes long, and does not keep others waiting: `apply` may be called
- * meanwhile, and its changes outlast the replacement.
+ * meanwhile, and its changes outlast the replacement (see ban-replacement.ts).
  */
 import { inSlices } from "../../process/slices.ts";
 import type { Log } from "../../process/log.ts";
-import type { Address } from "../../wire/address.ts";
 import { banKey } from "../../wire/subjects.ts";
 import type { HostBan, Verdict } from "./ban-filter.ts";
+import { BanReplacement } from "./ban-replacement.ts";
 import { FirewallError, shortReason } from "./firewall/command.ts";
 import type { Firewall, Refused, TimedBan } from "./firewall/firewall.ts";
-import { createSkippedBans, type SkippedBan } from "./skipped-bans.ts";
-
-/** All bans that the kernel is to have, by their keys, and what was changed beside since. */
-interface Replacement {
-  wanted: Map<string, TimedBan>;
-  /** The keys of `wanted`: to collect 100,000 of them at the end would take 10 ms. */
-  keys: Set<string>;
-  changes: Map<string, TimedBan | undefined>;
-}
-
-/** Without `ban`, the ban is over. */
-function want(key: string, ban: TimedBan | undefined, { wanted, keys }: Replacement): void {
-  if (ban) {
-    wanted.set(key, ban);
-    keys.add(key);
-  } else {
-    wanted.delete(key);
-    keys.delete(key);
-  }
-}
-
-function mergeChanges(replacement: Replacement): void {
-  for (const [key, ban] of replacement.changes) want(key, ban, replacement);
-  replacement.changes.clear();
-}
+import { createSkippedBans, type SkippedBan, type SkippedBans } from "./skipped-bans.ts";
 
 /** A ban, and whether the fleet still has it; a ban that is gone must leave the kernel. */
 export interface BanChange {
@@ -82,147 +56,182 @@ export interface KernelBansOptions {
 }
 
 export function createKernelBans(options: KernelBansOptions): KernelBans {
-  const { firewall, log } = options;
-  let inKernel = new Set<string>();
-  let inForce = 0;
+  const bans = new GivenBans(options);
+  return {
+    has: (key) => bans.has(key),
+    count: () => bans.count(),
+    apply: (changes) => bans.apply(changes),
+    replace: (wanted, isStillRight) => bans.replace(wanted, isStillRight),
+    adopt: (keys) => bans.adopt(keys),
+    forgetAll: () => bans.forgetAll(),
+    recount: () => bans.recount(),
+    rejected: () => bans.rejected(),
+    wasRejected: (key) => bans.wasRejected(key),
+    rejectedKeys: () => bans.rejectedKeys(),
+    skipped: () => bans.skipped(),
+  };
+}
+
+/** What leaves the kernel needs no more than this. */
+type Removed = Pick<HostBan, "jail" | "address">;
+
+class GivenBans {
+  readonly #options: KernelBansOptions;
+  /**
+   * The key of every ban that was handed to the kernel, and that the kernel neither has refused nor
+   * was told to let go.
+   */
+  #inKernel = new Set<string>();
+  /** How many bans the kernel has confirmed. */
+  #inForce = 0;
   /** While the kernel's bans are replaced. */
-  let replacing: Replacement | undefined;
-  const kernelRejected = new Map<string, string>();
-  const skipped = createSkippedBans(log);
+  #replacing: BanReplacement | undefined;
+  /** The kernel's reason, by the key of each ban that it has refused. */
+  readonly #rejected = new Map<string, string>();
+  readonly #skipped: SkippedBans;
+
+  constructor(options: KernelBansOptions) {
+    this.#options = options;
+    this.#skipped = createSkippedBans(options.log);
+  }
+
+  has(key: string): boolean {
+    return this.#replacing?.willHave(key) ?? this.#inKernel.has(key);
+  }
+
+  count(): number {
+    return this.#inForce;
+  }
+
+  async apply(changes: ReadonlyMap<string, BanChange>): Promise<void> {
+    const adding = new Map<string, TimedBan>();
+    const removing = new Map<string, Removed>();
+    for (const [key, { ban, isGone }] of changes) {
+      const wanted = isGone ? undefined : this.#wanted(ban);
+      this.#rejected.delete(key);
+      if (wanted) adding.set(key, wanted);
+      else removing.set(key, ban);
+    }
+    const refusal = await this.#removeOrExplain(removing);
+    if (adding.size > 0) await this.#add(adding);
+    if (refusal) throw refusal;
+  }
+
+  async replace(bans: Iterable<[string, HostBan]>, isStillRight: () => boolean): Promise<boolean> {
+    const replacement = new BanReplacement();
+    this.#replacing = replacement;
+    try {
+      await inSlices(bans, ([key, ban]) => {
+        const timed = this.#wanted(ban);
+        if (timed) replacement.want(key, timed);
+      });
+      if (!isStillRight()) return false;
+      const rejected = await this.#options.firewall.replace(replacement.complete());
+      this.#noteReplaced(replacement, rejected);
+      return true;
+    } finally {
+      this.#replacing = undefined;
+    }
+  }
+
+  adopt(keys: Iterable<string>): void {
+    this.#inKernel = new Set(keys);
+  }
+
+  forgetAll(): void {
+    this.#inKernel = new Set();
+    this.#inForce = 0;
+  }
+
+  async recount(): Promise<void> {
+    const before = this.#inForce;
+    const counted = await this.#options.firewall.count();
+    if (this.#inForce === before) this.#inForce = counted;
+  }
+
+  rejected(): { count: number; reason: string } | undefined {
+    const reason = [...this.#rejected.values()].at(-1);
+    return reason === undefined ? undefined : { count: this.#rejected.size, reason };
+  }
+
+  wasRejected(key: string): boolean {
+    return this.#rejected.has(key);
+  }
+
+  rejectedKeys(): string[] {
+    return [...this.#rejected.keys()];
+  }
+
+  skipped(): SkippedBan[] {
+    return this.#skipped.list();
+  }
 
   /** The ban as the kernel is to have it; undefined: not at all. */
-  function judge(ban: HostBan): TimedBan | undefined {
-    const verdict = options.judge(ban);
-    if (verdict.type === "skipped") skipped.note(ban.address, verdict.reason);
-    else if (verdict.type === "applies") skipped.forget(ban.address);
+  #wanted(ban: HostBan): TimedBan | undefined {
+    const verdict = this.#options.judge(ban);
+    if (verdict.type === "skipped") this.#skipped.note(ban.address, verdict.reason);
+    else if (verdict.type === "applies") this.#skipped.forget(ban.address);
     return verdict.type === "applies" ? verdict.ban : undefined;
   }
 
-  function letGo(key: string): void {
-    if (inKernel.delete(key)) inForce -= 1;
-    replacing?.changes.set(key, undefined);
-  }
-
-  /** What the kernel refuses is not in force, and not to be kept for the next boot. */
-  function reject({ jail, address, ...refused }: Refused): void {
-    const key = banKey(jail, address);
-    const reason = shortReason(refused.reason);
-    letGo(key);
-    kernelRejected.set(key, reason);
-    skipped.note(address, reason);
+  async #add(bans: ReadonlyMap<string, TimedBan>): Promise<void> {
+    const before = this.#inKernel.size;
+    for (const [key, ban] of bans) {
+      this.#inKernel.add(key);
+      this.#replacing?.change(key, ban);
+    }
+    const added = this.#inKernel.size - before;
+    const rejected = await this.#banOrExplain([...bans.values()]);
+    this.#inForce += added;
+    for (const ban of rejected) this.#reject(ban);
   }
 
   /** A firewall that takes none of these bans keeps those that it has. The repair tries them again. */
-  async function banOrExplain(bans: readonly TimedBan[]): Promise<Refused[]> {
+  async #banOrExplain(bans: readonly TimedBan[]): Promise<Refused[]> {
     try {
-      return await firewall.ban(bans);
+      return await this.#options.firewall.ban(bans);
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
       return bans.map(({ jail, address }) => ({ jail, address, reason: error.message }));
     }
   }
 
-  async function add(bans: ReadonlyMap<string, TimedBan>): Promise<void> {
-    const before = inKernel.size;
-    for (const [key, ban] of bans) {
-      inKernel.add(key);
-      replacing?.changes.set(key, ban);
-    }
-    const added = inKernel.size - before;
-    const rejected = await banOrExplain([...bans.values()]);
-    inForce += added;
-    for (const ban of rejected) reject(ban);
-  }
-
   /** A ban that the firewall does not let go is in force, and counts until it has gone. */
-  async function unbanOrExplain(
-    bans: ReadonlyMap<string, { jail: string; address: Address }>,
-  ): Promise<FirewallError | undefined> {
+  async #removeOrExplain(bans: ReadonlyMap<string, Removed>): Promise<FirewallError | undefined> {
     if (bans.size === 0) return undefined;
-    for (const key of bans.keys()) replacing?.changes.set(key, undefined);
+    for (const key of bans.keys()) this.#replacing?.change(key, undefined);
     try {
-      await firewall.unban([...bans.values()]);
+      await this.#options.firewall.unban([...bans.values()]);
     } catch (error) {
       if (!(error instanceof FirewallError)) throw error;
-      for (const key of bans.keys()) replacing?.changes.delete(key);
+      for (const key of bans.keys()) this.#replacing?.takeChangeBack(key);
       return error;
     }
-    for (const key of bans.keys()) letGo(key);
+    for (const key of bans.keys()) this.#letGo(key);
     return undefined;
   }
 
-  function noteReplaced(replacement: Replacement, rejected: readonly Refused[]): void {
-    // What the kernel has refused beside is refused still.
-    for (const key of kernelRejected.keys()) {
-      if (!replacement.changes.has(key)) kernelRejected.delete(key);
+  #letGo(key: string): void {
+    if (this.#inKernel.delete(key)) this.#inForce -= 1;
+    this.#replacing?.change(key, undefined);
+  }
+
+  /** What the kernel refuses is not in force, and not to be kept for the next boot. */
+  #reject({ jail, address, ...refused }: Refused): void {
+    const key = banKey(jail, address);
+    const reason = shortReason(refused.reason);
+    this.#letGo(key);
+    this.#rejected.set(key, reason);
+    this.#skipped.note(address, reason);
+  }
+
+  #noteReplaced(replacement: BanReplacement, rejected: readonly Refused[]): void {
+    // A ban that the kernel has refused meanwhile is refused still.
+    for (const key of this.#rejected.keys()) {
+      if (!replacement.isChanged(key)) this.#rejected.delete(key);
     }
-    mergeChanges(replacement);
-    inKernel = replacement.keys;
-    inForce = inKernel.size;
-    for (const ban of rejected) reject(ban);
+    this.#inKernel = replacement.keys();
+    this.#inForce = this.#inKernel.size;
+    for (const ban of rejected) this.#reject(ban);
   }
-
-  function has(key: string): boolean {
-    if (replacing?.changes.has(key)) return replacing.changes.get(key) !== undefined;
-    return inKernel.has(key) || replacing?.wanted.has(key) === true;
-  }
-
-  return {
-    has,
-    count: () => inForce,
-
-    async apply(changes) {
-      const adding = new Map<string, TimedBan>();
-      const removing = new Map<string, { jail: string; address: Address }>();
-      for (const [key, { ban, isGone }] of changes) {
-        const wanted = isGone ? undefined : judge(ban);
-        kernelRejected.delete(key);
-        if (wanted) adding.set(key, wanted);
-        else removing.set(key, ban);
-      }
-      const refusal = await unbanOrExplain(removing);
-      if (adding.size > 0) await add(adding);
-      if (refusal) throw refusal;
-    },
-
-    async replace(bans, isStillRight) {
-      const replacement: Replacement = { wanted: new Map(), keys: new Set(), changes: new Map() };
-      replacing = replacement;
-      try {
-        await inSlices(bans, ([key, ban]) => {
-          const timed = judge(ban);
-          if (timed) want(key, timed, replacement);
-        });
-        if (!isStillRight()) return false;
-        // The firewall brings in by itself what is changed from here on.
-        mergeChanges(replacement);
-        noteReplaced(replacement, await firewall.replace([...replacement.wanted.values()]));
-        return true;
-      } finally {
-        replacing = undefined;
-      }
-    },
-
-    adopt(keys) {
-      inKernel = new Set(keys);
-    },
-    forgetAll() {
-      inKernel = new Set();
-      inForce = 0;
-    },
-
-    async recount() {
-      const before = inForce;
-      const counted = await firewall.count();
-      if (inForce === before) inForce = counted;
-    },
-
-    rejected() {
-      const reason = [...kernelRejected.values()].at(-1);
-      return reason === undefined ? undefined : { count: kernelRejected.size, reason };
-    },
-    wasRejected: (key) => kernelRejected.has(key),
-    rejectedKeys: () => [...kernelRejected.keys()],
-    skipped: skipped.list,
-  };
 }
