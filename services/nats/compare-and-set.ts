@@ -6,8 +6,16 @@
  * The value of the key then shows which.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { jetstream, JetStreamApiError, JetStreamError } from "@nats-io/jetstream";
-import { headers, RequestError, TimeoutError, type NatsConnection } from "@nats-io/nats-core";
+import { JetStreamApiError, JetStreamError, PubHeaders } from "@nats-io/jetstream";
+import {
+  Empty,
+  headers,
+  NoRespondersError,
+  TimeoutError,
+  type MsgHdrs,
+  type NatsConnection,
+} from "@nats-io/nats-core";
+import { createStreamPublisher } from "./stream-publisher.ts";
 
 /** A key's value, and the revision that it has; 0: the key never was. */
 export interface Versioned<T> {
@@ -45,27 +53,38 @@ const PATIENCE_MS = 8_000;
 const RETRY_MS = 200;
 
 export function createBucketWriter(connection: NatsConnection, bucket: string): BucketWriter {
-  const js = jetstream(connection);
+  const publisher = createStreamPublisher(connection);
+  const subjectOf = (key: string) => `$KV.${bucket}.${key}`;
 
-  async function put(key: string, value: Uint8Array, expected: number, timeout: number) {
-    const expect = { lastSubjectSequence: expected };
-    return (await js.publish(`$KV.${bucket}.${key}`, value, { expect, timeout })).seq;
+  function put(key: string, data: Uint8Array, expected: number, timeout: number): Promise<number> {
+    return publisher.publish({
+      subject: subjectOf(key),
+      data,
+      headers: expecting(expected),
+      timeout,
+    });
   }
 
   return {
     put,
     async erase(key, how, expected, timeout) {
-      const mark = headers();
+      const mark = expecting(expected);
       mark.set("KV-Operation", how);
       if (how === "PURGE") mark.set("Nats-Rollup", "sub");
-      const expect = { lastSubjectSequence: expected };
-      await js.publish(`$KV.${bucket}.${key}`, undefined, { headers: mark, expect, timeout });
+      await publisher.publish({ subject: subjectOf(key), data: Empty, headers: mark, timeout });
     },
     change: (options) =>
       changeKey(options, (value, expected) =>
         put(options.key, options.encode(value), expected, WRITE_WITHIN_MS),
       ),
   };
+}
+
+/** NATS rejects the message where the last one of its subject has another sequence; 0: there is none. */
+function expecting(sequence: number): MsgHdrs {
+  const fields = headers();
+  fields.set(PubHeaders.ExpectedLastSubjectSequenceHdr, String(sequence));
+  return fields;
 }
 
 async function changeKey<T>(
@@ -108,8 +127,7 @@ export function isConflict(error: unknown): boolean {
 
 /** In a cluster: the server that led the bucket has died, and no other does yet. */
 function isWithoutLeader(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return error instanceof TimeoutError || (cause instanceof RequestError && cause.isNoResponders());
+  return error instanceof TimeoutError || error instanceof NoRespondersError;
 }
 
 /** NATS's own words for it, "jetstream is not enabled", mislead. */

@@ -4,12 +4,12 @@
  * coordinator follows the bucket.
  */
 import { isDeepStrictEqual } from "node:util";
-import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
-import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { Empty, headers, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
+import { createStreamPublisher } from "../../nats/stream-publisher.ts";
 import {
   decodeSetting,
   encodeAllowed,
@@ -79,6 +79,10 @@ export interface SettingsOptions {
   log: Log;
 }
 
+const WRITE_WITHIN_MS = 5_000;
+/** Erases an entry, as a client of NATS's buckets does. */
+const DELETED = { "KV-Operation": "DEL" };
+
 export function openSettings({ connection, onSetting, log }: SettingsOptions): Settings {
   const allowlist = createAllowlist();
   /** What stands under each key, as it was last readable. */
@@ -136,27 +140,30 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
   const mirror = mirrorBucket({
     ...{ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log },
   });
-  const open = () => new Kvm(connection).open(SETTINGS_BUCKET);
+  const publisher = createStreamPublisher(connection);
+
+  async function store(key: string, data: Uint8Array, fields: Record<string, string>) {
+    const marks = headers();
+    for (const [name, value] of Object.entries(fields)) marks.set(name, value);
+    const subject = `$KV.${SETTINGS_BUCKET}.${key}`;
+    await publisher.publish({ subject, data, headers: marks, timeout: WRITE_WITHIN_MS });
+  }
 
   /** Writes what stands under the key not yet, or not so. */
   async function ensure(key: string, value: Uint8Array, isSame: IsSame): Promise<void> {
     const present = settings.get(key);
     if (present && isSame(present) && !unreadable.has(key)) return;
-    await (await open()).put(key, value);
+    await store(key, value, {});
     learn(key, decodeSetting(value, key));
   }
 
   async function erase(key: string): Promise<void> {
-    await (await open()).delete(key);
+    await store(key, Empty, DELETED);
     forget(key);
   }
 
-  /** Erases the entry as a client of NATS's buckets does, and says by whom. */
   async function eraseBy(key: string, by: string): Promise<void> {
-    const fields = headers();
-    fields.set("KV-Operation", "DEL");
-    fields.set(REMOVED_BY_HEADER, encodeURIComponent(by));
-    await jetstream(connection).publish(`$KV.${SETTINGS_BUCKET}.${key}`, "", { headers: fields });
+    await store(key, Empty, { ...DELETED, [REMOVED_BY_HEADER]: encodeURIComponent(by) });
     forget(key);
   }
 
