@@ -10,6 +10,7 @@ import { zshCompletion } from "../../services/cli/completion/zsh-completion.ts";
 import { copyrightOf, licensesOf } from "./copyright.ts";
 import { writeDebianPackage, type Purpose } from "./debian-package.ts";
 import { writeExecutable } from "./executable.ts";
+import { readBundledPage } from "../../services/web/server/bundled-page.ts";
 import { manPageOf } from "./man-page.ts";
 import { PROGRAMS, type Program } from "./programs.ts";
 import type { Release } from "./release.ts";
@@ -38,6 +39,7 @@ export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
   const npmSbom = readNpmSbom();
   const frozen = {
     "services/process/version.ts": { readVersion: release.version },
+    "services/web/server/bundled-page.ts": { readBundledPage: readBundledPage() },
     "prisma/prisma-files.ts": { readPrismaFiles: readPrismaFiles() },
   };
   for (const program of programs) {

@@ -11,6 +11,7 @@ import type * as z from "zod";
 import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
 import { explainTrouble } from "../nats/connect-error.ts";
 import { credentialsOf, natsOptions } from "../nats/connect.ts";
+import type { Credentials } from "../nats/credentials.ts";
 import { withoutLogin } from "../nats/url.ts";
 import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../wire/api.ts";
 import type { Endpoint, Reply, Request } from "../wire/api.ts";
@@ -34,6 +35,7 @@ const ANSWER_WITHIN_MS = 10_000;
 /** The exit code for each code of an error reply. */
 const EXIT_OF: Readonly<Record<string, ExitCode>> = {
   400: EXIT.usage,
+  403: EXIT.permission,
   404: EXIT.refused,
   409: EXIT.refused,
   503: EXIT.unavailable,
@@ -43,8 +45,7 @@ interface Link {
   connection: NatsConnection;
   /** "nats://127.0.0.1:4222 (from NATS_URL)". */
   where: string;
-  /** The user that the credentials name. */
-  name: string | undefined;
+  credentials: Credentials | undefined;
 }
 
 /** The request is made in the name `who`, unless credentials name the user. */
@@ -67,7 +68,8 @@ export function createClient(who: string, locate: () => Promise<Location>): Clie
   return {
     async ask(endpoint, request) {
       opening ??= open();
-      const { connection, where, name = who } = await opening;
+      const { connection, where, credentials } = await opening;
+      const name = credentials?.name ?? who;
       const shapes = shapesOf(endpoint);
       const [noun = "", verb = ""] = endpoint.split(".");
       const patience = ("wait" in request && request.wait) || 0;
@@ -75,7 +77,13 @@ export function createClient(who: string, locate: () => Promise<Location>): Clie
       let message: Msg;
       try {
         const timeout = patience + ANSWER_WITHIN_MS;
-        message = await connection.request(apiSubject(noun, verb, name), question, { timeout });
+        const subject = apiSubject(
+          noun,
+          verb,
+          name,
+          credentials?.isSupport ? "support" : "operator",
+        );
+        message = await connection.request(subject, question, { timeout });
       } catch (error) {
         throw explainSilence(error, where, `${name} may not ask for ${noun} ${verb}`);
       }
@@ -107,7 +115,7 @@ async function openLink({ nats, origin }: Location, who: string): Promise<Link> 
   try {
     const once = { reconnect: false, timeout: CONNECT_WITHIN_MS };
     const connection = await connect({ ...options, ...once });
-    return { connection, where, name: credentialsOf(nats)?.name };
+    return { connection, where, credentials: credentialsOf(nats) };
   } catch (cause) {
     const { kind, text } = explainTrouble(cause, nats, Date.now());
     const reason = visible(text);
@@ -129,7 +137,8 @@ async function openLink({ nats, origin }: Location, who: string): Promise<Link> 
 function explainSilence(error: unknown, where: string, forbidden: string): unknown {
   const cause = error instanceof RequestError ? (error.cause ?? error) : error;
   if (cause instanceof PermissionViolationError) {
-    const reason = "a viewer only looks; fleetban key operator makes credentials that may do more";
+    const reason =
+      "credentials of viewers, of support and of earlier versions may not do everything; fleetban key operator makes others";
     const text = `NATS at ${where}: ${forbidden}: ${reason}`;
     return new PlainError(visible(text), EXIT.permission, { cause });
   }

@@ -4,9 +4,10 @@ import type { ConfigContext } from "./config.ts";
 import type { Context } from "./context.ts";
 import type { ExplainOptions } from "./explain/explain.ts";
 import type { KeyContext } from "./key/key.ts";
+import type { WebContext } from "./web.ts";
 
 /** The parts that commands need; each command uses some of them. */
-export type CommandContext = Context & ConfigContext & ExplainOptions & KeyContext;
+export type CommandContext = Context & ConfigContext & ExplainOptions & KeyContext & WebContext;
 export type MakeCommand = (context: CommandContext) => Command;
 
 /** In the order in which `--help` lists them. */
@@ -24,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   metrics: async () => (await import("./metrics.ts")).metricsCommand,
   notify: async () => (await import("./notify.ts")).notifyCommand,
   config: async () => (await import("./config.ts")).configCommand,
+  web: async () => (await import("./web.ts")).webCommand,
   backup: async () => (await import("./backup/backup.ts")).backupCommand,
   restore: async () => (await import("./backup/restore.ts")).restoreCommand,
   support: async () => (await import("./support/support.ts")).supportCommand,

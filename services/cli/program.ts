@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
 import type { Environment } from "../process/environment.ts";
 import { createProgram, HELP } from "../process/program.ts";
+import { credentialsOf } from "../nats/connect.ts";
 import { createClient, type Client } from "./client.ts";
 import type { CommandContext, MakeCommand } from "./commands.ts";
 import { locateNats, settingOrigins, type Surroundings } from "./location.ts";
@@ -50,6 +51,7 @@ export function fleetbanProgram(
       return io.stdin;
     },
     natsUrl,
+    credentials: async () => credentialsOf((await locateNats(natsFlag(), surroundings)).nats),
     settingOrigins: () => settingOrigins(natsFlag(), surroundings),
   };
   for (const make of commands) program.addCommand(make(context));

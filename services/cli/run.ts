@@ -1,22 +1,12 @@
 /** Runs the command line with the streams, the environment and the user of this process. */
-import { homedir, hostname, userInfo } from "node:os";
+import { homedir } from "node:os";
 import * as z from "zod";
 import { EXIT } from "../process/exit.ts";
 import { runProgram } from "../process/program.ts";
+import { whoAsks } from "../process/who-asks.ts";
 import { packageRootOf } from "./location.ts";
 import { loadCommands } from "./commands.ts";
 import { fleetbanProgram } from "./program.ts";
-
-/** "root@mx1", as one token of a subject; a container's user may have no name. */
-function whoAsks(): string {
-  const token = (text: string) => text.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 63);
-  const host = token(hostname());
-  try {
-    return `${token(userInfo().username)}@${host}`;
-  } catch {
-    return `uid-${process.getuid?.()}@${host}`;
-  }
-}
 
 export async function run(): Promise<void> {
   // Compiling a schema takes longer than reading the few replies of one call without it.

@@ -82,14 +82,17 @@ export function checkValue<T>(
 const FILES = [
   ["nats", "creds"],
   ["nats", "ca"],
-] as const;
+  ["web", "tls", "cert"],
+  ["web", "tls", "key"],
+];
 
 function resolveFiles(folder: string, value: Record<string, unknown>): void {
-  for (const [section, name] of FILES) {
-    const inner = value[section];
-    if (!isRecord(inner)) continue;
-    const file = inner[name];
-    if (typeof file === "string" && file !== "") inner[name] = resolve(folder, file);
+  for (const path of FILES) {
+    const file = path.reduce<unknown>(
+      (inner, name) => (isRecord(inner) ? inner[name] : undefined),
+      value,
+    );
+    if (typeof file === "string" && file !== "") setAt(value, path, resolve(folder, file));
   }
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import * as z from "zod";
 import { duration, durationOrForever } from "../config/duration.ts";
+import { listenConfig } from "../config/listen.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
 import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
@@ -10,6 +11,7 @@ import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
 import { jailConfig, jailOf } from "./jail-config.ts";
 import { notifyConfig } from "./notify/notify-config.ts";
+import { webConfig } from "../web/server/web-config.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -84,15 +86,10 @@ export const coordinatorConfig = z.strictObject({
     .prefault({}),
   http: z
     .strictObject({
-      listen: z
-        .string()
-        .regex(/^(?:\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/, {
-          error: (issue) =>
-            `expected an address and a port such as "127.0.0.1:9480", got ${JSON.stringify(issue.input)}`,
-        })
-        .default("127.0.0.1:9480"),
+      listen: listenConfig.default("127.0.0.1:9480"),
     })
     .prefault({}),
+  web: webConfig.prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
   replicas: z.number().int().min(1).max(5).default(1),
   /** 1 MiB to 1 PiB. */
@@ -125,6 +122,7 @@ export const COORDINATOR_VARIABLES = {
   ...NATS_VARIABLES,
   DATABASE_URL: "database.url",
   FLEETBAN_HTTP_LISTEN: "http.listen",
+  FLEETBAN_WEB_LISTEN: "web.listen",
   FLEETBAN_LOG_LEVEL: "log.level",
 } as const;
 
@@ -135,13 +133,4 @@ export function coordinatorId(config: CoordinatorConfig, pid: number): string {
 
 export function jailsOf(config: CoordinatorConfig): Jail[] {
   return Object.entries(config.jails).map(([name, options]) => jailOf(name, options));
-}
-
-/** "127.0.0.1:9480" or "[::1]:9480". */
-export function parseListen(text: string): { host: string; port: number } {
-  const colon = text.lastIndexOf(":");
-  return {
-    host: text.slice(0, colon).replace(/^\[|\]$/g, ""),
-    port: Number(text.slice(colon + 1)),
-  };
 }

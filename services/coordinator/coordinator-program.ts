@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
+import { isLoopback, parseListen } from "../config/listen.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { Environment } from "../process/environment.ts";
 import { runDaemon, type Life } from "../process/daemon.ts";
@@ -16,7 +17,6 @@ import {
   coordinatorConfig,
   coordinatorId,
   jailsOf,
-  parseListen,
   type CoordinatorConfig,
 } from "./coordinator-config.ts";
 import { jailSentences } from "../policy/jail-sentences.ts";
@@ -26,8 +26,12 @@ import { createHealth } from "./http/health.ts";
 import { serveHttp } from "./http/http-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { openSinks, type OpenedSinks } from "./notify/open-sinks.ts";
+import { whoAsks } from "../process/who-asks.ts";
+import type { LocalLogin } from "../web/server/web.ts";
 
 const NAME = "fleetban-coordinator";
+/** Of 256 bits in base64url. */
+const MIN_TOKEN_LENGTH = 43;
 const DEFAULT_FILE = "/etc/fleetban/coordinator.yaml";
 
 export interface ProgramOptions {
@@ -73,9 +77,9 @@ export function coordinatorProgram(options: ProgramOptions): Command {
         return changed;
       };
       const { pid } = options;
-      exit(
-        await runDaemon(NAME, (life) => run({ config, loadConfig: loadAgain, opened, pid }, life)),
-      );
+      const localLogin = localLoginOf(config, environment);
+      const running = { config, loadConfig: loadAgain, opened, localLogin, pid };
+      exit(await runDaemon(NAME, (life) => run(running, life)));
     });
 
   program
@@ -185,7 +189,20 @@ function readyOnce(life: Pick<Life, "ready" | "onRelease">): () => void {
   return ready;
 }
 
+/** `npm start` has made the token, and shows its link on the terminal. */
+function localLoginOf(
+  { web }: CoordinatorConfig,
+  environment: Environment,
+): LocalLogin | undefined {
+  const token = environment["FLEETBAN_WEB_TOKEN"] ?? "";
+  const isLocal = web.listen !== undefined && isLoopback(parseListen(web.listen).host);
+  if (token.length < MIN_TOKEN_LENGTH || !isLocal) return undefined;
+  const name = `${whoAsks()} (unverified)`;
+  return { token, person: { name, role: "operator", key: null, keyUntil: null } };
+}
+
 interface RunOptions {
+  localLogin: LocalLogin | undefined;
   config: CoordinatorConfig;
   loadConfig: () => Promise<CoordinatorConfig>;
   opened: OpenedSinks;

@@ -13,7 +13,9 @@ import { banImportEndpoint } from "./api/ban-import-endpoint.ts";
 import { banRestoreEndpoint } from "./api/ban-restore-endpoint.ts";
 import type { ApiContext } from "./api/api-context.ts";
 import { failureEndpoints } from "./api/failure-endpoints.ts";
-import { hasOperators, serveApi } from "./api/api-server.ts";
+import { createAnswer } from "./api/api-server.ts";
+import { answerNatsRequests, hasOperators } from "./api/nats-requests.ts";
+import { webLoginEndpoint } from "./api/web-login-endpoint.ts";
 import { jailEndpoints } from "./api/jail-endpoints.ts";
 import { jailSettingEndpoints } from "./api/jail-setting-endpoints.ts";
 import { notifyEndpoints } from "./api/notify-endpoints.ts";
@@ -79,6 +81,9 @@ import type { Sink } from "./notify/sink.ts";
 import type { LookUpInDatabases } from "./notify/whois/databases.ts";
 import { openSettings } from "./buckets/settings-store.ts";
 import { keepStreams } from "./upkeep/ensure-streams.ts";
+import { credentialsOf } from "../nats/connect.ts";
+import { siteOf } from "../web/server/web-config.ts";
+import { openWeb, type LocalLogin } from "../web/server/web.ts";
 
 const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
@@ -96,6 +101,8 @@ export interface CoordinatorOptions {
   /** Reads the configuration again; throws a ConfigError. */
   loadConfig: () => Promise<CoordinatorConfig>;
   sinks: readonly Sink[];
+  /** Of `npm start`: a link to the web page that works again and again. */
+  localLogin: LocalLogin | undefined;
   /** What the operator's databases say of an address; undefined: there are none. */
   inDatabases: LookUpInDatabases | undefined;
   session: NatsSession;
@@ -323,7 +330,14 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     notifier,
     lookUp,
   };
+  const isVerified = hasOperators(connection, config.nats);
+  const site = siteOf(config.web);
+  const localLogin = isVerified ? undefined : options.localLogin;
+  const web = site && openWeb({ site, connection, replicas, localLogin, version, now, log });
+  onRelease(() => Promise.resolve(web?.stop()));
+  const account = () => (isVerified ? credentialsOf(config.nats)?.account : undefined);
   const endpoints = {
+    ...webLoginEndpoint({ web, account, now }),
     ...banEndpoints(context),
     ...manyBansEndpoints(context),
     ...banImportEndpoint(context),
@@ -346,8 +360,12 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...simulationEndpoint(context),
     ...failureAddEndpoint(context, (...message) => jetstream(connection).publish(...message)),
   };
-  const isVerified = hasOperators(connection, config.nats);
-  serveApi({ connection, endpoints, isVerified, onAnswered: metrics.events.answered, log });
+  const answer = createAnswer({ endpoints, onAnswered: metrics.events.answered, log });
+  answerNatsRequests({ connection, answer, isVerified });
+  if (web) {
+    const server = await web.serve(answer);
+    onRelease(() => server.close());
+  }
   log.info({ id, jails: jails().map(({ name }) => name) }, "coordinator is ready");
 }
 

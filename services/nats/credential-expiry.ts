@@ -13,7 +13,7 @@ export interface Expiry {
 
 export interface ExpiryOptions {
   /** Read anew every time, because the credentials may be renewed. */
-  credentials: () => Credentials | undefined;
+  credentials: () => Pick<Credentials, "name" | "until"> | undefined;
   /** When the certificate that the server has shown last runs out; undefined: there is none. */
   certificateUntil: () => number | undefined;
   /** Has the server show it again: it may be renewed while we are connected. */
@@ -29,7 +29,7 @@ export function watchExpiry(options: ExpiryOptions): Expiry {
   const { credentials, certificateUntil, lookAgain, now } = options;
   const isNear = (until: number | undefined) => until !== undefined && until - now() < BEFORE_MS;
 
-  function readCredentials(): Credentials | undefined {
+  function readCredentials(): Pick<Credentials, "name" | "until"> | undefined {
     try {
       return credentials();
     } catch (error) {

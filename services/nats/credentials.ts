@@ -17,31 +17,46 @@ export interface Credentials {
   inbox: string | undefined;
   /** Epoch milliseconds; undefined: without end. */
   until: number | undefined;
+  /** Names the user and the user's rights; signed by the account. */
+  jwt: string;
+  /** The secret half of the user's key. */
+  seed: string;
+  /** The public key of the account that has signed the JWT. */
+  account: string;
+  /** Does the subject of a request say that support asks? See apiSubject. */
+  isSupport: boolean;
 }
 
 const claims = z.object({
   name: z.string(),
+  iss: z.string(),
   exp: z.number().optional(),
-  nats: z.object({ sub: z.object({ allow: z.array(z.string()).optional() }).optional() }),
+  nats: z.object({
+    sub: z.object({ allow: z.array(z.string()).optional() }).optional(),
+    tags: z.array(z.string()).default([]),
+  }),
 });
 
 const JWT = /-----BEGIN NATS USER JWT-----\s+(\S+)\s+-+END NATS USER JWT-+/;
-const SEED = /-----BEGIN USER NKEY SEED-----\s+SU\w{56}\s/;
+const SEED = /-----BEGIN USER NKEY SEED-----\s+(SU\w{56})\s/;
 
 /** Throws a PlainError: 78 if the file holds no credentials, 77 if it may not be read. */
 export function readCredentials(file: string): Credentials {
   const text = readPrivately(file);
   const jwt = JWT.exec(text)?.[1];
-  if (jwt === undefined || !SEED.test(text)) {
+  const seed = SEED.exec(text)?.[1];
+  if (jwt === undefined || seed === undefined) {
     const expected = "expected a user's JWT and seed, as fleetban key writes them";
     throw new PlainError(`${file}: holds no credentials, ${expected}`, EXIT.config);
   }
   try {
     const payload = Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString();
-    const { name, exp, nats } = claims.parse(JSON.parse(payload));
+    const { name, iss: account, exp, nats } = claims.parse(JSON.parse(payload));
     const allowed = nats.sub?.allow?.find((subject) => subject.startsWith("_INBOX"));
     const inbox = allowed?.replace(/\.>$/, "");
-    return { text, name, inbox, until: exp === undefined ? undefined : exp * 1000 };
+    const until = exp === undefined ? undefined : exp * 1000;
+    const isSupport = nats.tags.includes("role:support");
+    return { text, name, inbox, until, jwt, seed, account, isSupport };
   } catch (cause) {
     const text = `${file}: its JWT cannot be read, expected one that fleetban key has made`;
     throw new PlainError(text, EXIT.config, { cause });

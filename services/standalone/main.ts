@@ -13,9 +13,11 @@ process.exitCode = await runDaemon("fleetban", async (life) => {
   life.onRelease(() => opened.close());
   const isRoot = process.getuid?.() === 0;
   const environment = process.env;
-  await startStandalone({ home: opened, programs, environment, isRoot, say }, life);
+  const link = await startStandalone({ home: opened, programs, environment, isRoot, say }, life);
   say("");
-  say("fleetban is running. In another terminal, in this folder:");
+  say("fleetban is running. Its web page, for this machine alone, until Ctrl-C:");
+  say(`  ${link}`);
+  say("In another terminal, in this folder:");
   say("  npx fleetban status");
   say("  npx fleetban ban add 198.51.100.7 --wait");
   say("Ctrl-C ends it; bans that are in force stay until their time is over.");

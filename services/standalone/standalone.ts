@@ -2,6 +2,7 @@
  * Everything on one machine: nats-server, PostgreSQL, coordinator and this
  * machine's agent, each a child of its own. The first that ends by itself ends all.
  */
+import { randomBytes } from "node:crypto";
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,8 +25,11 @@ export interface StandaloneOptions {
 }
 
 const NATS_USER = "fleetban";
+/** Of the web page, unless somebody else has it: the address stays the same over restarts. */
+const WEB_PORT = 9490;
 
-export async function startStandalone(options: StandaloneOptions, life: Life): Promise<void> {
+/** Returns a link to the web page, which works on this machine until everything is stopped. */
+export async function startStandalone(options: StandaloneOptions, life: Life): Promise<string> {
   const { home, say } = options;
   const logs = join(home.folder, "log");
   await mkdir(logs, { recursive: true });
@@ -64,8 +68,12 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
     return child;
   };
   const httpPort = await freePort();
+  const webPort = await freePort(WEB_PORT);
+  const webToken = randomBytes(32).toString("base64url");
   const coordinator = await startProgram("coordinator", {
     FLEETBAN_HTTP_LISTEN: `127.0.0.1:${httpPort}`,
+    FLEETBAN_WEB_LISTEN: `127.0.0.1:${webPort}`,
+    FLEETBAN_WEB_TOKEN: webToken,
   });
   const readiness = createReadiness(httpPort, say);
   await untilReady("fleetban-coordinator", coordinator, readiness.isReady, readiness.whyNot);
@@ -78,6 +86,7 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
   say(`agent: started with ${join(home.folder, "agent.yaml")}`);
   if (!options.isRoot) say("NOT ROOT: bans are only logged (dry-run), the firewall is not touched");
   say(`logs: ${logs}`);
+  return `http://127.0.0.1:${webPort}/login#${webToken}`;
 }
 
 /** The last lines of the child that are meant for people; its log is one JSON object a line. */

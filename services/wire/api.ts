@@ -795,6 +795,20 @@ export const api = {
     }),
     reply: z.object({ stored: count, jail: z.string(), host: z.string() }),
   },
+  /** A link to the web page that logs its asker in, once. */
+  "web.login": {
+    request: z.strictObject({
+      /** Where NATS vouches for names: the asker's credentials, see identity-proof.ts. */
+      proof: z
+        .strictObject({
+          jwt: z.string().max(4096),
+          at: instantField,
+          signature: z.string().max(128),
+        })
+        .optional(),
+    }),
+    reply: z.object({ url: z.string(), seconds: count }),
+  },
   "failure.list": {
     request: z
       .strictObject({
@@ -854,10 +868,10 @@ export type Request<E extends Endpoint> = z.infer<(typeof api)[E]["request"]>;
 export type Reply<E extends Endpoint> = z.infer<(typeof api)[E]["reply"]>;
 
 /**
- * Codes of an error reply, HTTP's numbers: 400 the request is wrong, 404 there
- * is no such thing, 409 it may not be done (allowlisted, say), 503 a part that is
- * needed is down.
+ * Codes of an error reply, HTTP's numbers: 400 the request is wrong, 403 the asker may not ask it,
+ * 404 there is no such thing, 409 it may not be done (allowlisted, say), 503 a part that is needed is
+ * down.
  */
-export type ApiErrorCode = 400 | 404 | 409 | 503;
+export type ApiErrorCode = 400 | 403 | 404 | 409 | 503;
 export const ERROR_CODE_HEADER = "Nats-Service-Error-Code";
 export const ERROR_HEADER = "Nats-Service-Error";

@@ -4,6 +4,7 @@
  *
  * Every user has a separate inbox, because nobody may read the answers to another user.
  */
+import { ASKER_ROLES, REQUESTS_OF, type AskerRole } from "./askers.ts";
 import {
   BANS_BUCKET,
   EVENTS_STREAM,
@@ -15,13 +16,14 @@ import {
   SETTINGS_BUCKET,
   STATUS_SUBJECTS,
   API_SUBJECTS,
+  WEB_BUCKET,
   apiSubject,
   failureSubject,
   loginsSubject,
   statusSubject,
 } from "./subjects.ts";
 
-export const ROLES = ["agent", "coordinator", "operator", "viewer"] as const;
+export const ROLES = ["agent", "coordinator", ...ASKER_ROLES] as const;
 export type Role = (typeof ROLES)[number];
 
 export interface Rights {
@@ -39,9 +41,9 @@ export function rightsOf(role: Role, name: string): Rights {
     case "coordinator":
       return coordinatorRights(name);
     case "operator":
-      return askerRights(name, ["*"]);
+    case "support":
     case "viewer":
-      return askerRights(name, ASKING_VERBS);
+      return askerRights(role, name);
   }
 }
 
@@ -88,12 +90,14 @@ function agentRights(host: string): Rights {
 
 /**
  * Streams and buckets of the fleet, what hosts say, and what the CLI asks. A list that is no
- * longer than it must be: NATS takes the whole JWT in one line of at most 4096 bytes.
+ * longer than it must be: a client sends its JWT and 400 bytes more in one line, of which NATS takes at
+ * most 4096 bytes. A test measures it.
  */
 function coordinatorRights(name: string): Rights {
   const inbox = `_INBOX.coordinator.${name}`;
-  const buckets = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET, NOTIFY_BUCKET];
-  const followed = [FAILURES_STREAM, LOGINS_STREAM, stream(BANS_BUCKET), stream(SETTINGS_BUCKET)];
+  const buckets = [BANS_BUCKET, SETTINGS_BUCKET, LEASE_BUCKET, NOTIFY_BUCKET, WEB_BUCKET];
+  const mirrored = [BANS_BUCKET, SETTINGS_BUCKET, WEB_BUCKET].map(stream);
+  const followed = [FAILURES_STREAM, LOGINS_STREAM, ...mirrored];
   return {
     inbox,
     publish: [
@@ -104,9 +108,8 @@ function coordinatorRights(name: string): Rights {
         `$JS.API.STREAM.UPDATE.${each}`,
       ]),
       ...followed.flatMap((each) => [
-        `$JS.API.CONSUMER.CREATE.${each}.>`,
-        `$JS.API.CONSUMER.INFO.${each}.*`,
-        `$JS.API.CONSUMER.DELETE.${each}.*`,
+        // CREATE, INFO and DELETE, in one subject: a longer list has no room.
+        `$JS.API.CONSUMER.*.${each}.>`,
         `$JS.API.CONSUMER.MSG.NEXT.${each}.*`,
       ]),
       ...buckets.flatMap((bucket) => [
@@ -126,20 +129,18 @@ function coordinatorRights(name: string): Rights {
   };
 }
 
-/** Verbs of the API that change nothing. */
-export const ASKING_VERBS: readonly string[] = ["list", "show", "top"];
-
 /** Where the answers to who asks arrive, also without credentials. */
 export function askerInbox(who: string): string {
   return `_INBOX.operator.${who}`;
 }
 
-/** A user asks in its own name, which is the last token of the subject. */
-function askerRights(name: string, verbs: readonly string[]): Rights {
+/** A user asks in its own name, which is the last token of the subject, in front of some roles. */
+function askerRights(role: AskerRole, name: string): Rights {
   const inbox = askerInbox(name);
+  const requests = REQUESTS_OF[role].map((request) => request.split("."));
   return {
     inbox,
-    publish: verbs.map((verb) => apiSubject("*", verb, name)),
+    publish: requests.map(([noun = "", verb = ""]) => apiSubject(noun, verb, name, role)),
     subscribe: [`${inbox}.>`],
   };
 }

@@ -1,4 +1,5 @@
 /** Every subject, stream, bucket and key name. No other file spells one. */
+import type { AskerRole } from "./askers.ts";
 import { addressOfToken, addressToken, type Address } from "./address.ts";
 
 export const FAILURES_STREAM = "FLEETBAN_FAILURES";
@@ -16,6 +17,8 @@ export const BAN_EVENTS_SUBJECT = "fleetban.events.ban";
 export const CONDITION_EVENTS_SUBJECT = "fleetban.events.condition";
 /** How far notifications have come: of the bans bucket, and of each sink. */
 export const NOTIFY_BUCKET = "fleetban_notify";
+/** Who is logged in to the web page, and which links and credentials are used up. */
+export const WEB_BUCKET = "fleetban_web";
 /** Digests of successful logins; there is no such stream unless a jail has knownGood. */
 export const LOGINS_STREAM = "FLEETBAN_LOGINS";
 export const LOGINS_SUBJECTS = "fleetban.logins.*";
@@ -56,11 +59,23 @@ export function loginsSubject(host: string): string {
 }
 
 /**
- * Where the CLI asks, in the name of `who`. Credentials allow this last token only as
- * their own name, so a coordinator knows from the subject who asks.
+ * Where the CLI asks, in the name of `who`. Credentials allow this token only as their own name, so
+ * a coordinator knows from the subject who asks. NATS limits the verbs of a viewer. What support may
+ * ask depends on the content of a request, so the subject says that support asks.
  */
-export function apiSubject(noun: string, verb: string, who: string): string {
-  return `fleetban.api.${noun}.${verb}.${who}`;
+export function apiSubject(noun: string, verb: string, who: string, role: AskerRole): string {
+  const subject = `fleetban.api.${noun}.${verb}.${who}`;
+  return role === "support" ? `${subject}.${role}` : subject;
+}
+
+/** A request's endpoint, "NOUN.VERB", and who asks; undefined: nobody may ask so. */
+export function parseApiSubject(
+  subject: string,
+): { endpoint: string; who: string; role: AskerRole } | undefined {
+  const [, , noun = "", verb = "", who = "", suffix, ...more] = subject.split(".");
+  if (!WHO.test(who) || more.length > 0) return undefined;
+  if (suffix !== undefined && suffix !== "support") return undefined;
+  return { endpoint: `${noun}.${verb}`, who, role: suffix ?? "operator" };
 }
 
 /** The bans bucket holds one entry per jail and banned address. */
@@ -165,3 +180,16 @@ export const LEADER_KEY = "leader";
 
 /** Settings bucket: says that the bans bucket is complete, see `BucketReady`. */
 export const READY_KEY = "ready";
+
+/**
+ * Web bucket: a session, or a link that somebody may log in with. `hash` is the SHA-256 of the
+ * secret, in hexadecimal: whoever reads the bucket cannot log in.
+ */
+export function webKey(kind: "session" | "link", hash: string): string {
+  return `${kind}.${hash}`;
+}
+
+/** Web bucket: the credentials with this public key are revoked, see `fleetban key revoke`. */
+export function revokedKey(publicKey: string): string {
+  return `revoked.${publicKey}`;
+}

@@ -42,7 +42,7 @@ export async function run(): Promise<Figure[]> {
     const ask = async (address: string): Promise<number> => {
       const request = { address, jail: "dovecot", reason: "", replace: false, wait: 10_000 };
       const message = await connection.request(
-        apiSubject("ban", "add", "bench"),
+        apiSubject("ban", "add", "bench", "operator"),
         JSON.stringify(request),
         { timeout: 20_000 },
       );

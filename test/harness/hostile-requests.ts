@@ -34,6 +34,7 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   addresses: Array.from({ length: 20 }, (_, last) => [`203.0.113.${80 + last}`]),
   ...{ service: ["imap"], attempts: [1] },
   ...{ endingWithin: [60], revision: [0, 1], comment: ["office"], trace: [true, false] },
+  proof: [{ jwt: "a.b.c", at: "2026-01-01T00:00:00.000Z", signature: "AAAA" }],
   ...{ within: ADDRESSES, causedBy: ["mx77"], alone: [true, false], by: ["decider", "address"] },
   ...{ policyVersion: ["0123abcd"], option: ["maxretry", "nosuch"], value: ["8", "[143]", "*x"] },
 };

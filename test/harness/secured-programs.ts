@@ -16,6 +16,8 @@ export interface ProgramOptions {
   /** Of nats:, in place of the fleet's own. */
   nats?: { url?: string; ca?: string };
   creds: string;
+  /** More of its configuration. */
+  yaml?: string;
   /** More of its environment. */
   environment?: Readonly<Record<string, string>>;
 }
@@ -61,7 +63,7 @@ export async function startSecuredCoordinator(
   options: ProgramOptions,
 ): Promise<SecuredProgram & { readyz(): Promise<string> }> {
   const port = await freePort();
-  const yaml = `id: ${name}\nhttp: { listen: "127.0.0.1:${port}" }\ndatabase: { url: "postgresql://nobody@127.0.0.1:1/none" }\n`;
+  const yaml = `id: ${name}\nhttp: { listen: "127.0.0.1:${port}" }\ndatabase: { url: "postgresql://nobody@127.0.0.1:1/none" }\n${options.yaml ?? ""}\n`;
   const running = await startProgram(fleet, "coordinator", name, options, yaml);
   return {
     ...running,

@@ -428,7 +428,7 @@ test("a list of several pages is read to its end, or to its limit", async () => 
   await Promise.all(
     bans.map((address) =>
       connection.request(
-        apiSubject("ban", "add", "test"),
+        apiSubject("ban", "add", "test", "operator"),
         JSON.stringify({ address, ...request }),
         {
           timeout: 30_000,
@@ -746,7 +746,7 @@ test("every request is answered with a reply of its shape, or refused plainly an
   let before = writes;
   const property = fc.asyncProperty(hostileRequests, async ({ endpoint, bytes }) => {
     const [noun = "", verb = ""] = endpoint.split(".");
-    const subject = apiSubject(noun, verb, "test");
+    const subject = apiSubject(noun, verb, "test", "operator");
     const answer = await connection.request(subject, bytes, { timeout: 20_000 });
     await connection.flush();
     const after = writes;

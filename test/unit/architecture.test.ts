@@ -15,7 +15,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   detection: ["wire"],
   policy: ["wire", "config"],
   agent: ["wire", "process", "config", "nats", "detection", "policy"],
-  coordinator: ["wire", "process", "config", "nats", "policy", "detection", "../prisma"],
+  coordinator: ["wire", "process", "config", "nats", "policy", "detection", "web", "../prisma"],
+  web: ["wire", "process", "config", "nats"],
   cli: ["wire", "process", "config", "nats", "detection", "policy"],
   standalone: ["process", "nats"],
 };
@@ -46,6 +47,8 @@ const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     http: ["buckets", "decide", "history", "metrics"],
     check: [],
   },
+  // Of the server the browser knows the API alone, see below.
+  web: { server: [], browser: [] },
 };
 /** What the lanes share lies beside them: the configuration, and what the whole fleet has set. */
 const BESIDE_LANES =
@@ -54,7 +57,7 @@ const SERVICES = resolve(import.meta.dirname, "../../services");
 
 const sourceFiles = (folder: string): string[] =>
   readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.name.endsWith(".ts"))
+    .filter((entry) => /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name));
 
 /** Every import of a file of ours, both as paths below `services`. */
@@ -95,6 +98,34 @@ for (const [program, lanes] of Object.entries(LANES)) {
     }
   });
 }
+
+test("the web page imports of services/wire the types alone, and of npm what the browser needs", () => {
+  const folder = join(SERVICES, "web/browser");
+  for (const { file, imported } of importsOf(folder)) {
+    const ok = imported.startsWith("web/browser/") || imported.startsWith("wire/");
+    assert.ok(ok, `${file} imports ${imported}`);
+  }
+  for (const file of sourceFiles(folder)) {
+    const text = readFileSync(file, "utf8");
+    for (const [statement] of text.matchAll(
+      /^import\s(?!type\s)[^;]*?from "\.[^"]*\/wire\/[^"]*"/gm,
+    )) {
+      assert.fail(`${file}: expected import type: ${statement}`);
+    }
+    for (const [, name = ""] of text.matchAll(/^import[^;]*?from "([^."][^"]*)"/gm)) {
+      assert.match(name, /^(?:preact(?:\/.*)?|uplot|zod)$/, file);
+    }
+  }
+});
+
+test("no part of the coordinator but its configuration, its wiring and its login knows the web page", () => {
+  const mayKnow = /^coordinator\/(?:coordinator(?:-config|-program)?|api\/web-login-endpoint)\.ts$/;
+  for (const { file, imported } of importsOf(join(SERVICES, "coordinator"))) {
+    if (!imported.startsWith("web/")) continue;
+    assert.match(file, mayKnow, `${file} imports ${imported}`);
+    assert.match(imported, /^web\/server\//);
+  }
+});
 
 test("only programs and services/process touch the process and the console", () => {
   const mayTouch = /^(?:process|standalone|cli)\/|(?:^|\/)main\.ts$/;

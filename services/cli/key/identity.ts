@@ -33,6 +33,7 @@ const USER_LIMITS: Readonly<Record<Role, { subs: number; payload: number }>> = {
   agent: { subs: 64, payload: 1_048_576 },
   coordinator: { subs: 1_024, payload: 1_048_576 },
   operator: { subs: 64, payload: 65_536 },
+  support: { subs: 64, payload: 65_536 },
   viewer: { subs: 64, payload: 65_536 },
 };
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
-import { parseListen } from "../coordinator-config.ts";
+import { parseListen } from "../../config/listen.ts";
 
 const EVERY_MS = 500;
 const ANSWER_WITHIN_MS = 2_000;

@@ -13,10 +13,10 @@ import { AGENT_VARIABLES, agentConfig } from "../../../services/agent/agent-conf
 import {
   COORDINATOR_VARIABLES,
   coordinatorConfig,
-  parseListen,
 } from "../../../services/coordinator/coordinator-config.ts";
 import { createHealth } from "../../../services/coordinator/http/health.ts";
 import { serveHttp } from "../../../services/coordinator/http/http-server.ts";
+import { parseListen } from "../../../services/config/listen.ts";
 import { loadConfig } from "../../../services/config/load-config.ts";
 import { freePort } from "../../../services/standalone/child.ts";
 import { runFleetban } from "../../harness/fleetban.ts";

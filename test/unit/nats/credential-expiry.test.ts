@@ -10,12 +10,7 @@ function setUp(days: { credentials?: number; certificate?: number; renewed?: num
   const until = (left: number | undefined) => (left === undefined ? undefined : START + left * DAY);
   const server = { until: until(days.certificate) };
   const expiry = watchExpiry({
-    credentials: () => ({
-      text: "",
-      name: "mx1",
-      inbox: undefined,
-      until: until(days.credentials),
-    }),
+    credentials: () => ({ name: "mx1", until: until(days.credentials) }),
     certificateUntil: () => server.until,
     lookAgain() {
       if (days.renewed !== undefined) server.until = until(days.renewed);

@@ -30,6 +30,7 @@ import { notifyEndpoints } from "../../../../services/coordinator/api/notify-end
 import { EVENT_TYPES } from "../../../../services/coordinator/notify/event.ts";
 import { failureEndpoints } from "../../../../services/coordinator/api/failure-endpoints.ts";
 import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
+import { webLoginEndpoint } from "../../../../services/coordinator/api/web-login-endpoint.ts";
 import {
   createFleetStatus,
   type FleetParts,
@@ -443,6 +444,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
   "notify.list": {},
   "notify.test": { sink: SINK },
   "notify.resend": { sink: SINK },
+  "web.login": {},
 };
 const PAGES = 3;
 
@@ -450,6 +452,11 @@ type Answer = (request: object, by: string) => unknown;
 
 function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
   return {
+    ...webLoginEndpoint({
+      web: { trouble: () => undefined, createLink: () => Promise.resolve(longText(2_048)) },
+      account: () => undefined,
+      now: () => NOW,
+    }),
     ...banEndpoints(context),
     ...manyBansEndpoints(context),
     ...banImportEndpoint(context),

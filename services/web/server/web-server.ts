@@ -1,0 +1,106 @@
+/**
+ * The web page's HTTP server, inside the coordinator. It keeps no state of its own: what it shows are
+ * answers of the API, and who is logged in stands in NATS.
+ */
+import { once } from "node:events";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { EXIT, PlainError } from "../../process/exit.ts";
+import type { Log } from "../../process/log.ts";
+import { reasonOf } from "../../process/reason.ts";
+import type { ApiRoutes } from "./api-routes.ts";
+import { errorReply, type HttpReply } from "./http-reply.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
+import type { StaticPage } from "./static-page.ts";
+import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls-files.ts";
+import type { Site } from "./web-config.ts";
+import { WebError } from "./web-error.ts";
+
+export interface WebServerOptions {
+  site: Site;
+  page: StaticPage;
+  api: ApiRoutes;
+  log: Log;
+}
+
+export interface WebServer {
+  close(): Promise<void>;
+}
+
+/** A request with its body arrives within this time, or its connection is closed. */
+const REQUEST_WITHIN_MS = 30_000;
+const HEADERS_WITHIN_MS = 10_000;
+
+export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
+  const { site, page, api, log } = options;
+  const { host, port } = site.listen;
+
+  async function replyTo(request: IncomingMessage): Promise<HttpReply> {
+    const path = pathBelow(site.basePath, request.url ?? "");
+    if (path === undefined) throw new WebError(404, `the page is at ${site.basePath}/`);
+    const [, first = "", ...rest] = path.split("/");
+    const name = rest.join("/");
+    if (request.method === "POST") {
+      if (first === "api") return api(name, request);
+    } else if (request.method === "GET" || request.method === "HEAD") {
+      if (first === "assets") return page.asset(name, request);
+      if (first !== "api") return page.index();
+    }
+    throw new WebError(405, "pages and files are read with GET, the API is asked with POST");
+  }
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    const reply = await replyTo(request).catch((error: unknown) => {
+      if (error instanceof WebError) return errorReply(error);
+      log.error({ err: error, path: request.url }, "a request of the web page failed");
+      return errorReply(new WebError(500, "the coordinator's log has the reason"));
+    });
+    // The rest of a body that is not wanted would be taken for the next request.
+    if (!request.complete) response.shouldKeepAlive = false;
+    response.writeHead(reply.code, {
+      ...reply.headers,
+      "content-length": Buffer.byteLength(reply.body),
+    });
+    response.end(request.method === "HEAD" ? undefined : reply.body);
+  }
+
+  function openTls(files: TlsFiles, listener: RequestListener) {
+    const server = createTlsServer({ ...timeouts, ...readTlsFiles(files) }, listener);
+    return { server, stop: followTlsFiles(files, server, log) };
+  }
+
+  const timeouts = { requestTimeout: REQUEST_WITHIN_MS, headersTimeout: HEADERS_WITHIN_MS };
+  const listener = (request: IncomingMessage, response: ServerResponse) =>
+    void respond(request, response);
+  const { server, stop } = site.tls
+    ? openTls(site.tls, listener)
+    : { server: createServer(timeouts, listener), stop: () => {} };
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    const text = `web.listen: ${host}:${port}: ${reasonOf(cause)}`;
+    throw new PlainError(text, EXIT.unavailable, { cause });
+  }
+  return {
+    async close() {
+      stop();
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+/** "/bans" of "/fleetban/bans?jail=dovecot"; undefined: it is not below the base path. */
+function pathBelow(basePath: string, url: string): string | undefined {
+  const [path = ""] = url.split(/[?#]/, 1);
+  if (path === basePath) return "/";
+  return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : undefined;
+}

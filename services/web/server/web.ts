@@ -1,0 +1,77 @@
+/** The web page inside the coordinator: its parts and how they hang together. */
+import { timingSafeEqual } from "node:crypto";
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Log } from "../../process/log.ts";
+import type { Answer } from "../../wire/askers.ts";
+import { createApiRoutes } from "./api-routes.ts";
+import { readBundledPage } from "./bundled-page.ts";
+import { cookieOf } from "./cookie.ts";
+import { openSessionBucket } from "./session-bucket.ts";
+import { createSessions, type Person } from "./sessions.ts";
+import { createStaticPage } from "./static-page.ts";
+import type { Site } from "./web-config.ts";
+import { serveWeb, type WebServer } from "./web-server.ts";
+
+export interface WebOptions {
+  site: Site;
+  connection: NatsConnection;
+  replicas: number;
+  /** What `npm start` has put into its link; undefined: there is no such link. */
+  localLogin: LocalLogin | undefined;
+  version: string;
+  now: () => number;
+  log: Log;
+}
+
+/** A link that can be used again and again, by whoever may read the terminal of `npm start`. */
+export interface LocalLogin {
+  token: string;
+  person: Person;
+}
+
+export interface Web {
+  /** Returns the address of a link that opens one session for this person. */
+  createLink(person: Person): Promise<string>;
+  /** Why nobody can log in; undefined: people can. */
+  trouble(): string | undefined;
+  /** Serves the page, as soon as there is somebody to answer. */
+  serve(answer: Answer): Promise<WebServer>;
+  stop(): void;
+}
+
+export function openWeb(options: WebOptions): Web {
+  const { site, connection, replicas, localLogin, version, now, log } = options;
+  const { origin, basePath } = site;
+  const onEnded = () => {};
+  const bucket = openSessionBucket({ connection, replicas, onEnded, now, log });
+  const sessions = createSessions({ bucket, sessionMs: site.sessionMs, now });
+
+  async function logIn(secret: string) {
+    const isLocal = localLogin !== undefined && isSame(secret, localLogin.token);
+    const person = isLocal ? localLogin.person : await sessions.takeLink(secret);
+    return person && sessions.start(person);
+  }
+
+  return {
+    createLink: async (person) => `${origin}${basePath}/login#${await sessions.createLink(person)}`,
+    trouble: bucket.trouble,
+    serve: (answer) => {
+      const page = createStaticPage(readBundledPage(), basePath);
+      const api = createApiRoutes({
+        ...{ origin, sessions, logIn, answer, version, now },
+        ways: ["link"],
+        async identify(request) {
+          const secret = cookieOf(request);
+          return secret === undefined ? undefined : sessions.find(secret);
+        },
+      });
+      return serveWeb({ site, page, api, log });
+    },
+    stop: bucket.stop,
+  };
+}
+
+function isSame(given: string, token: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,125 @@
+/** The web page's server: its files, logging in with NATS credentials, sessions, and what each role may do. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { freePort } from "../../services/standalone/child.ts";
+import { eventually } from "../harness/eventually.ts";
+import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
+import {
+  cliOf,
+  startSecuredCoordinator,
+  type SecuredProgram,
+} from "../harness/secured-programs.ts";
+import { createWebClient, tokenOf, type WebClient } from "../harness/web-client.ts";
+
+const PATH = "/fleetban";
+
+let fleet: SecuredFleet;
+/** Two coordinators behind one address, as a proxy in front of them would have it. */
+let coordinators: SecuredProgram[];
+let site: string;
+let reached: string[];
+
+before(async () => {
+  fleet = await startSecuredFleet();
+  const ports = [await freePort(), await freePort()];
+  reached = ports.map((port) => `http://127.0.0.1:${port}${PATH}`);
+  site = `http://127.0.0.1:${ports[0]}${PATH}`;
+  coordinators = [];
+  for (const [index, port] of ports.entries()) {
+    const name = `c${index + 1}`;
+    const creds = await fleet.credentials("coordinator", name);
+    const yaml = `web: { listen: "127.0.0.1:${port}", url: "${site}" }`;
+    coordinators.push(await startSecuredCoordinator(fleet, name, { creds, yaml }));
+  }
+  for (const url of reached) {
+    await eventually(`the page is at ${url}`, () => fetch(`${url}/`).then(({ ok }) => ok), 30);
+  }
+});
+after(async () => {
+  for (const coordinator of coordinators) await coordinator.stop();
+  await fleet[Symbol.asyncDispose]();
+});
+
+const clientAt = (index: number) => createWebClient(site, reached[index]);
+
+/** Prints a link with these credentials. */
+async function linkOf(creds: string): Promise<string> {
+  const { code, stdout, stderr } = await cliOf(fleet, creds)("web", "login");
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+async function logIn(creds: string, client: WebClient): Promise<WebClient> {
+  const { status, body } = await client.post("login", { token: tokenOf(await linkOf(creds)) });
+  assert.equal(status, 200, JSON.stringify(body));
+  return client;
+}
+
+test("a link logs its asker in once, with name and role of the credentials, on both coordinators", async () => {
+  const creds = await fleet.credentials("operator", "alice");
+  const link = await linkOf(creds);
+  assert.ok(link.startsWith(`${site}/login#`), link);
+  const [first, second] = [clientAt(0), clientAt(1)];
+  const token = tokenOf(link);
+  const opened = await first.post("login", { token });
+  assert.equal(opened.status, 200, JSON.stringify(opened.body));
+  const cookie = opened.headers.get("set-cookie") ?? "";
+  assert.match(
+    cookie,
+    /^__Host-fleetban=[\w-]{43}; Path=\/; Max-Age=4\d{4}; Secure; HttpOnly; SameSite=Strict$/,
+  );
+  assert.equal(opened.body["name"], "alice");
+  assert.equal(opened.body["role"], "operator");
+  const again = await second.post("login", { token });
+  assert.equal(again.status, 401, "the link is used up, also at the other coordinator");
+  assert.deepEqual(again.body["ways"], ["link"]);
+  second.cookie = first.cookie;
+  const there = await second.post("session");
+  assert.deepEqual([there.status, there.body["name"]], [200, "alice"]);
+  const added = await second.post("allow.add", { address: "192.0.2.1", comment: "" });
+  assert.equal(added.status, 200, JSON.stringify(added.body));
+  assert.equal((added.body["allowed"] as { by: string }).by, "operator alice");
+
+  assert.equal((await second.post("logout")).status, 200);
+  await eventually("the session is over everywhere", async () => {
+    return (await first.post("session")).status === 401;
+  });
+});
+
+test("a viewer logs in, too, and may change nothing", async () => {
+  const creds = await fleet.credentials("viewer", "vera");
+  const client = await logIn(creds, clientAt(0));
+  const { body } = await client.post("session");
+  assert.deepEqual([body["name"], body["role"]], ["vera", "viewer"]);
+  assert.equal((await client.post("status.show")).status, 200);
+  const refused = await client.post("allow.add", { address: "192.0.2.2", comment: "" });
+  assert.equal(refused.status, 403);
+  assert.equal(refused.body["error"], "viewer vera may not ask for allow add");
+});
+
+test("pages, files and headers are those of the page, and nothing else is served", async () => {
+  const client = clientAt(0);
+  for (const path of ["/", "/bans", "/address/192.0.2.0/24"]) {
+    const page = await client.get(path);
+    assert.equal(page.status, 200);
+    assert.equal(
+      page.headers.get("content-security-policy"),
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    );
+    assert.equal(page.headers.get("x-content-type-options"), "nosniff");
+    const [, script = ""] = /src="\/fleetban(\/assets\/app-\w+\.js)"/.exec(await page.text()) ?? [];
+    for (const encoding of ["br", "gzip", "identity"]) {
+      const file = await client.get(script, { "accept-encoding": encoding });
+      assert.equal(file.headers.get("content-encoding"), encoding === "identity" ? null : encoding);
+      assert.match(file.headers.get("cache-control") ?? "", /immutable/);
+      assert.match(await file.text(), /fleetban/);
+    }
+  }
+  assert.equal(
+    (await client.get("/assets/../index.html")).headers.get("content-type"),
+    "text/html; charset=utf-8",
+  );
+  assert.equal((await client.get("/assets/none.js")).status, 404);
+  assert.equal((await client.get("/api/status.show")).status, 405);
+  assert.equal((await fetch(`${new URL(site).origin}/other`)).status, 404);
+});
