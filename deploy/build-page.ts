@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { BASE_PATH } from "../services/web/server/static-page.ts";
+import { worldMapPlugin } from "./world-map.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const FOLDER = join(ROOT, "dist/web");
@@ -25,6 +26,7 @@ await build({
   target: "es2022",
   charset: "utf8",
   legalComments: "none", // the licences are in the Debian package's copyright file
+  plugins: [worldMapPlugin],
   logLevel: "warning",
 });
 

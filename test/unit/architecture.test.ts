@@ -113,7 +113,7 @@ test("the web page imports of services/wire the types alone, and of npm what the
       assert.fail(`${file}: expected import type: ${statement}`);
     }
     for (const [, name = ""] of text.matchAll(/^import[^;]*?from "([^."][^"]*)"/gm)) {
-      assert.match(name, /^(?:preact(?:\/.*)?|uplot|zod)$/, file);
+      assert.match(name, /^(?:preact(?:\/.*)?|uplot|zod|fleetban:world-map)$/, file);
     }
   }
 });

@@ -1,0 +1,71 @@
+/** Failures and bans on record over a period that can be chosen. */
+import { useMemo, useState } from "preact/hooks";
+import type { Reply, Request } from "../api/messages.ts";
+import { useQuery } from "../api/use-query.ts";
+import { useApp } from "../app-context.ts";
+import { formatDuration } from "../text/durations.ts";
+import { formatInstant } from "../text/instants.ts";
+import { count, formatNumber } from "../text/numbers.ts";
+import { beginOf, periodNamed, PERIODS, type Period } from "../text/periods.ts";
+import { ChoiceRow } from "./fields.tsx";
+import { SeriesChart } from "./series-chart.tsx";
+import { Failed, Loading, Stale } from "./states.tsx";
+
+type SeriesFilter = Omit<Request<"series.show">, "since" | "until">;
+
+interface PeriodChartProps {
+  title: string;
+  filter: SeriesFilter;
+}
+
+/** With its own choice of a period. */
+export function PeriodChart({ title, filter }: PeriodChartProps) {
+  const [name, setName] = useState<string>("7d");
+  return (
+    <section class="panel">
+      <header>
+        <h2>{title}</h2>
+        <ChoiceRow label="Period" value={name} onChange={setName} choices={PERIODS} />
+      </header>
+      <RecordedSeries period={periodNamed(name, "7d")} filter={filter} />
+    </section>
+  );
+}
+
+interface RecordedSeriesProps {
+  period: Period;
+  filter: SeriesFilter;
+}
+
+export function RecordedSeries({ period, filter }: RecordedSeriesProps) {
+  const { changes } = useApp();
+  const since = useMemo(() => beginOf(period, Date.now()), [period, changes]);
+  const { data, error, refresh } = useQuery("series.show", { since, ...filter });
+  if (error) return <Failed error={error} retry={refresh} />;
+  if (!data) return <Loading what={period.words} />;
+  return (
+    <>
+      <Stale reason={data.stale} />
+      <SeriesChart
+        summary={summarize(data, period)}
+        since={data.since}
+        stepSeconds={data.stepSeconds}
+        unit={`in ${formatDuration(data.stepSeconds)}`}
+        height={180}
+        series={[
+          { name: "attempts", values: data.attempts, color: "--series-1" },
+          ...(data.bans ? [{ name: "bans", values: data.bans, color: "--series-2" }] : []),
+        ]}
+      />
+    </>
+  );
+}
+
+function summarize({ attempts, since, stepSeconds }: Reply<"series.show">, period: Period): string {
+  const all = attempts.reduce((sum, value) => sum + value, 0);
+  if (all === 0) return `no attempt in ${period.words}`;
+  const most = Math.max(...attempts);
+  const at = Date.parse(since) + attempts.indexOf(most) * stepSeconds * 1000;
+  const peak = `at most ${formatNumber(most)} in ${formatDuration(stepSeconds)}`;
+  return `${count(all, "attempt")} in ${period.words}; ${peak}, at ${formatInstant(at).slice(0, 16)}`;
+}

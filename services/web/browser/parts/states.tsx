@@ -1,0 +1,53 @@
+import type { ComponentChildren } from "preact";
+import type { RequestError } from "../api/client.ts";
+import { Foreign } from "./foreign.tsx";
+import { Icon } from "./icon.tsx";
+
+/** The place of something that is on its way. */
+export function Loading({ what }: { what: string }) {
+  return (
+    <p class="loading" role="status">
+      <span class="spinner" aria-hidden="true" />
+      reading {what} …
+    </p>
+  );
+}
+
+export function Failed({ error, retry }: { error: RequestError; retry?: () => void }) {
+  return (
+    <div class="callout bad" role="alert">
+      <Icon name="alert" />
+      <p>
+        <Foreign text={error.message} length={400} />
+      </p>
+      {retry && (
+        <button type="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** What is seen instead of a list that has nothing. */
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p class="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+/** The answer may be old or incomplete, and why. */
+export function Stale({ reason }: { reason: string | null | undefined }) {
+  if (!reason) return null;
+  return (
+    <div class="callout warn" role="status">
+      <Icon name="clock" />
+      <p>
+        This answer may be old or incomplete: <Foreign text={reason} length={300} />. Bans go on.
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,41 @@
+/** Instants in the reader's time zone. */
+import { formatDuration } from "./durations.ts";
+
+const two = (number: number): string => String(number).padStart(2, "0");
+
+const dayOf = (date: Date): string =>
+  `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+
+/** "12:14:03". */
+export function formatClock(at: number): string {
+  const date = new Date(at);
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+/** "2026-11-24 12:14:03". */
+export const formatInstant = (at: number): string => `${dayOf(new Date(at))} ${formatClock(at)}`;
+
+/** "today 12:14", "2026-11-24 12:14". */
+export function formatMinute(at: number, now: number): string {
+  const day = dayOf(new Date(at));
+  const time = formatClock(at).slice(0, 5);
+  return day === dayOf(new Date(now)) ? `today ${time}` : `${day} ${time}`;
+}
+
+/** "2026-11-24 11:14:03.042 UTC". */
+export const formatUtc = (at: number): string =>
+  `${new Date(at).toISOString().replace("T", " ").slice(0, -1)} UTC`;
+
+/** "in 18m", "3m ago", "now": one unit, two from an hour on. */
+export function formatRelative(at: number, now: number): string {
+  const exact = Math.abs(at - now) / 1000;
+  const seconds = exact < 59.5 ? Math.round(exact) : Math.round(exact / 60) * 60;
+  if (seconds === 0) return "now";
+  return at > now ? `in ${formatDuration(seconds)}` : `${formatDuration(seconds)} ago`;
+}
+
+/** The name of the reader's zone, "CET" or "GMT+5:30". */
+export function zoneName(at: number): string {
+  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "local time";
+}

@@ -1,0 +1,68 @@
+/** Does somebody have to do something? The answer of the first screen, in one sentence. */
+import type { Status, Warning } from "../api/messages.ts";
+import { count, formatNumber } from "./numbers.ts";
+
+export interface Verdict {
+  /** "well": nothing to do. "look": when there is time. "act": now. "empty": a fleet without hosts. */
+  level: "well" | "look" | "act" | "empty";
+  sentence: string;
+  /** What else is worth knowing. */
+  detail: string;
+}
+
+export function verdictOf(status: Status): Verdict {
+  const { hosts, bans, warningCounts, decider } = status;
+  const { high, medium, low } = warningCounts;
+  const detail = describeFleet(status);
+  const things = high + medium + heldToName(status);
+  if (high > 0 || decider === null) {
+    return { level: "act", sentence: `${needs(Math.max(things, 1))} now.`, detail };
+  }
+  if (things > 0) {
+    return { level: "look", sentence: `${needs(things)}, none of them at once.`, detail };
+  }
+  if (hosts.up + hosts.down === 0) {
+    return {
+      level: "empty",
+      sentence: "No mail server reports yet.",
+      detail: "The coordinator is ready and decides as soon as the first agent reports.",
+    };
+  }
+  const small = low === 0 ? "" : ` ${count(low, "small thing")} can wait.`;
+  const protects = `${count(bans, "ban")} ${bans === 1 ? "is" : "are"} in force on ${count(hosts.up, "host")}.`;
+  return { level: "well", sentence: `All is well: ${protects}`, detail: detail + small };
+}
+
+const needs = (things: number): string =>
+  things === 1 ? "One thing needs you" : `${formatNumber(things)} things need you`;
+
+/** Held bans are a thing of their own where no warning names them. */
+export function heldToName({ heldBans = 0, warnings }: Status): number {
+  return heldBans > 0 && !warnings.some(({ code }) => code === "bans-held") ? 1 : 0;
+}
+
+function describeFleet({ hosts, bans, decider }: Status): string {
+  const behind = hosts.up - hosts.current;
+  const all = hosts.up + hosts.down;
+  const parts = [
+    hosts.down === 0
+      ? all === 1
+        ? "The host reports"
+        : `All ${count(all, "host")} report`
+      : `${formatNumber(hosts.up)} of ${count(all, "host")} report`,
+    behind === 0
+      ? `${hosts.up === 1 ? "it has" : "every one of them has"} every ban`
+      : `${formatNumber(behind)} of them without the last bans`,
+    `${count(bans, "ban")} in force`,
+    ...(decider === null ? ["nobody decides on new bans"] : []),
+  ];
+  return `${parts.join(", ")}.`;
+}
+
+/** The host that a warning is about; undefined: it is about the centre. */
+export const hostOfWarning = ({ text }: Warning): string | undefined =>
+  /^host ([A-Za-z0-9_-]{1,63}): /.exec(text)?.[1];
+
+/** The text without the name of its host, which stands beside it. */
+export const textOfWarning = ({ text }: Warning): string =>
+  text.replace(/^host [A-Za-z0-9_-]{1,63}: /, "");
