@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   jail: async () => (await import("./jail.ts")).jailCommand,
   allow: async () => (await import("./allow.ts")).allowCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
+  account: async () => (await import("./account.ts")).accountCommand,
   failure: async () => (await import("./failure.ts")).failureCommand,
   watch: async () => (await import("./watch.ts")).watchCommand,
   drill: async () => (await import("./drill.ts")).drillCommand,

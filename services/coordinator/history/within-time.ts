@@ -3,8 +3,8 @@ import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 
 export type Transaction = Prisma.TransactionClient;
 
-/** PostgreSQL gives each statement up after this time, and says so (see database.ts). */
-const STATEMENT_MS = 10_000;
+/** PostgreSQL gives each statement up after this time. The CLI waits a little longer for an answer. */
+const STATEMENT_MS = 8_000;
 const ALL_MS = 3 * STATEMENT_MS;
 
 /** The statements of `work` see one state of the record, and change nothing. */
