@@ -16,8 +16,11 @@ import { ensureStateDir } from "./state/state-file.ts";
 import { createStateHealth } from "./state/state-health.ts";
 import { startHostStatus } from "./status/host-status.ts";
 
-/** A fleet whose coordinator has never been at work has no settings. */
-const SETTINGS_WITHIN_MS = 2_000;
+/**
+ * A fleet whose coordinator has never been at work has no settings. A slow host may need long for
+ * 10,000 entries of the allowlist, and longer still if it begins to read all bans beside.
+ */
+const SETTINGS_WITHIN = { beginMs: 2_000, readMs: 30_000 };
 
 export async function startAgent(
   config: AgentConfig,
@@ -61,7 +64,7 @@ export async function startAgent(
   // The allowlist first: until it is known, no automatic ban comes into force ahead of others, and
   // it would come behind all bans.
   settings.follow(connection);
-  const following = enforcing.follow(session, settings.known(SETTINGS_WITHIN_MS)).catch(fail);
+  const following = enforcing.follow(session, settings.known(SETTINGS_WITHIN)).catch(fail);
 
   const status = startHostStatus({
     ...{ host, instance, kind, passedOver, enforcing, reporting, connection, log },

@@ -39,8 +39,8 @@ export interface FleetSettings {
   onDrill(listener: (drill: Drill) => void): void;
   /** Whether the allowlist, and everything else, has been read since this start. */
   isKnown(): boolean;
-  /** Resolves when that is so; after `withinMs` also when it is not. */
-  known(withinMs: number): Promise<void>;
+  /** Resolves when that is so; when one of the times is over, also when it is not. */
+  known(within: { beginMs: number; readMs: number }): Promise<void>;
   /** The bans bucket (by its creation time) that is declared complete; null: none. */
   readyFor(): string | null;
   /** Calls `listener` once when everything was read, then at every change. */
@@ -71,6 +71,8 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
   let isKnown = false;
   let noteKnown: () => void = () => {};
   const known = new Promise<void>((resolve) => (noteKnown = resolve));
+  let noteBegun: () => void = () => {};
+  const begun = new Promise<void>((resolve) => (noteBegun = resolve));
   /** Which hosts the jails are for that are not for all; undefined: to be found out again. */
   let groups: Map<string, (host: string) => boolean> | undefined;
   const drillListeners: ((drill: Drill) => void)[] = [];
@@ -145,6 +147,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     switch (event.type) {
       case "loading":
         isComplete = false;
+        noteBegun();
         return;
       case "put":
         learn(event.key, event.value);
@@ -190,7 +193,10 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     onDrill: (listener) => void drillListeners.push(listener),
     onSignOfLife: (listener) => void signListeners.push(listener),
     isKnown: () => isKnown,
-    known: (withinMs) => Promise.race([known, sleep(withinMs, undefined, { ref: false })]),
+    async known({ beginMs, readMs }) {
+      const hasBegun = await isSettledWithin(begun, beginMs);
+      if (hasBegun) await isSettledWithin(known, readMs);
+    },
     readyFor: () => readyFor,
     onChange: (listener) => void listeners.push(listener),
     follow(connection) {
@@ -198,6 +204,9 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     },
   };
 }
+
+const isSettledWithin = (promise: Promise<void>, ms: number): Promise<boolean> =>
+  Promise.race([promise.then(() => true), sleep(ms, false, { ref: false })]);
 
 const groupsOf = (jails: readonly Jail[]) =>
   new Map(jails.flatMap(({ name, hosts }) => (hosts ? [[name, createHostGroup(hosts)]] : [])));

@@ -74,6 +74,8 @@ export function followBucket(
   let expected = 0;
   let readAgain: NodeJS.Timeout | undefined;
   let newest: NewestEntries | undefined;
+  /** The last revision that this run has shown; undefined: none yet. */
+  let read: number | undefined;
   let isStopped = false;
   /** The newest entries are delivered from here on, where there are many older ones. */
   async function readAhead(connect: () => Promise<NatsConnection>): Promise<void> {
@@ -90,6 +92,17 @@ export function followBucket(
     });
     if (isStopped) newest.stop();
   }
+  /**
+   * Present entries are read, but what was written meanwhile may still be under way behind them:
+   * new entries come ahead until all of that is read, too.
+   */
+  function endReadingAhead(): void {
+    const isRead = newest === undefined || read === undefined || newest.hasNothingAfter(read);
+    if (shown || !isRead) return;
+    newest?.stop();
+    newest = undefined;
+  }
+
   const following = followStream(
     {
       ...{ connection, stream, startFrom: ALL, log },
@@ -101,6 +114,7 @@ export function followBucket(
       begin({ created, last, subjects }) {
         clearTimeout(readAgain);
         shown = new Set();
+        read = undefined;
         expected = subjects ?? 0;
         reader.begin(created, last);
       },
@@ -108,13 +122,14 @@ export function followBucket(
         const entry = entryOf(message);
         shown?.add(entry.key);
         reader.entry(entry);
+        read = entry.revision;
+        endReadingAhead();
       },
       caughtUp() {
-        newest?.stop();
-        newest = undefined;
         const missing = Math.max(0, expected - (shown?.size ?? 0));
         shown = undefined;
         reader.caughtUp(missing);
+        endReadingAhead();
         if (missing === 0) return;
         log.error({ bucket, missing }, "bucket was read in part, reads it again");
         readAgain = setTimeout(following.again, READ_AGAIN_MS);

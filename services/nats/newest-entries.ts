@@ -20,6 +20,8 @@ export interface NewestEntriesOptions {
 }
 
 export interface NewestEntries {
+  /** Whether nothing newer than this sequence of the stream has been delivered. */
+  hasNothingAfter(sequence: number): boolean;
   stop(): void;
 }
 
@@ -31,6 +33,7 @@ const WITHIN_MS = 1_000;
 export async function readNewestEntries(options: NewestEntriesOptions): Promise<NewestEntries> {
   const { stream, connect, onMessage, log } = options;
   let connection: NatsConnection | undefined;
+  let delivered: number | undefined;
   const stop = () => void connection?.close().catch(() => {});
   try {
     const opened = await connect();
@@ -38,15 +41,20 @@ export async function readNewestEntries(options: NewestEntriesOptions): Promise<
     const consumer = await openConsumer({ connection, stream, startFrom: newest }, WITHIN_MS);
     if (!consumer) throw new Error("the stream was made anew meanwhile");
     subscribeToDeliveries(opened, consumer.inbox, (delivery) => {
-      if (delivery.type === "message") onMessage(delivery.message, consumer.state.created);
-      else if (delivery.type === "ended") stop();
+      if (delivery.type === "message") {
+        delivered = delivery.message.sequence;
+        onMessage(delivery.message, consumer.state.created);
+      } else if (delivery.type === "ended") stop();
       else delivery.confirm?.();
     });
   } catch (error) {
     log.warn({ stream, reason: reasonOf(error) }, "new entries wait until the old ones are read");
     stop();
   }
-  return { stop };
+  return {
+    hasNothingAfter: (sequence) => delivered === undefined || delivered <= sequence,
+    stop,
+  };
 }
 
 const newest = ({ last }: { last: number }) => ({

@@ -139,10 +139,22 @@ test("what is written while a bucket is read is reported ahead, and counts for n
   });
   const events: MirrorEvent<string>[] = [];
   const ahead: string[] = [];
+  /** Whether the mirror itself had the new entry when nothing more was to come ahead. */
+  const hadNew: boolean[] = [];
+  const connectBeside = async () => {
+    const beside = await connect({ servers: nats.url });
+    const close = beside.close.bind(beside);
+    return Object.assign(beside, {
+      close() {
+        hadNew.push(mirror.entries.has("new"));
+        return close();
+      },
+    });
+  };
   const mirror = mirrorBucket<string>({
     ...{ connection, bucket: "B", log },
     ahead: {
-      connectBeside: () => connect({ servers: nats.url }),
+      connectBeside,
       onEntry: ({ key }) => void ahead.push(key),
     },
     decode: (value) => Buffer.from(value).toString(),
@@ -155,6 +167,7 @@ test("what is written while a bucket is read is reported ahead, and counts for n
   assert.deepEqual([timesLive(), mirror.entries.has("new")], [0, false]);
   await eventually("everything is read", () => timesLive() === 1, 20);
   await eventually("it is read in its turn", () => mirror.entries.has("new"));
+  assert.deepEqual(hadNew, [true]);
   assert.equal(mirror.entries.size, keys.length + 1);
   assert.equal(mirror.entries.get("key.7")?.value.length, 600);
   events.length = 0;

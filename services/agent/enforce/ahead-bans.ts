@@ -19,6 +19,8 @@ export interface AheadBans {
   /** Whether NATS has delivered a state of this ban ahead; it may say that the ban is deleted. */
   has(key: string): boolean;
   get(key: string): HostBan | undefined;
+  /** Whether NATS has delivered exactly this state of the ban ahead. */
+  hasState(key: string, revision: number): boolean;
   bans(): Iterable<[string, HostBan]>;
   /** The bans of the mirror, where each ban that is ahead stands in for its older state. */
   over(entries: ReadonlyMap<string, MirrorEntry<HostBan>>): Iterable<[string, HostBan]>;
@@ -45,6 +47,7 @@ export function createAheadBans(): AheadBans {
     },
     has: (key) => ahead.has(key),
     get: (key) => ahead.get(key)?.value,
+    hasState: (key, revision) => ahead.get(key)?.revision === revision,
     bans,
     *over(entries) {
       for (const [key, { value }] of entries) if (!ahead.has(key)) yield [key, value];

@@ -235,13 +235,16 @@ class Synchronizer {
         this.#known.startReading(event.bucketId);
         this.#sync = { phase: "loading", bucketId: event.bucketId };
         return;
-      case "put":
+      case "put": {
+        const isBroughtIn = this.#isBroughtInAhead(event.key, event.value);
         this.#known.noteRead(event.key);
         if (this.#sync.phase === "loading") return; // It may be an older state of the ban.
         this.#reportFleetBan(event.key, event.value);
         this.#clock.note(event.writtenAt);
-        this.#changes.noteNews(event.key, event.value);
+        if (isBroughtIn) this.#changes.ask();
+        else this.#changes.noteNews(event.key, event.value);
         return;
+      }
       case "deleted":
         // Its last state was a final one, unless somebody has deleted it by hand.
         this.#known.noteRead(event.key);
@@ -273,6 +276,15 @@ class Synchronizer {
     this.#known.noteAhead(entry);
     this.#clock.note(entry.writtenAt);
     if (entry.value) this.#bringAheadIn([[entry.key, entry.value]]);
+  }
+
+  /**
+   * Whether this state of the ban was delivered ahead, and the kernel has it by now. The mirror reads
+   * many such bans one after the other, and a new ban must not wait until the kernel has them again.
+   */
+  #isBroughtInAhead(key: string, ban: HostBan): boolean {
+    if (!this.#known.cameAhead(key)) return false;
+    return this.#kernel.has(key) === (this.#judge(ban).type === "applies");
   }
 
   settingsChanged(): void {

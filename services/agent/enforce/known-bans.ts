@@ -92,6 +92,12 @@ export class KnownBans {
     return this.#ahead.bans();
   }
 
+  /** Whether the state of the ban that the mirror has read is the one that NATS delivered ahead. */
+  cameAhead(key: string): boolean {
+    const entry = this.#mirror?.entries.get(key);
+    return entry !== undefined && this.#ahead.hasState(key, entry.revision);
+  }
+
   /** The ban as the bucket has it. */
   ofBucket(key: string): HostBan | undefined {
     return this.#ahead.has(key) ? this.#ahead.get(key) : this.#mirror?.entries.get(key)?.value;

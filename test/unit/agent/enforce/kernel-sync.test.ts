@@ -41,11 +41,17 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
   const nftables: Kernel = { isRefusing: false };
   const dryRun = createDryRunFirewall({ now: Date.now, say: () => {} });
   const { firewall: pausable, replacing } = pausableReplace(dryRun);
+  /** Bans that the kernel was given, one by one. */
+  const given: Address[] = [];
   /** Called before bans leave the kernel. */
   const unbanning = { isAsked: () => {} };
   const firewall = refusable(
     {
       ...pausable,
+      ban(bans) {
+        given.push(...bans.map(({ address }) => address));
+        return pausable.ban(bans);
+      },
       unban(bans) {
         unbanning.isAsked();
         return pausable.unban(bans);
@@ -120,6 +126,7 @@ async function setUp({ repairEveryMs = 60_000 } = {}) {
       sync,
       firewall,
       replacing,
+      given,
       unbanning,
       nftables,
       told,
@@ -397,6 +404,27 @@ test("a ban that NATS delivers ahead is in force while the bucket is read, and o
   put(banOn(addressAt(2), "lifted"));
   await sync.settled();
   assert.deepEqual(await inKernel(), [addressAt(1)]);
+});
+
+test("a ban that NATS delivers ahead is given to the kernel once", async () => {
+  await using host = await setUp();
+  const { sync, put, begin, finish, deliverAhead, readUpTo, given, allow, inKernel } = host;
+  begin();
+  finish();
+  deliverAhead(banOn(addressAt(1)));
+  await sync.settled();
+  readUpTo(999);
+  put(banOn(addressAt(1)));
+  await sync.settled();
+  assert.deepEqual([given, sync.state().revision], [[addressAt(1)], 1_000]);
+  deliverAhead(banOn(addressAt(2)));
+  await sync.settled();
+  put(banOn(addressAt(2)));
+  await sync.settled();
+  assert.deepEqual(given, [addressAt(1), addressAt(2), addressAt(2)], "another state of the ban");
+  allow(addressAt(1));
+  await sync.settled();
+  assert.deepEqual(await inKernel(), [addressAt(2)]);
 });
 
 test("a ban that NATS delivers ahead counts beside one that this host gives alone", async () => {
