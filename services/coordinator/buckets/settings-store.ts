@@ -7,18 +7,15 @@ import { isDeepStrictEqual } from "node:util";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Empty, headers, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
-import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
+import { mirrorBucket, type BucketMirror } from "../../nats/bucket-mirror.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
-import { createStreamPublisher } from "../../nats/stream-publisher.ts";
+import { createStreamPublisher, type StreamPublisher } from "../../nats/stream-publisher.ts";
 import {
   decodeSetting,
   encodeAllowed,
   encodeBucketReady,
   encodeJail,
-  encodeJailPause,
-  encodeJailSetting,
   encodeDuplicateNotice,
-  encodeQuarantine,
   type Allowed,
   type Jail,
   type DuplicateNotice,
@@ -27,13 +24,13 @@ import {
 import {
   allowKey,
   jailKey,
-  placeOfAllowKey,
   READY_KEY,
   duplicateKey,
   REMOVED_BY_HEADER,
   SETTINGS_BUCKET,
 } from "../../wire/subjects.ts";
-import { createAllowlist, type AllowedPlace, type Allowlist } from "../../policy/allowlist.ts";
+import type { AllowedPlace, Allowlist } from "../../policy/allowlist.ts";
+import { SettingsCopy } from "./settings-copy.ts";
 
 export interface Settings {
   readonly allowlist: Allowlist;
@@ -83,120 +80,123 @@ const WRITE_WITHIN_MS = 5_000;
 /** Erases an entry, as a client of NATS's buckets does. */
 const DELETED = { "KV-Operation": "DEL" };
 
-export function openSettings({ connection, onSetting, log }: SettingsOptions): Settings {
-  const allowlist = createAllowlist();
-  /** What stands under each key, as it was last readable. */
-  const settings = new Map<string, Setting>();
-  /** Keys of what somebody who is no coordinator has written over. */
-  const unreadable = new Set<string>();
-  /** Entries that operators have made and NATS has lost, by key. */
-  const lost = new Map<string, Setting>();
-  let isSpoiled = false;
+export function openSettings(options: SettingsOptions): Settings {
+  const store = new SettingsStore(options);
+  return {
+    allowlist: store.copy.allowlist,
+    ready: store.mirror.ready,
+    publish: (jails, allowed) => store.publish(jails, allowed),
+    allow: (entry) => store.write(allowKey(entry), encodeAllowed(entry), never),
+    disallow: (place, by) => store.eraseBy(allowKey(place), by),
+    refuse: (refused) => store.refuse(refused),
+    declareReady: (bansCreated) =>
+      store.write(READY_KEY, encodeBucketReady({ v: 1, bansCreated }), never),
+    readyFor() {
+      const ready = store.copy.get(READY_KEY);
+      return ready?.type === "ready" ? ready.bansCreated : null;
+    },
+    takeTampered: () => store.copy.takeTampered(),
+    write: (key, value, isSame) => store.write(key, value, isSame),
+    erase: (key) => store.erase(key),
+    eraseBy: (key, by) => store.eraseBy(key, by),
+    stop: () => store.mirror.stop(),
+  };
+}
 
-  function forget(key: string): void {
-    settings.delete(key);
-    unreadable.delete(key);
-    const place = placeOfAllowKey(key);
-    if (place) allowlist.delete(place);
-    onSetting?.(key, undefined);
+/** For what is to be written whatever stands there. */
+const never: IsSame = () => false;
+
+class SettingsStore {
+  readonly #connection: NatsConnection;
+  readonly #publisher: StreamPublisher;
+  readonly copy: SettingsCopy;
+  readonly mirror: BucketMirror<Setting>;
+
+  constructor({ connection, ...options }: SettingsOptions) {
+    this.#connection = connection;
+    this.#publisher = createStreamPublisher(connection);
+    this.copy = new SettingsCopy(options);
+    this.mirror = mirrorBucket({
+      connection,
+      bucket: SETTINGS_BUCKET,
+      decode: decodeSetting,
+      onEvent: (event) => this.copy.onEvent(event),
+      log: options.log,
+    });
   }
 
-  function learn(key: string, setting: Setting): void {
-    settings.set(key, setting);
-    unreadable.delete(key);
-    if (setting.type === "allowed") allowlist.set(setting.entry);
-    onSetting?.(key, setting);
+  async publish(jails: readonly Jail[], allowed: WantedAllowlist): Promise<void> {
+    const isTrusted = await this.#isMirrorOfPresentBucket();
+    const isKnown = (isSame: IsSame): IsSame => (isTrusted ? isSame : never);
+    await this.#publishJails(jails, isKnown);
+    for (const [key, bytes] of this.copy.damagedOfOperators()) await this.write(key, bytes, never);
+    await this.#publishAllowlist(allowed, isKnown);
   }
 
-  function onEvent(event: MirrorEvent<Setting>): void {
-    switch (event.type) {
-      case "loading":
-      case "live":
-        return;
-      case "put":
-        learn(event.key, event.value);
-        return;
-      case "deleted":
-        // Only a coordinator with another configuration deletes an entry of the configuration.
-        if (settings.get(event.key)?.type === "jail") isSpoiled = true;
-        forget(event.key);
-        return;
-      case "rolled-back":
-        if (isOfOperator(event.previous)) lost.set(event.key, event.previous);
-        isSpoiled = true;
-        forget(event.key);
-        return;
-      case "unreadable":
-        log.error(
-          { key: event.key, reason: event.reason },
-          "setting was modified by an unauthorized writer",
-        );
-        isSpoiled = true;
-        unreadable.add(event.key);
-        return;
+  async refuse(refused: ReadonlyMap<string, DuplicateNotice>): Promise<void> {
+    const wanted = new Set([...refused.keys()].map(duplicateKey));
+    for (const key of this.copy.keysOf("duplicate-agents")) {
+      if (!wanted.has(key)) await this.erase(key);
+    }
+    for (const [host, agents] of refused) {
+      const isSame = (present: Setting) =>
+        present.type === "duplicate-agents" && isDeepStrictEqual(present.refused, agents);
+      await this.write(duplicateKey(host), encodeDuplicateNotice(agents), isSame);
     }
   }
 
-  const mirror = mirrorBucket({
-    ...{ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log },
-  });
-  const publisher = createStreamPublisher(connection);
+  async write(key: string, value: Uint8Array, isSame: IsSame): Promise<void> {
+    const present = this.copy.get(key);
+    if (present && isSame(present) && this.copy.isReadable(key)) return;
+    await this.#store(key, value, {});
+    this.copy.put(key, decodeSetting(value, key));
+  }
 
-  async function store(key: string, data: Uint8Array, fields: Record<string, string>) {
-    const marks = headers();
-    for (const [name, value] of Object.entries(fields)) marks.set(name, value);
+  async erase(key: string): Promise<void> {
+    await this.#store(key, Empty, DELETED);
+    this.copy.delete(key);
+  }
+
+  async eraseBy(key: string, by: string): Promise<void> {
+    const marks = { ...DELETED, [REMOVED_BY_HEADER]: encodeURIComponent(by) };
+    await this.#store(key, Empty, marks);
+    this.copy.delete(key);
+  }
+
+  async #store(key: string, data: Uint8Array, marks: Record<string, string>): Promise<void> {
+    const fields = headers();
+    for (const [name, value] of Object.entries(marks)) fields.set(name, value);
     const subject = `$KV.${SETTINGS_BUCKET}.${key}`;
-    await publisher.publish({ subject, data, headers: marks, timeout: WRITE_WITHIN_MS });
-  }
-
-  /** Writes what stands under the key not yet, or not so. */
-  async function ensure(key: string, value: Uint8Array, isSame: IsSame): Promise<void> {
-    const present = settings.get(key);
-    if (present && isSame(present) && !unreadable.has(key)) return;
-    await store(key, value, {});
-    learn(key, decodeSetting(value, key));
-  }
-
-  async function erase(key: string): Promise<void> {
-    await store(key, Empty, DELETED);
-    forget(key);
-  }
-
-  async function eraseBy(key: string, by: string): Promise<void> {
-    await store(key, Empty, { ...DELETED, [REMOVED_BY_HEADER]: encodeURIComponent(by) });
-    forget(key);
-  }
-
-  /** Entries that an operator has made, and that somebody has written over, or NATS has lost. */
-  async function restoreOperators(): Promise<void> {
-    for (const key of unreadable) {
-      const bytes = encodeOfOperator(settings.get(key));
-      if (bytes) await ensure(key, bytes, () => false);
-    }
-    for (const [key, setting] of lost) {
-      const bytes = encodeOfOperator(setting);
-      if (bytes && !settings.has(key)) await ensure(key, bytes, () => false);
-      lost.delete(key);
-    }
+    await this.#publisher.publish({ subject, data, headers: fields, timeout: WRITE_WITHIN_MS });
   }
 
   /** The mirror may not have noticed yet that NATS has lost the bucket, and that it was made anew. */
-  async function isMirrorOfPresentBucket(): Promise<boolean> {
-    const manager = await jetstreamManager(connection, { checkAPI: false });
+  async #isMirrorOfPresentBucket(): Promise<boolean> {
+    const manager = await jetstreamManager(this.#connection, { checkAPI: false });
     const { created } = await manager.streams.info(bucketStream(SETTINGS_BUCKET));
-    const state = mirror.state();
+    const state = this.mirror.state();
     return state.phase === "live" && state.bucketId === created;
   }
 
-  async function publishAllowlist(
+  async #publishJails(jails: readonly Jail[], isKnown: (isSame: IsSame) => IsSame): Promise<void> {
+    for (const jail of jails) {
+      const isSame = (present: Setting) =>
+        present.type === "jail" && isDeepStrictEqual(present.jail, jail);
+      await this.write(jailKey(jail.name), encodeJail(jail), isKnown(isSame));
+    }
+    const wanted = new Set(jails.map(({ name }) => jailKey(name)));
+    for (const key of this.copy.keysOf("jail")) if (!wanted.has(key)) await this.erase(key);
+  }
+
+  async #publishAllowlist(
     { entries, keeps }: WantedAllowlist,
     isKnown: (isSame: IsSame) => IsSame,
   ): Promise<void> {
     const wanted = new Map(entries.map((entry) => [entry.address, entry]));
-    for (const entry of allowlist.list()) {
+    for (const entry of this.copy.allowlist.list()) {
       const isKept = entry.name !== undefined && keeps(entry.name);
       const isOver = entry.origin === "config" && !wanted.has(entry.address) && !isKept;
-      if (isOver) await erase(allowKey(entry));
+      if (isOver) await this.erase(allowKey(entry));
     }
     const made = { v: 1, by: "config", origin: "config" } as const;
     for (const [address, { comment, name }] of wanted) {
@@ -206,71 +206,7 @@ export function openSettings({ connection, onSetting, log }: SettingsOptions): S
         present.type === "allowed" &&
         present.entry.origin === "config" &&
         present.entry.name === name;
-      await ensure(allowKey(entry), encodeAllowed(entry), isKnown(isSame));
+      await this.write(allowKey(entry), encodeAllowed(entry), isKnown(isSame));
     }
   }
-
-  return {
-    allowlist,
-    ready: mirror.ready,
-
-    async publish(jails, allowed) {
-      const isTrusted = await isMirrorOfPresentBucket();
-      const isKnown = (isSame: IsSame): IsSame => (isTrusted ? isSame : () => false);
-      for (const jail of jails) {
-        const isSame = (present: Setting) =>
-          present.type === "jail" && isDeepStrictEqual(present.jail, jail);
-        await ensure(jailKey(jail.name), encodeJail(jail), isKnown(isSame));
-      }
-      const wanted = new Set(jails.map(({ name }) => jailKey(name)));
-      for (const [key, { type }] of settings) {
-        if (type === "jail" && !wanted.has(key)) await erase(key);
-      }
-      await restoreOperators();
-      await publishAllowlist(allowed, isKnown);
-    },
-
-    write: ensure,
-    ...{ erase, eraseBy },
-    allow: (entry) => ensure(allowKey(entry), encodeAllowed(entry), () => false),
-    disallow: (place, by) => eraseBy(allowKey(place), by),
-
-    async refuse(refused) {
-      const wanted = new Set([...refused.keys()].map(duplicateKey));
-      for (const [key, { type }] of settings) {
-        if (type === "duplicate-agents" && !wanted.has(key)) await erase(key);
-      }
-      for (const [host, agents] of refused) {
-        const isSame = (present: Setting) =>
-          present.type === "duplicate-agents" && isDeepStrictEqual(present.refused, agents);
-        await ensure(duplicateKey(host), encodeDuplicateNotice(agents), isSame);
-      }
-    },
-
-    declareReady: (bansCreated) =>
-      ensure(READY_KEY, encodeBucketReady({ v: 1, bansCreated }), () => false),
-    readyFor() {
-      const present = settings.get(READY_KEY);
-      return present?.type === "ready" ? present.bansCreated : null;
-    },
-
-    takeTampered() {
-      const taken = isSpoiled;
-      isSpoiled = false;
-      return taken;
-    },
-
-    stop: mirror.stop,
-  };
-}
-
-const isOfOperator = (setting: Setting) => encodeOfOperator(setting) !== undefined;
-
-/** undefined: no operator has set that, a coordinator's configuration or its own work brings it. */
-function encodeOfOperator(setting: Setting | undefined): Uint8Array | undefined {
-  if (setting?.type === "quarantine") return encodeQuarantine(setting.quarantine);
-  if (setting?.type === "jail-setting") return encodeJailSetting(setting.setting);
-  if (setting?.type === "jail-pause") return encodeJailPause(setting.pause);
-  const isAllowed = setting?.type === "allowed" && setting.entry.origin === "operator";
-  return isAllowed ? encodeAllowed(setting.entry) : undefined;
 }
