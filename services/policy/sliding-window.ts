@@ -13,6 +13,15 @@
  */
 import { isNetwork, type Address } from "../wire/address.ts";
 import {
+  dropFirst,
+  dropHost,
+  dropOfAddress,
+  dropSurplus,
+  dropUpTo,
+  insert,
+  type NewAttempt,
+} from "./counted-attempts.ts";
+import {
   createRules,
   mostNeeded,
   needsHosts,
@@ -21,7 +30,6 @@ import {
   type Completed,
   type RuleOptions,
 } from "./offence-rules.ts";
-import { hashOfDomain, hashOfName } from "./tried-names.ts";
 
 export interface WindowOptions extends RuleOptions {
   /** Asked once for an address that is not tracked: up to when its attempts do not count. */
@@ -29,13 +37,8 @@ export interface WindowOptions extends RuleOptions {
 }
 
 /** Attempts of one address. */
-export interface Attempts {
-  address: Address;
-  /** Epoch milliseconds. */
-  at: number;
+export interface Attempts extends NewAttempt {
   attempts: number;
-  /** The name that was tried; undefined: not known. */
-  user?: string | undefined;
 }
 
 /** Enough attempts of one address or network within findtime: the reason of a ban. */
@@ -118,28 +121,6 @@ export function createWindows(options: WindowOptions): Windows {
     return made;
   }
 
-  /** Inserts in order, after equal times; returns the place. */
-  function insert(entry: Entry, host: number, { at, address, user }: Attempts): number {
-    const { times, hosts, addresses, users, domains } = entry;
-    if (times.length === 0) {
-      // Most addresses have one attempt: a push makes room for 16 more.
-      entry.times = [at];
-      entry.hosts = [host];
-      if (addresses) entry.addresses = [address];
-      if (users) entry.users = [hashOfName(user)];
-      if (domains) entry.domains = [hashOfDomain(user)];
-      return 0;
-    }
-    let place = times.length;
-    while (place > 0 && (times[place - 1] ?? 0) > at) place -= 1;
-    times.splice(place, 0, at);
-    hosts.splice(place, 0, host);
-    addresses?.splice(place, 0, address);
-    users?.splice(place, 0, hashOfName(user));
-    domains?.splice(place, 0, hashOfDomain(user));
-    return place;
-  }
-
   function takeOffence(counted: Address, entry: Entry, { begin, end, ...how }: Completed): Offence {
     const at = entry.times[end] ?? 0;
     const since = entry.times[begin] ?? at;
@@ -152,45 +133,7 @@ export function createWindows(options: WindowOptions): Windows {
 
   function spend(entry: Entry, until: number): void {
     entry.countedUntil = Math.max(entry.countedUntil, until);
-    const rest = entry.times.findIndex((time) => time > until);
-    const count = rest < 0 ? entry.times.length : rest;
-    dropFirst(entry, count);
-  }
-
-  function dropFirst({ times, hosts, addresses, users, domains }: Entry, count: number): void {
-    times.splice(0, count);
-    hosts.splice(0, count);
-    addresses?.splice(0, count);
-    users?.splice(0, count);
-    domains?.splice(0, count);
-  }
-
-  function keepOnly(entry: Entry, isKept: (place: number) => boolean): void {
-    const kept = (_: unknown, place: number) => isKept(place);
-    const { times, hosts, addresses, users, domains } = entry;
-    entry.times = times.filter(kept);
-    entry.hosts = hosts.filter(kept);
-    entry.addresses = addresses?.filter(kept);
-    entry.users = users?.filter(kept);
-    entry.domains = domains?.filter(kept);
-  }
-
-  function spendOf(entry: Entry, address: Address, until: number): void {
-    const { times, addresses = [] } = entry;
-    keepOnly(entry, (place) => addresses[place] !== address || (times[place] ?? 0) > until);
-  }
-
-  function dropHost(entry: Entry, host: number): void {
-    const { hosts } = entry;
-    if (hosts.includes(host)) keepOnly(entry, (place) => hosts[place] !== host);
-  }
-
-  /** Keeps the newest attempts of the host, as many as an offence may need. */
-  function forgetSurplus(entry: Entry, host: number): void {
-    const places = entry.hosts.flatMap((each, place) => (each === host ? [place] : []));
-    if (places.length <= mostOfHost) return;
-    const oldest = places[0];
-    keepOnly(entry, (place) => place !== oldest);
+    dropUpTo(entry, until);
   }
 
   /** Older ones cannot lie in one window with anything that is still to come in time. */
@@ -210,7 +153,7 @@ export function createWindows(options: WindowOptions): Windows {
         const place = insert(entry, number, given);
         const completed = findOffence(entry, place, given.user, counted);
         if (completed) offences.push(takeOffence(counted, entry, completed));
-        else if (isOfHosts) forgetSurplus(entry, number);
+        else if (isOfHosts) dropSurplus(entry, number, mostOfHost);
       }
       forgetOld(entry);
       return offences;
@@ -221,7 +164,7 @@ export function createWindows(options: WindowOptions): Windows {
     },
     spendOf(network, address, until) {
       const entry = entries.get(network);
-      if (entry?.addresses) spendOf(entry, address, until);
+      if (entry?.addresses) dropOfAddress(entry, address, until);
     },
     forgetHost(host) {
       const number = hostNumbers.get(host);
