@@ -1,38 +1,34 @@
 /**
- * Decides on bans: a fold over the stream of failures, from the longest findtime
- * ago into the present. Nothing is acknowledged, so nothing can be lost: who starts
- * again folds again, and what is decided twice is written once (see policy.ts).
+ * Decides on bans: a fold over the stream of failures, from two findtimes ago into the present. The
+ * decider acknowledges nothing, so nothing can be lost: after a restart it folds again, and a ban
+ * that it decides twice is written once (see ban-queue.ts).
  *
- * Every coordinator folds; the one with the lease writes. What is due and not yet
- * to be seen in the bans bucket is kept, so a coordinator that takes over writes
- * what the last one did not.
+ * Every coordinator folds; the one with the lease writes. A ban that is due and is not in the bans
+ * bucket yet is kept, so a coordinator that takes over writes what the last one did not.
  */
 import type { Log } from "../../process/log.ts";
-import { createRateLimit } from "../../process/rate-limit.ts";
 import type { Address } from "../../wire/address.ts";
 import { countedUntil, type Ban } from "../../wire/ban.ts";
-import { WireError } from "../../wire/codec.ts";
-import { decodeFailureBatch, type Failure, type FailureBatch } from "../../wire/failure.ts";
-import { createHostGroup } from "../../wire/host-pattern.ts";
+import type { Failure } from "../../wire/failure.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
 import { byServersClock } from "./clock-correction.ts";
-import { createBanQueue, type DueBan } from "./ban-queue.ts";
+import { createBanQueue, type BanQueue, type DueBan } from "./ban-queue.ts";
 import type { MissedOffences } from "./missed-offences.ts";
 import type { BanGuard } from "./ban-guard.ts";
 import type { JailPauses } from "../../policy/jail-pause.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
-import { createDuplicateFilter } from "./duplicate-filter.ts";
+import { createDuplicateFilter, type DuplicateFilter } from "./duplicate-filter.ts";
 import { FailureCounts } from "./failure-counts.ts";
+import { createFailureDecoder, type FailureDecoder } from "./failure-decoder.ts";
 import type { FailureWatcher } from "./failure-watch.ts";
+import { addressToCount, cover, openJailWindows, type JailWindows } from "./jail-windows.ts";
 import type { SparedOffences } from "./spared-offences.ts";
-import { createBanCounter } from "./ban-counter.ts";
-import { createWaitingOffences } from "./waiting-offences.ts";
-import { createNetworkCounter } from "./network-counter.ts";
+import { createBanCounter, type BanCounter } from "./ban-counter.ts";
+import { createWaitingOffences, type WaitingOffences } from "./waiting-offences.ts";
+import { createNetworkCounter, type NetworkCounter } from "./network-counter.ts";
 import { countsBans, type NewChange } from "../../policy/ban-memory.ts";
-import { countedAs, countsSingly } from "../../policy/counted-network.ts";
-import { bansLocallyFirst, confirmingOffence } from "../../policy/quorum.ts";
-import { createWindows, type Windows } from "../../policy/sliding-window.ts";
+import { confirmingOffence } from "../../policy/quorum.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 
 export interface DeciderOptions {
@@ -59,7 +55,7 @@ export interface DeciderOptions {
   missed: Pick<MissedOffences, "note">;
   /** Sees the failures that count. */
   watcher?: FailureWatcher;
-  /** So many attempts of one message count. */
+  /** Called with the number of attempts of one message that count. */
   onCounted?: (attempts: number, storedAt: number) => void;
   /** A ban was written; `storedAt` is the stream's time of the failure that brought it. */
   onBanned?: (written: Written, storedAt: number) => void;
@@ -91,169 +87,150 @@ export interface DeciderCounters {
   due(): number;
 }
 
-interface JailWindows {
-  jail: Jail;
-  windows: Windows;
-  /** Every address counts for itself. */
-  isSingle: boolean;
-  /** Does the jail count failures of the host? undefined: of every host. */
-  isOfHost: ((host: string) => boolean) | undefined;
-  /** May a failure confirm a ban that is in force on other hosts alone? */
-  isConfirming: boolean;
-}
-
-const COMPLAIN_EVERY_MS = 60_000;
+/** Where and when a failure was seen. */
+type Reported = Pick<DueBan, "host" | "storedAt" | "sentAt">;
 
 export function createDecider(options: DeciderOptions): Decider {
-  const { bans, spared, guard, quarantines, pauses, isLeader, now, newChange, log } = options;
-  const failureJails = options.jails.filter((jail) => !countsBans(jail));
-  const jails = new Map<string, JailWindows>(
-    failureJails.map((jail) => {
-      const { name, findtime } = jail;
-      const alreadyCounted = (address: Address) => {
-        const present = bans.get(name, address);
-        return present ? countedUntil(present) : -Infinity;
-      };
-      const windows = createWindows({
-        ...{ ...jail, findtime: findtime * 1000, countedUntil: alreadyCounted },
-        hasLoggedIn: options.hasLoggedIn,
-      });
-      const isOfHost = jail.hosts && createHostGroup(jail.hosts);
-      const isConfirming = bansLocallyFirst(jail);
-      return [name, { jail, windows, isSingle: countsSingly(jail), isOfHost, isConfirming }];
-    }),
-  );
-  const longestFindtimeMs = Math.max(...failureJails.map(({ findtime }) => findtime)) * 1000;
-  const duplicates = createDuplicateFilter(now);
-  const queue = createBanQueue({
-    ...{ bans, isLeader, now, newChange, log, onBanned: options.onBanned },
-    onMissed: options.missed.note,
-    judge: guard.judge,
-  });
-  const waiting = createWaitingOffences(
-    (address, jail) => pauses.isPausedAt(jail, now()) || spared.isSpared(address, jail),
-    now,
-  );
-  const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
-  const failures = new FailureCounts();
-  let undecodable = 0;
+  const decider = new FailureDecider(options);
+  return {
+    take: (message) => decider.take(message),
+    observe: (ban) => decider.observe(ban),
+    forgetHost: (host) => decider.forgetHost(host),
+    submitDue: () => decider.submitDue(),
+    sweep: () => decider.sweep(),
+    counters: decider,
+  };
+}
 
-  function decodeOrComplain(
-    message: Pick<StoredMessage, "subject" | "data">,
-  ): FailureBatch | undefined {
-    try {
-      return decodeFailureBatch(message.data, message.subject);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      undecodable += 1;
-      // Credentials let a host name any jail, but no other host.
-      const sender = message.subject.split(".").at(-1) ?? "";
-      if (mayComplain(sender)) {
-        log.warn({ subject: message.subject, reason: error.message }, "failures cannot be decoded");
-      }
-      return undefined;
-    }
+class FailureDecider implements DeciderCounters {
+  readonly #options: DeciderOptions;
+  /** By name; jails that count bans are not among them. */
+  readonly #jails: ReadonlyMap<string, JailWindows>;
+  readonly #longestFindtimeMs: number;
+  readonly #decoder: FailureDecoder;
+  readonly #duplicates: DuplicateFilter;
+  readonly #queue: BanQueue;
+  /** Offences that no ban may answer for now. */
+  readonly #waiting: WaitingOffences;
+  readonly #banCounter: BanCounter;
+  readonly #networkCounter: NetworkCounter;
+  readonly failures = new FailureCounts();
+
+  constructor(options: DeciderOptions) {
+    const { jails, bans, spared, pauses, now, log } = options;
+    this.#options = options;
+    const failureJails = jails.filter((jail) => !countsBans(jail));
+    this.#jails = new Map(failureJails.map((jail) => [jail.name, openJailWindows(jail, options)]));
+    this.#longestFindtimeMs = Math.max(...failureJails.map(({ findtime }) => findtime)) * 1000;
+    this.#decoder = createFailureDecoder(now, log);
+    this.#duplicates = createDuplicateFilter(now);
+    this.#queue = createBanQueue({
+      bans,
+      isLeader: options.isLeader,
+      now,
+      newChange: options.newChange,
+      log,
+      judge: options.guard.judge,
+      onBanned: options.onBanned,
+      onMissed: options.missed.note,
+    });
+    this.#waiting = createWaitingOffences(
+      (address, jail) => pauses.isPausedAt(jail, now()) || spared.isSpared(address, jail),
+      now,
+    );
+    const decide = (task: DueBan) => this.#decide(task);
+    this.#banCounter = createBanCounter({ jails, bans, decide });
+    this.#networkCounter = createNetworkCounter({ jails, bans, decide });
+    this.#banCounter.countAll();
+    this.#networkCounter.countAll();
   }
 
-  function take(message: FailureMessage): void {
-    const batch = decodeOrComplain(message);
-    const counted = batch && jails.get(batch.jail);
-    if (!counted) return;
-    const { storedAt } = message;
-    const { sentAt } = batch;
+  get undecodable(): number {
+    return this.#decoder.undecodable;
+  }
+
+  tracked(): number {
+    return [...this.#jails.values()].reduce((sum, { windows }) => sum + windows.size, 0);
+  }
+
+  due(): number {
+    return this.#queue.size;
+  }
+
+  take(message: FailureMessage): void {
+    const { quarantines, pauses } = this.#options;
+    const batch = this.#decoder.decode(message);
+    const counting = batch && this.#jails.get(batch.jail);
+    if (!counting) return;
+    const { storedAt, sequence = 0 } = message;
     if (quarantines.ignores(batch.host, storedAt)) return;
     if (pauses.isPausedAt(batch.jail, storedAt)) return;
-    const { jail, windows, isSingle, isConfirming } = counted;
-    if (counted.isOfHost?.(batch.host) === false) return;
-    const watcher = options.watcher?.isWatching() ? options.watcher : undefined;
-    const { sequence = 0 } = message;
+    if (counting.isOfHost?.(batch.host) === false) return;
+    const reported = { host: batch.host, storedAt, sentAt: batch.sentAt };
+    const watcher = this.#options.watcher?.isWatching() ? this.#options.watcher : undefined;
     let attempts = 0;
-    for (const failure of duplicates.take(byServersClock(batch, storedAt))) {
+    for (const failure of this.#duplicates.take(byServersClock(batch, storedAt))) {
       attempts += failure.attempts;
-      watcher?.note({ jail: jail.name, host: batch.host, failure, sequence });
-      const address = isSingle ? failure.address : addressToCount(jail, failure);
-      if (address === undefined) continue;
-      if (isConfirming) confirm(jail, address, { host: batch.host, failure, storedAt, sentAt });
-      for (const offence of windows.add(address, batch.host, failure)) {
-        decide({ jail, offence, host: batch.host, storedAt, sentAt });
-      }
+      watcher?.note({ jail: batch.jail, host: batch.host, failure, sequence });
+      this.#count(failure, counting, reported);
     }
     if (attempts === 0) return;
-    failures.add({ jail: jail.name, host: batch.host, attempts });
-    options.onCounted?.(attempts, storedAt);
+    this.failures.add({ jail: batch.jail, host: batch.host, attempts });
+    this.#options.onCounted?.(attempts, storedAt);
+  }
+
+  #count(failure: Failure, counting: JailWindows, reported: Reported): void {
+    const { jail, windows, isSingle, isConfirming } = counting;
+    const address = isSingle ? failure.address : addressToCount(jail, failure, this.#options);
+    if (address === undefined) return;
+    if (isConfirming) this.#confirm(jail, address, { failure, reported });
+    for (const offence of windows.add(address, reported.host, failure)) {
+      this.#decide({ jail, offence, ...reported });
+    }
   }
 
   /** Widens a ban that is in force on other hosts alone, if the failure confirms it. */
-  function confirm(
+  #confirm(
     jail: Jail,
     address: Address,
-    { failure, ...reported }: { failure: Failure } & Pick<DueBan, "host" | "storedAt" | "sentAt">,
+    { failure, reported }: { failure: Failure; reported: Reported },
   ): void {
-    const offence = confirmingOffence(bans.get(jail.name, address), reported.host, failure);
-    if (offence) decide({ jail, offence, ...reported });
+    const present = this.#options.bans.get(jail.name, address);
+    const offence = confirmingOffence(present, reported.host, failure);
+    if (offence) this.#decide({ jail, offence, ...reported });
   }
 
-  /**
-   * What the failure counts for: its network, or its address where that network holds an allowed
-   * one or a machine of the fleet, and so is never banned. undefined: a ban of the address itself has covered it, or the
-   * failure lies in the immunity of the address.
-   */
-  function addressToCount(jail: Jail, { address, at }: Failure): Address | undefined {
-    const network = countedAs(address, jail);
-    if (network === address || spared.isSpared(network, jail.name)) return address;
-    const present = bans.get(jail.name, address);
-    return present && countedUntil(present) >= at ? undefined : network;
-  }
-
-  /** A ban or an immunity of a single address also covers what the address did for its network. */
-  function spend({ jail, windows }: JailWindows, { address }: Ban, until: number): void {
-    windows.spend(address, until);
-    const network = countedAs(address, jail);
-    if (network !== address) windows.spendOf(network, address, until);
-  }
-
-  function decide(task: DueBan): void {
+  #decide(task: DueBan): void {
+    const { pauses, spared } = this.#options;
     // A jail may count bans: of other jails, or its own of before the pause.
     if (pauses.isPausedAt(task.jail.name, task.storedAt)) return;
-    if (spared.spares(task.offence.address, task.jail.name)) waiting.add(task);
-    else queue.add(task);
+    if (spared.spares(task.offence.address, task.jail.name)) this.#waiting.add(task);
+    else this.#queue.add(task);
   }
 
-  const banCounter = createBanCounter({ jails: options.jails, bans, decide });
-  const networkCounter = createNetworkCounter({ jails: options.jails, bans, decide });
-  banCounter.countAll();
-  networkCounter.countAll();
+  observe(ban: Ban): void {
+    this.#options.guard.observe(ban);
+    const until = countedUntil(ban);
+    const counting = this.#jails.get(ban.jail);
+    if (counting) cover(counting, ban, until);
+    this.#queue.covered(ban.jail, ban.address, until);
+    this.#banCounter.observe(ban);
+    this.#networkCounter.observe(ban);
+  }
 
-  return {
-    take,
-    forgetHost(host) {
-      for (const { windows } of jails.values()) windows.forgetHost(host);
-    },
-    observe(ban) {
-      guard.observe(ban);
-      const until = countedUntil(ban);
-      const counted = jails.get(ban.jail);
-      if (counted) spend(counted, ban, until);
-      queue.covered(ban.jail, ban.address, until);
-      banCounter.observe(ban);
-      networkCounter.observe(ban);
-    },
-    submitDue() {
-      for (const task of waiting.takeFree()) queue.add(task);
-      queue.submit();
-    },
-    sweep() {
-      for (const { windows } of jails.values()) windows.sweep(now());
-      networkCounter.sweep(now());
-      duplicates.sweep(now() - 4 * longestFindtimeMs);
-    },
-    counters: {
-      failures,
-      get undecodable() {
-        return undecodable;
-      },
-      tracked: () => [...jails.values()].reduce((sum, { windows }) => sum + windows.size, 0),
-      due: () => queue.size,
-    },
-  };
+  forgetHost(host: string): void {
+    for (const { windows } of this.#jails.values()) windows.forgetHost(host);
+  }
+
+  submitDue(): void {
+    for (const task of this.#waiting.takeFree()) this.#queue.add(task);
+    this.#queue.submit();
+  }
+
+  sweep(): void {
+    const { now } = this.#options;
+    for (const { windows } of this.#jails.values()) windows.sweep(now());
+    this.#networkCounter.sweep(now());
+    this.#duplicates.sweep(now() - 4 * this.#longestFindtimeMs);
+  }
 }
