@@ -19,6 +19,7 @@ import { webLoginEndpoint } from "./api/web-login-endpoint.ts";
 import { jailEndpoints } from "./api/jail-endpoints.ts";
 import { jailSettingEndpoints } from "./api/jail-setting-endpoints.ts";
 import { notifyEndpoints } from "./api/notify-endpoints.ts";
+import { createSupportLimits } from "./api/support-limits.ts";
 import { statusEndpoints } from "./api/status-endpoints.ts";
 import { openBanStore } from "./buckets/ban-store.ts";
 import { watchClock } from "./hosts/clock-check.ts";
@@ -290,15 +291,21 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   onRelease(repeat(PUBLISH_EVERY_MS, refused.publish));
   onRelease(refused.withdraw);
   life.onHangUp(reload.hangUp);
+  const version = readVersion();
+  const isVerified = hasOperators(connection, config.nats);
+  const site = siteOf(config.web);
+  const localLogin = isVerified ? undefined : options.localLogin;
+  const web = site && openWeb({ site, connection, replicas, localLogin, version, now, log });
+  onRelease(() => Promise.resolve(web?.stop()));
   const fleet = createFleetStatus({
     ...{ ...common, names, missed, streams, lease, clock, expiry },
     ...{ sinks: notifier.states, knownGood, refused },
+    web: web ?? { warnings: () => [] },
     idleSettings: () => policy().idle,
   });
   const readWarnings = async () => (await readFleet()).warnings;
   const logWarnings = createWarningLog(log, now);
   onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
-  const version = readVersion();
   const { counters } = deciding;
   metrics.watch({ ...common, counters, missed, spared, lease, jails, version, readFleet });
   const context: ApiContext = {
@@ -330,11 +337,6 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     notifier,
     lookUp,
   };
-  const isVerified = hasOperators(connection, config.nats);
-  const site = siteOf(config.web);
-  const localLogin = isVerified ? undefined : options.localLogin;
-  const web = site && openWeb({ site, connection, replicas, localLogin, version, now, log });
-  onRelease(() => Promise.resolve(web?.stop()));
   const account = () => (isVerified ? credentialsOf(config.nats)?.account : undefined);
   const endpoints = {
     ...webLoginEndpoint({ web, account, now }),
@@ -360,7 +362,10 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
     ...simulationEndpoint(context),
     ...failureAddEndpoint(context, (...message) => jetstream(connection).publish(...message)),
   };
-  const answer = createAnswer({ endpoints, onAnswered: metrics.events.answered, log });
+  const answer = createAnswer({
+    ...{ endpoints, onAnswered: metrics.events.answered, log },
+    whyNotSupport: createSupportLimits(common),
+  });
   answerNatsRequests({ connection, answer, isVerified });
   if (web) {
     const server = await web.serve(answer);

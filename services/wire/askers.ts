@@ -8,6 +8,10 @@ import type { ApiErrorCode } from "./api.ts";
 export const ASKER_ROLES = ["viewer", "support", "operator"] as const;
 export type AskerRole = (typeof ASKER_ROLES)[number];
 
+export function isAskerRole(role: string): role is AskerRole {
+  return (ASKER_ROLES as readonly string[]).includes(role);
+}
+
 /** Verbs of the API that change nothing. */
 const ASKING_VERBS = ["list", "show", "top"] as const;
 
@@ -40,6 +44,11 @@ export interface Asker {
   role: AskerRole;
   /** As the record shows it: "operator alice". */
   by: string;
+}
+
+/** Is `by`, as the record shows it, a person? */
+export function isByPerson(by: string): boolean {
+  return ASKER_ROLES.some((role) => by.startsWith(`${role} `));
 }
 
 export type Answered =

@@ -58,8 +58,7 @@ export type BanFilter = z.infer<z.ZodObject<typeof banFilter>>;
 /** "alice" is "operator alice", also where NATS did not vouch for the name. */
 export const makersOf = (name: string): string[] => [
   name,
-  `operator ${name}`,
-  `operator ${name} (unverified)`,
+  ...["operator", "support"].flatMap((role) => [`${role} ${name}`, `${role} ${name} (unverified)`]),
 ];
 
 const count = z.number().int().nonnegative();

@@ -80,6 +80,15 @@ export const WARNINGS = {
       "than knownGood: make new ones with fleetban key coordinator NAME --renew",
   }),
 
+  "web-sessions": declare<{ reason: string }>({
+    severity: "medium",
+    title: "nobody can log in to the web page",
+    text: ({ reason }) =>
+      `NATS does not keep the sessions of the web page: ${reason}; nobody can log in: if NATS refuses ` +
+      "it, the coordinator's credentials are older than the web page: make new ones with fleetban key " +
+      "coordinator NAME --renew",
+  }),
+
   "host-alone": declare<{ since: number; bans: number }>({
     severity: "high",
     title: "a host is alone",

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { freePort, startChild, untilReady, type Child } from "../../services/standalone/child.ts";
+import { nounOf } from "../../services/cli/key/credentials-command.ts";
+import type { Role } from "../../services/wire/rights.ts";
 import { natsOptions } from "../../services/nats/connect.ts";
 import { fleetban, type Answer } from "./fleetban.ts";
 
@@ -15,7 +17,7 @@ export interface SecuredFleet extends AsyncDisposable {
   /** Runs `fleetban key` on the folder; must succeed unless `expected` says otherwise. */
   key(args: readonly string[], expected?: number): Promise<Answer>;
   /** Makes credentials and returns their file. */
-  credentials(role: "agent" | "coordinator" | "operator" | "viewer", name: string): Promise<string>;
+  credentials(role: Role, name: string): Promise<string>;
   /** Connects with credentials, as their client would. */
   connect(file: string): Promise<NatsConnection>;
   server: {
@@ -67,8 +69,8 @@ export async function startSecuredFleet(): Promise<SecuredFleet> {
     ca,
     key,
     async credentials(role, name) {
-      const noun = role === "viewer" ? "operator" : role;
-      await key([noun, name, ...(role === "viewer" ? ["--viewer"] : [])]);
+      const noun = nounOf(role);
+      await key([noun, name, ...(role === "viewer" || role === "support" ? [`--${role}`] : [])]);
       return join(folder, `${noun}s/${name}.creds`);
     },
     async connect(file) {

@@ -63,13 +63,13 @@ const ofStream = (stream: string): string[] => [
 ];
 
 const PUBLISHED: readonly string[] = [
-  ...[...FLEET, "FLEETBAN_LOGINS", "OTHER", "KV_other"].flatMap(ofStream),
+  ...[...FLEET, "FLEETBAN_LOGINS", "KV_fleetban_web", "OTHER", "KV_other"].flatMap(ofStream),
   ...["INFO", "STREAM.LIST", "STREAM.NAMES", "STREAM.TEMPLATE.CREATE.x"].map(
     (verb) => `$JS.API.${verb}`,
   ),
   ...["META.LEADER.STEPDOWN", "SERVER.REMOVE", "ACCOUNT.PURGE.x"].map((verb) => `$JS.API.${verb}`),
   "$JS.FC.any",
-  ...[...BUCKETS, "other"].map((bucket) => `$KV.${bucket}.some.key`),
+  ...[...BUCKETS, "fleetban_web", "other"].map((bucket) => `$KV.${bucket}.some.key`),
   ...["mx1", "mx2"].flatMap((host) => [
     `fleetban.failures.dovecot.${host}`,
     `fleetban.failures.other.${host}`,
@@ -84,7 +84,9 @@ const PUBLISHED: readonly string[] = [
     "fleetban.other",
   ],
   ...Object.keys(api).flatMap((endpoint) =>
-    ["alice", "bob", "eve", "mx1", "c1"].map((who) => `fleetban.api.${endpoint}.${who}`),
+    ["alice", "bob", "eve", "eve.support", "mx1", "c1"].map(
+      (who) => `fleetban.api.${endpoint}.${who}`,
+    ),
   ),
   ...["alice", "bob", "eve"].map((who) => `_INBOX.operator.${who}.reply`),
   ...["_INBOX.coordinator.c1.reply", "_INBOX.reply", "fleetban.api.ban.add", "other"],
@@ -151,8 +153,17 @@ for (const { role, name, publishes, subscribes } of [
   {
     role: "viewer",
     name: "bob",
-    publishes: [/^fleetban\.api\.\w+\.(?:list|show|top)\.bob$/],
+    publishes: [/^fleetban\.api\.\w+\.(?:list|show|top)\.bob$/, /^fleetban\.api\.web\.login\.bob$/],
     subscribes: ["_INBOX.operator.bob.>"],
+  },
+  {
+    role: "support",
+    name: "eve",
+    publishes: [
+      /^fleetban\.api\.\w+\.(?:list|show|top)\.eve\.support$/,
+      /^fleetban\.api\.(?:ban\.remove|allow\.add|web\.login)\.eve\.support$/,
+    ],
+    subscribes: ["_INBOX.operator.eve.>"],
   },
   {
     role: "operator",
@@ -168,7 +179,7 @@ for (const { role, name, publishes, subscribes } of [
       /^\$JS\.FC\./,
       /^\$JS\.API\.STREAM\.(?:INFO|CREATE|UPDATE)\.(?:FLEETBAN_FAILURES|FLEETBAN_LOGINS|KV_fleetban_\w+)$/,
       /^\$JS\.API\.STREAM\.MSG\.GET\.KV_fleetban_\w+$/,
-      /^\$JS\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.(?:FLEETBAN_FAILURES|FLEETBAN_LOGINS|KV_fleetban_(?:bans|settings))\./,
+      /^\$JS\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.(?:FLEETBAN_FAILURES|FLEETBAN_LOGINS|KV_fleetban_(?:bans|settings|web))\./,
       /^\$KV\.fleetban_\w+\./,
       // What other programs have seen: fleetban failure add.
       /^fleetban\.failures\.\w+\.\w+$/,

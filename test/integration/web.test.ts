@@ -86,6 +86,30 @@ test("a link logs its asker in once, with name and role of the credentials, on b
   });
 });
 
+test("revoked credentials end their sessions at once, also on a coordinator that was down", async () => {
+  const creds = await fleet.credentials("operator", "ruth");
+  const link = await linkOf(creds);
+  const client = await logIn(creds, clientAt(0));
+  const there = clientAt(1);
+  there.cookie = client.cookie;
+  assert.equal((await there.post("session")).status, 200);
+  await coordinators[1]!.stop();
+  await fleet.key(["revoke", "ruth"]);
+  await eventually(
+    "the session is over",
+    async () => (await client.post("session")).status === 401,
+  );
+  const late = await client.post("login", { token: tokenOf(link) });
+  assert.equal(late.status, 401, "a link from before logs nobody in");
+  await coordinators[1]!.start();
+  await eventually("the other coordinator knows", () =>
+    there.post("session").then(
+      ({ status }) => status === 401,
+      () => false, // it does not listen yet
+    ),
+  );
+});
+
 test("a viewer logs in, too, and may change nothing", async () => {
   const creds = await fleet.credentials("viewer", "vera");
   const client = await logIn(creds, clientAt(0));

@@ -25,12 +25,21 @@ export const coordinatorCommand = (context: KeyContext): Command =>
 
 export const operatorCommand = (context: KeyContext): Command =>
   credentialsCommand(context, "operator", "credentials for the fleetban program")
-    .option("--viewer", "may ask, but change nothing")
-    .action(issue(context, ({ viewer }) => (viewer ? "viewer" : "operator")));
+    .addOption(new Option("--viewer", "may ask, but change nothing").conflicts("support"))
+    .option("--support", "may ask, lift bans of single addresses, and allow them for some days")
+    .action(
+      issue(context, ({ viewer, support }) =>
+        viewer ? "viewer" : support ? "support" : "operator",
+      ),
+    );
+
+/** The command that makes credentials of this role. */
+export const nounOf = (role: Role): "agent" | "coordinator" | "operator" =>
+  role === "viewer" || role === "support" ? "operator" : role;
 
 /** Where credentials lie in the key folder. */
 export function credentialsFile(role: Role, name: string): string {
-  return `${role === "viewer" ? "operator" : role}s/${name}.creds`;
+  return `${nounOf(role)}s/${name}.creds`;
 }
 
 function credentialsCommand({ output }: KeyContext, noun: string, description: string): Command {
@@ -49,8 +58,13 @@ function credentialsCommand({ output }: KeyContext, noun: string, description: s
     .option(...JSON_OPTION);
 }
 
-function issue({ output, now }: KeyContext, roleOf: (options: { viewer?: true }) => Role) {
-  return async (name: string, options: CredentialsOptions & { viewer?: true }): Promise<void> => {
+interface RoleOptions {
+  viewer?: true;
+  support?: true;
+}
+
+function issue({ output, now }: KeyContext, roleOf: (options: RoleOptions) => Role) {
+  return async (name: string, options: CredentialsOptions & RoleOptions): Promise<void> => {
     const role = roleOf(options);
     const folder = openKeyFolder(options.dir);
     const file = credentialsFile(role, name);

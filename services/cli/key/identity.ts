@@ -17,6 +17,7 @@ import {
   type KeyPair,
 } from "@nats-io/jwt";
 import { HOSTS_REACH, rightsOf, type Role } from "../../wire/rights.ts";
+import { revokedKey, WEB_BUCKET } from "../../wire/subjects.ts";
 import { DEFAULT_MAX_HOSTS, limitsFor, maxHostsOf, SYSTEM_LIMITS } from "./account-limits.ts";
 import { noteIssued } from "./issued.ts";
 import type { KeyFolder } from "./key-folder.ts";
@@ -121,6 +122,22 @@ export async function issueCredentials(
     ...{ role, name, key: user.getPublicKey(), at: new Date(now).toISOString() },
     until: until === null ? null : new Date(until).toISOString(),
   });
+  return Buffer.from(fmtCreds(jwt, user)).toString();
+}
+
+const MINUTE_SECONDS = 60;
+
+/** Credentials for a minute, which can note in the web page's bucket which keys are revoked. */
+export async function issueForRevocation(folder: KeyFolder, now: number): Promise<string> {
+  const user = createUser();
+  const rights = {
+    pub: {
+      allow: [`$JS.API.STREAM.INFO.KV_${WEB_BUCKET}`, `$KV.${WEB_BUCKET}.${revokedKey("*")}`],
+    },
+    sub: { allow: ["_INBOX.>"] },
+  };
+  const exp = Math.floor(now / 1000) + MINUTE_SECONDS;
+  const jwt = await encodeUser("key-revoke", user, keyOf(folder, "fleet.seed"), rights, { exp });
   return Buffer.from(fmtCreds(jwt, user)).toString();
 }
 

@@ -49,5 +49,6 @@ Examples:
   fleetban key agent mx1
   fleetban key operator alice
   fleetban key operator bob --viewer
+  fleetban key operator help-desk --support
   fleetban key revoke mx1
 `;

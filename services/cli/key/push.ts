@@ -31,12 +31,8 @@ export async function pushAccounts(
   folder: KeyFolder,
   urls: string | undefined,
 ): Promise<readonly string[]> {
-  const servers = urls?.split(",") ?? serversOf(folder);
-  if (servers.length === 0) {
-    const hint = "make one with fleetban key server, or say where it is with --nats";
-    throw new PlainError(`no NATS server is known in ${folder.path}: ${hint}`, EXIT.unavailable);
-  }
-  const connection = await open(folder, servers);
+  const creds = folder.read("system.creds");
+  const connection = await openFleet(folder, urls, creds);
   try {
     const taken = new Set<string>();
     for (const account of ACCOUNT_NAMES) {
@@ -71,14 +67,26 @@ async function push(connection: NatsConnection, jwt: string): Promise<string[]> 
   throw new PlainError(`NATS server ${connection.getServer()}: ${reason}`, EXIT.unavailable);
 }
 
-async function open(folder: KeyFolder, servers: readonly string[]): Promise<NatsConnection> {
-  const creds = Buffer.from(folder.read("system.creds"));
+/**
+ * Connects to one of the fleet's NATS servers; `urls`: where they are, undefined: where the folder says.
+ * Throws a PlainError when none can be reached.
+ */
+export async function openFleet(
+  folder: KeyFolder,
+  urls: string | undefined,
+  creds: string,
+): Promise<NatsConnection> {
+  const servers = urls?.split(",") ?? serversOf(folder);
+  if (servers.length === 0) {
+    const hint = "make one with fleetban key server, or say where it is with --nats";
+    throw new PlainError(`no NATS server is known in ${folder.path}: ${hint}`, EXIT.unavailable);
+  }
   const tls = { ...(await natsTls(servers, undefined)), ca: authorities(folder) };
   try {
     return await connect({
       servers: [...servers],
       name: "fleetban key",
-      authenticator: credsAuthenticator(creds),
+      authenticator: credsAuthenticator(Buffer.from(creds)),
       reconnect: false,
       timeout: CONNECT_WITHIN_MS,
       tls,

@@ -4,7 +4,8 @@ import { EXIT, PlainError } from "../../process/exit.ts";
 import { ROLES, type Role } from "../../wire/rights.ts";
 import { checksOf, UsageError } from "../arguments.ts";
 import { JSON_OPTION } from "../context.ts";
-import { credentialsFile } from "./credentials-command.ts";
+import { endWebSessions } from "./end-web-sessions.ts";
+import { credentialsFile, nounOf } from "./credentials-command.ts";
 import { accountOf, readRevocations, renewReach, revokeKeys } from "./identity.ts";
 import { readIssued, type Issued } from "./issued.ts";
 import type { KeyContext } from "./key.ts";
@@ -24,7 +25,7 @@ export function revokeCommand(context: KeyContext): Command {
   const check = checksOf("key revoke", output.note);
   return new Command("revoke")
     .description("take away what somebody may do, at once, and tell the NATS servers")
-    .argument("<name>", "host, coordinator, operator or viewer", check.identity)
+    .argument("<name>", "host, coordinator, or whoever uses the fleetban program", check.identity)
     .addOption(new Option("--role <role>", "where several have this name").choices(ROLES))
     .option("--old", "only what --renew has replaced: the newest credentials stay valid")
     .addOption(dirOption())
@@ -41,6 +42,7 @@ export function revokeCommand(context: KeyContext): Command {
       for (const server of readServers(folder)) writeServerConfig(folder, server);
       if (!old) for (const each of theirs) folder.remove(credentialsFile(each.role, name));
       const servers = await pushOr(context, folder, dir);
+      await endWebSessions(folder, context.natsUrl(), now());
       noteServersThatForget(context, folder, dir);
       const who = `${newest?.role} ${name}`;
       if (json) {
@@ -62,7 +64,7 @@ function replacedOf(folder: KeyFolder, theirs: readonly Issued[], dir: string): 
     throw new PlainError(`${text}; all are: nothing to do`, EXIT.refused);
   }
   if (newest && replaced.length === 0) {
-    const noun = newest.role === "viewer" ? "operator" : newest.role;
+    const noun = nounOf(newest.role);
     const remedy = `fleetban key ${noun} ${newest.name} --renew --dir ${dir} makes new ones first`;
     const text = `${newest.role} ${newest.name}: has one set of credentials, and no older one`;
     throw new PlainError(`${text}; ${remedy}`, EXIT.refused);
@@ -81,6 +83,7 @@ export function pushCommand(context: KeyContext): Command {
       const isReachNew = await renewReach(folder, now);
       if (isReachNew) for (const server of readServers(folder)) writeServerConfig(folder, server);
       const servers = await pushAccounts(folder, context.natsUrl());
+      await endWebSessions(folder, context.natsUrl(), now());
       noteServersThatForget(context, folder, dir);
       if (json) await output.jsonLine({ servers });
       else output.line(`the fleet's accounts are up to date on ${servers.join(", ")}`);

@@ -10,6 +10,7 @@ import { api, type ApiErrorCode, type Endpoint, type Reply, type Request } from 
 import { mayAsk, type Answer, type Asker } from "../../wire/askers.ts";
 import { encode, MAX_MESSAGE_BYTES, WireError } from "../../wire/codec.ts";
 import { decodeRequest } from "../../wire/request.ts";
+import type { WhyNotSupport } from "./support-limits.ts";
 
 /** A request that is answered with an error; its message is for the operator. */
 export class ApiError extends Error {
@@ -28,12 +29,15 @@ export type Endpoints = {
 
 export interface AnswerOptions {
   endpoints: Endpoints;
+  whyNotSupport: WhyNotSupport;
   /** `code`: 200, or that of the error reply. */
   onAnswered: (endpoint: string, code: 200 | ApiErrorCode) => void;
   log: Log;
 }
 
-export function createAnswer({ endpoints, onAnswered, log }: AnswerOptions): Answer {
+export function createAnswer(options: AnswerOptions): Answer {
+  const { endpoints, whyNotSupport, onAnswered, log } = options;
+
   async function replyTo(name: string, bytes: Uint8Array, asker: Asker | undefined) {
     if (!isEndpoint(name)) throw new ApiError(404, `${name}: there is no such request`);
     if (!asker) throw new ApiError(400, `${name}: expected a name of who asks`);
@@ -44,6 +48,8 @@ export function createAnswer({ endpoints, onAnswered, log }: AnswerOptions): Ans
     const schema = api[name].reply as z.ZodType;
     const handle = endpoints[name] as (request: unknown, by: string) => unknown;
     const request = decodeRequest(name, bytes);
+    const whyNot = asker.role === "support" ? whyNotSupport(name, request) : undefined;
+    if (whyNot !== undefined) throw new ApiError(403, whyNot);
     const reply = encode(schema, await handle(request, asker.by));
     // The endpoints see to it (page.ts). One that did not would leave the asker without an answer.
     if (reply.length <= MAX_MESSAGE_BYTES) return reply;

@@ -7,7 +7,7 @@ import { ApiError, type Endpoints } from "./api-server.ts";
 
 export interface WebLoginOptions {
   /** undefined: this coordinator has no web page. */
-  web: Pick<Web, "createLink" | "trouble"> | undefined;
+  web: Pick<Web, "createLink"> | undefined;
   /** The account that signs the fleet's credentials; undefined: NATS vouches for nobody's name. */
   account: () => string | undefined;
   now: () => number;
@@ -34,8 +34,6 @@ export function webLoginEndpoint(options: WebLoginOptions): Pick<Endpoints, "web
         throw new ApiError(409, `the coordinator has no web page: ${remedy}`);
       }
       const person = personOf(request, by);
-      const trouble = web.trouble();
-      if (trouble !== undefined) throw new ApiError(503, trouble);
       return { url: await web.createLink(person), seconds: LINK_SECONDS };
     },
   };

@@ -60,6 +60,8 @@ export interface FleetParts {
   knownGood: { warnings(): Warning[] };
   /** Coordinators whose changed policy is refused. */
   refused: { warnings(): Warning[] };
+  /** Whether people can log in to the web page. */
+  web: { warnings(): Warning[] };
 }
 
 type HeldByHost = ReturnType<typeof heldByHost>;
@@ -168,6 +170,7 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
     ...parts.sinks.warnings(),
     ...parts.knownGood.warnings(),
     ...parts.refused.warnings(),
+    ...parts.web.warnings(),
     ...parts.idleSettings().map(warnOfIdle),
     ...parts.pauses.list().flatMap(([jail, pause]) => warnOfPause(jail, pause, parts.now())),
   );

@@ -1,4 +1,5 @@
 /** What a change of a ban counts as, and what has caused it, both in a bounded number of words. */
+import { isByPerson } from "../../wire/askers.ts";
 import { isInForce, type Ban } from "../../wire/ban.ts";
 
 export const BAN_CAUSES = [
@@ -42,7 +43,7 @@ export function countedChange(ban: Ban, previous: Ban | undefined): BanChange | 
 }
 
 function causeOfBan({ by, basis }: Ban): BanCause {
-  if (isOperator(by)) return "operator";
+  if (isByPerson(by)) return "operator";
   if (by !== "decider") return "other";
   if (basis?.rule === undefined) return basis?.bans ? "bans" : "maxretry";
   // A coordinator of another version may know more rules.
@@ -52,7 +53,5 @@ function causeOfBan({ by, basis }: Ban): BanCause {
 function causeOfEnd({ state, spared, by }: Ban): UnbanCause {
   if (state === "expired") return "expired";
   if (spared) return "allowlist";
-  return isOperator(by) ? "operator" : "other";
+  return isByPerson(by) ? "operator" : "other";
 }
-
-const isOperator = (by: string) => by.startsWith("operator ");

@@ -14,7 +14,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import * as z from "zod";
 import { mirrorBucket, type BucketMirror, type MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { createBucketWriter, isConflict } from "../../nats/compare-and-set.ts";
 import { findStream } from "../../nats/find-stream.ts";
@@ -23,47 +22,25 @@ import { readLatest } from "../../nats/read-latest.ts";
 import { onReconnect } from "../../nats/reconnects.ts";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
-import { ASKER_ROLES } from "../../wire/askers.ts";
-import { decode, encode, instant, textOf } from "../../wire/codec.ts";
 import { LONGEST_SESSION_SECONDS } from "./web-config.ts";
 import { revokedKey, WEB_BUCKET, webKey } from "../../wire/subjects.ts";
-
-/** A person who may use the page: an open session, or what a link opens. */
-const grantSchema = z.object({
-  v: z.literal(1),
-  type: z.literal("grant"),
-  name: textOf(200),
-  role: z.enum(ASKER_ROLES),
-  /** The public key of the credentials that it was opened with; null: opened in another way. */
-  key: z.string().max(64).nullable(),
-  /** The end of these credentials; null: they do not end by themselves. */
-  keyUntil: instant.nullable(),
-  expiresAt: instant,
-});
-export type Grant = Omit<z.output<typeof grantSchema>, "v" | "type">;
-
-const entrySchema = z.discriminatedUnion("type", [
-  grantSchema,
-  z.object({ v: z.literal(1), type: z.literal("revoked"), at: instant }),
-]);
-type Entry = z.output<typeof entrySchema>;
+import {
+  decodeWebEntry,
+  encodeWebEntry,
+  type Grant,
+  type WebEntry,
+} from "../../wire/web-sessions.ts";
 
 /** Older entries are of no use, and NATS removes them by itself. */
 const LONGEST_MS = LONGEST_SESSION_SECONDS * 1000 + 3_600_000;
 const WRITE_WITHIN_MS = 2_000;
 const SWEEP_EVERY_MS = 60_000;
 const RETRY_MS = 10_000;
-const REMEDY =
-  "if this coordinator's credentials are of an earlier version, fleetban key coordinator NAME --renew makes new ones";
 /** Strangers cause these reads: of a session that this copy does not have yet, and of a link. */
 const MAX_READS_PER_SECOND = 50;
 
-/** The content of the `revoked.KEY` entry that `fleetban key revoke` writes. */
-export const encodeRevoked = (at: number): Uint8Array =>
-  encode(entrySchema, { v: 1, type: "revoked", at });
-
 export interface SessionBucket {
-  /** Why nobody can log in; undefined: people can. */
+  /** Why nobody can log in; undefined: people can, or it is not known yet. */
   trouble(): string | undefined;
   put(kind: "session" | "link", hash: string, grant: Grant): Promise<void>;
   /** A session that holds. Throws where that cannot be known. */
@@ -74,6 +51,11 @@ export interface SessionBucket {
   end(hash: string): Promise<void>;
   stop(): void;
 }
+
+type State =
+  | { phase: "opening" } // The bucket is made, and its entries are read.
+  | { phase: "live" } // Every entry has been read; changes arrive as they are made.
+  | { phase: "failed"; reason: string }; // NATS refuses the bucket; it is tried again.
 
 export interface SessionBucketOptions {
   connection: NatsConnection;
@@ -89,21 +71,21 @@ export function openSessionBucket(options: SessionBucketOptions): SessionBucket 
   const writer = createBucketWriter(connection, WEB_BUCKET);
   /** Sessions that this coordinator has ended; the mirror does not show it yet. */
   const ended = new Set<string>();
-  let trouble: string | undefined = "the sessions are not read yet";
+  let state: State = { phase: "opening" };
   let isMade = false;
-  let mirror: BucketMirror<Entry> | undefined;
+  let mirror: BucketMirror<WebEntry> | undefined;
   let reads = { second: 0, count: 0 };
 
   const isRevoked = (key: string | null) =>
     key !== null && mirror?.entries.has(revokedKey(key)) === true;
   const holds = (grant: Grant) => grant.expiresAt > now() && !isRevoked(grant.key);
 
-  function onEvent(event: MirrorEvent<Entry>): void {
+  function onEvent(event: MirrorEvent<WebEntry>): void {
     switch (event.type) {
       case "loading":
         return;
       case "live":
-        trouble = undefined;
+        state = { phase: "live" };
         return;
       case "put":
         if (event.value.type === "revoked") endSessionsOf(event.key);
@@ -120,8 +102,8 @@ export function openSessionBucket(options: SessionBucketOptions): SessionBucket 
     }
   }
 
-  const restore = (key: string, entry: Entry) =>
-    writer.put(key, encode(entrySchema, entry), 0, WRITE_WITHIN_MS).catch(() => {});
+  const restore = (key: string, entry: WebEntry) =>
+    writer.put(key, encodeWebEntry(entry), 0, WRITE_WITHIN_MS).catch(() => {});
 
   function noteGone(key: string): void {
     ended.delete(key);
@@ -145,8 +127,7 @@ export function openSessionBucket(options: SessionBucketOptions): SessionBucket 
       await new Kvm(connection).create(WEB_BUCKET, { history: 1, replicas, ttl });
     }
     mirror ??= mirrorBucket({
-      ...{ connection, bucket: WEB_BUCKET, onEvent, log },
-      decode: (bytes, key) => decode(entrySchema, bytes, key),
+      ...{ connection, bucket: WEB_BUCKET, decode: decodeWebEntry, onEvent, log },
     });
     isMade = true;
   }
@@ -161,10 +142,17 @@ export function openSessionBucket(options: SessionBucketOptions): SessionBucket 
   }
 
   function noteTrouble(error: unknown): void {
-    const reason = `NATS does not keep the sessions of the web page: ${reasonOf(error)}; ${REMEDY}`;
-    if (trouble === reason || mirror) return;
-    trouble = reason;
-    log.warn({ reason }, "nobody can log in to the web page, keeps trying");
+    if (state.phase === "live") return;
+    const reason = reasonOf(error);
+    const isNew = state.phase === "opening" || state.reason !== reason;
+    state = { phase: "failed", reason };
+    if (isNew) log.warn({ reason }, "nobody can log in to the web page, keeps trying");
+  }
+
+  function checkLive(): void {
+    if (state.phase === "live") return;
+    const reason = state.phase === "failed" ? state.reason : "they are not read yet";
+    throw new Error(`the sessions of the web page are not known: ${reason}`);
   }
 
   /** Removes what is over, so that no copy of the bucket grows. */
@@ -191,22 +179,23 @@ export function openSessionBucket(options: SessionBucketOptions): SessionBucket 
     reads = { second, count: reads.second === second ? reads.count + 1 : 1 };
     if (reads.count > MAX_READS_PER_SECOND) throw new Error("too many logins at once, try again");
     const { value, revision } = await readLatest(connection, WEB_BUCKET, key);
-    const entry = value && decode(entrySchema, value, key);
+    const entry = value && decodeWebEntry(value, key);
     return entry?.type === "grant" ? { grant: entry, revision } : undefined;
   }
 
   return {
-    trouble: () => trouble,
+    trouble: () => (state.phase === "failed" ? state.reason : undefined),
 
     async put(kind, hash, grant) {
-      const value: Entry = { v: 1, type: "grant", ...grant };
+      checkLive();
+      const value: WebEntry = { v: 1, type: "grant", ...grant };
       const key = webKey(kind, hash);
-      const revision = await writer.put(key, encode(entrySchema, value), 0, WRITE_WITHIN_MS);
+      const revision = await writer.put(key, encodeWebEntry(value), 0, WRITE_WITHIN_MS);
       mirror?.wrote(key, value, revision);
     },
 
     async find(hash) {
-      if (trouble !== undefined) throw new Error(trouble);
+      checkLive();
       const key = webKey("session", hash);
       if (ended.has(key)) return undefined;
       const known = mirror?.entries.get(key)?.value;
@@ -216,7 +205,7 @@ export function openSessionBucket(options: SessionBucketOptions): SessionBucket 
     },
 
     async take(hash) {
-      if (trouble !== undefined) throw new Error(trouble);
+      checkLive();
       const key = webKey("link", hash);
       const stored = await readStored(key);
       if (!stored || !holds(stored.grant)) return undefined;

@@ -4,7 +4,8 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { Asker } from "../../wire/askers.ts";
-import type { Grant, SessionBucket } from "./session-bucket.ts";
+import type { Grant } from "../../wire/web-sessions.ts";
+import type { SessionBucket } from "./session-bucket.ts";
 
 /** A link is used within this time, or not at all. */
 export const LINK_SECONDS = 60;

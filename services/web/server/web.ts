@@ -3,6 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
 import type { Answer } from "../../wire/askers.ts";
+import { warn, type Warning } from "../../wire/warnings.ts";
 import { createApiRoutes } from "./api-routes.ts";
 import { readBundledPage } from "./bundled-page.ts";
 import { cookieOf } from "./cookie.ts";
@@ -32,8 +33,7 @@ export interface LocalLogin {
 export interface Web {
   /** Returns the address of a link that opens one session for this person. */
   createLink(person: Person): Promise<string>;
-  /** Why nobody can log in; undefined: people can. */
-  trouble(): string | undefined;
+  warnings(): Warning[];
   /** Serves the page, as soon as there is somebody to answer. */
   serve(answer: Answer): Promise<WebServer>;
   stop(): void;
@@ -54,7 +54,10 @@ export function openWeb(options: WebOptions): Web {
 
   return {
     createLink: async (person) => `${origin}${basePath}/login#${await sessions.createLink(person)}`,
-    trouble: bucket.trouble,
+    warnings() {
+      const reason = bucket.trouble();
+      return reason === undefined ? [] : [warn("web-sessions", { reason })];
+    },
     serve: (answer) => {
       const page = createStaticPage(readBundledPage(), basePath);
       const api = createApiRoutes({

@@ -323,6 +323,7 @@ function largestFleet(
       loginsOf: () => many(10_000, (index) => ({ host: longName(index), at: NOW })),
     },
     refused: { warnings: () => warnings },
+    web: { warnings: () => warnings },
     idleSettings: () => [],
     jailSettings: { list: () => JAIL_SETTINGS },
     pauses: { of: () => PAUSE, list: () => jails.map(({ name }) => [name, PAUSE]) },
@@ -346,7 +347,10 @@ function largestFleet(
     ...others,
   };
   const context = parts as unknown as Omit<ApiContext, "fleet" | "knownGood"> &
-    Pick<FleetParts, "names" | "sinks" | "refused" | "idleSettings" | "pauses" | "knownGood"> &
+    Pick<
+      FleetParts,
+      "names" | "sinks" | "refused" | "web" | "idleSettings" | "pauses" | "knownGood"
+    > &
     Pick<ApiContext, "knownGood">;
   return { ...context, fleet: createFleetStatus(context) };
 }
@@ -453,7 +457,7 @@ type Answer = (request: object, by: string) => unknown;
 function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
   return {
     ...webLoginEndpoint({
-      web: { trouble: () => undefined, createLink: () => Promise.resolve(longText(2_048)) },
+      web: { createLink: () => Promise.resolve(longText(2_048)) },
       account: () => undefined,
       now: () => NOW,
     }),
