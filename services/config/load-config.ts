@@ -180,7 +180,7 @@ function describeGiven(value: unknown): string {
 }
 
 /** The given and the expected value in words; undefined: zod's message is used. */
-function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   const given = describeGiven(issue.input);
   if (issue.code === "invalid_type") {
     return `expected ${YAML_WORDS[issue.expected] ?? issue.expected}, got ${given}`;

@@ -5,10 +5,9 @@ import { duration, durationOrForever } from "../config/duration.ts";
 import { listenConfig } from "../config/listen.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";
-import { parseNetwork, prefixOf, type Address } from "../wire/address.ts";
-import { EVERYBODY } from "../wire/request-fields.ts";
 import { hostToken, JAIL_NAME } from "../wire/subjects.ts";
 import type { Jail } from "../wire/settings.ts";
+import { allowedEntry, refuseUnknownJails } from "./allowed-config.ts";
 import { jailConfig, jailOf } from "./jail-config.ts";
 import { notifyConfig } from "./notify/notify-config.ts";
 import { webConfig } from "../web/server/web-config.ts";
@@ -29,26 +28,6 @@ function refuseBansOfNone(
   }
 }
 
-/** A name with a dot, whose last part is no number: what looks like a wrong address is none. */
-const HOST_NAME =
-  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
-const allowedEntry = z
-  .string()
-  .transform((text, context): { address: Address } | { name: string } => {
-    const address = parseNetwork(text);
-    const name = text.toLowerCase().replace(/\.$/, "");
-    if (address !== undefined && prefixOf(address) > 0) return { address };
-    if (address === undefined && HOST_NAME.test(name)) return { name };
-    const given = JSON.stringify(text);
-    const message =
-      address === undefined
-        ? `expected an address, a network such as 192.0.2.0/24 or a host name such as mx.example.org, got ${given}`
-        : EVERYBODY;
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  });
-
 /** null: no limit. */
 const guardLimit = z
   .union([z.literal("off"), z.number().int().min(1).max(1_000_000)], {
@@ -62,60 +41,62 @@ const kept = (usual: number) =>
     .refine((seconds) => seconds === null || seconds >= DAY_SECONDS, "expected at least 1d, or -1")
     .default(usual);
 
-export const coordinatorConfig = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[\w.-]{1,63}$/)
-    .optional(),
-  nats: natsConfig,
-  database: z
-    .strictObject({
-      url: z
-        .string()
-        // What was given may hold a password.
-        .regex(
-          /^postgres(?:ql)?:\/\/\S+$/,
-          "expected a URL such as postgresql://me@127.0.0.1/fleetban",
-        )
-        .default("postgresql://fleetban@127.0.0.1:5432/fleetban"),
-    })
-    .prefault({}),
-  /** Seconds; null: for ever. */
-  retention: z
-    .strictObject({ failures: kept(90 * DAY_SECONDS), bans: kept(400 * DAY_SECONDS) })
-    .prefault({}),
-  http: z
-    .strictObject({
-      listen: listenConfig.default("127.0.0.1:9480"),
-    })
-    .prefault({}),
-  web: webConfig.prefault({}),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
-  replicas: z.number().int().min(1).max(5).default(1),
-  /** 1 MiB to 1 PiB. */
-  failuresMaxBytes: z
-    .number()
-    .int()
-    .min(2 ** 20)
-    .max(2 ** 50)
-    .default(2 ** 30),
-  allowlist: z.array(allowedEntry).default([]),
-  guard: z
-    .strictObject({
-      bansPerMinute: guardLimit.default(300),
-      perHost: guardLimit.default(60),
-      outages: z.boolean().default(true),
-    })
-    .prefault({}),
-  notify: notifyConfig.prefault({}),
-  jails: z
-    .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
-    .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")
-    .superRefine(refuseBansOfNone)
-    .prefault({ dovecot: {} }),
-  /** fail2ban's default, too. */
-  dbpurgeage: duration.default(86_400),
-});
+export const coordinatorConfig = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(/^[\w.-]{1,63}$/)
+      .optional(),
+    nats: natsConfig,
+    database: z
+      .strictObject({
+        url: z
+          .string()
+          // What was given may hold a password.
+          .regex(
+            /^postgres(?:ql)?:\/\/\S+$/,
+            "expected a URL such as postgresql://me@127.0.0.1/fleetban",
+          )
+          .default("postgresql://fleetban@127.0.0.1:5432/fleetban"),
+      })
+      .prefault({}),
+    /** Seconds; null: for ever. */
+    retention: z
+      .strictObject({ failures: kept(90 * DAY_SECONDS), bans: kept(400 * DAY_SECONDS) })
+      .prefault({}),
+    http: z
+      .strictObject({
+        listen: listenConfig.default("127.0.0.1:9480"),
+      })
+      .prefault({}),
+    web: webConfig.prefault({}),
+    log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
+    replicas: z.number().int().min(1).max(5).default(1),
+    /** 1 MiB to 1 PiB. */
+    failuresMaxBytes: z
+      .number()
+      .int()
+      .min(2 ** 20)
+      .max(2 ** 50)
+      .default(2 ** 30),
+    allowlist: z.array(allowedEntry).default([]),
+    guard: z
+      .strictObject({
+        bansPerMinute: guardLimit.default(300),
+        perHost: guardLimit.default(60),
+        outages: z.boolean().default(true),
+      })
+      .prefault({}),
+    notify: notifyConfig.prefault({}),
+    jails: z
+      .record(z.string().regex(JAIL_NAME), jailConfig.prefault({}))
+      .refine((jails) => Object.keys(jails).length > 0, "expected at least one jail, got none")
+      .superRefine(refuseBansOfNone)
+      .prefault({ dovecot: {} }),
+    /** fail2ban's default, too. */
+    dbpurgeage: duration.default(86_400),
+  })
+  .superRefine(refuseUnknownJails);
 export type CoordinatorConfig = z.output<typeof coordinatorConfig>;
 
 export const COORDINATOR_VARIABLES = {

@@ -19,6 +19,7 @@ import {
   jailsOf,
   type CoordinatorConfig,
 } from "./coordinator-config.ts";
+import { allowedSentence } from "./allowed-config.ts";
 import { jailSentences } from "../policy/jail-sentences.ts";
 import { startCoordinator } from "./coordinator.ts";
 import { policyOf } from "./decide/policy.ts";
@@ -108,6 +109,9 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       for (const sentence of others) write(`  ${sentence}\n`);
     }
     write(`policy version ${policyOf(config).version}\n`);
+    for (const entry of config.allowlist) {
+      write(`allowlist: ${allowedSentence(entry, Date.now())}\n`);
+    }
     for (const { name, type, describe } of sinksOf(config).sinks) {
       write(`notifications: sink ${name}, ${type} to ${describe}\n`);
     }

@@ -226,7 +226,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   });
   later.reload = reload;
   const names = createAllowedNames({
-    ...{ names: filePolicy.names, resolve: resolveName, now, log },
+    ...{ entries: filePolicy.allowed, resolve: resolveName, now, log },
   });
   const deciding = createDeciding({
     policy: reload.policy(),
@@ -251,7 +251,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
       return startFailureFeed({ connection, horizon: horizonOf(policy), take, prepare, log });
     },
     onReplaced(policy) {
-      names.follow(policy.names);
+      names.follow(policy.allowed);
       void streams.ensure();
     },
   });

@@ -3,7 +3,7 @@
  * failures of several hosts go in, and the CLI says what was decided, and why.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -175,6 +175,46 @@ test("an entry of the allowlist for one jail lifts and spares that jail's bans a
   assert.match(removed, /is no longer on the allowlist of jail edge\n.* in edge again/);
   assert.deepEqual((await jailsOf()).sort(), ["edge", "local"]);
   await print("ban", "remove", address);
+});
+
+test("an entry of coordinator.yaml may be for one jail, and ends by itself", async () => {
+  const [address, brief] = ["198.51.100.45", "198.51.100.46"];
+  const file = join(folder, "coordinator.yaml");
+  const before = await readFile(file, "utf8");
+  const end = new Date(Date.now() + 3_000).toISOString().slice(0, 19);
+  await writeFile(
+    file,
+    `${before}
+allowlist:
+  - { address: ${address}, jail: edge, label: office, comment: branch }
+  - { address: ${brief}, until: "${end}Z" }
+`,
+  );
+  await print("jail", "reload");
+  const listed = await until("the entries are published", async () => {
+    const text = await print("allow", "list");
+    return text.includes(address) && text;
+  });
+  assert.match(listed, /198\.51\.100\.45 +edge +config .*branch/);
+  assert.match(await print("allow", "list", "--label", "office"), /198\.51\.100\.45/);
+  for (const jail of ["edge", "dovecot"]) await report(jail, "mx1", address, { attempts: 9 });
+  await until("the other jail bans", async () => (await banOf(address))?.jail === "dovecot");
+  const why = await print("ban", "why", address);
+  assert.match(why, /allowlist +yes in jail edge alone: 198\.51\.100\.45 \(branch\)/);
+
+  await until("the other entry has ended", async () => {
+    const text = await print("allow", "list");
+    return text.includes(address) && !text.includes(brief);
+  });
+  await report("dovecot", "mx1", brief, { attempts: 9 });
+  await until("its address is banned", () => banOf(brief));
+  // A reload does not bring the ended entry back, and one without the entries takes them away.
+  await print("jail", "reload");
+  assert.doesNotMatch(await print("allow", "list"), new RegExp(brief));
+  await writeFile(file, before);
+  await print("jail", "reload");
+  await until("no entry is left", async () => !(await print("allow", "list")).includes(address));
+  for (const each of [address, brief]) await print("ban", "remove", each);
 });
 
 test("a jail in shadow mode decides, and no host enforces it; a restart does not change that", async () => {

@@ -38,7 +38,7 @@ const log = createLog("test", "silent");
 const POLICY = {
   jails: [JAIL],
   published: [JAIL],
-  addresses: [],
+  allowed: [],
   longestFindtime: 1e9,
   keptSeconds: () => 0,
 };

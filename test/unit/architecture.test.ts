@@ -52,7 +52,7 @@ const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
 };
 /** What the lanes share lies beside them: the configuration, and what the whole fleet has set. */
 const BESIDE_LANES =
-  /^(?:agent\/(?:agent-config|fleet-settings|saved-settings|seen-logins|nats-options)|coordinator\/(?:coordinator|jail)-config)\.ts$/;
+  /^(?:agent\/(?:agent-config|fleet-settings|saved-settings|seen-logins|nats-options)|coordinator\/(?:coordinator|jail|allowed)-config)\.ts$/;
 const SERVICES = resolve(import.meta.dirname, "../../services");
 
 const sourceFiles = (folder: string): string[] =>

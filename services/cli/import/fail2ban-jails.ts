@@ -1,8 +1,9 @@
 /** The enabled jails of a fail2ban configuration as fleetban's jails and sources. */
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { parseHostName } from "../../config/host-name.ts";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
-import { parseNetwork, overlaps, type Address } from "../../wire/address.ts";
+import { parseNetwork, overlaps } from "../../wire/address.ts";
 import type { Protocol } from "../../wire/settings.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
 import { closedBy } from "./closed-ports.ts";
@@ -48,7 +49,8 @@ export interface ImportedJail {
 
 export interface ImportedFail2ban {
   jails: ImportedJail[];
-  allowlist: Address[];
+  /** As coordinator.yaml has it: an address or a host name, with the jail if it is for one. */
+  allowlist: (string | { address: string; jail: string })[];
   /** Of fail2ban.conf, where bans grow and it is not fail2ban's default. */
   dbpurgeage?: string;
   /** For notify.sinks. */
@@ -84,7 +86,7 @@ export function importFail2ban(from: string): ImportedFail2ban | undefined {
   const names = [...ini.sections.keys()].filter(
     (name) => name !== "DEFAULT" && isTrue(valueOf(ini, name, "enabled")),
   );
-  const { allowlist, notes } = allowlistOf(ini, folder, names);
+  const notes: string[] = [];
   if (names.some((name) => /^(?:yes|warn)$/.test(valueOf(ini, name, "usedns") ?? ""))) {
     notes.push("usedns: a host's name in a log is never looked up, it counts for nobody");
   }
@@ -93,6 +95,7 @@ export function importFail2ban(from: string): ImportedFail2ban | undefined {
   const jails = names.map((name) =>
     importJail({ ini, folder, notesOfAll }, name, nameOf(name, taken)),
   );
+  const allowlist = allowlistOf({ ini, folder, notes }, jails);
   const isGrowing = jails.some(({ settings }) => settings?.["bantime.increment"]);
   const purging = isGrowing ? dbpurgeageOf(folder) : { notes: [] };
   notes.push(...purging.notes);
@@ -217,28 +220,41 @@ function noteOptions({ valueOf: option, note }: Options): void {
   }
 }
 
+/**
+ * What `ignoreip` spares. A jail's own list is for that jail; one for all jails, or of a jail that
+ * cannot be carried over, is for none alone.
+ */
 function allowlistOf(
-  ini: Ini,
-  folder: string,
-  jails: readonly string[],
-): Pick<ImportedFail2ban, "allowlist" | "notes"> {
-  const allowlist = new Set<Address>();
-  const notes = new Set<string>();
-  for (const jail of jails) {
-    const place = within(folder, placeOf(ini, jail, "ignoreip") ?? "");
-    for (const text of wordsOf(valueOf(ini, jail, "ignoreip") ?? "")) {
-      const address = parseNetwork(text);
+  { ini, folder, notes }: { ini: Ini; folder: string; notes: string[] },
+  jails: readonly ImportedJail[],
+): ImportedFail2ban["allowlist"] {
+  const ofAll = new Set<string>();
+  const ofJails = new Map<string, { address: string; jail: string }>();
+  const said = new Set<string>();
+  for (const { origin, name, settings } of jails) {
+    const at = within(folder, placeOf(ini, origin, "ignoreip") ?? "");
+    const isForAll = isOfAll(ini, origin, "ignoreip");
+    for (const text of wordsOf(valueOf(ini, origin, "ignoreip") ?? "")) {
+      if (isLoopback(text)) continue;
+      const address = parseNetwork(text) ?? parseHostName(text);
       if (address === undefined) {
-        notes.add(`${place}: ignoreip: expected an address or a network, got ${text}`);
-      } else if (!LOOPBACK.some((each) => overlaps(each, address))) {
-        if (!isOfAll(ini, jail, "ignoreip")) {
-          notes.add(`${place}: ignoreip: ${text} is of jail ${jail}, and holds for all jails here`);
-        }
-        allowlist.add(address);
+        said.add(`${at}: ignoreip: expected an address, a network or a host name, got ${text}`);
+      } else if (isForAll) {
+        ofAll.add(address);
+      } else if (settings) {
+        ofJails.set(`${name} ${address}`, { address, jail: name });
       }
     }
   }
-  return { allowlist: [...allowlist], notes: [...notes] };
+  notes.push(...said);
+  return [...ofAll, ...[...ofJails.values()].filter(({ address }) => !ofAll.has(address))];
+}
+
+/** Loopback is never banned anyway. */
+function isLoopback(text: string): boolean {
+  const address = parseNetwork(text);
+  if (address === undefined) return text === "localhost";
+  return LOOPBACK.some((each) => overlaps(each, address));
 }
 
 function durationOf(

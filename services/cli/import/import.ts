@@ -46,7 +46,7 @@ function* tell(
   yield "";
   yield "# coordinator.yaml";
   for (const note of notes) yield `# ! ${note}`;
-  if (allowlist.length > 0) yield* textOf(new Document({ allowlist }));
+  if (allowlist.length > 0) yield* textOf(allowlistDocument(allowlist));
   if (dbpurgeage !== undefined) yield* textOf(new Document({ dbpurgeage }));
   if (sinks.length > 0) yield* textOf(new Document({ notify: { sinks } }));
   if (usable.length > 0) yield "jails:";
@@ -62,6 +62,16 @@ function* tell(
     yield* textOf(new Document({ firewall: { chains: [...chains] } }));
   }
   if (sources.length > 0) yield* textOf(new Document({ sources }));
+}
+
+/** An entry stands in one line. */
+function allowlistDocument(allowlist: ImportedFail2ban["allowlist"]): Document {
+  const document = new Document({ allowlist });
+  for (const index of allowlist.keys()) {
+    const entry = document.getIn(["allowlist", index], true);
+    if (isCollection(entry)) entry.flow = true;
+  }
+  return document;
 }
 
 function* tellJail({ name, origin, settings, notes }: ImportedJail): Generator<string> {

@@ -58,7 +58,10 @@ export interface Settings {
 }
 
 /** An entry of the allowlist that comes from the configuration. */
-export type WantedEntry = Pick<Allowed, "address" | "comment" | "name">;
+export type WantedEntry = Omit<Allowed, "v" | "addedAt" | "by" | "origin">;
+
+/** What the configuration says of an entry. */
+const OF_CONFIG = ["address", "jail", "comment", "name", "label", "until"] as const;
 
 export interface WantedAllowlist {
   entries: readonly WantedEntry[];
@@ -192,21 +195,20 @@ class SettingsStore {
     { entries, keeps }: WantedAllowlist,
     isKnown: (isSame: IsSame) => IsSame,
   ): Promise<void> {
-    const wanted = new Map(entries.map((entry) => [entry.address, entry]));
+    const wanted = new Map(entries.map((entry) => [allowKey(entry), entry]));
     for (const entry of this.copy.allowlist.list()) {
       const isKept = entry.name !== undefined && keeps(entry.name);
-      const isOver = entry.origin === "config" && !wanted.has(entry.address) && !isKept;
+      const isOver = entry.origin === "config" && !wanted.has(allowKey(entry)) && !isKept;
       if (isOver) await this.erase(allowKey(entry));
     }
     const made = { v: 1, by: "config", origin: "config" } as const;
-    for (const [address, { comment, name }] of wanted) {
-      const named = name === undefined ? {} : { name };
-      const entry: Allowed = { ...made, address, comment, addedAt: Date.now(), ...named };
+    for (const [key, entry] of wanted) {
       const isSame = (present: Setting) =>
         present.type === "allowed" &&
         present.entry.origin === "config" &&
-        present.entry.name === name;
-      await this.write(allowKey(entry), encodeAllowed(entry), isKnown(isSame));
+        OF_CONFIG.every((field) => present.entry[field] === entry[field]);
+      const bytes = encodeAllowed({ ...made, ...entry, addedAt: Date.now() });
+      await this.write(key, bytes, isKnown(isSame));
     }
   }
 }

@@ -6,8 +6,8 @@ import {
   memoryOf,
   type BanMemory,
 } from "../../policy/ban-memory.ts";
-import type { Address } from "../../wire/address.ts";
 import type { Jail, JailSetting } from "../../wire/settings.ts";
+import type { AllowedEntry } from "../allowed-config.ts";
 import type { CoordinatorConfig } from "../coordinator-config.ts";
 import { applySettings, type IdleSetting } from "./applied-settings.ts";
 
@@ -25,9 +25,7 @@ export interface Policy {
   /** Seconds that an ended ban of a jail is remembered. */
   keptSeconds: (jail: string) => number;
   guard: CoordinatorConfig["guard"];
-  /** Of the allowlist. */
-  addresses: readonly Address[];
-  names: readonly string[];
+  allowed: readonly AllowedEntry[];
 }
 
 /** The policy of the file, with what operators have set of its jails. */
@@ -43,8 +41,7 @@ export function policyOf(config: CoordinatorConfig, settings: readonly JailSetti
     memory,
     keptSeconds: createKeptSeconds(jails, memory),
     guard,
-    addresses: allowlist.flatMap((each) => ("address" in each ? each.address : [])),
-    names: allowlist.flatMap((each) => ("name" in each ? each.name : [])),
+    allowed: allowlist,
   };
 }
 

@@ -11,6 +11,7 @@ import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import { whyNeverRemote } from "../../wire/never-remote.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
+import { isOver, type AllowedEntry } from "../allowed-config.ts";
 import type { WantedEntry } from "../buckets/settings-store.ts";
 
 export interface Resolved {
@@ -20,8 +21,8 @@ export interface Resolved {
 }
 
 export interface AllowedNames {
-  /** The configuration has these names now. */
-  follow(names: readonly string[]): void;
+  /** The allowlist of the configuration has these entries now; those without a name are ignored. */
+  follow(entries: readonly AllowedEntry[]): void;
   /** Looks up what is due; may be called at any time. */
   look(): Promise<void>;
   entries(): WantedEntry[];
@@ -33,7 +34,7 @@ export interface AllowedNames {
 }
 
 export interface AllowedNamesOptions {
-  names: readonly string[];
+  entries: readonly AllowedEntry[];
   /** Throws where the name has no address, or nobody answers. */
   resolve: (name: string) => Promise<Resolved>;
   now: () => number;
@@ -45,25 +46,27 @@ const APART_S = 60;
 const LONGEST_S = 3_600;
 const MOST_ADDRESSES = 64;
 
+type NamedEntry = Extract<AllowedEntry, { name: string }>;
+
 interface Known {
   addresses: readonly Address[] | undefined;
   trouble: string | undefined;
   dueAt: number;
 }
 
-export function createAllowedNames({
-  names,
-  resolve,
-  now,
-  log,
-}: AllowedNamesOptions): AllowedNames {
+export function createAllowedNames(options: AllowedNamesOptions): AllowedNames {
+  const { resolve, now, log } = options;
   const known = new Map<string, Known>();
+  /** One name may have an entry for each of several jails. */
+  let wanted: readonly NamedEntry[] = [];
   let changes = 0;
   let looking: Promise<void> | undefined;
 
-  function follow(wanted: readonly string[]): void {
-    for (const name of known.keys()) if (!wanted.includes(name)) known.delete(name);
-    for (const name of wanted) {
+  function follow(entries: readonly AllowedEntry[]): void {
+    wanted = entries.filter((entry) => "name" in entry);
+    const named = new Set(wanted.map(({ name }) => name));
+    for (const name of known.keys()) if (!named.has(name)) known.delete(name);
+    for (const name of named) {
       if (known.has(name)) continue;
       known.set(name, { addresses: undefined, trouble: undefined, dueAt: -Infinity });
     }
@@ -101,14 +104,17 @@ export function createAllowedNames({
     await Promise.all(due.map(([name, entry]) => lookUp(name, entry)));
   }
 
-  follow(names);
+  follow(options.entries);
   return {
     follow,
     look: () => (looking ??= lookAll().finally(() => (looking = undefined))),
     entries: () =>
-      [...known].flatMap(([name, { addresses = [] }]) =>
-        addresses.map((address) => ({ address, comment: `host name ${name}`, name })),
-      ),
+      wanted.flatMap((entry) => {
+        if (isOver(entry, now())) return [];
+        const comment = entry.comment ?? `host name ${entry.name}`;
+        const addresses = known.get(entry.name)?.addresses ?? [];
+        return addresses.map((address) => ({ ...entry, address, comment }));
+      }),
     keeps: (name) => known.has(name) && known.get(name)?.addresses === undefined,
     get changes() {
       return changes;

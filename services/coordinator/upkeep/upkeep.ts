@@ -5,7 +5,6 @@
  */
 import { reasonOf } from "../../process/reason.ts";
 import type { Log } from "../../process/log.ts";
-import type { Address } from "../../wire/address.ts";
 import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
@@ -20,6 +19,7 @@ import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Settings, WantedEntry } from "../buckets/settings-store.ts";
 import type { EndedDrills } from "./ended-drills.ts";
+import { isOver, type AllowedEntry } from "../allowed-config.ts";
 import type { AllowedBans } from "./allowed-bans.ts";
 import type { AllowedNames } from "./allowed-names.ts";
 
@@ -27,8 +27,7 @@ export interface PublishedPolicy {
   jails: readonly Jail[];
   /** The same as agents get them. */
   published: readonly Jail[];
-  /** Of the allowlist. */
-  addresses: readonly Address[];
+  allowed: readonly AllowedEntry[];
   /** Seconds. */
   longestFindtime: number;
   /** Seconds that an ended ban of a jail is remembered. */
@@ -78,9 +77,12 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   const restoring = createRestoring(options);
 
   function wantedEntries(): WantedEntry[] {
-    const comment = "coordinator's configuration";
+    const ofAddresses = policy().allowed.flatMap((entry): WantedEntry[] => {
+      if (!("address" in entry) || isOver(entry, now())) return [];
+      return [{ ...entry, comment: entry.comment ?? "coordinator's configuration" }];
+    });
     // What is named as an address, too, stays when the name has another one.
-    return [...names.entries(), ...policy().addresses.map((address) => ({ address, comment }))];
+    return [...names.entries(), ...ofAddresses];
   }
 
   /** Takes off the allowlist what was to be on it only for a time. */

@@ -116,7 +116,7 @@ test("what cannot be carried over is said, and nothing is counted that was ignor
     "jail.local": `[DEFAULT]
 enabled = true
 logpath = /var/log/x
-ignoreip = office.example.org
+ignoreip = office
 usedns = warn
 [some]
 failregex = a <HOST>
@@ -158,8 +158,8 @@ findtime = soon`,
     "jail.local:21: findtime: expected a duration such as 10m, got soon, 10m is taken",
   ]);
   assert.deepEqual(notes, [
-    "jail.local:4: ignoreip: expected an address or a network, got office.example.org",
     "usedns: a host's name in a log is never looked up, it counts for nobody",
+    "jail.local:4: ignoreip: expected an address, a network or a host name, got office",
   ]);
 });
 
@@ -330,13 +330,56 @@ test("a filter that knows the journal's lines is told of the journal", async () 
   assert.ok(!notes.some((note) => note.includes("logtimezone")), "the journal knows the time");
 });
 
-test("what one jail ignores is said to hold for all", async () => {
+test("what one jail ignores is spared in that jail, and what all ignore in all", async () => {
   const { allowlist, notes } = await importFrom({
-    "jail.local": "[x]\nenabled = true\nfailregex = <HOST>\nlogpath = /x\nignoreip = 192.0.2.7\n",
+    "jail.local": `[DEFAULT]
+enabled = true
+failregex = <HOST>
+logpath = /x
+ignoreip = 192.0.2.7 Office.Example.org. ::1 localhost
+[a-name-that-is-too-long]
+ignoreip = 192.0.2.9 192.0.2.7 mx.example.org
+[y]
+[z]
+failregex = a(?!b)<HOST>
+ignoreip = 192.0.2.11`,
   });
-  assert.deepEqual(allowlist, ["192.0.2.7"]);
-  assert.deepEqual(notes, [
-    "jail.local:5: ignoreip: 192.0.2.7 is of jail x, and holds for all jails here",
+  const jail = "a-name-that-is-t";
+  assert.deepEqual(allowlist, [
+    ...["192.0.2.7", "office.example.org"],
+    ...[
+      { address: "192.0.2.9", jail },
+      { address: "mx.example.org", jail },
+    ],
+  ]);
+  assert.deepEqual(notes, []);
+});
+
+test("the allowlist that is printed is one that a coordinator takes", async () => {
+  await using made = await folderWith({
+    "jail.local": `[DEFAULT]
+ignoreip = 192.0.2.7
+[x]
+enabled = true
+failregex = <HOST>
+logpath = /x
+ignoreip = 192.0.2.9 mx.example.org
+[y]
+enabled = true
+failregex = <HOST>
+logpath = /y`,
+  });
+  const { stdout } = await runFleetban(["import", "fail2ban", made.folder]);
+  assert.match(
+    stdout,
+    /^allowlist:\n {2}- 192\.0\.2\.7\n {2}- \{address: 192\.0\.2\.9, jail: x\}\n {2}- \{address: mx\.example\.org, jail: x\}\n/m,
+  );
+  const [coordinator] = parseAllDocuments(stdout).map((document) => document.toJS() as unknown);
+  const { allowlist } = coordinatorConfig.parse(coordinator);
+  assert.deepEqual(allowlist, [
+    { address: "192.0.2.7" },
+    { address: "192.0.2.9", jail: "x" },
+    { name: "mx.example.org", jail: "x" },
   ]);
 });
 

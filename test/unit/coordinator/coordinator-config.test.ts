@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Jail } from "../../../services/wire/settings.ts";
+import { allowedSentence } from "../../../services/coordinator/allowed-config.ts";
 import { coordinatorConfig, jailsOf } from "../../../services/coordinator/coordinator-config.ts";
 
 const faultsOf = (config: unknown) =>
@@ -12,6 +13,64 @@ test("an allowlist that spares everybody is refused", () => {
   assert.equal(faultsOf({ allowlist: ["192.0.2.0/24", "2001:db8::/32"] }), undefined);
   assert.deepEqual(faultsOf({ allowlist: ["192.0.2.1", "0.0.0.0/0"] }), [
     "allowlist.1: is everybody, nobody would be banned any more",
+  ]);
+});
+
+test("an entry of the allowlist may have a jail, a label, a comment and an end", () => {
+  const { allowlist } = coordinatorConfig.parse({
+    jails: { dovecot: {}, edge: {} },
+    allowlist: [
+      "192.0.2.1",
+      { address: "198.51.100.0/24", jail: "edge", label: "office", comment: "the branch" },
+      { address: "MX.example.org.", until: "2026-12-24T12:00+01:00" },
+      { address: "2001:DB8::1", until: "2026-12-24" },
+    ],
+  });
+  assert.deepEqual(allowlist, [
+    { address: "192.0.2.1" },
+    { address: "198.51.100.0/24", jail: "edge", label: "office", comment: "the branch" },
+    { name: "mx.example.org", until: Date.UTC(2026, 11, 24, 11) },
+    { address: "2001:db8::1", until: Date.UTC(2026, 11, 24) },
+  ]);
+  assert.deepEqual(
+    allowlist.map((entry) => allowedSentence(entry, Date.UTC(2026, 11, 24, 1))),
+    [
+      "192.0.2.1 is never banned automatically",
+      "198.51.100.0/24 is never banned automatically in jail edge (the branch, label office)",
+      "an address of mx.example.org is never banned automatically, until 2026-12-24T11:00:00.000Z",
+      "2001:db8::1 is spared no more since 2026-12-24T00:00:00.000Z",
+    ],
+  );
+});
+
+test("a faulty entry of the allowlist is refused with what was wrong of it", () => {
+  const address = "192.0.2.1";
+  assert.deepEqual(
+    faultsOf({
+      allowlist: [
+        { address: "::/0" },
+        { jail: "dovecot" },
+        { address, labl: "x" },
+        { address, for: "2h" },
+        { address, until: "2026-12-24T12:00" },
+        { address, until: "2026-13-01" },
+        ["192.0.2.1"],
+      ],
+    }),
+    [
+      "allowlist.0.address: is everybody, nobody would be banned any more",
+      "allowlist.1.address: expected text, got nothing",
+      'allowlist.2: Unrecognized key: "labl"',
+      "allowlist.3.for: a file does not say when this time begins, expected until with an instant",
+      ...["2026-12-24T12:00", "2026-13-01"].map(
+        (given, index) =>
+          `allowlist.${index + 4}.until: expected a day such as "2026-12-24" or an instant such as "2026-12-24T12:00Z", got "${given}"`,
+      ),
+      'allowlist.6: expected text, got ["192.0.2.1"]',
+    ],
+  );
+  assert.deepEqual(faultsOf({ allowlist: [address, { address, jail: "edge" }] }), [
+    'allowlist.1.jail: expected one of the jails dovecot, got "edge"',
   ]);
 });
 

@@ -14,7 +14,7 @@ function setUp() {
   const clock = { now: Date.UTC(2026, 10, 24) };
   const answers: { next: Resolved | Error; asked: number } = { next: answer(60), asked: 0 };
   const names = createAllowedNames({
-    names: [NAME],
+    entries: [{ name: NAME }],
     resolve: () => {
       answers.asked += 1;
       const { next } = answers;
@@ -110,4 +110,29 @@ test("the allowlist of the configuration takes addresses, networks and names, an
       wrong,
     );
   }
+});
+
+test("a name has an entry for each of its jails, until the entry ends", async () => {
+  const { names, clock, answers } = setUp();
+  const until = clock.now + 3_600_000;
+  names.follow([
+    { name: NAME, jail: "edge", label: "partner", comment: "webmail" },
+    { name: NAME, jail: "inner", until },
+    { address: parseNetwork("192.0.2.9")! },
+  ]);
+  answers.next = answer(86_400, "192.0.2.1", "192.0.2.2");
+  await names.look();
+  const [first, second] = answer(0, "192.0.2.1", "192.0.2.2").addresses;
+  const edge = { name: NAME, jail: "edge", label: "partner", comment: "webmail" };
+  const inner = { name: NAME, jail: "inner", until, comment: `host name ${NAME}` };
+  assert.deepEqual(names.entries(), [
+    ...[first, second].map((address) => ({ ...edge, address })),
+    ...[first, second].map((address) => ({ ...inner, address })),
+  ]);
+  assert.equal(answers.asked, 1, "one question for both");
+  clock.now = until;
+  assert.deepEqual(
+    names.entries(),
+    [first, second].map((address) => ({ ...edge, address })),
+  );
 });
