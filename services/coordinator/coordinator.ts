@@ -69,7 +69,7 @@ import { accountEndpoint } from "./api/account-endpoint.ts";
 import { aboutEndpoint } from "./api/about-endpoint.ts";
 import { simulationEndpoint } from "./api/simulation-endpoint.ts";
 import { createRates } from "./decide/rates.ts";
-import { watchEndpoint } from "./api/watch-endpoint.ts";
+import { createWatch, watchEndpoint } from "./api/watch-endpoint.ts";
 import { watchFailures } from "./decide/failure-watch.ts";
 import { createLiveFeed } from "./decide/live-feed.ts";
 import { drillEndpoint } from "./api/drill-endpoint.ts";
@@ -149,7 +149,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const isQuarantined = (host: string) => quarantines.of(host) !== undefined;
   const machines = createOwnMachines({ isQuarantined, now });
   const drills = createDrills();
-  const feed = createLiveFeed(now);
+  const feed = createLiveFeed({ isAlwaysKept: config.web.listen !== undefined, now });
   const rates = createRates(now);
   const watcher = watchFailures([drills, feed]);
   const endedDrills = createEndedDrills();
@@ -368,7 +368,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   });
   answerNatsRequests({ connection, answer, isVerified });
   if (web) {
-    const server = await web.serve(answer);
+    const server = await web.serve(answer, createWatch(context));
     onRelease(() => server.close());
   }
   log.info({ id, jails: jails().map(({ name }) => name) }, "coordinator is ready");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { freePort } from "../../services/standalone/child.ts";
+import { openEventStream, type EventStream } from "../harness/event-stream.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 import {
@@ -146,4 +147,78 @@ test("pages, files and headers are those of the page, and nothing else is served
   assert.equal((await client.get("/assets/none.js")).status, 404);
   assert.equal((await client.get("/api/status.show")).status, 405);
   assert.equal((await fetch(`${new URL(site).origin}/other`)).status, 404);
+});
+
+/** The addresses of failures that a feed has told, in order. */
+const addressesIn = (stream: EventStream) =>
+  stream.events.flatMap(({ data }) =>
+    ((data["failures"] ?? []) as { address: string }[]).map(({ address }) => address),
+  );
+const lastIdOf = (stream: EventStream) => stream.events.at(-1)?.id ?? "";
+
+test("the feed goes on at the other coordinator without gap or double, and ends with the session", async () => {
+  const client = await logIn(await fleet.credentials("operator", "fred"), clientAt(0));
+  const open = (index: number, headers: Record<string, string> = {}) =>
+    openEventStream(`${reached[index]}/feed`, { cookie: client.cookie ?? "", ...headers });
+  const fail = async (address: string) => {
+    const request = { addresses: [address], jail: "dovecot", host: "mx1", attempts: 1 };
+    assert.equal((await client.post("failure.add", request)).status, 200);
+  };
+  assert.equal((await openEventStream(`${reached[0]}/feed`, {})).status, 401);
+
+  const first = await open(0);
+  await eventually("hosts are told at once", () => first.events.length === 1);
+  await fail("192.0.2.10");
+  await fail("192.0.2.11");
+  await eventually("both are told", () => addressesIn(first).length === 2);
+  assert.deepEqual(addressesIn(first), ["192.0.2.10", "192.0.2.11"]);
+  first.close();
+  await fail("192.0.2.12");
+  const second = await open(1, { "last-event-id": lastIdOf(first) });
+  await fail("192.0.2.13");
+  await eventually("what came meanwhile is told", () => addressesIn(second).length >= 2);
+  const third = await open(0, { "last-event-id": lastIdOf(second) });
+  await fail("192.0.2.14");
+  for (const stream of [second, third]) {
+    await eventually("the last is told", () => addressesIn(stream).includes("192.0.2.14"));
+  }
+  assert.deepEqual(addressesIn(second), ["192.0.2.12", "192.0.2.13", "192.0.2.14"]);
+  assert.deepEqual(addressesIn(third), ["192.0.2.14"]);
+
+  await client.post("logout");
+  for (const stream of [second, third]) {
+    await eventually("the feed has ended", () => !stream.isOpen());
+    assert.equal(stream.events.at(-1)?.event, "ended");
+  }
+});
+
+test("a thousand idle feeds are served, and a ban goes on beside them", async () => {
+  const client = await logIn(await fleet.credentials("operator", "iris"), clientAt(0));
+  const cookie = client.cookie ?? "";
+  const streams = await Promise.all(
+    Array.from({ length: 1_000 }, () => openEventStream(`${reached[0]}/feed`, { cookie })),
+  );
+  try {
+    assert.deepEqual([...new Set(streams.map(({ status }) => status))], [200]);
+    const ban = {
+      address: "198.51.100.77",
+      jail: "dovecot",
+      reason: "idle",
+      replace: false,
+      wait: null,
+      seconds: 600,
+    };
+    assert.equal((await client.post("ban.add", ban)).status, 200);
+    const isTold = ({ events }: EventStream) =>
+      events.some(({ data }) => JSON.stringify(data["bans"]).includes("198.51.100.77"));
+    await eventually("every feed tells the ban", () => streams.every(isTold), 30);
+    for (const { events } of streams) {
+      const told = events.filter(({ data }) => Number(data["banCount"]) > 0);
+      assert.equal(told.length, 1, "once");
+    }
+    await fleet.key(["revoke", "iris"]);
+    await eventually("all of them have ended", () => streams.every(({ isOpen }) => !isOpen()), 10);
+  } finally {
+    for (const stream of streams) stream.close();
+  }
 });

@@ -1,6 +1,6 @@
 /**
- * The newest failures and changes of bans, for `fleetban watch`. It keeps them only while somebody
- * watches, and never more than a screen shows: of 10,000 failures a second it counts all, and shows
+ * The newest failures and changes of bans, for `fleetban watch` and the web page. Without the page it
+ * keeps them only while somebody watches. It never keeps more than a screen shows: of 10,000 failures a second it counts all, and shows
  * the last ones.
  *
  * Places are numbers of NATS (a sequence, a revision), so that any coordinator can go on where
@@ -45,13 +45,22 @@ interface Count {
   attempts: number;
 }
 
-export function createLiveFeed(now: () => number): LiveFeed {
+export interface LiveFeedOptions {
+  /**
+   * Is the news kept also while nobody watches? Pages of the web come back after a while, or from
+   * another coordinator, and nothing may be missing.
+   */
+  isAlwaysKept: boolean;
+  now: () => number;
+}
+
+export function createLiveFeed({ isAlwaysKept, now }: LiveFeedOptions): LiveFeed {
   let watchedUntil = -Infinity;
   let failures: { shown: WatchedFailure; sequence: number }[] = [];
   let counts: Count[] = [];
   let bans: { ban: Ban; revision: number }[] = [];
 
-  const isWatching = () => now() < watchedUntil;
+  const isWatching = () => isAlwaysKept || now() < watchedUntil;
 
   /** Cuts a list that has grown to twice its length: each entry is moved once at most. */
   const cut = <T>(list: T[], most: number): T[] =>

@@ -14,8 +14,10 @@ import { EXIT, PlainError } from "../../process/exit.ts";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import type { ApiRoutes } from "./api-routes.ts";
+import type { Feed } from "./feed.ts";
 import { errorReply, type HttpReply } from "./http-reply.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
+import type { Session } from "./sessions.ts";
 import type { StaticPage } from "./static-page.ts";
 import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls-files.ts";
 import type { Site } from "./web-config.ts";
@@ -25,6 +27,9 @@ export interface WebServerOptions {
   site: Site;
   page: StaticPage;
   api: ApiRoutes;
+  feed: Feed;
+  /** Whose request it is; undefined: nobody is logged in. */
+  identify: (request: IncomingMessage) => Promise<Session | undefined>;
   log: Log;
 }
 
@@ -37,10 +42,14 @@ const REQUEST_WITHIN_MS = 30_000;
 const HEADERS_WITHIN_MS = 10_000;
 
 export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
-  const { site, page, api, log } = options;
+  const { site, page, api, feed, identify, log } = options;
   const { host, port } = site.listen;
 
-  async function replyTo(request: IncomingMessage): Promise<HttpReply> {
+  /** undefined: the answer goes on. */
+  async function replyTo(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<HttpReply | undefined> {
     const path = pathBelow(site.basePath, request.url ?? "");
     if (path === undefined) throw new WebError(404, `the page is at ${site.basePath}/`);
     const [, first = "", ...rest] = path.split("/");
@@ -48,19 +57,27 @@ export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
     if (request.method === "POST") {
       if (first === "api") return api(name, request);
     } else if (request.method === "GET" || request.method === "HEAD") {
+      if (first === "feed" && request.method === "GET") return openFeed(request, response);
       if (first === "assets") return page.asset(name, request);
       if (first !== "api") return page.index();
     }
     throw new WebError(405, "pages and files are read with GET, the API is asked with POST");
   }
 
+  async function openFeed(request: IncomingMessage, response: ServerResponse): Promise<undefined> {
+    const session = await identify(request);
+    if (!session) throw new WebError(401, "nobody is logged in, or the session is over");
+    feed.open(request, response, session);
+  }
+
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    const reply = await replyTo(request).catch((error: unknown) => {
+    const reply = await replyTo(request, response).catch((error: unknown) => {
       if (error instanceof WebError) return errorReply(error);
       log.error({ err: error, path: request.url }, "a request of the web page failed");
       return errorReply(new WebError(500, "the coordinator's log has the reason"));
     });
+    if (!reply) return;
     // The rest of a body that is not wanted would be taken for the next request.
     if (!request.complete) response.shouldKeepAlive = false;
     response.writeHead(reply.code, {

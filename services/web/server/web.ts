@@ -1,5 +1,6 @@
 /** The web page inside the coordinator: its parts and how they hang together. */
 import { timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
 import type { Answer } from "../../wire/askers.ts";
@@ -8,7 +9,8 @@ import { createApiRoutes } from "./api-routes.ts";
 import { readBundledPage } from "./bundled-page.ts";
 import { cookieOf } from "./cookie.ts";
 import { openSessionBucket } from "./session-bucket.ts";
-import { createSessions, type Person } from "./sessions.ts";
+import { createFeed, type Feed, type NewsSource } from "./feed.ts";
+import { createSessions, type Person, type Session } from "./sessions.ts";
 import { createStaticPage } from "./static-page.ts";
 import type { Site } from "./web-config.ts";
 import { serveWeb, type WebServer } from "./web-server.ts";
@@ -35,14 +37,15 @@ export interface Web {
   createLink(person: Person): Promise<string>;
   warnings(): Warning[];
   /** Serves the page, as soon as there is somebody to answer. */
-  serve(answer: Answer): Promise<WebServer>;
+  serve(answer: Answer, source: NewsSource): Promise<WebServer>;
   stop(): void;
 }
 
 export function openWeb(options: WebOptions): Web {
   const { site, connection, replicas, localLogin, version, now, log } = options;
   const { origin, basePath } = site;
-  const onEnded = () => {};
+  const later: { feed?: Feed } = {};
+  const onEnded = (hash: string) => later.feed?.end(hash);
   const bucket = openSessionBucket({ connection, replicas, onEnded, now, log });
   const sessions = createSessions({ bucket, sessionMs: site.sessionMs, now });
 
@@ -52,25 +55,32 @@ export function openWeb(options: WebOptions): Web {
     return person && sessions.start(person);
   }
 
+  async function identify(request: IncomingMessage): Promise<Session | undefined> {
+    const secret = cookieOf(request);
+    return secret === undefined ? undefined : sessions.find(secret);
+  }
+
   return {
     createLink: async (person) => `${origin}${basePath}/login#${await sessions.createLink(person)}`,
     warnings() {
       const reason = bucket.trouble();
       return reason === undefined ? [] : [warn("web-sessions", { reason })];
     },
-    serve: (answer) => {
+    serve(answer, source) {
+      const feed = createFeed({ source, now });
+      later.feed = feed;
       const page = createStaticPage(readBundledPage(), basePath);
       const api = createApiRoutes({
         ...{ origin, sessions, logIn, answer, version, now },
         ways: ["link"],
-        async identify(request) {
-          const secret = cookieOf(request);
-          return secret === undefined ? undefined : sessions.find(secret);
-        },
+        identify,
       });
-      return serveWeb({ site, page, api, log });
+      return serveWeb({ site, page, api, feed, identify, log });
     },
-    stop: bucket.stop,
+    stop() {
+      later.feed?.stop();
+      bucket.stop();
+    },
   };
 }
 

@@ -1,0 +1,178 @@
+/**
+ * The live feed as server-sent events: what has happened, to every open page.
+ *
+ * Invariants:
+ * - News are read once for all pages that have come equally far. A page that has not, because it has
+ *   just come back or was at a coordinator that is ahead, gets its own, from its own places: nothing
+ *   is missing, and nothing comes twice.
+ * - An idle page costs its connection. A page that does not read is cut off, and comes back.
+ * - Writing to many pages is done in slices: bans do not wait for it.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import * as z from "zod";
+import { inSlices } from "../../process/slices.ts";
+import { api, type Reply } from "../../wire/api.ts";
+import type { Session } from "./sessions.ts";
+import { WebError } from "./web-error.ts";
+
+type Watched = Reply<"watch.show">;
+type WatchedHosts = Pick<Watched, "hosts" | "hostCount">;
+export type News = Omit<Watched, "hosts" | "hostCount">;
+export type Places = Watched["places"];
+
+/** Where news come from. Both answer at once. */
+export interface NewsSource {
+  /** What came after these places; undefined: from now on. */
+  news(after: Places | undefined): News;
+  hosts(): WatchedHosts;
+}
+
+export interface Feed {
+  /** Answers GET /feed. Throws a WebError if there are too many. */
+  open(request: IncomingMessage, response: ServerResponse, session: Session): void;
+  /** Ends all feeds of this session. */
+  end(hash: string): void;
+  stop(): void;
+}
+
+export interface FeedOptions {
+  source: NewsSource;
+  now: () => number;
+}
+
+interface Reader {
+  response: ServerResponse;
+  session: Session;
+  places: Places;
+}
+
+const TICK_MS = 500;
+const HEARTBEAT_MS = 15_000;
+/** Hosts are looked at this often, for there may be thousands. */
+const LOOK_AT_HOSTS_EVERY_MS = 2_000;
+/** Pages show how long ago a host was heard. */
+const SEND_HOSTS_EVERY_MS = 6_000;
+/** An event holds the last of them; counts say how many there were. */
+const MOST_ROWS = 20;
+const MOST_READERS = 2_000;
+/** Bytes that a page has not read yet. */
+const MOST_WAITING = 256 * 1024;
+const PLACES = /^(\d{1,16})-(\d{1,16})$/;
+
+export function createFeed({ source, now }: FeedOptions): Feed {
+  const readers = new Set<Reader>();
+  /** How far most pages are. */
+  let places: Places | undefined;
+  let hosts: WatchedHosts = { hosts: [], hostCount: 0 };
+  let hostsReadAt = -Infinity;
+  let hostsSentAt = -Infinity;
+  let heartbeatAt = -Infinity;
+  let ticking: Promise<void> | undefined;
+
+  function send({ response }: Reader, text: string): void {
+    if (response.writableLength > MOST_WAITING) response.destroy();
+    else response.write(text);
+  }
+
+  function finish(reader: Reader): void {
+    readers.delete(reader);
+    // A proxy is asked again who it is; other sessions are over.
+    const isOver = reader.session.hash !== undefined;
+    reader.response.end(isOver ? "event: ended\ndata: {}\n\n" : undefined);
+  }
+
+  /** Returns whether they are to be sent. */
+  function lookAtHosts(): boolean {
+    if (now() - hostsReadAt < LOOK_AT_HOSTS_EVERY_MS) return false;
+    const before = stateOf(hosts);
+    hosts = source.hosts();
+    hostsReadAt = now();
+    const isDue = stateOf(hosts) !== before || now() - hostsSentAt >= SEND_HOSTS_EVERY_MS;
+    if (isDue) hostsSentAt = now();
+    return isDue;
+  }
+
+  async function tick(): Promise<void> {
+    const before = places;
+    const news = source.news(before);
+    places = news.places;
+    const isHostsDue = lookAtHosts();
+    const isHeartbeatDue = now() - heartbeatAt >= HEARTBEAT_MS;
+    if (isHeartbeatDue) heartbeatAt = now();
+    const heartbeat = isHeartbeatDue ? ": \n\n" : "";
+    const shared = isHostsDue || hasNews(news) ? eventOf(news, hosts) : heartbeat;
+    await inSlices(readers, (reader) => {
+      if (reader.session.expiresAt <= now()) {
+        finish(reader);
+        return;
+      }
+      let text = shared;
+      if (isSamePlaces(reader.places, before)) reader.places = news.places;
+      else {
+        const own = source.news(reader.places);
+        reader.places = own.places;
+        text = isHostsDue || hasNews(own) ? eventOf(own, hosts) : heartbeat;
+      }
+      if (text !== "") send(reader, text);
+    });
+  }
+
+  const timer = setInterval(() => {
+    if (readers.size === 0) places = undefined;
+    else ticking ??= tick().finally(() => (ticking = undefined));
+  }, TICK_MS);
+
+  return {
+    open(request, response, session) {
+      if (readers.size >= MOST_READERS) throw new WebError(503, "too many pages are open");
+      const news = source.news(placesOf(request.headers["last-event-id"]));
+      if (readers.size === 0) lookAtHosts();
+      const reader: Reader = { response, session, places: news.places };
+      response.writeHead(200, {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+        "x-accel-buffering": "no", // nginx would keep events back
+      });
+      response.write(`retry: 2000\n\n${eventOf(news, hosts)}`);
+      response.on("close", () => readers.delete(reader));
+      readers.add(reader);
+    },
+    end(hash) {
+      for (const reader of readers) if (reader.session.hash === hash) finish(reader);
+    },
+    stop() {
+      clearInterval(timer);
+      for (const { response } of readers) response.destroy();
+    },
+  };
+}
+
+const hasNews = ({ attempts, banCount }: News) => attempts > 0 || banCount > 0;
+
+const isSamePlaces = (a: Places, b: Places | undefined) =>
+  a.failures === b?.failures && a.bans === b.bans;
+
+/** What pages show of hosts, but for how long ago they were heard. */
+const stateOf = ({ hosts, hostCount }: WatchedHosts) =>
+  JSON.stringify([
+    hostCount,
+    hosts.map(({ host, isUp, lagBytes, behind }) => [host, isUp, lagBytes, behind]),
+  ]);
+
+function eventOf(news: News, hosts: WatchedHosts): string {
+  const event: Watched = {
+    ...news,
+    ...hosts,
+    failures: news.failures.slice(-MOST_ROWS),
+    bans: news.bans.slice(-MOST_ROWS),
+  };
+  const data = JSON.stringify(z.encode(api["watch.show"].reply, event));
+  return `event: news\nid: ${event.places.failures}-${event.places.bans}\ndata: ${data}\n\n`;
+}
+
+function placesOf(id: string | string[] | undefined): Places | undefined {
+  const [, failures, bans] = PLACES.exec(String(id)) ?? [];
+  if (failures === undefined || bans === undefined) return undefined;
+  const places = { failures: Number(failures), bans: Number(bans) };
+  return Object.values(places).every(Number.isSafeInteger) ? places : undefined;
+}
