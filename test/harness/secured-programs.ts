@@ -34,7 +34,7 @@ async function startProgram(
   await mkdir(folder, { recursive: true });
   const nats = { url: fleet.url, ca: fleet.ca, ...options.nats, creds: options.creds };
   const config = join(folder, "config.yaml");
-  await writeFile(config, `nats: ${JSON.stringify(nats)}\n${yaml}`);
+  await writeFile(config, `nats: ${JSON.stringify(nats)}\n${yaml}`, { mode: 0o600 });
   const args = [join(PROGRAMS, program, "main.js"), "run", "--config", config];
   const state = { FLEETBAN_STATE_DIR: join(folder, "state") };
   const env = { PATH: process.env["PATH"], ...state, ...options.environment };
@@ -56,14 +56,15 @@ export function startSecuredAgent(
   return startProgram(fleet, "agent", name, options, yaml);
 }
 
-/** Without PostgreSQL: bans do not need it. */
+/** Without `databaseUrl` there is no PostgreSQL: bans do not need it. */
 export async function startSecuredCoordinator(
   fleet: SecuredFleet,
   name: string,
-  options: ProgramOptions,
+  options: ProgramOptions & { databaseUrl?: string },
 ): Promise<SecuredProgram & { readyz(): Promise<string> }> {
   const port = await freePort();
-  const yaml = `id: ${name}\nhttp: { listen: "127.0.0.1:${port}" }\ndatabase: { url: "postgresql://nobody@127.0.0.1:1/none" }\n${options.yaml ?? ""}\n`;
+  const { databaseUrl = "postgresql://nobody@127.0.0.1:1/none" } = options;
+  const yaml = `id: ${name}\nhttp: { listen: "127.0.0.1:${port}" }\ndatabase: { url: "${databaseUrl}" }\n${options.yaml ?? ""}\n`;
   const running = await startProgram(fleet, "coordinator", name, options, yaml);
   return {
     ...running,

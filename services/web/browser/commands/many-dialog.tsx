@@ -72,9 +72,13 @@ function ManyPreview({ preview, will }: { preview: ManyBans; will: string }) {
       <p>
         <strong>{count(matched, "ban")}</strong> {will}.
       </p>
-      {spared > 0 && <p>{count(spared, "ban")} stay held: allowed, or machines of the fleet.</p>}
-      {held > 0 && <p>{count(held, "held ban")} stay held.</p>}
-      {ordered > 0 && <p>{count(ordered, "ban")} stay as an operator has commanded them.</p>}
+      {spared > 0 && (
+        <p>{count(spared, "ban stays", "bans stay")} held: allowed, or machines of the fleet.</p>
+      )}
+      {held > 0 && <p>{count(held, "held ban stays", "held bans stay")} held.</p>}
+      {ordered > 0 && (
+        <p>{count(ordered, "ban stays", "bans stay")} as an operator has commanded.</p>
+      )}
       <Numbers title="by jail" rows={byJail} />
       <Numbers title="by host" rows={byHost} />
       <Numbers title="by maker" rows={byMaker} />

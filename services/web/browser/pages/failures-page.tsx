@@ -76,7 +76,7 @@ function Countries({ period }: { period: Period }) {
         <p class="faint">
           {data.attempts === 0
             ? "There was no failure."
-            : "The countries are not known: give the coordinator a database in MaxMind’s format (.mmdb), see lookups in docs/configuration.md."}
+            : "The countries are not known: give the coordinator a database in MaxMind’s format (.mmdb), see notify.whois.databases in docs/configuration.md."}
         </p>
       )}
     </section>

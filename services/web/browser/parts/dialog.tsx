@@ -15,6 +15,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    // The first field, not the button that closes the dialog.
+    dialog?.querySelector<HTMLElement>("form input, form select")?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();
@@ -24,6 +26,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     <dialog
       ref={element}
       aria-labelledby={titleId}
+      // Chromium does not let a page keep a dialog open for ever.
+      onClose={onClose}
       onCancel={(event) => {
         event.preventDefault();
         onClose();
