@@ -81,7 +81,7 @@ export async function eraseFailures(
 }
 
 /** No numbers hold its rows. */
-const DEFAULT_PARTITION: Partition = { name: "failure_default", until: new Date(0) };
+const DEFAULT_PARTITION: Partition = { name: "failure_default", from: null, until: new Date(0) };
 
 /** Erases some rows of one partition, and takes them off the numbers of its day. */
 async function eraseSome(

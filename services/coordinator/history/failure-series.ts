@@ -5,8 +5,9 @@
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 import { isNetwork, type Address } from "../../wire/address.ts";
 import type { TopKind } from "../../wire/api.ts";
-import { dayBefore, filterConditions, type FailureFilter } from "./failure-queries.ts";
-import { DAY_MS, spellDay } from "./partitions.ts";
+import { divide, failuresOf, findCounted, isOfCells, NOTHING_COUNTED } from "./counted-days.ts";
+import { filterConditions, type FailureFilter } from "./failure-queries.ts";
+import { DAY_MS } from "./partitions.ts";
 import { askWithinTime, type Transaction } from "./within-time.ts";
 
 export interface SeriesQuery extends FailureFilter {
@@ -89,18 +90,19 @@ async function attemptsIn(
   filter: FailureFilter,
 ): Promise<Prisma.Sql> {
   const kind = steps.stepMs % DAY_MS === 0 ? kindOf(filter) : undefined;
-  const countedUntil = kind && (await findCountedUntil(transaction));
+  const period = { since: steps.since, until: steps.end - 1 };
+  const divided = divide(period, kind ? await findCounted(transaction, period) : NOTHING_COUNTED);
   const counted =
-    kind && countedUntil
-      ? Prisma.sql`UNION ALL ${fromCounts(steps, { ...kind, countedUntil })}`
+    kind && divided.cells.length > 0
+      ? Prisma.sql`
+          UNION ALL SELECT ${stepOf(Prisma.sql`day`, steps)} AS step, attempts FROM failure_count
+          WHERE kind = ${kind.kind} AND name = ${kind.name} AND ${isOfCells(divided)}`
       : Prisma.empty;
-  const recorded = countedUntil ? Prisma.sql`AND recorded_at >= ${countedUntil}` : Prisma.empty;
   return Prisma.sql`
     SELECT step, sum(attempts)::bigint AS count FROM (
-      SELECT ${stepOf(Prisma.sql`at`, steps)} AS step, attempts FROM failure
-      WHERE at >= ${spell(steps.since)} AND at < ${spell(steps.end)}
-        AND recorded_at >= ${dayBefore(steps.since)} ${recorded}
-        AND ${Prisma.join(filterConditions(filter), " AND ")}
+      SELECT ${stepOf(Prisma.sql`at`, steps)} AS step, attempts
+      FROM (${failuresOf(divided.rests)}) AS failure
+      WHERE ${Prisma.join(filterConditions(filter), " AND ")}
       ${counted}
     ) AS found GROUP BY step`;
 }
@@ -124,24 +126,6 @@ function kindOf(filter: FailureFilter): { kind: TopKind | "all"; name: string } 
     default:
       return undefined;
   }
-}
-
-async function findCountedUntil(transaction: Transaction): Promise<Date | undefined> {
-  const [counted] = await transaction.$queryRaw<{ until: Date | null }[]>`
-    SELECT max(recorded_on) + 1 AS until FROM failure_count`;
-  return counted?.until ?? undefined;
-}
-
-function fromCounts(
-  steps: Steps,
-  { kind, name, countedUntil }: { kind: string; name: string; countedUntil: Date },
-): Prisma.Sql {
-  const [first, last] = [steps.since, steps.end - DAY_MS].map((at) => spellDay(spell(at)));
-  return Prisma.sql`
-    SELECT ${stepOf(Prisma.sql`day`, steps)} AS step, attempts FROM failure_count
-    WHERE kind = ${kind} AND name = ${name} AND day BETWEEN ${first}::date AND ${last}::date
-      AND recorded_on >= ${spellDay(dayBefore(steps.since))}::date
-      AND recorded_on < ${countedUntil}::date`;
 }
 
 /** A ban begins with the change at its begin; every later change of it keeps the begin. */

@@ -6,9 +6,9 @@ export interface Marked<T> {
   mark: string;
 }
 
-/** What PostgreSQL and ISO 8601 both spell. */
+/** The first and the last instant that PostgreSQL and ISO 8601 both spell. */
 export const FIRST_MS = Date.parse("0001-01-01T00:00:00.000Z");
-const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
+export const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 export function markOf(at: Date, id: bigint | string): string {
   return `${at.getTime()}/${id}`;

@@ -21,6 +21,8 @@ export const BAN_CHANGES: DailyTable = { table: "ban_change", key: "changed_at" 
 
 export interface Partition {
   name: string;
+  /** null: its rows may be of any age. */
+  from: Date | null;
   /** Its rows are older than this. */
   until: Date;
 }
@@ -31,11 +33,12 @@ const LOCK_WITHIN = "SET LOCAL lock_timeout = '2s'";
 /** The partitions with bounds, oldest first. */
 export function partitionsOf(table: DailyTable["table"]): Prisma.Sql {
   return Prisma.sql`
-    SELECT relname AS name, bound.until FROM pg_inherits
+    SELECT relname AS name, bound.from, bound.until FROM pg_inherits
     JOIN pg_class ON pg_class.oid = inhrelid,
+    LATERAL (SELECT pg_get_expr(relpartbound, inhrelid) AS text) AS spelled,
     LATERAL (
-      SELECT substring(pg_get_expr(relpartbound, inhrelid) FROM 'TO \\(''([^'']+)''\\)')::timestamptz
-        AS until
+      SELECT substring(spelled.text FROM 'FROM \\(''([^'']+)''\\)')::timestamptz AS from,
+        substring(spelled.text FROM 'TO \\(''([^'']+)''\\)')::timestamptz AS until
     ) AS bound
     WHERE inhparent = ${table}::regclass AND bound.until IS NOT NULL
     ORDER BY bound.until`;
