@@ -84,6 +84,7 @@ const FILES = [
   ["nats", "ca"],
   ["web", "tls", "cert"],
   ["web", "tls", "key"],
+  ["web", "oidc", "clientSecretFile"],
 ];
 
 function resolveFiles(folder: string, value: Record<string, unknown>): void {

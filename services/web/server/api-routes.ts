@@ -4,7 +4,7 @@ import * as z from "zod";
 import { reasonOf } from "../../process/reason.ts";
 import type { Answer } from "../../wire/askers.ts";
 import { spellInstant } from "../../wire/codec.ts";
-import { CLEAR_COOKIE, setCookie } from "./cookie.ts";
+import { SESSION_COOKIE } from "./cookie.ts";
 import { jsonReply, type HttpReply } from "./http-reply.ts";
 import { checkOwn, readBody } from "./own-request.ts";
 import { askerOf, type Session, type Sessions } from "./sessions.ts";
@@ -52,7 +52,7 @@ export function createApiRoutes(options: ApiRoutesOptions): ApiRoutes {
       throw new WebError(401, text, { more: { ways } });
     }
     const seconds = Math.max(0, Math.floor((opened.session.expiresAt - now()) / 1000));
-    const headers = { "set-cookie": setCookie(opened.secret, seconds) };
+    const headers = { "set-cookie": SESSION_COOKIE.set(opened.secret, seconds) };
     return jsonReply(200, describe(opened.session), headers);
   }
 
@@ -64,7 +64,7 @@ export function createApiRoutes(options: ApiRoutesOptions): ApiRoutes {
     if (name === "session") return jsonReply(200, describe(session));
     if (name === "logout") {
       await orUnavailable(sessions.end(session));
-      return jsonReply(200, {}, { "set-cookie": CLEAR_COOKIE });
+      return jsonReply(200, {}, { "set-cookie": SESSION_COOKIE.clear });
     }
     const answered = await answer(name, body, askerOf(session));
     if (answered.code === 200) return jsonReply(200, answered.reply);
@@ -76,6 +76,7 @@ async function orUnavailable<T>(asked: Promise<T>): Promise<T> {
   try {
     return await asked;
   } catch (cause) {
+    if (cause instanceof WebError) throw cause;
     throw new WebError(503, reasonOf(cause), { cause });
   }
 }

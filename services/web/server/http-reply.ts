@@ -1,6 +1,6 @@
 /** What the page's server answers, before it is written. */
 import type { OutgoingHttpHeaders } from "node:http";
-import { WebError } from "./web-error.ts";
+import type { WebError } from "./web-error.ts";
 
 export interface HttpReply {
   code: number;
@@ -18,6 +18,9 @@ export function jsonReply(
   return { code, headers: { ...type, ...headers }, body: text };
 }
 
-export function errorReply(error: WebError): HttpReply {
-  return jsonReply(error.code, { error: error.message, ...error.more });
+/** JSON for the page's script, which sends POSTs; a line of text for a person. */
+export function errorReply(error: WebError, method: string | undefined): HttpReply {
+  if (method === "POST") return jsonReply(error.code, { error: error.message, ...error.more });
+  const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+  return { code: error.code, headers, body: `${error.message}\n` };
 }

@@ -1,12 +1,10 @@
 /** The certificate of the page's server, read again when its files change: renewals need no restart. */
-import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Server } from "node:https";
 import { EXIT, PlainError } from "../../process/exit.ts";
-import { explainFileError } from "../../process/file-error.ts";
 import type { Log } from "../../process/log.ts";
-import { whyExposed } from "../../process/private-file.ts";
 import { reasonOf } from "../../process/reason.ts";
+import { readFile, readPrivateFile } from "./private-text.ts";
 
 export interface TlsFiles {
   cert: string;
@@ -17,12 +15,7 @@ const LOOK_EVERY_MS = 60_000;
 
 /** PEM texts. Throws a PlainError if they cannot be used. */
 export function readTlsFiles({ cert, key }: TlsFiles): { cert: string; key: string } {
-  const pair = {
-    cert: readOrExplain("web.tls.cert", cert),
-    key: readOrExplain("web.tls.key", key),
-  };
-  const exposed = whyExposed(key);
-  if (exposed !== undefined) throw new PlainError(`web.tls.key: ${key}: ${exposed}`, EXIT.config);
+  const pair = { cert: readFile("web.tls.cert", cert), key: readPrivateFile("web.tls.key", key) };
   try {
     createSecureContext(pair);
   } catch (cause) {
@@ -59,13 +52,4 @@ export function followTlsFiles(
     }
   }, LOOK_EVERY_MS);
   return () => clearInterval(timer);
-}
-
-function readOrExplain(option: string, file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    const text = `${option}: ${file}: cannot be read: ${explainFileError(cause)}`;
-    throw new PlainError(text, EXIT.config, { cause });
-  }
 }

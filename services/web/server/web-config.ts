@@ -2,6 +2,8 @@
 import * as z from "zod";
 import { duration } from "../../config/duration.ts";
 import { isLoopback, listenConfig, parseListen, type ListenAddress } from "../../config/listen.ts";
+import { parseNetwork, type Address } from "../../wire/address.ts";
+import { roleLists } from "./role-lists.ts";
 
 const SHORTEST_SESSION = 300;
 export const LONGEST_SESSION_SECONDS = 7 * 86_400;
@@ -22,6 +24,53 @@ function isPublicUrl(text: string): boolean {
 
 const isLoopbackUrl = (url: URL) => isLoopback(url.hostname.replace(/^\[|\]$/g, ""));
 
+export const proxyConfig = z.strictObject({
+  addresses: z
+    .array(
+      z.string().transform((text, context): Address => {
+        const network = parseNetwork(text);
+        if (network !== undefined) return network;
+        const message = `expected an address or network such as 192.0.2.0/24, got ${JSON.stringify(text)}`;
+        context.addIssue({ code: "custom", message });
+        return z.NEVER;
+      }),
+    )
+    .min(1),
+  header: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/)
+    .default("X-Remote-User"),
+  /** By name. */
+  roles: roleLists,
+});
+export type ProxyConfig = z.output<typeof proxyConfig>;
+
+const claim = z.string().min(1).max(256);
+
+export const oidcConfig = z.strictObject({
+  issuer: z
+    .string()
+    .max(2048)
+    .refine(
+      isIssuer,
+      "expected a URL such as https://login.example.org, http:// only to this machine",
+    ),
+  clientId: claim,
+  /** undefined: a public client, which only PKCE protects. */
+  clientSecretFile: z.string().min(1).max(4096).optional(),
+  scope: claim.default("openid profile email"),
+  nameClaim: claim.default("preferred_username"),
+  groupsClaim: claim.default("groups"),
+  /** By group. */
+  roles: roleLists,
+});
+export type OidcConfig = z.output<typeof oidcConfig>;
+
+function isIssuer(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname));
+}
+
 export const webConfig = z
   .strictObject({
     /** undefined: there is no web page. */
@@ -36,6 +85,9 @@ export const webConfig = z
         "expected 5m to 7d",
       )
       .default(12 * 3_600),
+    /** Who may name the people whom it has logged in; undefined: nobody. */
+    proxy: proxyConfig.optional(),
+    oidc: oidcConfig.optional(),
   })
   .superRefine(({ listen, tls, url }, context) => {
     if (listen === undefined) return;
@@ -64,10 +116,13 @@ export interface Site {
   tls: { cert: string; key: string } | undefined;
   /** How long a session lasts at most. */
   sessionMs: number;
+  proxy: ProxyConfig | undefined;
+  oidc: OidcConfig | undefined;
 }
 
 /** undefined: there is no web page. */
-export function siteOf({ listen, url, tls, session }: WebConfig): Site | undefined {
+export function siteOf(config: WebConfig): Site | undefined {
+  const { listen, url, tls, session, proxy, oidc } = config;
   if (listen === undefined) return undefined;
   const { origin, pathname } = new URL(url ?? `${tls ? "https" : "http"}://${listen}`);
   return {
@@ -76,5 +131,6 @@ export function siteOf({ listen, url, tls, session }: WebConfig): Site | undefin
     basePath: pathname.replace(/\/+$/, ""),
     tls,
     sessionMs: session * 1000,
+    ...{ proxy, oidc },
   };
 }

@@ -17,6 +17,7 @@ import type { ApiRoutes } from "./api-routes.ts";
 import type { Feed } from "./feed.ts";
 import { errorReply, type HttpReply } from "./http-reply.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
+import type { OidcRoutes } from "./oidc-routes.ts";
 import type { Session } from "./sessions.ts";
 import type { StaticPage } from "./static-page.ts";
 import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls-files.ts";
@@ -28,6 +29,8 @@ export interface WebServerOptions {
   page: StaticPage;
   api: ApiRoutes;
   feed: Feed;
+  /** undefined: nobody logs in so. */
+  oidc: OidcRoutes | undefined;
   /** Whose request it is; undefined: nobody is logged in. */
   identify: (request: IncomingMessage) => Promise<Session | undefined>;
   log: Log;
@@ -42,7 +45,7 @@ const REQUEST_WITHIN_MS = 30_000;
 const HEADERS_WITHIN_MS = 10_000;
 
 export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
-  const { site, page, api, feed, identify, log } = options;
+  const { site, page, api, feed, oidc, identify, log } = options;
   const { host, port } = site.listen;
 
   /** undefined: the answer goes on. */
@@ -58,6 +61,7 @@ export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
       if (first === "api") return api(name, request);
     } else if (request.method === "GET" || request.method === "HEAD") {
       if (first === "feed" && request.method === "GET") return openFeed(request, response);
+      if (oidc && first === "login" && name.startsWith("oidc")) return oidc(name, request);
       if (first === "assets") return page.asset(name, request);
       if (first !== "api") return page.index();
     }
@@ -73,9 +77,9 @@ export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     const reply = await replyTo(request, response).catch((error: unknown) => {
-      if (error instanceof WebError) return errorReply(error);
+      if (error instanceof WebError) return errorReply(error, request.method);
       log.error({ err: error, path: request.url }, "a request of the web page failed");
-      return errorReply(new WebError(500, "the coordinator's log has the reason"));
+      return errorReply(new WebError(500, "the coordinator's log has the reason"), request.method);
     });
     if (!reply) return;
     // The rest of a body that is not wanted would be taken for the next request.

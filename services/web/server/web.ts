@@ -7,12 +7,14 @@ import type { Answer } from "../../wire/askers.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
 import { createApiRoutes } from "./api-routes.ts";
 import { readBundledPage } from "./bundled-page.ts";
-import { cookieOf } from "./cookie.ts";
+import { SESSION_COOKIE } from "./cookie.ts";
+import { createOidcRoutes, type OidcRoutes, type OidcRoutesOptions } from "./oidc-routes.ts";
+import { identifyByProxy } from "./proxy-login.ts";
 import { openSessionBucket } from "./session-bucket.ts";
 import { createFeed, type Feed, type NewsSource } from "./feed.ts";
 import { createSessions, type Person, type Session } from "./sessions.ts";
 import { createStaticPage } from "./static-page.ts";
-import type { Site } from "./web-config.ts";
+import type { OidcConfig, Site } from "./web-config.ts";
 import { serveWeb, type WebServer } from "./web-server.ts";
 
 export interface WebOptions {
@@ -56,7 +58,9 @@ export function openWeb(options: WebOptions): Web {
   }
 
   async function identify(request: IncomingMessage): Promise<Session | undefined> {
-    const secret = cookieOf(request);
+    const vouched = site.proxy && identifyByProxy(site.proxy, request, now());
+    if (vouched) return vouched;
+    const secret = SESSION_COOKIE.read(request);
     return secret === undefined ? undefined : sessions.find(secret);
   }
 
@@ -66,22 +70,35 @@ export function openWeb(options: WebOptions): Web {
       const reason = bucket.trouble();
       return reason === undefined ? [] : [warn("web-sessions", { reason })];
     },
-    serve(answer, source) {
+    async serve(answer, source) {
       const feed = createFeed({ source, now });
       later.feed = feed;
       const page = createStaticPage(readBundledPage(), basePath);
       const api = createApiRoutes({
         ...{ origin, sessions, logIn, answer, version, now },
-        ways: ["link"],
+        ways: site.oidc ? ["link", "oidc"] : ["link"],
         identify,
       });
-      return serveWeb({ site, page, api, feed, identify, log });
+      const oidc = site.oidc && (await openOidc(site.oidc, { site, sessions, now, log }));
+      return serveWeb({ site, page, api, feed, oidc, identify, log });
     },
     stop() {
       later.feed?.stop();
       bucket.stop();
     },
   };
+}
+
+/** Its library is loaded only where it is needed. */
+async function openOidc(
+  config: OidcConfig,
+  options: Omit<OidcRoutesOptions, "login"> & { log: Log },
+): Promise<OidcRoutes> {
+  const { createOidcLogin } = await import("./oidc-login.ts");
+  return createOidcRoutes({
+    login: createOidcLogin(config, options.site, options.log),
+    ...options,
+  });
 }
 
 function isSame(given: string, token: string): boolean {
