@@ -2,7 +2,7 @@
  * Every setting of a configuration with the place that it comes from, for `config show`. No secret
  * is shown: passwords are hidden, also within URLs, and what a webhook's URL has behind its host.
  */
-import { readFile } from "node:fs/promises";
+import { promises as files } from "node:fs";
 import type * as z from "zod";
 import type { Environment } from "../process/environment.ts";
 import { loadConfig } from "./load-config.ts";
@@ -68,7 +68,7 @@ interface InFile {
 async function readSettings(path: string): Promise<Map<string, InFile>> {
   const { parseDocument, LineCounter, isMap, isScalar, isSeq } = await import("./yaml-document.ts");
   const lines = new LineCounter();
-  const document = parseDocument(await readFile(path, "utf8"), { lineCounter: lines });
+  const document = parseDocument(await files.readFile(path, "utf8"), { lineCounter: lines });
   const found = new Map<string, InFile>();
   const visit = (node: unknown, at: string, line: number): void => {
     found.set(at, { setting: at, value: document.getIn(at.split(".")), line });

@@ -2,7 +2,7 @@
  * Configuration: one YAML file, some settings from the environment above it,
  * checked as a whole. Every fault is reported at once.
  */
-import { readFile } from "node:fs/promises";
+import { promises as files } from "node:fs";
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import type { Environment } from "../process/environment.ts";
@@ -121,7 +121,7 @@ function holdsPassword(name: string, value: unknown): boolean {
 async function readYaml(path: string): Promise<Record<string, unknown>> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await files.readFile(path, "utf8");
   } catch (cause) {
     const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
     const reason = isDenied ? whyDenied(path) : explainFileError(cause);

@@ -1,6 +1,6 @@
 /** How a NATS server's certificate is checked: its authority, and the names in it. */
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { promises as files } from "node:fs";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { explainFileError } from "../process/file-error.ts";
@@ -41,7 +41,7 @@ function hostOf(server: string): string {
 async function checkAuthority(file: string): Promise<void> {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = await files.readFile(file, "utf8");
   } catch (cause) {
     const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
     // It holds no secret: everybody may read it.

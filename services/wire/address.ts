@@ -41,7 +41,8 @@ export function parseNetwork(text: string): Address | undefined {
   if (bits === undefined) return address;
   if (!/^\d{1,3}$/.test(bits)) return undefined;
   // A network of IPv4-mapped addresses: the mapping takes the first 96 bits.
-  const prefix = Number(bits) - (isIPv6(base.replace(/%.*/, "")) && isIPv4(address) ? 96 : 0);
+  const isMapped = isIPv4(address) && !isIPv4(base);
+  const prefix = Number(bits) - (isMapped ? 96 : 0);
   const width = isIPv4(address) ? 32 : 128;
   if (prefix < 0 || prefix > width) return undefined;
   if (prefix === width) return address;

@@ -23,6 +23,7 @@ import {
   banRestoreReply,
   banRestoreRequest,
 } from "./list-import.ts";
+import { lazily } from "./lazily.ts";
 import { FIRST, reach, standing } from "./reach.ts";
 import {
   addressField,
@@ -302,9 +303,9 @@ const failureFilter = {
 export const MAX_STEPS = 400;
 
 /** Every request the API answers: noun.verb to the shapes of request and reply. */
-export const api = {
+export const api = lazily({
   /** Does a coordinator answer? */
-  "ping.show": {
+  "ping.show": () => ({
     request: z.strictObject({}),
     reply: z.object({
       /** Which coordinator answered, and which one decides (null: none right now). */
@@ -314,8 +315,8 @@ export const api = {
       /** By the coordinator's clock. */
       at: instant,
     }),
-  },
-  "status.show": {
+  }),
+  "status.show": () => ({
     request: z.strictObject({}),
     reply: z.object({
       version: z.string(),
@@ -347,27 +348,27 @@ export const api = {
       warningCounts: z.object({ high: count, medium: count, low: count }),
       jailCount: count,
     }),
-  },
-  "host.list": {
+  }),
+  "host.list": () => ({
     request: z.strictObject({
       /** Without: as many as one message holds. */
       limit: limitField.optional(),
       after: cursorField(NAME).optional(),
     }),
     reply: z.object({ hosts: z.array(hostRow), total: count, next, stale }),
-  },
-  "host.show": {
+  }),
+  "host.show": () => ({
     request: z.strictObject({ host: hostField }),
     /** `version`: that of the coordinator that answers. */
     reply: z.object({ host: hostRow, version: z.string(), stale }),
-  },
+  }),
   /** The host is no longer listed, until it reports again. */
-  "host.remove": {
+  "host.remove": () => ({
     request: z.strictObject({ host: hostField }),
     reply: z.object({ host: z.string(), wasUp: z.boolean() }),
-  },
+  }),
   /** What the host reports does not count, until that is undone. */
-  "host.quarantine": {
+  "host.quarantine": () => ({
     request: z.strictObject({ host: hostField, undo: flagField, reason: textField }),
     reply: z.object({
       host: z.string(),
@@ -376,9 +377,9 @@ export const api = {
       /** Bans that no other host has seen a failure for. */
       alone: z.object({ inForce: count, held: count }),
     }),
-  },
+  }),
   /** One failed login of a user that nobody has, through everything from this host's log on. */
-  "host.drill": {
+  "host.drill": () => ({
     request: z.strictObject({
       host: hostField,
       /** undefined: that of the host's first source. */
@@ -395,8 +396,8 @@ export const api = {
       /** Why the steps end before all hosts have the ban; null: they do not. */
       reason: z.string().nullable(),
     }),
-  },
-  "jail.list": {
+  }),
+  "jail.list": () => ({
     request: z.strictObject({
       /** Without: as many as one message holds. */
       limit: limitField.optional(),
@@ -412,17 +413,17 @@ export const api = {
       /** Seconds that earlier bans of an address count. */
       dbpurgeage: z.number().optional(),
     }),
-  },
-  "jail.show": {
+  }),
+  "jail.show": () => ({
     request: z.strictObject({ jail: jailField }),
     reply: jailRow.extend({
       bans: z.object({ inForce: count, held: count }),
       coordinator: z.string(),
       policyVersion: policyVersion.optional(),
     }),
-  },
+  }),
   /** Sets an option in place of what the file says. */
-  "jail.set": {
+  "jail.set": () => ({
     request: z.strictObject({
       jail: jailField,
       option: jailOptionField,
@@ -431,14 +432,14 @@ export const api = {
       seconds: secondsField.optional(),
     }),
     reply: jailChanged.extend({ setting: jailSetting }),
-  },
+  }),
   /** Takes back what was set of an option, or of all of them. */
-  "jail.unset": {
+  "jail.unset": () => ({
     request: z.strictObject({ jail: jailField, option: jailOptionField.optional() }),
     reply: jailChanged.extend({ settings: z.array(jailSetting) }),
-  },
+  }),
   /** The jail bans nobody new. */
-  "jail.pause": {
+  "jail.pause": () => ({
     request: z.strictObject({
       jail: jailField,
       /** It ends after so long; undefined: when it is resumed. */
@@ -446,10 +447,10 @@ export const api = {
       reason: textField,
     }),
     reply: jailRow,
-  },
-  "jail.resume": { request: z.strictObject({ jail: jailField }), reply: jailRow },
+  }),
+  "jail.resume": () => ({ request: z.strictObject({ jail: jailField }), reply: jailRow }),
   /** Every coordinator reads its own coordinator.yaml again. */
-  "jail.reload": {
+  "jail.reload": () => ({
     request: z.strictObject({}),
     reply: z.object({
       /** Which coordinator answered, and which one decides (null: none right now). */
@@ -468,8 +469,8 @@ export const api = {
       /** false: the old policy decides until all failures are counted by the new one. */
       isInUse: z.boolean(),
     }),
-  },
-  "ban.list": {
+  }),
+  "ban.list": () => ({
     request: z
       .strictObject({
         jail: jailField.optional(),
@@ -485,8 +486,8 @@ export const api = {
       })
       .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     reply: z.object({ bans: z.array(ban), total: z.number(), next, stale }),
-  },
-  "ban.show": {
+  }),
+  "ban.show": () => ({
     request: z.strictObject({
       jail: jailField.optional(),
       address: addressField,
@@ -518,8 +519,8 @@ export const api = {
       logins: z.array(z.object({ host: z.string(), at: instant })).optional(),
       stale,
     }),
-  },
-  "ban.add": {
+  }),
+  "ban.add": () => ({
     request: z.strictObject({
       address: bannableField,
       jail: jailField,
@@ -531,8 +532,8 @@ export const api = {
       wait,
     }),
     reply: z.object({ ban, changed: z.boolean(), reach: reach.nullable() }),
-  },
-  "ban.remove": {
+  }),
+  "ban.remove": () => ({
     request: z.strictObject({
       address: addressField,
       /** undefined: in every jail. */
@@ -552,18 +553,18 @@ export const api = {
       covered: z.array(ban).optional(),
       reach: reach.nullable(),
     }),
-  },
+  }),
   /** Bans a part of a list of addresses and networks. */
-  "ban.import": { request: z.strictObject(banImportRequest), reply: banImportReply },
+  "ban.import": () => ({ request: z.strictObject(banImportRequest), reply: banImportReply }),
   /** Puts bans of a backup back. */
-  "ban.restore": { request: z.strictObject(banRestoreRequest), reply: banRestoreReply },
+  "ban.restore": () => ({ request: z.strictObject(banRestoreRequest), reply: banRestoreReply }),
   /** Lifts every ban in force that is selected. */
-  "ban.lift": { request: z.strictObject(liftManyRequest), reply: manyBansReply },
+  "ban.lift": () => ({ request: z.strictObject(liftManyRequest), reply: manyBansReply }),
   /** Puts held bans into force. */
-  "ban.release": { request: z.strictObject(manyBansRequest), reply: manyBansReply },
+  "ban.release": () => ({ request: z.strictObject(manyBansRequest), reply: manyBansReply }),
   /** Drops held bans. */
-  "ban.discard": { request: z.strictObject(manyBansRequest), reply: manyBansReply },
-  "allow.list": {
+  "ban.discard": () => ({ request: z.strictObject(manyBansRequest), reply: manyBansReply }),
+  "allow.list": () => ({
     request: z.strictObject({
       /** Without: as many as one message holds. */
       limit: limitField.optional(),
@@ -571,9 +572,9 @@ export const api = {
     }),
     /** In the order in which they were added. */
     reply: z.object({ allowed: z.array(allowed), total: count, next }),
-  },
+  }),
   /** What keeps an address or network, or a part of it, from being banned. */
-  "allow.show": {
+  "allow.show": () => ({
     request: z.strictObject({ address: addressField, jail: jailField.optional() }),
     reply: z.object({
       /** The entry that covers it, or else is within it: in the jail, or in every one. */
@@ -583,8 +584,8 @@ export const api = {
       /** The address of a machine of the fleet that it is or holds. */
       machine: ownAddress.nullable(),
     }),
-  },
-  "allow.add": {
+  }),
+  "allow.add": () => ({
     request: z.strictObject({
       address: allowableField,
       /** undefined: the entry is for every jail. */
@@ -605,8 +606,8 @@ export const api = {
       /** How many are still to be lifted: agents do not enforce these bans any more. */
       pending: count,
     }),
-  },
-  "allow.remove": {
+  }),
+  "allow.remove": () => ({
     request: z.strictObject({ address: addressField, jail: jailField.optional() }),
     reply: z.object({
       allowed,
@@ -616,36 +617,36 @@ export const api = {
       backCount: count.optional(),
       pending: count.optional(),
     }),
-  },
+  }),
   /** Puts a part of a list on the allowlist. */
-  "allow.import": { request: z.strictObject(allowImportRequest), reply: allowImportReply },
+  "allow.import": () => ({ request: z.strictObject(allowImportRequest), reply: allowImportReply }),
   /** The metrics of the coordinator that answers, as its /metrics shows them. */
-  "metric.list": {
+  "metric.list": () => ({
     request: z.strictObject({
       /** Without: as many as one message holds. */
       limit: limitField.optional(),
       after: cursorField(METRIC_CURSOR).optional(),
     }),
     reply: z.object({ metrics: z.array(metricRow), next, coordinator: z.string() }),
-  },
-  "notify.list": {
+  }),
+  "notify.list": () => ({
     request: z.strictObject({}),
     /** `sender`: the coordinator that sends; null: none right now. */
     reply: z.object({ sinks: z.array(sinkRow), sender: z.string().nullable() }),
-  },
+  }),
   /** Sends a made-up event to a sink at once. */
-  "notify.test": {
+  "notify.test": () => ({
     request: z.strictObject({ sink: sinkField }),
     /** Why the sink has not taken it; null: it has. */
     reply: z.object({ sink: z.string(), reason: z.string().nullable(), ms: z.number() }),
-  },
+  }),
   /** Sends what waits now, and switches a sink on again; or sends again what was sent before. */
-  "notify.resend": {
+  "notify.resend": () => ({
     request: z.strictObject({ sink: sinkField, since: instantField.optional() }),
     reply: z.object({ sink: z.string() }),
-  },
+  }),
   /** The actions of operators and coordinators. */
-  "audit.list": {
+  "audit.list": () => ({
     request: z
       .strictObject({
         /** An operator's name, "decider" or "config". */
@@ -660,9 +661,9 @@ export const api = {
       .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     /** Newest first. */
     reply: z.object({ audit: z.array(auditRow), next, stale }),
-  },
+  }),
   /** What has happened since the last answer. */
-  "watch.show": {
+  "watch.show": () => ({
     /** Without: from now on. */
     request: z.strictObject({ after: watchPlaces.optional() }),
     reply: z.object({
@@ -677,9 +678,9 @@ export const api = {
       hostCount: count,
       places: watchPlaces,
     }),
-  },
+  }),
   /** Failures and bans of the last hour, which the coordinator that answers has counted in memory. */
-  "rate.show": {
+  "rate.show": () => ({
     request: z.strictObject({}),
     reply: z.object({
       /** The begin of the first step. */
@@ -692,9 +693,9 @@ export const api = {
       /** The coordinator has started since, and does not know of failures before this instant. */
       knownSince: instant,
     }),
-  },
+  }),
   /** Failures and bans on record, counted in steps of a period. */
-  "series.show": {
+  "series.show": () => ({
     request: z
       .strictObject({
         since: instantField,
@@ -714,9 +715,9 @@ export const api = {
       bans: z.array(count).max(MAX_STEPS).nullable(),
       stale,
     }),
-  },
+  }),
   /** Who attacks an account, that is, a user name as clients spell it. */
-  "account.show": {
+  "account.show": () => ({
     request: z
       .strictObject({
         user: textField,
@@ -740,9 +741,9 @@ export const api = {
       knowsLogins: z.boolean(),
       stale,
     }),
-  },
+  }),
   /** What the operator's databases say of addresses. */
-  "about.show": {
+  "about.show": () => ({
     request: z.strictObject({
       addresses: z
         .array(addressField, "expected a list of addresses")
@@ -750,12 +751,12 @@ export const api = {
     }),
     /** In the order of the request; null: nothing is known of the address. */
     reply: z.object({ about: z.array(whereabouts.nullable()).max(FIRST) }),
-  },
+  }),
   /**
    * What a jail with other numbers would have done to the failures of the last days, beside what it
    * does with today's. It changes nothing.
    */
-  "simulation.show": {
+  "simulation.show": () => ({
     request: z.strictObject({
       jail: jailField,
       days: daysField,
@@ -777,9 +778,9 @@ export const api = {
       proposed: simulatedOutcome,
       stale,
     }),
-  },
+  }),
   /** Failures that another program has seen. */
-  "failure.add": {
+  "failure.add": () => ({
     request: z.strictObject({
       addresses: z
         .array(hostAddress, "expected a list of addresses")
@@ -794,9 +795,9 @@ export const api = {
       attempts: attemptsField,
     }),
     reply: z.object({ stored: count, jail: z.string(), host: z.string() }),
-  },
+  }),
   /** A link to the web page that logs its asker in, once. */
-  "web.login": {
+  "web.login": () => ({
     request: z.strictObject({
       /** Where NATS vouches for names: the asker's credentials, see identity-proof.ts. */
       proof: z
@@ -808,8 +809,8 @@ export const api = {
         .optional(),
     }),
     reply: z.object({ url: z.string(), seconds: count }),
-  },
-  "failure.list": {
+  }),
+  "failure.list": () => ({
     request: z
       .strictObject({
         ...failureFilter,
@@ -821,9 +822,9 @@ export const api = {
       .refine(({ since = -Infinity, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     /** Newest first. */
     reply: z.object({ failures: z.array(failureRow), next, stale }),
-  },
+  }),
   /** Which addresses, users and so on have failed most. */
-  "failure.top": {
+  "failure.top": () => ({
     request: z
       .strictObject({
         by: z.enum(TOP_KINDS, `expected one of ${TOP_KINDS.join(", ")}`),
@@ -835,9 +836,9 @@ export const api = {
       .refine(({ since, until = Infinity }) => since <= until, UNTIL_BEFORE_SINCE),
     /** Most attempts first; `attempts`: of all failures of the period. */
     reply: z.object({ top: z.array(topRow), attempts: count, stale }),
-  },
+  }),
   /** Erases failures on record. */
-  "failure.erase": {
+  "failure.erase": () => ({
     request: z
       .strictObject({
         /** A user of exactly this name. */
@@ -860,8 +861,8 @@ export const api = {
       /** Changes of bans of the address, which stay on record. */
       banChanges: count,
     }),
-  },
-} as const;
+  }),
+});
 
 export type Endpoint = keyof typeof api;
 export type Request<E extends Endpoint> = z.infer<(typeof api)[E]["request"]>;
