@@ -27,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   interleavings: () => import("./interleavings.ts"),
   import: () => import("./import.ts"),
   "rooted-host": () => import("./rooted-host.ts"),
+  web: () => import("./web.ts"),
 };
 
 const { values, positionals } = parseArgs({
