@@ -52,7 +52,7 @@ export async function startAgent(
   if (!alone) await connected;
   const reporting = await startReporting({
     ...{ config, connected, settings, logins, state, log, onFailed: fail },
-    onFailures: (jail, failures) => alone?.note(jail, failures),
+    onFound: (jail, found) => alone?.note(jail, found),
     ownAddresses: enforcing.ownAddresses,
   });
   onRelease(reporting.stop);

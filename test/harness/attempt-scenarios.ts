@@ -13,7 +13,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createDetector } from "../../services/detection/dovecot-detector.ts";
 import { createLedger } from "../../services/detection/attempts/attempt-ledger.ts";
-import type { Failure } from "../../services/detection/attempts/failure.ts";
+import type { Provisional } from "../../services/detection/attempts/provisional.ts";
 
 export const SCENARIOS = resolve(import.meta.dirname, "../corpus/attempts");
 
@@ -42,24 +42,23 @@ function readScenario(file: string): Scenario {
 
 /** What each line of the scenario really changes, in the words of the files. */
 export function playScenario({ steps }: Scenario): string[][] {
-  const detector = createDetector({ source: "mail", ledger: createLedger({ mode: "normal" }) });
-  const provisional: { failure: Failure; withdrawn: number }[] = [];
+  const ledger = createLedger({ mode: "normal" });
+  const detector = createDetector({ source: "mail", ledger });
+  const addresses = new Map<Provisional, string>();
   let position = 0;
   return steps.map(({ line }) => {
     const changes: string[] = [];
     const bytes = Buffer.from(`${line}\n`);
     const failures = detector.feed(bytes, position, Date.UTC(2026, 2, 4));
     position += bytes.length;
-    for (const entry of provisional) {
-      const withdrawn = entry.failure.hold?.withdrawn ?? 0;
-      const now = withdrawn - entry.withdrawn;
-      entry.withdrawn = withdrawn;
-      if (now > 0) changes.push(`withdrawn ${entry.failure.address} ${now}`);
+    const withdrawn = new Map<Provisional, number>();
+    for (const each of ledger.takeWithdrawn()) withdrawn.set(each, (withdrawn.get(each) ?? 0) + 1);
+    for (const [each, attempts] of withdrawn) {
+      changes.push(`withdrawn ${addresses.get(each)} ${attempts}`);
     }
-    for (const failure of failures) {
-      const { address, attempts, hold } = failure;
-      changes.push(`${hold ? "provisional" : "counted"} ${address} ${attempts}`);
-      if (hold) provisional.push({ failure, withdrawn: 0 });
+    for (const { address, attempts, provisional } of failures) {
+      changes.push(`${provisional ? "provisional" : "counted"} ${address} ${attempts}`);
+      if (provisional) addresses.set(provisional, address);
     }
     return changes;
   });

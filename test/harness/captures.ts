@@ -3,8 +3,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createDetector } from "../../services/detection/dovecot-detector.ts";
-import { attemptsOf, type Failure } from "../../services/detection/attempts/failure.ts";
+import type { Failure } from "../../services/detection/attempts/failure.ts";
 import { createLedger } from "../../services/detection/attempts/attempt-ledger.ts";
+import { WithdrawnAttempts } from "../../services/detection/attempts/withdrawn-attempts.ts";
 
 const SHARED = resolve(import.meta.dirname, "../../../shared");
 
@@ -60,8 +61,12 @@ export function measureAccuracy(folder: string, { withPeer }: { withPeer: boolea
 /** The whole file goes through one detector, in order, as an agent reads it. */
 function measureFile(folder: string, file: string, actions: readonly Action[]): Accuracy {
   const bytes = readFileSync(resolve(folder, file));
-  const detector = createDetector({ source: file, ledger: createLedger({ mode: "normal" }) });
+  const ledger = createLedger({ mode: "normal" });
+  const detector = createDetector({ source: file, ledger });
   const failures = detector.feed(bytes, 0, Date.UTC(2026, 10, 25));
+  const withdrawn = new WithdrawnAttempts();
+  withdrawn.note(ledger.takeWithdrawn());
+  const left = (failure: Failure) => withdrawn.attemptsLeft(failure);
   const ends = lineEnds(bytes);
   const result: Accuracy = {
     file,
@@ -81,10 +86,9 @@ function measureFile(folder: string, file: string, actions: readonly Action[]): 
     const to = ends[action.last - 1] ?? bytes.length;
     const own = failures.filter(({ position }) => position > from && position <= to);
     const isSource = ({ address }: { address: string }) => address === action.src;
-    const sum = (of: readonly Failure[]) =>
-      of.reduce((total, failure) => total + attemptsOf(failure), 0);
+    const sum = (of: readonly Failure[]) => of.reduce((total, failure) => total + left(failure), 0);
     const counted = sum(own.filter(isSource));
-    const strangers = own.filter((failure) => !isSource(failure) && attemptsOf(failure) > 0);
+    const strangers = own.filter((failure) => !isSource(failure) && left(failure) > 0);
     result.actions += 1;
     result.expected += expected;
     result.fewest += expected;

@@ -5,8 +5,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createDetector } from "../../services/detection/dovecot-detector.ts";
-import { attemptsOf, type Failure } from "../../services/detection/attempts/failure.ts";
+import type { Failure } from "../../services/detection/attempts/failure.ts";
 import { createLedger } from "../../services/detection/attempts/attempt-ledger.ts";
+import { WithdrawnAttempts } from "../../services/detection/attempts/withdrawn-attempts.ts";
 import { readLine } from "../../services/detection/dovecot/read-line.ts";
 import type { Truth } from "../capture/truth.ts";
 import { countWithFail2ban, type Accuracy } from "./captures.ts";
@@ -52,10 +53,12 @@ export function measureCapture(folder: string, name: string, order: Order): Accu
   for (const { log, bytes } of lines) {
     failures.push(...(detectors.get(log)?.feed(bytes, 0, READ_AT) ?? []));
   }
-  // What is held has been taken back by now, or never will be.
+  // What is provisional has been withdrawn by now, or never will be.
+  const withdrawn = new WithdrawnAttempts();
+  withdrawn.note(ledger.takeWithdrawn());
   for (const failure of failures) {
     const { address } = failure;
-    counted.set(address, (counted.get(address) ?? 0) + attemptsOf(failure));
+    counted.set(address, (counted.get(address) ?? 0) + withdrawn.attemptsLeft(failure));
   }
   const misses = truth
     .filter(([address, attempts, , fewest = attempts]) => {

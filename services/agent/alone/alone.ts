@@ -11,8 +11,9 @@
  * - A ban that was given alone stays until the fleet has decided about its failures (see
  *   decided-bans.ts), and never longer than the policy says.
  */
-import type { Failure } from "../../detection/attempts/failure.ts";
-import { isWaiting } from "../../detection/attempts/hold.ts";
+import type { Found } from "../../detection/attempts/failure.ts";
+import { isUndecided } from "../../detection/attempts/provisional.ts";
+import { WithdrawnAttempts } from "../../detection/attempts/withdrawn-attempts.ts";
 import type { Log } from "../../process/log.ts";
 import { jailAt, nextChangeOf } from "../../policy/jail-at.ts";
 import type { Address } from "../../wire/address.ts";
@@ -23,8 +24,8 @@ import { createLocalCount, type LocalCount, type LocalDecision } from "./local-c
 import { createRecentFailures, KEPT_FAILURES, type JailFailure } from "./recent-failures.ts";
 
 export interface Alone {
-  /** Hears of every failure that is found on this host. */
-  note(jail: string, failures: readonly Failure[]): void;
+  /** Hears of every failure that is found on this host, and of every attempt that is withdrawn. */
+  note(jail: string, found: Found): void;
   /** The leader lives. */
   noteSign(sign: SignOfLife): void;
   /** The fleet has a new state of a ban that this host has given. */
@@ -73,7 +74,7 @@ type Phase =
       count: LocalCount;
       /** When what an operator has set of a jail ends; Infinity: nothing does. */
       jailsChangeAt: number;
-      /** Failures that may still be taken back, the oldest first. */
+      /** Failures that are still provisional, the oldest first. */
       uncertain: JailFailure[];
     };
 
@@ -85,6 +86,7 @@ const MAX_TRACKED = 5 * KEPT_FAILURES;
 export function createAlone(options: AloneOptions): Alone {
   const { host, fallbackAfterMs, contact, decided, settings, onChange, now, log } = options;
   const recent = createRecentFailures();
+  const withdrawn = new WithdrawnAttempts();
   let phase: Phase = { phase: "in-touch" };
   let isFullSaid = false;
 
@@ -95,6 +97,7 @@ export function createAlone(options: AloneOptions): Alone {
       countedUntil: options.countedUntil,
       hasLoggedIn: options.hasLoggedIn,
       isSpared: (address, jail) => options.whySpared(address, jail) !== undefined,
+      attemptsLeft: (failure) => withdrawn.attemptsLeft(failure),
     });
     return { count, jailsChangeAt: nextChangeOf(jails) };
   }
@@ -119,7 +122,7 @@ export function createAlone(options: AloneOptions): Alone {
   }
 
   function add(alone: Standing, failure: JailFailure): void {
-    if (isWaiting(failure.failure.hold, now())) {
+    if (isUndecided(failure.failure.provisional, now())) {
       if (alone.uncertain.length < KEPT_FAILURES) alone.uncertain.push(failure);
       return;
     }
@@ -134,7 +137,7 @@ export function createAlone(options: AloneOptions): Alone {
   function recount(alone: Standing): void {
     Object.assign(alone, newCount());
     for (const failure of recent.all()) {
-      if (isWaiting(failure.failure.hold, now())) continue;
+      if (isUndecided(failure.failure.provisional, now())) continue;
       for (const decision of alone.count.add(failure, now())) decide(decision);
     }
   }
@@ -180,7 +183,8 @@ export function createAlone(options: AloneOptions): Alone {
   }
 
   return {
-    note(jail, failures) {
+    note(jail, { failures, withdrawn: attempts }) {
+      withdrawn.note(attempts);
       recent.note(jail, failures);
       if (phase.phase !== "alone") return;
       for (const failure of failures) add(phase, { jail, failure });

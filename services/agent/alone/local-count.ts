@@ -7,7 +7,7 @@
  * count bans, or that need several hosts (`quorum: local-first` lets one host ban for itself). The
  * first bantime is what a ban lasts: how often the address was banned before is not known here.
  */
-import { attemptsOf } from "../../detection/attempts/failure.ts";
+import type { Failure } from "../../detection/attempts/failure.ts";
 import { countsBans } from "../../policy/ban-memory.ts";
 import { countedAs } from "../../policy/counted-network.ts";
 import { isPausedAt } from "../../policy/jail-pause.ts";
@@ -42,6 +42,8 @@ export interface LocalCountOptions {
   countedUntil: (jail: string, address: Address) => number | undefined;
   /** Has somebody logged in from the address since then? */
   hasLoggedIn: (address: Address, since: number) => boolean;
+  /** What is left of a failure's attempts. */
+  attemptsLeft: (failure: Failure) => number;
   /** Is the address, or one of the network, never banned? */
   isSpared: (address: Address, jail: string) => boolean;
 }
@@ -80,7 +82,7 @@ export function createLocalCount(options: LocalCountOptions): LocalCount {
   return {
     add({ jail: name, failure }, now) {
       const counted = jails.get(name);
-      const attempts = attemptsOf(failure);
+      const attempts = options.attemptsLeft(failure);
       if (!counted || attempts === 0) return [];
       const { jail, windows } = counted;
       const at = Math.round(Math.min(failure.at, now));

@@ -1,5 +1,5 @@
 /** The lane that decides for this host while nobody else does: its parts, and what they follow. */
-import type { Failure } from "../../detection/attempts/failure.ts";
+import type { Found } from "../../detection/attempts/failure.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import type { WarningFacts } from "../../wire/warnings.ts";
@@ -13,8 +13,8 @@ import { keepStateOfAlone, readStateOfAlone } from "./local-bans-file.ts";
 import type { LocalDecision } from "./local-count.ts";
 
 export interface StandingAlone {
-  /** Hears of every failure that is found on this host. */
-  note(jail: string, failures: readonly Failure[]): void;
+  /** Hears of every failure that is found on this host, and of every attempt that is withdrawn. */
+  note(jail: string, found: Found): void;
   /** NATS was reached for the first time. */
   follow(way: Way): void;
   /** What operators should know; undefined: this host is not alone. */

@@ -4,8 +4,8 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { checkNats, createCheckReport } from "../../nats/check.ts";
 import { EXIT, PlainError, type ExitCode } from "../../process/exit.ts";
 import { describeSelection, journalArguments } from "../../process/journal.ts";
-import { attemptsOf } from "../../detection/attempts/failure.ts";
-import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
+import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
+import { WithdrawnAttempts } from "../../detection/attempts/withdrawn-attempts.ts";
 import { openEnvelope } from "../../detection/lines/envelope.ts";
 import { zoneOrLocal, type Zone } from "../../detection/lines/zone.ts";
 import type { AgentConfig, SourceConfig } from "../agent-config.ts";
@@ -61,7 +61,7 @@ export async function checkAgent(
     const detector = createSourceDetector({ source: name, jail, ledger, log, onUnusable });
     detector.learn(jails);
     for (const each of filesOf(source)) {
-      const { ok, text } = checkSource(each, detector, now);
+      const { ok, text } = checkSource(each, { detector, ledger }, now);
       const where = each.path ?? describeSelection(each);
       const shifted = each.path === undefined ? undefined : shiftOf(each.path, log.zone);
       if (shifted !== undefined) report.note(`time zone of ${name}`, shifted);
@@ -83,7 +83,7 @@ function filesOf(source: SourceConfig): SourceConfig[] {
 
 function checkSource(
   source: SourceConfig,
-  { current }: SourceDetector,
+  { detector, ledger }: { detector: SourceDetector; ledger: Ledger },
   now: number,
 ): { ok: boolean; text: string } {
   let tail: Buffer;
@@ -101,11 +101,13 @@ function checkSource(
   }
   const lines = tail.toString("latin1").split("\n").slice(0, -1).slice(-LINES);
   const chunk = Buffer.from(lines.map((line) => `${line}\n`).join(""), "latin1");
-  const failures = current()?.feed(chunk, 0, now);
+  const failures = detector.current()?.feed(chunk, 0, now);
   if (!failures) {
     return { ok: true, text: `read; jail ${source.jail} is not known here before the first start` };
   }
-  const attempts = failures.reduce((sum, failure) => sum + attemptsOf(failure), 0);
+  const withdrawn = new WithdrawnAttempts();
+  withdrawn.note(ledger.takeWithdrawn());
+  const attempts = failures.reduce((sum, failure) => sum + withdrawn.attemptsLeft(failure), 0);
   const addresses = new Set(failures.map(({ address }) => address)).size;
   const counted = `${attempts} failed attempts of ${addresses} addresses`;
   return { ok: true, text: `the last ${lines.length} lines would have counted ${counted}` };

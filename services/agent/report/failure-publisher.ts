@@ -3,10 +3,11 @@
  *
  * Per lane one batch is under way at a time: it is sent at once when no other is, and gathered
  * while an acknowledgement is awaited. A batch that gets none is sent again until it does, under
- * the same id; the coordinator tells by the positions which failures it has counted before. A
- * failure that may still have to be taken back is waited for, with all that stands behind it in
- * its source.
+ * the same id; the coordinator tells by the positions which failures it has counted before. While
+ * a failure is provisional, it waits, and with it everything behind it in its source.
  */
+import type { Provisional } from "../../detection/attempts/provisional.ts";
+import { WithdrawnAttempts } from "../../detection/attempts/withdrawn-attempts.ts";
 import { retry, type Pauses } from "../../process/retry.ts";
 import { encodeFailureBatch, failureBatchId } from "../../wire/failure.ts";
 import { failureSubject } from "../../wire/subjects.ts";
@@ -32,6 +33,8 @@ export interface FailurePublisher {
   backlog(): number;
   /** Calls `listener` whenever something was acknowledged, or read without a failure. */
   onProgress(listener: () => void): void;
+  /** Calls `listener` whenever a provisional failure goes on its way. */
+  onSettled(listener: (provisional: Provisional) => void): void;
   close(): void;
 }
 
@@ -63,6 +66,14 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
   const lanes = new Map<string, PublishLane>();
   const backlog = new Backlog(maxUnacknowledged);
   const listeners: (() => void)[] = [];
+  const settledListeners: ((provisional: Provisional) => void)[] = [];
+  const withdrawn = new WithdrawnAttempts();
+  const laneOptions = {
+    withdrawn,
+    onSettled(provisional: Provisional) {
+      for (const listener of settledListeners) listener(provisional);
+    },
+  };
   const ended = new AbortController();
 
   function noteProgress(): void {
@@ -106,7 +117,8 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
 
   return {
     add(lines) {
-      const lane = lanes.get(lines.lane) ?? new PublishLane(lines);
+      withdrawn.note(lines.withdrawn);
+      const lane = lanes.get(lines.lane) ?? new PublishLane(lines, laneOptions);
       lanes.set(lines.lane, lane);
       lane.add(lines);
       backlog.grow(lines.failures.length);
@@ -116,6 +128,7 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
     acknowledged: (name, epoch) => lanes.get(name)?.acknowledged(epoch) ?? { state: "all" },
     backlog: () => backlog.size(),
     onProgress: (listener) => void listeners.push(listener),
+    onSettled: (listener) => void settledListeners.push(listener),
     close() {
       ended.abort();
       for (const lane of lanes.values()) lane.stopWaiting();

@@ -3,7 +3,7 @@
  * the publisher and the checkpoint.
  */
 import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
-import type { Failure } from "../../detection/attempts/failure.ts";
+import type { Failure, Found } from "../../detection/attempts/failure.ts";
 import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { Log } from "../../process/log.ts";
 import type { Jail } from "../../wire/settings.ts";
@@ -34,8 +34,8 @@ export interface LogWatcherOptions {
   onReading: (reading: Reading) => void;
   /** Sees failures as they are found, before anybody else, and may change them. */
   mark: (jail: string, failures: readonly Failure[]) => void;
-  /** Hears of every failure that is found. */
-  onFailures: (jail: string, failures: readonly Failure[]) => void;
+  /** Hears of every failure that is found, and of every attempt that is withdrawn. */
+  onFound: (jail: string, found: Found) => void;
   state: StateHealth;
   /** The last known ones. */
   jails: readonly Jail[];
@@ -74,11 +74,12 @@ export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWa
         restored,
         onReading: options.onReading,
         mark: options.mark,
-        onFailures: options.onFailures,
+        onFound: options.onFound,
         onRead: checkpoint.touch,
       }),
     );
   }
+  publisher.onSettled(ledger.settle);
   publisher.onProgress(checkpoint.touch);
   // The epochs must outlive this process before anything is published under them.
   await checkpoint.write();

@@ -6,14 +6,15 @@
  * - Batches have failures in the order of their positions, and between two batches lies nothing but
  *   lines without a failure.
  * - No batch has failures of two epochs.
- * - A failure that may still be taken back is in no batch, nor is what stands behind it. From when
- *   on it is in a batch, nothing takes it back.
+ * - A failure that is still provisional is in no batch, nor is what stands behind it. From when on
+ *   it is in a batch it is settled, and nothing is withdrawn.
  */
-import { attemptsOf, type Failure } from "../../detection/attempts/failure.ts";
-import { isWaiting } from "../../detection/attempts/hold.ts";
+import type { Failure, Found } from "../../detection/attempts/failure.ts";
+import { isUndecided, type Provisional } from "../../detection/attempts/provisional.ts";
+import type { WithdrawnAttempts } from "../../detection/attempts/withdrawn-attempts.ts";
 import type { FailureBatch } from "../../wire/failure.ts";
 
-export interface ReadLines {
+export interface ReadLines extends Found {
   /** Names what has positions of its own: the source, or one of its files. */
   lane: string;
   source: string;
@@ -21,7 +22,6 @@ export interface ReadLines {
   epoch: string;
   from: number;
   to: number;
-  failures: readonly Failure[];
 }
 
 /** Up to where a lane's epoch is acknowledged. */
@@ -40,10 +40,18 @@ interface Place {
 type Phase =
   | { phase: "idle" }
   | { phase: "sending" } // Batches are made and sent, one after another.
-  | { phase: "holding"; timer: NodeJS.Timeout }; // The first failure that waits may be taken back.
+  | { phase: "waiting"; timer: NodeJS.Timeout }; // The first failure of all is provisional.
+
+export interface LaneOptions {
+  /** Withdrawals of every lane. */
+  withdrawn: WithdrawnAttempts;
+  /** Nothing of the failure is to be withdrawn from now on. */
+  onSettled: (provisional: Provisional) => void;
+}
 
 export class PublishLane {
   readonly #source: string;
+  readonly #options: LaneOptions;
   /** Failures that are in no batch yet, in the order of their positions. */
   #waiting: { failure: Failure; epoch: string; jail: string }[] = [];
   /** The end of what was read. */
@@ -54,8 +62,9 @@ export class PublishLane {
   #acknowledged: Place;
   #phase: Phase = { phase: "idle" };
 
-  constructor({ source, epoch, from: position }: ReadLines) {
+  constructor({ source, epoch, from: position }: ReadLines, options: LaneOptions) {
     this.#source = source;
+    this.#options = options;
     this.#read = { epoch, position };
     this.#batched = { epoch, position };
     this.#acknowledged = { epoch, position };
@@ -74,44 +83,54 @@ export class PublishLane {
     return true;
   }
 
-  /** Calls `wake` when the first failure that waits can be taken back no more, unless `signal` comes first. */
+  /** Calls `wake` when the first failure that waits is decided, unless `signal` comes first. */
   endSending(now: number, signal: AbortSignal, wake: () => void): void {
     this.#phase = { phase: "idle" };
-    const hold = this.#waiting[0]?.failure.hold;
-    if (!hold || signal.aborted) return;
-    this.#phase = { phase: "holding", timer: setTimeout(wake, Math.max(hold.until - now, 1)) };
+    const provisional = this.#waiting[0]?.failure.provisional;
+    if (!provisional || signal.aborted) return;
+    const leftMs = Math.max(provisional.until - now, 1);
+    this.#phase = { phase: "waiting", timer: setTimeout(wake, leftMs) };
   }
 
-  /** Ends the wait for a failure that may be taken back. */
+  /** Ends the wait for a provisional failure. */
   stopWaiting(): void {
-    if (this.#phase.phase === "holding") clearTimeout(this.#phase.timer);
+    if (this.#phase.phase === "waiting") clearTimeout(this.#phase.timer);
   }
 
-  /** Failures that were taken back are published by nobody. Returns how many they were. */
+  /** Failures of which nothing is left are not published. Returns how many they were. */
   dropWithdrawn(): number {
-    if (!this.#waiting.some(({ failure }) => failure.hold)) return 0;
+    if (!this.#waiting.some(({ failure }) => failure.provisional)) return 0;
     const all = this.#waiting.length;
-    this.#waiting = this.#waiting.filter(({ failure }) => attemptsOf(failure) > 0);
+    const { withdrawn } = this.#options;
+    this.#waiting = this.#waiting.filter(({ failure }) => withdrawn.attemptsLeft(failure) > 0);
     return all - this.#waiting.length;
   }
 
   /** The next failures of one epoch, at most `limit`; undefined: none can be sent now. */
   takeBatch(limit: number, now: number): UnsentBatch | undefined {
     const [first] = this.#waiting;
-    if (!first || isWaiting(first.failure.hold, now)) return undefined;
+    if (!first || isUndecided(first.failure.provisional, now)) return undefined;
     const { epoch, jail } = first;
     let count = 0;
     for (const next of this.#waiting) {
-      if (count === limit || next.epoch !== epoch || isWaiting(next.failure.hold, now)) break;
+      if (count === limit || next.epoch !== epoch) break;
+      if (isUndecided(next.failure.provisional, now)) break;
       count += 1;
     }
-    const failures = this.#waiting.splice(0, count).map(({ failure }) => settled(failure));
+    const failures = this.#waiting.splice(0, count).map(({ failure }) => this.#settle(failure));
     // With nothing left, the batch covers all that was read; otherwise up to its last failure.
     const isAll = this.#waiting.length === 0 && this.#read.epoch === epoch;
     const to = isAll ? this.#read.position : (failures.at(-1)?.position ?? this.#batched.position);
     const from = this.#batched.epoch === epoch ? Math.min(this.#batched.position, to) : 0;
     this.#batched = { epoch, position: to };
     return { v: 1, jail, source: this.#source, epoch, from, to, failures };
+  }
+
+  /** From now on nothing of the failure is withdrawn. */
+  #settle(failure: Failure): FailureBatch["failures"][number] {
+    const { withdrawn, onSettled } = this.#options;
+    if (failure.provisional) onSettled(failure.provisional);
+    return asSent(failure, withdrawn.attemptsLeft(failure));
   }
 
   /** NATS has stored the batch. */
@@ -136,12 +155,11 @@ export class PublishLane {
   }
 }
 
-/** The failure as the wire allows it. From now on nothing takes it back. */
-function settled(failure: Failure): FailureBatch["failures"][number] {
-  const { address, at, form, position, user, service, session, hold } = failure;
-  if (hold) hold.isOver = true;
+/** The failure as the wire allows it. */
+function asSent(failure: Failure, attempts: number): FailureBatch["failures"][number] {
+  const { address, at, form, position, user, service, session } = failure;
   return {
-    ...{ position, address, at, attempts: attemptsOf(failure), form },
+    ...{ position, address, at, attempts, form },
     ...(user !== undefined && { user: user.slice(0, 256) }),
     ...(service !== undefined && { service: service.slice(0, 32) }),
     ...(session !== undefined && { session: session.slice(0, 64) }),

@@ -1,6 +1,6 @@
 /** The lane from the lines of a log to failures in NATS. */
 import { jetstream } from "@nats-io/jetstream";
-import type { Failure } from "../../detection/attempts/failure.ts";
+import type { Found } from "../../detection/attempts/failure.ts";
 import type { Log } from "../../process/log.ts";
 import type { NatsSession } from "../../nats/session.ts";
 import type { HostStatus } from "../../wire/status.ts";
@@ -45,8 +45,8 @@ export interface ReportingOptions {
   config: AgentConfig;
   /** Resolves when NATS was reached for the first time; undefined: it never will be. */
   connected: Promise<NatsSession | undefined>;
-  /** Hears of every failure that is found. */
-  onFailures: (jail: string, failures: readonly Failure[]) => void;
+  /** Hears of every failure that is found, and of every attempt that is withdrawn. */
+  onFound: (jail: string, found: Found) => void;
   /** Gets the successful logins that are found. */
   logins: SeenLogins;
   settings: Pick<FleetSettings, "jails" | "hasPolicy" | "onChange" | "onDrill">;
@@ -121,7 +121,7 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
       logins.note(reading);
     },
     mark: drills.mark,
-    onFailures: options.onFailures,
+    onFound: options.onFound,
     now: Date.now,
   });
   const jailsChanged = () => {

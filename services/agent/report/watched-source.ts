@@ -3,7 +3,7 @@
  * of it. It is read from when on its jail is known.
  */
 import type { Ledger } from "../../detection/attempts/attempt-ledger.ts";
-import type { Failure } from "../../detection/attempts/failure.ts";
+import type { Failure, Found } from "../../detection/attempts/failure.ts";
 import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { LogFacts } from "../../detection/lines/log-facts.ts";
 import { zoneOrLocal } from "../../detection/lines/zone.ts";
@@ -56,8 +56,8 @@ export interface WatchedSourceOptions {
   onReading: (reading: Reading) => void;
   /** Sees failures as they are found, before anybody else, and may change them. */
   mark: (jail: string, failures: readonly Failure[]) => void;
-  /** Hears of every failure that is found. */
-  onFailures: (jail: string, failures: readonly Failure[]) => void;
+  /** Hears of every failure that is found, and of every attempt that is withdrawn. */
+  onFound: (jail: string, found: Found) => void;
   /** Something was read. */
   onRead: () => void;
   now: () => number;
@@ -120,25 +120,26 @@ export function watchSource(options: WatchedSourceOptions): WatchedSource {
     compareTime(chunk);
     const { lines, from } = chunk;
     const steps = detector.current()?.feedInSteps?.(lines, from, now());
-    if (!steps) return publish(lane, chunk, detector.current()?.feed(lines, from, now()) ?? []);
-    return pacer.run(steps).then((failures) => publish(lane, chunk, failures));
+    if (steps) {
+      const certain = (failures: Failure[]): Found => ({ failures, withdrawn: [] });
+      return pacer.run(steps).then((failures) => publish(lane, chunk, certain(failures)));
+    }
+    const failures = detector.current()?.feed(lines, from, now()) ?? [];
+    return publish(lane, chunk, { failures, withdrawn: ledger.takeWithdrawn() });
   }
 
   /** Returns a promise where reading must wait. */
-  function publish(
-    lane: string,
-    chunk: Chunk,
-    failures: readonly Failure[],
-  ): Promise<void> | undefined {
+  function publish(lane: string, chunk: Chunk, found: Found): Promise<void> | undefined {
     if (isStopped) return undefined; // nobody has been told of its place: it is read again
     const { lines, from, to, epoch } = chunk;
+    const { failures, withdrawn } = found;
     if (failures.length > 0) options.mark(jail, failures);
     for (const failure of failures) failure.user = nameOf(failure.user);
     counters.lines += countLines(lines);
     counters.failures += failures.length;
     counters.lastLineAt = now();
-    const wait = publisher.add({ lane, source: name, jail, epoch, from, to, failures });
-    if (failures.length > 0) options.onFailures(jail, failures);
+    const wait = publisher.add({ lane, source: name, jail, epoch, from, to, ...found });
+    if (failures.length + withdrawn.length > 0) options.onFound(jail, found);
     onRead();
     return wait;
   }

@@ -1,7 +1,6 @@
 /** The lines of a log that the agent would count, so that somebody can see that it would. */
 import { createDetector } from "../../detection/dovecot-detector.ts";
 import { createLedger } from "../../detection/attempts/attempt-ledger.ts";
-import { attemptsOf } from "../../detection/attempts/failure.ts";
 import { zoneOrLocal } from "../../detection/lines/zone.ts";
 import { writersOf } from "../report/source-detector.ts";
 import { journalArguments } from "../../process/journal.ts";
@@ -36,10 +35,8 @@ export async function countedLines(
   let position = 0;
   for (const line of lines) {
     const bytes = Buffer.from(`${line}\n`, "latin1");
-    for (const failure of detector.feed(bytes, position, now)) {
-      const attempts = attemptsOf(failure);
-      if (attempts === 0) continue;
-      counted.push({ line: bytes.toString("utf8").trimEnd(), attempts, address: failure.address });
+    for (const { attempts, address } of detector.feed(bytes, position, now)) {
+      counted.push({ line: bytes.toString("utf8").trimEnd(), attempts, address });
     }
     position += bytes.length;
     if (counted.length > 2 * SHOWN) counted.splice(0, SHOWN);

@@ -72,7 +72,10 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
       const summary = createSummary(whatIsKnown);
       const isMany = files.length > 1;
       try {
-        const each = settled(input, (line) => count(line, ledger, now()));
+        const each = settled(input, {
+          ledgerOf: () => ledger,
+          count: (line) => count(line, ledger, now()),
+        });
         for await (const { line, counted } of each) {
           summary.add(line.reading, counted);
           if (unrecognized) {

@@ -82,14 +82,14 @@ export function simulateCommand({ ask, output, now }: SimulateOptions): Command 
       try {
         const onBytes = progress.advance;
         const lines = mergeByTime(files.map((path) => readFileLines(path, { read, onBytes })));
-        const each = settled(lines, (line) => {
-          const name = hosts.get(line.file) ?? "";
-          let ledger = ledgers.get(name);
-          if (!ledger) {
-            ledger = createLedger({ mode: "normal", canWait: true });
+        const each = settled(lines, {
+          ledgerOf({ file }) {
+            const name = hosts.get(file) ?? "";
+            const ledger = ledgers.get(name) ?? createLedger({ mode: "normal", canWait: true });
             ledgers.set(name, ledger);
-          }
-          return count(line, ledger, now());
+            return ledger;
+          },
+          count: (line, ledger) => count(line, ledger, now()),
         });
         for await (const { line, counted } of each) {
           const { file, reading } = line;

@@ -8,8 +8,8 @@
  * own, have no session: they count at once, unless a session's lines have told of the same attempt
  * (`attempts-by-address`).
  *
- * Where only what comes next tells whether it was a refusal at all, what is counted is held
- * (`held-attempts`): a success of the same attempt takes it back.
+ * Where only what comes next tells whether it was a refusal at all, what is counted
+ * is provisional (`provisional-attempts`): a success of the same attempt withdraws it.
  *
  * Time is the lines' own, never the clock's: who reads the same lines again from the same
  * state counts the same. The clock only says when what is old may be forgotten.
@@ -23,11 +23,11 @@ import { countEnd } from "./count-end.ts";
 import { countPam } from "./count-pam.ts";
 import { countRefusal } from "./count-refusal.ts";
 import { MAX_ATTEMPTS } from "./failure.ts";
-import { HeldAttempts } from "./held-attempts.ts";
-import type { Hold } from "./hold.ts";
 import { chainOf, type CountedLine, type LedgerState } from "./ledger-state.ts";
 import { createPamHabits, type Habits } from "./pam-behavior.ts";
 import { noteUnread, type PassdbChain } from "./passdb-chain.ts";
+import type { Provisional } from "./provisional.ts";
+import { ProvisionalAttempts } from "./provisional-attempts.ts";
 import { createSessionStore, type Session } from "./session-store.ts";
 
 /** The ledger's state as plain data, see `snapshot`. */
@@ -43,14 +43,23 @@ export interface Ledger {
   /** A source will be read; what several tell of the same attempts is found in any order. */
   join(source: string): void;
   /**
-   * How many attempts this line adds, in a log of `source`, written at `at` and read at
-   * `readAt`. The ledger keeps texts of the reading.
+   * What this line adds, in a log of `source`, written at `at` and read at `readAt`; undefined:
+   * nothing. The ledger keeps texts of the reading.
    */
-  count(reading: Reading, source: string, at: number, readAt: number): number;
-  /** What was counted last may have to be taken back. */
-  readonly hold: Hold | undefined;
+  count(reading: Reading, source: string, at: number, readAt: number): Counted | undefined;
+  /** Attempts that lines have shown to be none since the last call, each by the name of its failure. */
+  takeWithdrawn(): readonly Provisional[];
+  /** The failure is on its way: no attempt of it is withdrawn from now on. */
+  settle(provisional: Provisional): void;
   snapshot(): LedgerSnapshot;
   readonly sizes: { sessions: number; untied: number };
+}
+
+/** What a line adds to what was counted before. */
+export interface Counted {
+  attempts: number;
+  /** undefined: the attempts are certain. */
+  provisional: Provisional | undefined;
 }
 
 export interface LedgerOptions {
@@ -73,25 +82,25 @@ const KEEP_FOR_OTHERS_MS = 60_000;
 
 export function createLedger(options: LedgerOptions): Ledger {
   const state = openState(options);
-  const { sessions, untied, chains, held, pam, sources } = state;
+  const { sessions, untied, chains, provisional, pam, sources } = state;
   const sweep = createSweep(state);
   return {
     join: (source) => void sources.add(source),
     count(reading, source, at, readAt) {
-      held.current = undefined;
+      provisional.startLine();
       const chain = chainOf(chains, source);
       const isUnread = reading.isUnrecognized || reading.form === "auth-illegal-password";
       if (isUnread && reading.address === undefined) noteUnread(chain, at);
       if (reading.isProxied) chain.isProxy = true;
-      if (reading.stage === undefined) return 0;
+      if (reading.stage === undefined) return undefined;
       state.now = Math.max(state.now, at);
       chain.since ??= at;
       sweep(readAt);
-      return countAll(state, { reading, source, chain, at, readAt });
+      const attempts = countAll(state, { reading, source, chain, at, readAt });
+      return attempts === 0 ? undefined : { attempts, provisional: provisional.ofLine() };
     },
-    get hold() {
-      return held.current;
-    },
+    takeWithdrawn: () => provisional.takeWithdrawn(),
+    settle: (name) => provisional.settle(name),
     snapshot: () => ({
       now: state.now,
       sessions: sessions.snapshot(),
@@ -120,7 +129,7 @@ function openState(options: LedgerOptions): LedgerState {
     sessions: createSessionStore(maxSessions, snapshot?.sessions),
     chains,
     untied,
-    held: new HeldAttempts(),
+    provisional: new ProvisionalAttempts(),
     pam: createPamHabits({ untied, chains, sources, canWait, known: snapshot?.habits }),
     sources,
     now: snapshot?.now ?? 0,

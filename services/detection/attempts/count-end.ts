@@ -56,7 +56,7 @@ interface End {
 
 /** Somebody has given the right password; `known` is the session that the line names. */
 function countSuccess(
-  { sessions, untied, held, pam, chains }: LedgerState,
+  { sessions, untied, provisional, pam, chains }: LedgerState,
   { address, user, session: name }: Reading,
   known: Session | undefined,
   at: number,
@@ -71,10 +71,10 @@ function countSuccess(
       const lines = session.bySource[source];
       if (lines && accept(lines, chainOf(chains, source), user, at)) isCounted = true;
     }
-    if (isCounted) held.takeBack(session, untied.lastOf(address, likely));
+    if (isCounted) provisional.takeBack(session, untied.lastOf(address, likely));
   }
   const behindPam = pam.accept(success);
-  if (behindPam) held.withdraw(behindPam);
+  if (behindPam) provisional.withdraw(behindPam);
 }
 
 /** The end of a connection that names its session. */
@@ -98,7 +98,7 @@ function countNamed(
   // Lines may have reported more than the end allows: a passdb did not know who was then let in.
   let isTakenBack = true;
   while (isTakenBack && session.counted > highestOf(session)) {
-    isTakenBack = state.held.takeBack(session, state.untied.lastOf(address, name));
+    isTakenBack = state.provisional.takeBack(session, state.untied.lastOf(address, name));
   }
   return added;
 }

@@ -22,19 +22,19 @@ export function countLine(
   // Of a login the ledger keeps nothing, unless there are several logs.
   if (reading.verdict !== "success") detach(reading);
   const { address, user, service, session } = reading;
-  const attempts = ledger.count(reading, source, at, receivedAt);
-  if (attempts === 0 || address === undefined) return undefined;
+  const counted = ledger.count(reading, source, at, receivedAt);
+  if (counted === undefined || address === undefined) return undefined;
   // All of one shape, whatever the line tells: that makes them cheap.
   return {
     address,
     at,
-    attempts: Math.min(attempts, MAX_ATTEMPTS),
+    attempts: Math.min(counted.attempts, MAX_ATTEMPTS),
     form: form ?? "unknown",
     user,
     service,
     session,
     position,
-    hold: ledger.hold,
+    provisional: counted.provisional,
   };
 }
 

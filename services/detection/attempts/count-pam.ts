@@ -3,7 +3,7 @@ import type { CountedLine, LedgerState } from "./ledger-state.ts";
 import { PAM_HELD_MS } from "./pam-behavior.ts";
 
 export function countPam(state: LedgerState, { reading, source, at, readAt }: CountedLine): number {
-  const { pam, untied, held } = state;
+  const { pam, untied, provisional } = state;
   const { address, user = "", attempts, refusedBy: module = "", isUnknownHere } = reading;
   if (address === undefined) return 0;
   const line = { address, user, at, source, module, isUnknownHere };
@@ -13,7 +13,7 @@ export function countPam(state: LedgerState, { reading, source, at, readAt }: Co
     const attempt = verdict === "not" ? undefined : untied.pamTells(line);
     if (!attempt) continue;
     added += 1;
-    if (verdict === "held") held.add(attempt, readAt + PAM_HELD_MS);
+    if (verdict === "held") provisional.add(attempt, readAt + PAM_HELD_MS);
   }
   return added;
 }

@@ -4,7 +4,7 @@
  */
 import type { Reading } from "../dovecot/reading.ts";
 import { SLACK_MS, type Untied } from "./attempts-by-address.ts";
-import { READ_LATE_MS } from "./hold.ts";
+import { READ_LATE_MS } from "./provisional.ts";
 import type { CountedLine, LedgerState } from "./ledger-state.ts";
 import { heldFor } from "./passdb-chain.ts";
 import {
@@ -38,7 +38,7 @@ export function countRefusal(state: LedgerState, line: CountedLine): number {
     if (noteNoGuess(lines, line)) takeBack(state, session, reading);
     return 0;
   }
-  state.held.hearSilence(at);
+  state.provisional.hearSilence(at);
   // A line may end somebody else's attempt, which is counted now.
   let whose = lines.open > 0 && !lines.isCounted ? lines.user : user;
   if (reading.isProxied) noteProxied(lines, user, at);
@@ -50,27 +50,27 @@ export function countRefusal(state: LedgerState, line: CountedLine): number {
     whose = user;
     if (!attempt) continue;
     added += 1;
-    holdBack(state, line, attempt);
+    addProvisional(state, line, attempt);
   }
   return added;
 }
 
-/** Holds the attempt, if a login may still show that another passdb has accepted the password. */
-function holdBack({ held }: LedgerState, line: CountedLine, attempt: Untied): void {
+/** The attempt is provisional, if a login may still show that another passdb accepts the password. */
+function addProvisional({ provisional }: LedgerState, line: CountedLine, attempt: Untied): void {
   const { reading, chain, at, readAt } = line;
   const ms = heldFor(reading, chain);
   if (ms === undefined) return;
-  const hold = held.add(attempt, readAt + (ms === 0 ? 0 : ms + READ_LATE_MS));
-  if (chain.length === 0) held.await(hold, at, chain);
+  const group = provisional.add(attempt, readAt + (ms === 0 ? 0 : ms + READ_LATE_MS));
+  if (chain.length === 0) provisional.await(group, at, chain);
 }
 
 /** The last attempt of the session that was counted was none. */
 function takeBack(
-  { held, untied }: LedgerState,
+  { provisional, untied }: LedgerState,
   session: Session,
   { address, session: name }: Reading,
 ): void {
-  if (address !== undefined) held.takeBack(session, untied.lastOf(address, name));
+  if (address !== undefined) provisional.takeBack(session, untied.lastOf(address, name));
 }
 
 /** Was this no guess, though the connection's end will count it? */

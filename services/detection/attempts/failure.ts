@@ -1,5 +1,5 @@
 import type { Address } from "../../wire/address.ts";
-import type { Hold } from "./hold.ts";
+import type { Provisional } from "./provisional.ts";
 
 /** As the wire has it: no line stands for more attempts. */
 export const MAX_ATTEMPTS = 1000;
@@ -9,7 +9,7 @@ export interface Failure {
   address: Address;
   /** When, by the line's own stamp; epoch milliseconds. */
   at: number;
-  /** At least 1; of one that is held, before anything is taken back: see `attemptsOf`. */
+  /** At least 1; of a provisional failure, before anything is withdrawn. */
   attempts: number;
   user: string | undefined;
   service: string | undefined;
@@ -18,11 +18,13 @@ export interface Failure {
   form: string;
   /** Where its line ends in its source; 0 where nobody needs to know. */
   position: number;
-  /** It may have to be taken back. */
-  hold: Hold | undefined;
+  /** Names it for the ledger, which may withdraw attempts of it; undefined: all are certain. */
+  provisional: Provisional | undefined;
 }
 
-/** What is left of its attempts; 0: it was none after all. */
-export function attemptsOf({ attempts, hold }: Failure): number {
-  return hold ? Math.max(attempts - hold.withdrawn, 0) : attempts;
+/** What lines have shown. */
+export interface Found {
+  failures: readonly Failure[];
+  /** Attempts of provisional failures, of these or of earlier ones, that were none. */
+  withdrawn: readonly Provisional[];
 }

@@ -5,9 +5,9 @@
 import type { Reading } from "../dovecot/reading.ts";
 import type { UntiedAttempts } from "./attempts-by-address.ts";
 import type { Mode } from "./connection-end.ts";
-import type { HeldAttempts } from "./held-attempts.ts";
 import type { PamHabits } from "./pam-behavior.ts";
 import { newChain, type PassdbChain } from "./passdb-chain.ts";
+import type { ProvisionalAttempts } from "./provisional-attempts.ts";
 import type { SessionStore } from "./session-store.ts";
 
 export interface LedgerState {
@@ -18,8 +18,8 @@ export interface LedgerState {
   readonly chains: Map<string, PassdbChain>;
   /** Counted attempts by address, for lines that name no session. */
   readonly untied: UntiedAttempts;
-  /** Counted attempts that a login may still take back. */
-  readonly held: HeldAttempts;
+  /** Counted attempts that a login may still withdraw. */
+  readonly provisional: ProvisionalAttempts;
   readonly pam: PamHabits;
   /** The sources that are read. Two sources may report the same attempt in any order. */
   readonly sources: Set<string>;

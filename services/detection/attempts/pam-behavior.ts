@@ -4,7 +4,7 @@
  * follows within PAM's delay does. So refusals of users that PAM does not know are held, unless
  * many logins have shown that PAM has nobody behind it.
  */
-import { READ_LATE_MS } from "./hold.ts";
+import { READ_LATE_MS } from "./provisional.ts";
 import type { PassdbChain } from "./passdb-chain.ts";
 import { createSuccesses } from "./recent-logins.ts";
 import {
@@ -20,7 +20,7 @@ export interface Habits {
   hasLogins: boolean;
   /** Logins in a row before which PAM had not refused the same user. */
   clean: number;
-  /** A login came so late after PAM's refusal that no hold would have waited for it. */
+  /** A login came so late after PAM's refusal that no provisional failure would have waited for it. */
   isSlow: boolean;
 }
 

@@ -92,5 +92,5 @@ export function countFiltered(
 ): Failure | undefined {
   const { address, at = receivedAt, repeat: attempts, user, service, session, form } = reading;
   if (address === undefined || form === null) return undefined;
-  return { address, at, attempts, form, user, service, session, position, hold: undefined };
+  return { address, at, attempts, form, user, service, session, position, provisional: undefined };
 }

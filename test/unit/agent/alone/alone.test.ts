@@ -5,7 +5,7 @@ import { createContact } from "../../../../services/agent/alone/contact.ts";
 import { createDecidedBans } from "../../../../services/agent/alone/decided-bans.ts";
 import type { LocalDecision } from "../../../../services/agent/alone/local-count.ts";
 import type { Failure } from "../../../../services/detection/attempts/failure.ts";
-import { createHold, withdraw, type Hold } from "../../../../services/detection/attempts/hold.ts";
+import type { Provisional } from "../../../../services/detection/attempts/provisional.ts";
 import { createLog } from "../../../../services/process/log.ts";
 import { parseAddress } from "../../../../services/wire/address.ts";
 import type { Jail, SignOfLife } from "../../../../services/wire/settings.ts";
@@ -44,12 +44,14 @@ function setUp({ jails = [JAIL], hasPolicy = true, most = 100 }: Setup = {}) {
     onChange() {},
     now: () => world.now,
   });
-  function failure(address = ATTACKER, attempts = 1, hold?: Hold): Failure {
+  function failure(address = ATTACKER, attempts = 1, provisional?: Provisional): Failure {
     const nothing = { user: undefined, service: undefined, session: undefined };
-    return { address, at: world.now, attempts, ...nothing, form: "test", position: 0, hold };
+    return { address, at: world.now, attempts, ...nothing, form: "test", position: 0, provisional };
   }
+  const note = (jail: string, failures: Failure[], withdrawn: Provisional[] = []) =>
+    alone.note(jail, { failures, withdrawn });
   const fail = (count: number, address = ATTACKER, jail = JAIL.name) => {
-    for (let n = 0; n < count; n += 1) alone.note(jail, [failure(address)]);
+    for (let n = 0; n < count; n += 1) note(jail, [failure(address)]);
   };
   const pass = (ms: number) => {
     for (let passed = 0; passed < ms; passed += 1_000) {
@@ -65,7 +67,7 @@ function setUp({ jails = [JAIL], hasPolicy = true, most = 100 }: Setup = {}) {
     ...{ v: 1, id: "c1", failures, bans, bansCreated: BUCKET },
   });
   const banned = () => [...inForce.keys()];
-  return { alone, world, fail, failure, pass, lose, sign, banned, inForce };
+  return { alone, world, fail, failure, note, pass, lose, sign, banned, inForce };
 }
 
 test("while somebody decides a host bans nobody by itself", () => {
@@ -132,16 +134,16 @@ test("failures older than findtime do not count", () => {
   assert.deepEqual(banned(), []);
 });
 
-test("an attempt that is taken back does not count, and one that is not counts when it is certain", () => {
-  const { alone, world, fail, failure, lose, pass, banned } = setUp();
+test("an attempt that is withdrawn does not count, and one that is not counts when it is certain", () => {
+  const { world, fail, failure, note, lose, pass, banned } = setUp();
   lose();
   fail(4);
-  const taken = createHold(world.now + 2_000);
-  alone.note(JAIL.name, [failure(ATTACKER, 1, taken)]);
-  withdraw(taken);
+  const name = { until: world.now + 2_000 };
+  note(JAIL.name, [failure(ATTACKER, 1, name)]);
+  note(JAIL.name, [], [name]);
   pass(3_000);
   assert.deepEqual(banned(), []);
-  alone.note(JAIL.name, [failure(ATTACKER, 1, createHold(world.now + 2_000))]);
+  note(JAIL.name, [failure(ATTACKER, 1, { until: world.now + 2_000 })]);
   assert.deepEqual(banned(), []);
   pass(2_000);
   assert.deepEqual(banned(), [ATTACKER]);

@@ -5,14 +5,14 @@ import {
   createFailurePublisher,
   type ReadLines,
 } from "../../../../services/agent/report/failure-publisher.ts";
-import { createHold, withdraw, type Hold } from "../../../../services/detection/attempts/hold.ts";
+import type { Provisional } from "../../../../services/detection/attempts/provisional.ts";
 import { createDuplicateFilter } from "../../../../services/coordinator/decide/duplicate-filter.ts";
 import { parseAddress } from "../../../../services/wire/address.ts";
 import { decodeFailureBatch, type FailureBatch } from "../../../../services/wire/failure.ts";
 import { eventually } from "../../../harness/eventually.ts";
 
 const address = parseAddress("198.51.100.7")!;
-const none = { user: undefined, service: undefined, session: undefined, hold: undefined };
+const none = { user: undefined, service: undefined, session: undefined, provisional: undefined };
 
 /** Lines of which each is 100 bytes long and a failure. */
 function lines(first: number, count: number, epoch = "e1"): ReadLines {
@@ -21,7 +21,16 @@ function lines(first: number, count: number, epoch = "e1"): ReadLines {
     return { ...none, position, address, at: 0, attempts: 1, form: "test" };
   });
   const [from, to] = [first * 100, (first + count) * 100];
-  return { lane: "mail", source: "mail", jail: "dovecot", epoch, from, to, failures };
+  return {
+    lane: "mail",
+    source: "mail",
+    jail: "dovecot",
+    epoch,
+    from,
+    to,
+    failures,
+    withdrawn: [],
+  };
 }
 
 const NOW: number = 1_790_000_000_000;
@@ -117,18 +126,23 @@ test("a reader waits while too much is not acknowledged", async () => {
   assert.ok(sizes().every((size) => size <= 1_000));
 });
 
-/** The same lines, of which one may have to be taken back for so long. */
-function held(given: ReadLines, index: number, hold: Hold): ReadLines {
-  const failures = given.failures.map((each, at) => (at === index ? { ...each, hold } : each));
+/** The same lines, of which one failure is provisional. */
+function uncertain(given: ReadLines, index: number, provisional: Provisional): ReadLines {
+  const failures = given.failures.map((failure, place) =>
+    place === index ? { ...failure, provisional } : failure,
+  );
   return { ...given, failures };
 }
 
-test("a failure that may have to be taken back waits, with what stands behind it", async () => {
+test("a provisional failure waits, with what stands behind it, and is settled when it is sent", async () => {
   let now = NOW;
   const { publisher, answer, arrived } = setUp({ now: () => now });
-  const hold = createHold(NOW + 20);
-  void publisher.add(held(lines(0, 3), 1, hold));
+  const name = { until: NOW + 20 };
+  const settled: Provisional[] = [];
+  publisher.onSettled((provisional) => settled.push(provisional));
+  void publisher.add(uncertain(lines(0, 3), 1, name));
   await answer();
+  assert.equal(settled.length, 0);
   void publisher.add(lines(3, 1));
   assert.deepEqual(
     arrived.map(({ from, to }) => [from, to]),
@@ -146,16 +160,16 @@ test("a failure that may have to be taken back waits, with what stands behind it
     ],
   );
   assert.deepEqual(publisher.acknowledged("mail", "e1"), upTo(400));
-  assert.equal(withdraw(hold), false, "it is too late to take it back");
+  assert.ok(settled.includes(name), "it is too late to withdraw it");
 });
 
-test("a failure that was taken back is never sent, and its lines are as good as acknowledged", async () => {
+test("a failure that was withdrawn is never sent, and its lines are as good as acknowledged", async () => {
   const { publisher, arrived, answer } = setUp();
-  const [one, other] = [createHold(NOW + 1_000), createHold(NOW + 1_000)];
-  void publisher.add(held(lines(0, 1), 0, one));
-  void publisher.add(held(lines(1, 2), 0, other));
-  assert.equal(withdraw(one) && withdraw(other), true);
-  void publisher.add({ ...lines(3, 0), to: 500 });
+  const [one, other, third] = [1, 2, 3].map(() => ({ until: NOW + 1_000 }));
+  void publisher.add(uncertain(lines(0, 1), 0, one!));
+  void publisher.add(uncertain(lines(1, 2), 0, other!));
+  const atOnce = uncertain(lines(3, 1), 0, third!);
+  void publisher.add({ ...atOnce, to: 500, withdrawn: [one!, other!, third!] });
   await answer();
   assert.deepEqual(
     arrived.map(({ from, to, failures }) => [from, to, failures.length]),
@@ -167,22 +181,22 @@ test("a failure that was taken back is never sent, and its lines are as good as 
 
 test("only what is left of a failure is sent", async () => {
   const { publisher, arrived, answer } = setUp();
-  const hold = createHold(NOW + 1_000);
-  const given = held(lines(0, 1), 0, hold);
-  void publisher.add({ ...given, failures: given.failures.map((f) => ({ ...f, attempts: 3 })) });
-  withdraw(hold);
-  hold.isOver = true; // what happened is known
+  const name = { until: NOW };
+  const given = uncertain(lines(0, 1), 0, name);
+  const failures = given.failures.map((failure) => ({ ...failure, attempts: 3 }));
+  void publisher.add({ ...given, failures, withdrawn: [name] });
+  await answer();
   void publisher.add(lines(1, 1));
   await answer();
   assert.deepEqual(
-    arrived[0]?.failures.map(({ attempts }) => attempts),
+    arrived.flatMap((batch) => batch.failures.map(({ attempts }) => attempts)),
     [2, 1],
   );
 });
 
 test("a clock that was set back holds nothing for ever", async () => {
   const { publisher, answer, arrived } = setUp();
-  void publisher.add(held(lines(0, 1), 0, createHold(NOW + 3_600_000)));
+  void publisher.add(uncertain(lines(0, 1), 0, { until: NOW + 3_600_000 }));
   await answer();
   assert.equal(arrived.length, 1);
 });

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createDetector } from "../../../../services/detection/dovecot-detector.ts";
-import { attemptsOf } from "../../../../services/detection/attempts/failure.ts";
 import { createLedger } from "../../../../services/detection/attempts/attempt-ledger.ts";
+import { WithdrawnAttempts } from "../../../../services/detection/attempts/withdrawn-attempts.ts";
 
 const START = Date.UTC(2026, 10, 24);
 
@@ -59,12 +59,15 @@ function writeVerbose({ address, connections, start }: Session, id: string): Lin
 }
 
 function countAll(lines: readonly string[]): Map<string, number> {
-  const detector = createDetector({ source: "mail", ledger: createLedger({ mode: "normal" }) });
+  const ledger = createLedger({ mode: "normal" });
+  const detector = createDetector({ source: "mail", ledger });
   const counted = new Map<string, number>();
   const failures = lines.flatMap((line) => detector.feed(Buffer.from(line), 0, START));
+  const withdrawn = new WithdrawnAttempts();
+  withdrawn.note(ledger.takeWithdrawn());
   for (const failure of failures) {
     const { address } = failure;
-    counted.set(address, (counted.get(address) ?? 0) + attemptsOf(failure));
+    counted.set(address, (counted.get(address) ?? 0) + withdrawn.attemptsLeft(failure));
   }
   return counted;
 }

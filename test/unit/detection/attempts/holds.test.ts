@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createDetector } from "../../../../services/detection/dovecot-detector.ts";
-import { attemptsOf, type Failure } from "../../../../services/detection/attempts/failure.ts";
-import { createLedger } from "../../../../services/detection/attempts/attempt-ledger.ts";
+import type { Failure } from "../../../../services/detection/attempts/failure.ts";
+import {
+  createLedger,
+  type Ledger,
+} from "../../../../services/detection/attempts/attempt-ledger.ts";
+import { WithdrawnAttempts } from "../../../../services/detection/attempts/withdrawn-attempts.ts";
 
 const START = Date.UTC(2026, 10, 24);
 const A = "198.51.100.7";
@@ -67,7 +71,14 @@ function total(logs: Logs): number {
     const detector = createDetector({ source, ledger });
     for (const each of lines) failures.push(...detector.feed(Buffer.from(each), 0, START));
   }
-  return failures.reduce((sum, failure) => sum + attemptsOf(failure), 0);
+  return attemptsLeft(failures, ledger);
+}
+
+/** What is left of the attempts of these failures, by what the ledger has withdrawn since the last call. */
+function attemptsLeft(failures: readonly Failure[], ledger: Ledger): number {
+  const withdrawn = new WithdrawnAttempts();
+  withdrawn.note(ledger.takeWithdrawn());
+  return failures.reduce((sum, failure) => sum + withdrawn.attemptsLeft(failure), 0);
 }
 const mail = (...lines: string[]) => total({ mail: lines });
 const five = [1, 2, 3, 4, 5].map((number) => ({ session: id(number) }));
@@ -114,21 +125,21 @@ test("passdbs with names of their own tell attempts apart, however close", () =>
 test("what nobody was let in behind, a few times, no longer waits", () => {
   const ledger = createLedger({ mode: "normal" });
   const detector = createDetector({ source: "mail", ledger });
-  const holds = [1, 5, 9, 13, 17].map((second, index) => {
+  const waits = [1, 5, 9, 13, 17].map((second, index) => {
     const [failure] = detector.feed(
       Buffer.from(unknown(second, { session: id(index) })),
       0,
       START + second * 1000,
     );
-    return (failure?.hold?.until ?? 0) > START + second * 1000;
+    return (failure?.provisional?.until ?? 0) > START + second * 1000;
   });
-  assert.deepEqual(holds, [true, true, true, false, false]);
+  assert.deepEqual(waits, [true, true, true, false, false]);
 });
 
 test("a plain wrong password never waits", () => {
   const ledger = createLedger({ mode: "normal" });
   const detector = createDetector({ source: "mail", ledger });
-  assert.equal(detector.feed(Buffer.from(mismatch(1)), 0, START)[0]?.hold, undefined);
+  assert.equal(detector.feed(Buffer.from(mismatch(1)), 0, START)[0]?.provisional, undefined);
 });
 
 test("where the end names no session, passdbs in a row are told apart all the same", () => {
@@ -192,29 +203,28 @@ test("where no login is ever seen PAM's lines wait for none", () => {
   const ledger = createLedger({ mode: "normal" });
   ledger.join("auth");
   const detector = createDetector({ source: "auth", ledger });
-  assert.equal(detector.feed(Buffer.from(pam(1)), 0, START)[0]?.hold, undefined);
+  assert.equal(detector.feed(Buffer.from(pam(1)), 0, START)[0]?.provisional, undefined);
 });
 
 test("nor where many logins had no refusal of PAM before them", () => {
   const ledger = createLedger({ mode: "normal" });
   const [auth, log] = ["auth", "mail"].map((source) => createDetector({ source, ledger }));
   const feed = (text: string) => auth!.feed(Buffer.from(text), 0, START);
-  assert.notEqual(feed(pam(1, { user: "eve" }))[0]?.hold, undefined);
+  assert.notEqual(feed(pam(1, { user: "eve" }))[0]?.provisional, undefined);
   for (let number = 0; number < 50; number += 1) {
     log!.feed(Buffer.from(letIn(10 + number, { session: id(number) })), 0, START);
   }
-  assert.equal(feed(pam(90, { user: "eve" }))[0]?.hold, undefined);
+  assert.equal(feed(pam(90, { user: "eve" }))[0]?.provisional, undefined);
   feed(pam(100));
   log!.feed(Buffer.from(letIn(102.1, { session: id(60) })), 0, START);
-  assert.notEqual(feed(pam(110, { user: "eve" }))[0]?.hold, undefined);
+  assert.notEqual(feed(pam(110, { user: "eve" }))[0]?.provisional, undefined);
 });
 
 test("a PAM that is slower than is waited for counts with the connection's end, from the first time on", () => {
   const ledger = createLedger({ mode: "normal" });
   const [auth, log] = ["auth", "mail"].map((source) => createDetector({ source, ledger }));
   ledger.join("auth");
-  const count = (failures: Failure[]) =>
-    failures.reduce((sum, failure) => sum + attemptsOf(failure), 0);
+  const count = (failures: Failure[]) => attemptsLeft(failures, ledger);
   auth!.feed(Buffer.from(pam(1)), 0, START);
   log!.feed(Buffer.from(letIn(6)), 0, START);
   assert.equal(count(auth!.feed(Buffer.from(pam(10, { user: "eve" })), 0, START)), 0);
@@ -232,7 +242,7 @@ test("a line that ends somebody else's attempt takes nothing of its own user's",
   const ledger = createLedger({ mode: "normal" });
   const [log, auth] = ["mail", "auth"].map((source) => createDetector({ source, ledger }));
   const count = (detector: typeof log, text: string) =>
-    detector!.feed(Buffer.from(text), 0, START).reduce((sum, each) => sum + attemptsOf(each), 0);
+    attemptsLeft(detector!.feed(Buffer.from(text), 0, START), ledger);
   count(log, unknown(1, first) + refusedByPam(3, first) + refused(1)(4, first));
   assert.equal(count(log, unknown(10, alice) + unknown(10.5, eve)), 0);
   assert.equal(count(auth, pam(10.8, { user: "alice" }) + pam(11, { user: "eve" })), 2);

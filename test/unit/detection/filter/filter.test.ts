@@ -49,7 +49,7 @@ Mar  3 18:00:01 mx1 PAM-warn[26236]: function=[pam_sm_authenticate] service=[dov
         service: undefined,
         session: undefined,
         position: 1000 + lines.indexOf("\n", lines.indexOf("rhost=198")) + 1,
-        hold: undefined,
+        provisional: undefined,
       },
     ]);
   });
