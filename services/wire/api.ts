@@ -288,6 +288,16 @@ const watchPlaces = z.strictObject(
   { error: ({ code }) => (code === "invalid_type" ? EXPECTED_PLACES : undefined) },
 );
 
+const EXPECTED_PROOF = "expected the proof of identity that fleetban web sends";
+const identityProof = z.strictObject(
+  {
+    jwt: z.string(EXPECTED_PROOF).max(4096, EXPECTED_PROOF),
+    at: instantField,
+    signature: z.string(EXPECTED_PROOF).max(128, EXPECTED_PROOF),
+  },
+  { error: ({ code }) => (code === "invalid_type" ? EXPECTED_PROOF : undefined) },
+);
+
 /** Which failures on record are meant. */
 const failureFilter = {
   /** An address or all of a network. */
@@ -800,13 +810,7 @@ export const api = lazily({
   "web.login": () => ({
     request: z.strictObject({
       /** Where NATS vouches for names: the asker's credentials, see identity-proof.ts. */
-      proof: z
-        .strictObject({
-          jwt: z.string().max(4096),
-          at: instantField,
-          signature: z.string().max(128),
-        })
-        .optional(),
+      proof: identityProof.optional(),
     }),
     reply: z.object({ url: z.string(), seconds: count }),
   }),
