@@ -1,4 +1,4 @@
-/** Writes a database in MaxMind's format (maxmind.github.io/MaxMind-DB) with one network. */
+/** Writes a database in MaxMind's format (maxmind.github.io/MaxMind-DB) for a test. */
 import { writeFile } from "node:fs/promises";
 import { parseNetwork, wordsOf } from "../../services/wire/address.ts";
 
@@ -14,31 +14,69 @@ export interface MmdbOptions {
 }
 
 /** `network` is "198.51.100.0/24" or "2001:db8::/32". */
-export async function writeMmdb(
+export const writeMmdb = (
   path: string,
   network: string,
   value: Value,
+  options: MmdbOptions = {},
+): Promise<void> => writeMmdbOf(path, [[network, value]], options);
+
+/** A node of the tree: what stands behind 0 and behind 1. */
+type Branch = Node | { value: Value } | undefined;
+type Node = [Branch, Branch];
+
+/** Several networks, none of which is within another one. */
+export async function writeMmdbOf(
+  path: string,
+  entries: readonly (readonly [network: string, value: Value])[],
   { recordSize = 24, version = 4 }: MmdbOptions = {},
 ): Promise<void> {
-  const [base = "", bits = ""] = network.split("/");
-  const own = wordsOf(parseNetwork(base)!).flatMap((word) =>
-    Array.from({ length: 16 }, (_each, at) => (word >> (15 - at)) & 1),
+  const root: Node = [undefined, undefined];
+  const nodes: Node[] = [root];
+  for (const [network, value] of entries) {
+    const bits = bitsOf(network, version);
+    let node = root;
+    for (const bit of bits.slice(0, -1)) {
+      const branch = node[bit];
+      const next: Node = Array.isArray(branch) ? branch : [undefined, undefined];
+      if (next !== branch) nodes.push(next);
+      node[bit] = next;
+      node = next;
+    }
+    node[bits.at(-1)!] = { value };
+  }
+  const data: Buffer[] = [];
+  let offset = 0;
+  /** One more than the last node: there is nothing. Data begin 16 behind that. */
+  const pointerTo = (branch: Branch): number => {
+    if (branch === undefined) return nodes.length;
+    if (Array.isArray(branch)) return nodes.indexOf(branch);
+    const bytes = encode(branch.value);
+    data.push(bytes);
+    offset += bytes.length;
+    return nodes.length + 16 + offset - bytes.length;
+  };
+  const tree = nodes.map(([left, right]) =>
+    encodeNode(pointerTo(left), pointerTo(right), recordSize),
   );
-  const before = version === 6 && !base.includes(":") ? new Array<number>(96).fill(0) : [];
-  const steps = [...before, ...own.slice(0, Number(bits))];
-  const nodes = steps.map((bit, level) => {
-    // One more than the last node: there is nothing. Data begin 16 behind that.
-    const next = level === steps.length - 1 ? steps.length + 16 : level + 1;
-    return bit === 0 ? [next, steps.length] : [steps.length, next];
-  });
   const metadata = encode({
     ...{ binary_format_major_version: 2, binary_format_minor_version: 0, build_epoch: 1 },
     ...{ database_type: "Test", description: { en: "test" }, languages: ["en"] },
-    ...{ node_count: steps.length, record_size: recordSize, ip_version: version },
+    ...{ node_count: nodes.length, record_size: recordSize, ip_version: version },
   });
-  const tree = nodes.map(([left = 0, right = 0]) => encodeNode(left, right, recordSize));
-  const parts = [...tree, Buffer.alloc(16), encode(value), METADATA_START, metadata];
-  await writeFile(path, Buffer.concat(parts));
+  await writeFile(
+    path,
+    Buffer.concat([...tree, Buffer.alloc(16), ...data, METADATA_START, metadata]),
+  );
+}
+
+function bitsOf(network: string, version: 4 | 6): (0 | 1)[] {
+  const [base = "", bits = ""] = network.split("/");
+  const own = wordsOf(parseNetwork(base)!).flatMap((word) =>
+    Array.from({ length: 16 }, (_each, at): 0 | 1 => ((word >> (15 - at)) & 1 ? 1 : 0)),
+  );
+  const before = version === 6 && !base.includes(":") ? new Array<0>(96).fill(0) : [];
+  return [...before, ...own.slice(0, Number(bits))];
 }
 
 function encodeNode(left: number, right: number, recordSize: number): Buffer {

@@ -88,11 +88,14 @@ function KnownAddress({ address }: { address: string }) {
 
 function Known({ address, answer }: { address: string; answer: Answer }) {
   const { bans, total, traces = [], stale } = answer;
-  const due = bans.filter((ban) => !["lifted", "expired"].includes(kindOf(ban, Date.now())));
+  const isOwn = (ban: Ban) => ban.address === address;
+  const due = bans
+    .filter((ban) => !["lifted", "expired"].includes(kindOf(ban, Date.now())))
+    .sort((a, b) => Number(isOwn(b)) - Number(isOwn(a)));
   return (
     <>
       <Stale reason={stale} />
-      <AddressVerdict answer={answer} />
+      <AddressVerdict address={address} answer={answer} />
       {due.map((ban) => (
         <BanPanel key={ban.jail + ban.address} ban={ban} answer={answer} />
       ))}
@@ -115,10 +118,11 @@ function Known({ address, answer }: { address: string; answer: Answer }) {
 }
 
 /** The answer to the first question of everybody who opens this page. */
-function AddressVerdict({ answer }: { answer: Answer }) {
+function AddressVerdict({ address, answer }: { address: string; answer: Answer }) {
   const { bans, standing, allowed, machine } = answer;
   const now = Date.now();
-  const banned = bans.find((ban) => isBanned(ban, now));
+  const inForce = bans.filter((ban) => isBanned(ban, now));
+  const banned = inForce.find((ban) => ban.address === address) ?? inForce[0];
   const held = bans.find((ban) => awaitsRelease(ban, now));
   const faults = banned && standing ? faultsOf(standing) : [];
   if (banned) {

@@ -13,6 +13,7 @@ import { Failed, Loading } from "../parts/states.tsx";
 import { Time } from "../parts/time.tsx";
 import { count, formatNumber } from "../text/numbers.ts";
 import {
+  groupWarnings,
   heldToName,
   hostOfWarning,
   textOfWarning,
@@ -90,8 +91,8 @@ function Warnings({ status }: { status: Status }) {
             </p>
           </li>
         )}
-        {warnings.map((warning) => (
-          <WarningItem warning={warning} />
+        {groupWarnings(warnings).map(({ first, others }) => (
+          <WarningItem key={first.code} warning={first} others={others} />
         ))}
       </ul>
       {rest > 0 && (
@@ -103,20 +104,20 @@ function Warnings({ status }: { status: Status }) {
   );
 }
 
-function WarningItem({ warning }: { warning: Warning }) {
-  const host = hostOfWarning(warning);
+function WarningItem({ warning, others }: { warning: Warning; others: readonly Warning[] }) {
   return (
     <li class={`warning ${warning.severity}`}>
       <span class="severity">{warning.severity}</span>
       <div>
-        <p>
-          {host !== undefined && (
-            <>
-              <HostName host={host} />:{" "}
-            </>
-          )}
-          <Foreign text={textOfWarning(warning)} length={500} />
-        </p>
+        <WarningText warning={warning} />
+        {others.length > 0 && (
+          <details>
+            <summary>and {count(others.length, "more like this", "more like this")}</summary>
+            {others.map((other) => (
+              <WarningText warning={other} />
+            ))}
+          </details>
+        )}
         <p class="faint">
           <code>{warning.code}</code> in troubleshooting.md
           {warning.code === "bans-held" && (
@@ -136,6 +137,20 @@ function WarningItem({ warning }: { warning: Warning }) {
         </p>
       </div>
     </li>
+  );
+}
+
+function WarningText({ warning }: { warning: Warning }) {
+  const host = hostOfWarning(warning);
+  return (
+    <p>
+      {host !== undefined && (
+        <>
+          <HostName host={host} />:{" "}
+        </>
+      )}
+      <Foreign text={textOfWarning(warning)} length={500} />
+    </p>
   );
 }
 

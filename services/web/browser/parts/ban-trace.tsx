@@ -23,7 +23,9 @@ export function BanTrace({ trace }: { trace: Trace }) {
       <ol class="way">
         {steps.map(({ step, where, at, ms }) => (
           <li class={slowest?.step === step && slowest.where === where ? "slowest" : undefined}>
-            <span class="way-ms">{ms === null ? "" : `+${formatMs(ms)}`}</span>
+            <span class="way-ms">
+              {ms === null ? "" : ms === 0 ? formatMs(ms) : `+${formatMs(ms)}`}
+            </span>
             <strong>{STEPS[step]}</strong>
             <span>
               <Foreign text={where} length={24} />

@@ -5,7 +5,7 @@ import { Foreign } from "./foreign.tsx";
 import { Link } from "./link.tsx";
 import { AddressName } from "./names.tsx";
 
-const SHOWN = 5;
+const SHOWN = 3;
 
 /** The first held bans, to be released or discarded on the spot. */
 export function HeldBans({ total }: { total: number }) {

@@ -59,6 +59,23 @@ function describeFleet({ hosts, bans, decider }: Status): string {
   return `${parts.join(", ")}.`;
 }
 
+/** Warnings of one kind, which many hosts may have at once: the first of them speaks for all. */
+export interface WarningGroup {
+  first: Warning;
+  others: Warning[];
+}
+
+/** In the order of the warnings: the gravest first. */
+export function groupWarnings(warnings: readonly Warning[]): WarningGroup[] {
+  const groups = new Map<string, WarningGroup>();
+  for (const warning of warnings) {
+    const group = groups.get(warning.code);
+    if (group) group.others.push(warning);
+    else groups.set(warning.code, { first: warning, others: [] });
+  }
+  return [...groups.values()];
+}
+
 /** The host that a warning is about; undefined: it is about the centre. */
 export const hostOfWarning = ({ text }: Warning): string | undefined =>
   /^host ([A-Za-z0-9_-]{1,63}): /.exec(text)?.[1];

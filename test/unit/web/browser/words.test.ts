@@ -15,6 +15,7 @@ import { formatRelative, formatUtc } from "../../../../services/web/browser/text
 import { itemsOf } from "../../../../services/web/browser/text/news-items.ts";
 import { formatBytes, formatShare } from "../../../../services/web/browser/text/numbers.ts";
 import {
+  groupWarnings,
   hostOfWarning,
   textOfWarning,
   verdictOf,
@@ -158,4 +159,17 @@ test("durations, times and numbers are spelled for people", () => {
   assert.equal(formatUtc(NOW), "2026-11-30 12:00:00.000 UTC");
   assert.equal(formatBytes(9_920), "9.9 kB");
   assert.equal(formatShare(1, 1000), "< 1 %");
+});
+
+test("warnings of one kind are one, and the gravest come first", () => {
+  const of = (code: string, host: string) =>
+    ({ code, severity: "high", text: `host ${host}: held` }) as const;
+  const groups = groupWarnings([of("a", "mx1"), of("b", "mx2"), of("a", "mx3")]);
+  assert.deepEqual(
+    groups.map(({ first, others }) => [first.text, others.length]),
+    [
+      ["host mx1: held", 1],
+      ["host mx2: held", 0],
+    ],
+  );
 });
