@@ -1,9 +1,18 @@
 /** The web page's server: its files, logging in with NATS credentials, sessions, and what each role may do. */
 import assert from "node:assert/strict";
+import { request } from "node:http";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { readCredentials } from "../../services/nats/credentials.ts";
+import { proveIdentity, type IdentityProof } from "../../services/nats/identity-proof.ts";
+import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../../services/wire/api.ts";
+import { ASKER_ROLES, mayAsk } from "../../services/wire/askers.ts";
+import { spellInstant } from "../../services/wire/codec.ts";
+import { apiSubject } from "../../services/wire/subjects.ts";
 import { freePort } from "../../services/standalone/child.ts";
 import { openEventStream, type EventStream } from "../harness/event-stream.ts";
 import { eventually } from "../harness/eventually.ts";
+import { FOREIGN_WORDS } from "../harness/hostile-requests.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 import {
   cliOf,
@@ -161,8 +170,8 @@ test("the feed goes on at the other coordinator without gap or double, and ends 
   const open = (index: number, headers: Record<string, string> = {}) =>
     openEventStream(`${reached[index]}/feed`, { cookie: client.cookie ?? "", ...headers });
   const fail = async (address: string) => {
-    const request = { addresses: [address], jail: "dovecot", host: "mx1", attempts: 1 };
-    assert.equal((await client.post("failure.add", request)).status, 200);
+    const failure = { addresses: [address], jail: "dovecot", host: "mx1", attempts: 1 };
+    assert.equal((await client.post("failure.add", failure)).status, 200);
   };
   assert.equal((await openEventStream(`${reached[0]}/feed`, {})).status, 401);
 
@@ -221,4 +230,175 @@ test("a thousand idle feeds are served, and a ban goes on beside them", async ()
   } finally {
     for (const stream of streams) stream.close();
   }
+});
+
+/** Sends what a browser of ours would not send. */
+async function send(path: string, init: RequestInit): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${reached[0]}${path}`, { method: "POST", ...init });
+  return { status: response.status, text: await response.text() };
+}
+
+test("every endpoint takes the roles that may ask it, and refuses the others", async () => {
+  for (const role of ASKER_ROLES) {
+    const client = await logIn(await fleet.credentials(role, `role-${role}`), clientAt(1));
+    for (const endpoint of Object.keys(api)) {
+      const { status, body } = await client.post(endpoint);
+      const isRefused = status === 403 || status === 401;
+      assert.equal(isRefused, !mayAsk(role, endpoint), `${role} ${endpoint}: ${status}`);
+      assert.ok(status === 200 || typeof body["error"] === "string", `${role} ${endpoint}`);
+      const stranger = await clientAt(1).post(endpoint);
+      assert.equal(stranger.status, 401, endpoint);
+    }
+    assert.equal((await client.post("ban.nosuch")).status, 404);
+    assert.equal((await client.post("__proto__")).status, 404);
+  }
+});
+
+test("support helps with single addresses for some days, on the page and in the terminal", async () => {
+  const creds = await fleet.credentials("support", "sue");
+  const client = await logIn(creds, clientAt(0));
+  const cli = cliOf(fleet, creds);
+  const DAY = 86_400;
+  for (const [address, seconds, status] of [
+    ["203.0.113.1", DAY, 200],
+    ["203.0.113.1", 7 * DAY, 200],
+    ["203.0.113.1", DAY, 403], // shorter than it is allowed for
+    ["203.0.113.2", 7 * DAY + 1, 403],
+    ["203.0.113.2", undefined, 403],
+    ["203.0.113.0/31", DAY, 403],
+    ["2001:db8:1:2::/64", DAY, 200],
+    ["2001:db8:1::/63", DAY, 403],
+    ["0.0.0.0/1", DAY, 403],
+  ] as const) {
+    const asked = await client.post("allow.add", { address, comment: "", seconds });
+    assert.equal(asked.status, status, `${address} ${seconds}: ${JSON.stringify(asked.body)}`);
+    const by = (asked.body["allowed"] as { by?: string } | undefined)?.by;
+    if (status === 200) assert.equal(by, "support sue");
+  }
+  const lift = { reason: "customer called", wait: null };
+  assert.equal(
+    (await client.post("ban.remove", { address: "203.0.113.0/24", ...lift })).status,
+    403,
+  );
+  assert.equal((await client.post("ban.remove", { address: "203.0.113.9", ...lift })).status, 404);
+
+  const allowed = await cli("allow", "add", "203.0.113.3", "--for", "1d");
+  assert.equal(allowed.code, 0, allowed.stderr);
+  const wide = await cli("allow", "add", "203.0.113.0/24", "--for", "1d");
+  assert.equal(wide.code, 77);
+  assert.match(wide.stderr, /support may lift and allow one address, not more/);
+  const ban = await cli("ban", "add", "203.0.113.4");
+  assert.equal(ban.code, 77, "NATS refuses it");
+});
+
+/** A body that does not end and does not say its length; resolves with the code of the answer. */
+function sendWithoutEnd(path: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${reached[0]}${path}`, { method: "POST", headers }, (response) => {
+      clearInterval(timer);
+      resolve(response.statusCode ?? 0);
+      asked.destroy();
+    });
+    const timer = setInterval(() => asked.write(Buffer.alloc(16_384)), 1);
+    asked.on("error", (error) => {
+      clearInterval(timer);
+      reject(error);
+    });
+  });
+}
+
+test("requests that another page may have sent, and bodies that are none, are refused", async () => {
+  const client = await logIn(await fleet.credentials("operator", "otto"), clientAt(0));
+  const { origin } = new URL(site);
+  const own = {
+    ...{ origin, "content-type": "application/json", "fleetban-web": "1" },
+    cookie: client.cookie ?? "",
+  };
+  const without = (name: keyof typeof own) =>
+    Object.fromEntries(Object.entries(own).filter(([key]) => key !== name));
+  const body = JSON.stringify({ address: "192.0.2.99", comment: "" });
+  for (const [what, expected, headers] of [
+    ["no Origin", 403, without("origin")],
+    ["a foreign Origin", 403, { ...own, origin: "https://evil.example" }],
+    ["an Origin of another port", 403, { ...own, origin: reached[1]!.replace(PATH, "") }],
+    ["the Origin of a sandbox", 403, { ...own, origin: "null" }],
+    ["no header of ours", 403, without("fleetban-web")],
+    ["a form's type", 415, { ...own, "content-type": "application/x-www-form-urlencoded" }],
+    ["a type that needs no leave", 415, { ...own, "content-type": "text/plain" }],
+    ["no cookie", 401, without("cookie")],
+    ["a made-up cookie", 401, { ...own, cookie: `__Host-fleetban=${"A".repeat(43)}` }],
+    ["a cookie of another kind", 401, { ...own, cookie: "__Host-fleetban=../../x" }],
+  ] as const) {
+    for (const path of ["/api/allow.add", "/api/session", "/api/logout"]) {
+      const { status } = await send(path, {
+        headers,
+        body: path === "/api/allow.add" ? body : "{}",
+      });
+      assert.equal(status, expected, `${what}: ${path}`);
+    }
+  }
+  for (const [what, expected, hostile] of [
+    ["nothing", 400, ""],
+    ["no JSON", 400, "{"],
+    ["a list", 400, "[]"],
+    [
+      "a field that there is not",
+      400,
+      JSON.stringify({ address: "192.0.2.99", comment: "", x: 1 }),
+    ],
+    ["a prototype", 400, '{"__proto__":{"address":"192.0.2.99"},"comment":""}'],
+    ["too much", 413, JSON.stringify({ comment: "x".repeat(65_536) })],
+  ] as const) {
+    const { status, text } = await send("/api/allow.add", { headers: own, body: hostile });
+    assert.equal(status, expected, `${what}: ${text}`);
+    assert.doesNotMatch(text, FOREIGN_WORDS);
+  }
+  assert.equal(await sendWithoutEnd("/api/allow.add", own), 413);
+  const { body: list } = await client.post("allow.list");
+  assert.doesNotMatch(JSON.stringify(list), /192\.0\.2\.99/, "nothing was changed");
+});
+
+test("a session ends with the credentials that it was opened with", async () => {
+  await fleet.key(["operator", "brief", "--for", "4s"]);
+  const client = await logIn(join(fleet.folder, "operators/brief.creds"), clientAt(0));
+  assert.equal((await client.post("session")).status, 200);
+  const feed = await openEventStream(`${reached[0]}/feed`, { cookie: client.cookie ?? "" });
+  await eventually("it is over", async () => (await client.post("session")).status === 401, 10);
+  await eventually("so is its feed", () => !feed.isOpen(), 10);
+});
+
+test("nobody logs in with the credentials of another, or without", async () => {
+  const anna = await fleet.connect(await fleet.credentials("operator", "anna"));
+  const other = readCredentials(await fleet.credentials("operator", "other"));
+  const ask = async (asked: object) => {
+    const subject = apiSubject("web", "login", "anna", "operator");
+    const message = await anna.request(subject, JSON.stringify(asked), { timeout: 5_000 });
+    return [message.headers?.get(ERROR_CODE_HEADER), message.headers?.get(ERROR_HEADER)];
+  };
+  const spelled = ({ at, ...proof }: IdentityProof) => ({ at: spellInstant(at), ...proof });
+  const now = Date.now();
+  const proof = spelled(proveIdentity(other, now));
+  const old = spelled(proveIdentity(other, now - 600_000));
+  for (const [asked, code, reason] of [
+    [{}, "400", /expected a proof/],
+    [{ proof }, "403", /anna asks with the credentials of other/],
+    [{ proof: old }, "403", /clock/],
+    [{ proof: { ...proof, signature: old.signature } }, "403", /not signed/],
+    [{ proof: { ...proof, jwt: `${proof.jwt.slice(0, -4)}AAAA` } }, "403", /has signed/],
+  ] as const) {
+    const [given, text = ""] = await ask(asked);
+    assert.equal(given, code, text);
+    assert.match(text, reason);
+  }
+});
+
+test("when one coordinator is killed, the other one goes on with the same session", async () => {
+  const client = await logIn(await fleet.credentials("operator", "kim"), clientAt(0));
+  await coordinators[0]!.stop("SIGKILL");
+  const there = clientAt(1);
+  there.cookie = client.cookie;
+  assert.equal((await there.post("session")).status, 200);
+  const allowed = await there.post("allow.add", { address: "192.0.2.55", comment: "" });
+  assert.equal(allowed.status, 200, JSON.stringify(allowed.body));
+  await logIn(join(fleet.folder, "operators/kim.creds"), there);
 });
