@@ -1,90 +1,63 @@
-/** The coordinator's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
+/**
+ * The coordinator's parts and how they hang together: the picture of ARCHITECTURE.md as code. The
+ * parts are built in the order of its arrows, and subscribe to what happens before them.
+ */
 import { randomUUID } from "node:crypto";
 import { jetstream } from "@nats-io/jetstream";
-import type { Life } from "../process/daemon.ts";
-import type { Log } from "../process/log.ts";
-import type { NatsSession } from "../nats/session.ts";
-import { createWarningLog } from "../process/warning-log.ts";
-import { readVersion } from "../process/version.ts";
-import { allowEndpoints } from "./api/allow-endpoints.ts";
-import { allowImportEndpoint } from "./api/allow-import-endpoint.ts";
-import { banEndpoints } from "./api/ban-endpoints.ts";
-import { banImportEndpoint } from "./api/ban-import-endpoint.ts";
-import { banRestoreEndpoint } from "./api/ban-restore-endpoint.ts";
-import type { ApiContext } from "./api/api-context.ts";
-import { failureEndpoints } from "./api/failure-endpoints.ts";
-import { createAnswer } from "./api/api-server.ts";
-import { answerNatsRequests, hasOperators } from "./api/nats-requests.ts";
-import { webLoginEndpoint } from "./api/web-login-endpoint.ts";
-import { jailEndpoints } from "./api/jail-endpoints.ts";
-import { jailSettingEndpoints } from "./api/jail-setting-endpoints.ts";
-import { notifyEndpoints } from "./api/notify-endpoints.ts";
-import { createSupportLimits } from "./api/support-limits.ts";
-import { statusEndpoints } from "./api/status-endpoints.ts";
-import { openBanStore } from "./buckets/ban-store.ts";
-import { watchClock } from "./hosts/clock-check.ts";
-import type { CoordinatorConfig } from "./coordinator-config.ts";
-import { createChanges, type NewChange } from "../policy/ban-memory.ts";
-import { createDecider } from "./decide/decider.ts";
-import { createDeciding, type Deciding } from "./decide/deciding.ts";
-import { horizonOf, policyOf, type Policy } from "./decide/policy.ts";
-import { createPolicyReload, type PolicyReload } from "./decide/policy-reload.ts";
-import { createAllowedBans, type AllowedBans } from "./upkeep/allowed-bans.ts";
-import { createAllowedNames } from "./upkeep/allowed-names.ts";
-import { resolveName } from "./upkeep/resolve-name.ts";
-import { createUpkeep } from "./upkeep/upkeep.ts";
-import { createJailPauses } from "../policy/jail-pause.ts";
-import { createJailSettings } from "./buckets/jail-settings.ts";
-import { createQuarantines } from "./buckets/quarantines.ts";
-import { createBanGuard } from "./decide/ban-guard.ts";
-import { manyBansEndpoints } from "./api/many-bans-endpoints.ts";
-import { quarantineEndpoint } from "./api/quarantine-endpoint.ts";
-import type { Ban } from "../wire/ban.ts";
-import type { Setting } from "../wire/settings.ts";
-import { whyDistrusted } from "./hosts/broken-logins.ts";
-import { createOwnMachines } from "./hosts/own-machines.ts";
-import { createRefusedPolicies, PUBLISH_EVERY_MS } from "./hosts/refused-policies.ts";
-import { watchSurroundings } from "./hosts/own-surroundings.ts";
-import { createFleetStatus } from "./hosts/fleet-status.ts";
-import { createLogRollout } from "./decide/log-rollout.ts";
-import { startFailureFeed } from "./decide/failure-feed.ts";
-import { createKnownGood } from "./decide/known-good.ts";
-import type { Health } from "./http/health.ts";
-import { openHistory } from "./history/history.ts";
-import { followHosts } from "./hosts/hosts.ts";
+import { credentialsOf } from "../nats/connect.ts";
 import { bucketStream } from "../nats/follow-bucket.ts";
 import { measureClock } from "../nats/measure-clock.ts";
 import { readLatest } from "../nats/read-latest.ts";
-import { openLease, type Lease } from "./buckets/lease.ts";
-import { HOST_SILENT_AFTER_MS, type HostStatus } from "../wire/status.ts";
-import { BANS_BUCKET, LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
-import { createMissedOffences } from "./decide/missed-offences.ts";
-import { createSignsOfLife } from "./decide/signs-of-life.ts";
+import type { NatsSession } from "../nats/session.ts";
+import { createJailPauses } from "../policy/jail-pause.ts";
+import type { Life } from "../process/daemon.ts";
+import type { Log } from "../process/log.ts";
+import { readVersion } from "../process/version.ts";
+import { createWarningLog } from "../process/warning-log.ts";
+import { openWeb, type LocalLogin } from "../web/server/web.ts";
+import { siteOf } from "../web/server/web-config.ts";
 import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
-import { createSparedOffences } from "./decide/spared-offences.ts";
-import { failureAddEndpoint } from "./api/failure-add-endpoint.ts";
-import { rateEndpoint } from "./api/rate-endpoint.ts";
-import { seriesEndpoint } from "./api/series-endpoint.ts";
-import { accountEndpoint } from "./api/account-endpoint.ts";
-import { aboutEndpoint } from "./api/about-endpoint.ts";
-import { simulationEndpoint } from "./api/simulation-endpoint.ts";
-import { createRates } from "./decide/rates.ts";
-import { createWatch, watchEndpoint } from "./api/watch-endpoint.ts";
+import { HOST_SILENT_AFTER_MS } from "../wire/status.ts";
+import { BANS_BUCKET, LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
+import type { ApiContext } from "./api/api-context.ts";
+import { createAnswer } from "./api/api-server.ts";
+import { endpointsOf } from "./api/endpoints.ts";
+import { answerNatsRequests, hasOperators } from "./api/nats-requests.ts";
+import { createSupportLimits } from "./api/support-limits.ts";
+import { createWatch } from "./api/watch-endpoint.ts";
+import { openBanStore } from "./buckets/ban-store.ts";
+import { createJailSettings } from "./buckets/jail-settings.ts";
+import { openLease } from "./buckets/lease.ts";
+import { createQuarantines } from "./buckets/quarantines.ts";
+import { openSettings } from "./buckets/settings-store.ts";
+import type { CoordinatorConfig } from "./coordinator-config.ts";
 import { watchFailures } from "./decide/failure-watch.ts";
 import { createLiveFeed } from "./decide/live-feed.ts";
-import { drillEndpoint } from "./api/drill-endpoint.ts";
-import { createEndedDrills } from "./upkeep/ended-drills.ts";
+import { horizonOf, policyOf } from "./decide/policy.ts";
+import { PolicyInUse } from "./decide/policy-in-use.ts";
+import { createRates } from "./decide/rates.ts";
+import { createSignsOfLife } from "./decide/signs-of-life.ts";
+import { startDeciding, type DecidingLane } from "./decide/start-deciding.ts";
+import { createFleetEvents } from "./buckets/fleet-events.ts";
+import { openHistory } from "./history/history.ts";
+import { watchClock } from "./hosts/clock-check.ts";
 import { createDrills } from "./hosts/drills.ts";
-import { metricEndpoint } from "./api/metric-endpoint.ts";
+import { createFleetStatus } from "./hosts/fleet-status.ts";
+import { followHosts } from "./hosts/hosts.ts";
+import { createOwnMachines } from "./hosts/own-machines.ts";
+import { watchSurroundings } from "./hosts/own-surroundings.ts";
+import { createRefusedPolicies, PUBLISH_EVERY_MS } from "./hosts/refused-policies.ts";
+import type { Health } from "./http/health.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { startNotifier } from "./notify/notifier.ts";
 import type { Sink } from "./notify/sink.ts";
 import type { LookUpInDatabases } from "./notify/whois/databases.ts";
-import { openSettings } from "./buckets/settings-store.ts";
-import { keepStreams } from "./upkeep/ensure-streams.ts";
-import { credentialsOf } from "../nats/connect.ts";
-import { siteOf } from "../web/server/web-config.ts";
-import { openWeb, type LocalLogin } from "../web/server/web.ts";
+import { createAllowedBans } from "./upkeep/allowed-bans.ts";
+import { createAllowedNames } from "./upkeep/allowed-names.ts";
+import { createEndedDrills } from "./upkeep/ended-drills.ts";
+import { keepStreams, type Streams } from "./upkeep/ensure-streams.ts";
+import { resolveName } from "./upkeep/resolve-name.ts";
+import { createUpkeep } from "./upkeep/upkeep.ts";
 
 const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
@@ -92,8 +65,6 @@ const CLOCK_EVERY_MS = 10_000;
 const WARNINGS_EVERY_MS = 10_000;
 /** Every host that is up has reported since the start. */
 const HOSTS_HEARD_AFTER_MS = 2 * HOST_SILENT_AFTER_MS;
-/** The CLI waits for an answer twice as long. */
-const RELOAD_ANSWERED_WITHIN_MS = 5_000;
 const OWN_ADDRESSES_EVERY_MS = 60_000;
 
 export interface CoordinatorOptions {
@@ -113,265 +84,230 @@ export interface CoordinatorOptions {
 }
 
 export async function startCoordinator(options: CoordinatorOptions, life: Life): Promise<void> {
-  const { id, config, sinks, inDatabases: lookUp, session, health, metrics, log } = options;
-  const { connection, link, expiry } = session;
-  const { onRelease } = life;
-  const filePolicy = policyOf(config);
-  const now = Date.now;
-  const newId = randomUUID;
-  const startedAt = now();
+  const { id, config, session, health, log } = options;
+  const policy = new PolicyInUse(policyOf(config));
+  const streams = await keepStreams(
+    session.connection,
+    () => ({
+      longestFindtime: policy.current().longestFindtime,
+      replicas: config.replicas,
+      failuresMaxBytes: config.failuresMaxBytes,
+    }),
+    log,
+    health.waitsFor,
+  );
+  const base = {
+    ...{ id, policy, streams, startedAt: Date.now(), events: createFleetEvents() },
+    ...{ now: Date.now, newId: randomUUID, version: readVersion(), log },
+  };
+  const stores = openStores(base, options, life);
+  const fleet = followFleet({ ...base, ...stores }, options, life);
+  await Promise.all([stores.bans.ready, stores.settings.ready]);
+  const deciding = decideAndKeep({ ...base, ...stores, ...fleet }, options, life);
+  await answerOperators({ ...base, ...stores, ...fleet, ...deciding }, options, life);
+  log.info({ id, jails: policy.current().jails.map(({ name }) => name) }, "coordinator is ready");
+}
 
-  const { replicas, failuresMaxBytes } = config;
-  const later: {
-    deciding?: Deciding;
-    lease?: Lease;
-    reload?: PolicyReload;
-    allowedBans?: AllowedBans;
-  } = {};
-  const policy = () => later.deciding?.policy() ?? filePolicy;
-  const wantedStreams = () => ({
-    longestFindtime: policy().longestFindtime,
-    replicas,
-    failuresMaxBytes,
-  });
-  const onWaiting = health.waitsFor;
-  const streams = await keepStreams(connection, wantedStreams, log, onWaiting);
-  const isLeader = () => later.lease?.isLeader() ?? false;
-  const databaseUrl = config.database.url;
+interface Base {
+  id: string;
+  policy: PolicyInUse;
+  streams: Streams;
+  startedAt: number;
+  events: ReturnType<typeof createFleetEvents>;
+  now: () => number;
+  newId: () => string;
+  version: string;
+  log: Log;
+}
+type Stores = ReturnType<typeof openStores>;
+type Fleet = ReturnType<typeof followFleet>;
+type Deciding = ReturnType<typeof decideAndKeep>;
+
+/** What outlives this process: the lease, bans and settings in NATS, the record in PostgreSQL. */
+function openStores({ id, events, log }: Base, options: CoordinatorOptions, { onRelease }: Life) {
+  const { config, session, inDatabases: lookUp } = options;
+  const { connection } = session;
+  const lease = openLease({ connection, id, log, onTaken: events.leaseTaken.call });
+  const isLeader = () => lease.isLeader();
   const { retention } = config;
+  const databaseUrl = config.database.url;
   const history = openHistory({ databaseUrl, connection, isLeader, retention, lookUp, log });
+  const settings = openSettings({ connection, onSetting: events.setting.call, log });
+  const { ban, banChanged } = events;
+  const bans = openBanStore({ connection, log, onBan: ban.call, onChange: banChanged.call });
   onRelease(() => history.close());
-  const horizon = () => horizonOf(policy());
+  onRelease(() => lease.release());
+  return { lease, isLeader, history, settings, bans };
+}
+
+/** What this coordinator knows of hosts and operators, and shows of what happens. */
+function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelease }: Life) {
+  const { id, policy, events, bans, settings, history, isLeader, now, newId, log } = base;
+  const { config, sinks, session, metrics } = options;
+  const { connection } = session;
+  const hosts = followHosts({ connection, now, log, onStatus: events.status.call });
   const quarantines = createQuarantines({
-    horizon,
-    onBegin: (host) => later.deciding?.forgetHost(host),
+    horizon: () => horizonOf(policy.current()),
+    onBegin: events.quarantined.call,
   });
-  const isQuarantined = (host: string) => quarantines.of(host) !== undefined;
-  const machines = createOwnMachines({ isQuarantined, now });
+  const machines = createOwnMachines({
+    isQuarantined: (host) => quarantines.of(host) !== undefined,
+    now,
+  });
   const drills = createDrills();
+  const endedDrills = createEndedDrills();
   const feed = createLiveFeed({ isAlwaysKept: config.web.listen !== undefined, now });
   const rates = createRates(now);
-  const watcher = watchFailures([drills, feed]);
-  const endedDrills = createEndedDrills();
-  const onStatus = (status: HostStatus, seenAt: number) => {
-    drills.noteStatus(status);
-    machines.noteStatus(status);
-    history.hostSeen(status, seenAt);
-  };
-  const notifier = startNotifier({
-    ...{ connection, sinks, replicas, isLeader, now, log },
-    readFleet: async () => (now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet()),
-    onOutcome: (sink, { type }) => metrics.events.notified(sink, type),
-  });
   const jailSettings = createJailSettings();
   const pauses = createJailPauses();
   const refused = createRefusedPolicies({ id, settings: () => settings, now, log });
-  const onSetting = (key: string, setting: Setting | undefined) => {
-    quarantines.noteSetting(key, setting);
-    pauses.noteSetting(key, setting);
-    if (jailSettings.noteSetting(key, setting)) later.reload?.settingsChanged();
-    refused.noteSetting(key, setting);
-    machines.noteSetting(key, setting);
-    endedDrills.noteSetting(key, setting);
-    later.allowedBans?.noteSetting(key);
-    if (setting) later.reload?.noteSetting(setting);
-    if (setting?.type === "resend") notifier.resend(setting.sink, setting.resend);
-  };
-  const hosts = followHosts({ connection, now, log, onStatus });
-  const settings = openSettings({ connection, onSetting, log });
   const { allowlist } = settings;
-  const onBan = (ban: Ban, previous: Ban | undefined) => {
-    rates.noteBan(ban, previous);
-    later.deciding?.observe(ban);
-    later.allowedBans?.noteBan(ban);
-    drills.noteBan(ban);
-  };
-  const onChange = (ban: Ban, previous: Ban | undefined) => {
-    metrics.events.banChanged(ban, previous);
-    feed.noteBan(ban, bans.revision());
-  };
-  const bans = openBanStore({ connection, log, onBan, onChange });
   const allowedBans = createAllowedBans({ bans, allowlist, now, newId, log });
-  later.allowedBans = allowedBans;
-  const lease = openLease({ connection, id, log, onTaken: () => later.deciding?.submitDue() });
-  later.lease = lease;
-  onRelease(() => lease.release());
+  const notifier = startNotifier({
+    ...{ connection, sinks, replicas: config.replicas, isLeader, now, log },
+    onOutcome: (sink, { type }) => metrics.events.notified(sink, type),
+  });
   // Before the lease is given back: two coordinators would send.
   onRelease(() => notifier.stop());
-  await Promise.all([bans.ready, settings.ready]);
 
-  const jails = () => policy().jails;
-  const changesBy = ({ jails, memory, version }: Policy) =>
-    createChanges({ jails, bans, memory, policyVersion: version, now, newId });
-  const newChange: NewChange = (jail, address) => changesBy(policy())(jail, address);
-  const common = {
-    ...{ bans, settings, history, hosts, machines, quarantines, pauses, jailSettings },
-    ...{ isLeader, now, newId, newChange, log },
+  events.status.add(drills.noteStatus);
+  events.status.add(machines.noteStatus);
+  events.status.add(history.hostSeen);
+  events.setting.add(quarantines.noteSetting);
+  events.setting.add(pauses.noteSetting);
+  events.setting.add((key, setting) => {
+    if (jailSettings.noteSetting(key, setting)) events.jailSettings.call();
+  });
+  events.setting.add(refused.noteSetting);
+  events.setting.add(machines.noteSetting);
+  events.setting.add(endedDrills.noteSetting);
+  events.setting.add(allowedBans.noteSetting);
+  events.setting.add((_, setting) => {
+    if (setting?.type === "resend") notifier.resend(setting.sink, setting.resend);
+  });
+  events.ban.add(rates.noteBan);
+  events.ban.add(allowedBans.noteBan);
+  events.ban.add(drills.noteBan);
+  events.banChanged.add(metrics.events.banChanged);
+  events.banChanged.add((ban) => feed.noteBan(ban, bans.revision()));
+  return {
+    ...{ hosts, quarantines, machines, drills, endedDrills, feed, rates },
+    ...{ jailSettings, pauses, refused, allowedBans, notifier },
   };
-  const jailOf = (name: string) => jails().find((jail) => jail.name === name);
-  const onBanned = createLogRollout({ bans, jailOf, hosts, now, log, measure: metrics.events });
-  const missed = createMissedOffences(now);
-  const spared = createSparedOffences({ ...common, allowlist });
-  const distrust = (host: string) =>
-    policy().guard.outages ? whyDistrusted(hosts.status(host)) : undefined;
-  const limits = () => policy().guard;
-  const guard = createBanGuard({ limits, isQuarantined, distrust, now });
-  const knownGood = createKnownGood({ connection, replicas, isQuarantined, now, log });
-  const reload = createPolicyReload({
-    ...{ id, config, settings, refused, jailSettings, now, log },
-    load: options.loadConfig,
-    replace: (policy) => deciding.replace(policy),
-    inUse: policy,
-    patienceMs: RELOAD_ANSWERED_WITHIN_MS,
-  });
-  later.reload = reload;
+}
+
+/** Decides on bans, and does what must be done again and again. */
+function decideAndKeep(base: Base & Stores & Fleet, options: CoordinatorOptions, life: Life) {
+  const { id, policy, streams, settings, machines, drills, feed, refused, now, log } = base;
+  const { config, loadConfig, metrics } = options;
+  const { connection } = options.session;
+  const { onRelease } = life;
   const names = createAllowedNames({
-    ...{ entries: filePolicy.allowed, resolve: resolveName, now, log },
+    ...{ entries: policy.current().allowed, resolve: resolveName, now, log },
   });
-  const deciding = createDeciding({
-    policy: reload.policy(),
-    create: (policy, isInUse) =>
-      createDecider({
-        ...{ ...common, guard, onBanned, jails: policy.jails, newChange: changesBy(policy) },
-        isLeader: () => isInUse() && isLeader(),
-        hasLoggedIn: knownGood.hasLoggedIn,
-        watcher: { isWatching: () => isInUse() && watcher.isWatching(), note: watcher.note },
-        onCounted: (attempts, storedAt) => isInUse() && rates.noteFailures(attempts, storedAt),
-        // What a decider finds in the past before it is in use is nobody's miss.
-        missed: { note: (due) => isInUse() && missed.note(due) },
-        spared: {
-          isSpared: spared.isSpared,
-          spares: (address, jail) =>
-            isInUse() ? spared.spares(address, jail) : spared.isSpared(address, jail),
-        },
-      }),
-    startFeed(policy, take) {
-      const loginsRead = knownGood.follow(policy.jails);
-      const prepare = () => loginsRead;
-      return startFailureFeed({ connection, horizon: horizonOf(policy), take, prepare, log });
-    },
-    onReplaced(policy) {
-      names.follow(policy.allowed);
+  const lane: DecidingLane = startDeciding({
+    ...{ ...base, config, loadConfig, connection, measure: metrics.events },
+    watcher: watchFailures([drills, feed]),
+    onReplaced({ allowed }) {
+      names.follow(allowed);
       void streams.ensure();
     },
   });
-  later.deciding = deciding;
-  const upkeep = createUpkeep({ ...common, names, policy, allowedBans, endedDrills, horizon });
+  const { deciding, knownGood, reload, newChange } = lane;
+  const upkeep = createUpkeep({
+    ...{ ...base, names, newChange },
+    policy: () => policy.current(),
+    horizon: () => horizonOf(policy.current()),
+  });
   onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
   onRelease(repeat(ROUND_EVERY_MS, deciding.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, deciding.sweep));
   onRelease(repeat(SWEEP_EVERY_MS, knownGood.sweep));
-  const giveSign = createSignsOfLife({
-    ...{ ...common, id, feed: deciding, counters: deciding.counters },
-  });
+  const giveSign = createSignsOfLife({ ...base, feed: deciding, counters: deciding.counters });
   onRelease(repeat(SIGN_OF_LIFE_EVERY_MS, giveSign));
   const natsUrl = config.nats.url;
-  const lookAround = watchSurroundings({ id, natsUrl, connection, databaseUrl });
+  const lookAround = watchSurroundings({
+    ...{ id, natsUrl, connection, databaseUrl: config.database.url },
+  });
   const publishOwn = () =>
     lookAround()
       .then((own) => machines.publishOwn(settings, own))
       .catch((error: unknown) => log.debug({ err: error }, "own addresses are not published"));
   void publishOwn();
   onRelease(repeat(OWN_ADDRESSES_EVERY_MS, publishOwn));
+  // This coordinator's file is in order, whatever stands there of a run that was killed.
+  void refused.publish();
+  onRelease(repeat(PUBLISH_EVERY_MS, refused.publish));
+  onRelease(refused.withdraw);
+  life.onHangUp(reload.hangUp);
+  return { ...lane, names };
+}
 
+/** Shows how the fleet is, and answers the CLI and the web page. */
+async function answerOperators(
+  base: Base & Stores & Fleet & Deciding,
+  options: CoordinatorOptions,
+  { onRelease }: Life,
+): Promise<void> {
+  const { id, policy, startedAt, version, history, lease, deciding, notifier, now, log } = base;
+  const { config, session, health, metrics, inDatabases: lookUp } = options;
+  const { connection, link, expiry } = session;
   health.watch({ link, history, feed: deciding, lease });
   const clock = watchClock({
     readLease: () => readLatest(connection, LEASE_BUCKET, LEASE_KEY),
     now,
   });
   onRelease(repeat(CLOCK_EVERY_MS, clock.look));
+  const isVerified = hasOperators(connection, config.nats);
+  const { replicas } = config;
+  const site = siteOf(config.web);
+  const localLogin = isVerified ? undefined : options.localLogin;
+  const web = site && openWeb({ site, connection, replicas, localLogin, version, now, log });
+  onRelease(() => Promise.resolve(web?.stop()));
+  const jails = () => policy.current().jails;
+  const fleet = createFleetStatus({
+    ...{ ...base, clock, expiry, sinks: notifier.states },
+    web: web ?? { warnings: () => [] },
+    idleSettings: () => policy.current().idle,
+  });
   const readFleet = async () => {
     const { rows: listed, stale } = await fleet.listHosts();
     const rows = [...listed.values()].map((describe) => describe());
     const lag = await history.lag();
     return { rows, stale, lag, warnings: fleet.warnings(rows, lag) };
   };
-  // This coordinator's file is in order, whatever stands there of a run that was killed.
-  void refused.publish();
-  onRelease(repeat(PUBLISH_EVERY_MS, refused.publish));
-  onRelease(refused.withdraw);
-  life.onHangUp(reload.hangUp);
-  const version = readVersion();
-  const isVerified = hasOperators(connection, config.nats);
-  const site = siteOf(config.web);
-  const localLogin = isVerified ? undefined : options.localLogin;
-  const web = site && openWeb({ site, connection, replicas, localLogin, version, now, log });
-  onRelease(() => Promise.resolve(web?.stop()));
-  const fleet = createFleetStatus({
-    ...{ ...common, names, missed, streams, lease, clock, expiry },
-    ...{ sinks: notifier.states, knownGood, refused },
-    web: web ?? { warnings: () => [] },
-    idleSettings: () => policy().idle,
-  });
-  const readWarnings = async () => (await readFleet()).warnings;
+  notifier.watchFleet(async () =>
+    now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet(),
+  );
   const logWarnings = createWarningLog(log, now);
-  onRelease(repeat(WARNINGS_EVERY_MS, async () => logWarnings(await readWarnings())));
+  const sayWarnings = async () => logWarnings((await readFleet()).warnings);
+  onRelease(repeat(WARNINGS_EVERY_MS, sayWarnings));
   const { counters } = deciding;
-  metrics.watch({ ...common, counters, missed, spared, lease, jails, version, readFleet });
+  metrics.watch({ ...base, counters, jails, readFleet });
   const context: ApiContext = {
-    ...common,
-    id,
-    version,
-    startedAt,
-    jails,
-    policyVersion: () => policy().version,
-    counters,
-    reload,
-    missed,
-    spared,
-    streams,
-    lease,
-    clock,
-    expiry,
-    fleet,
+    ...{ ...base, id, jails, counters, clock, expiry, fleet, metrics, lookUp },
+    policyVersion: () => policy.current().version,
     natsTimes: {
       aheadMs: () => measureClock(connection, bucketStream(BANS_BUCKET), now),
       readBan: (key) => readLatest(connection, BANS_BUCKET, key),
     },
-    knownGood,
-    feed,
-    rates,
-    failuresKnownSince: startedAt - horizonOf(filePolicy),
-    drills,
-    metrics,
-    notifier,
-    lookUp,
+    failuresKnownSince: startedAt - horizonOf(policyOf(config)),
   };
   const account = () => (isVerified ? credentialsOf(config.nats)?.account : undefined);
-  const endpoints = {
-    ...webLoginEndpoint({ web, account, now }),
-    ...banEndpoints(context),
-    ...manyBansEndpoints(context),
-    ...banImportEndpoint(context),
-    ...banRestoreEndpoint(context),
-    ...quarantineEndpoint(context),
-    ...allowEndpoints(context),
-    ...allowImportEndpoint(context),
-    ...jailEndpoints(context),
-    ...jailSettingEndpoints(context),
-    ...statusEndpoints(context),
-    ...failureEndpoints(context),
-    ...notifyEndpoints(context),
-    ...metricEndpoint(context),
-    ...drillEndpoint(context),
-    ...watchEndpoint(context),
-    ...rateEndpoint(context),
-    ...seriesEndpoint(context),
-    ...accountEndpoint(context),
-    ...aboutEndpoint(context),
-    ...simulationEndpoint(context),
-    ...failureAddEndpoint(context, (...message) => jetstream(connection).publish(...message)),
-  };
+  const endpoints = endpointsOf({
+    context,
+    login: { web, account, now },
+    publish: (...message) => jetstream(connection).publish(...message),
+  });
   const answer = createAnswer({
     ...{ endpoints, onAnswered: metrics.events.answered, log },
-    whyNotSupport: createSupportLimits(common),
+    whyNotSupport: createSupportLimits(base),
   });
   answerNatsRequests({ connection, answer, isVerified });
   if (web) {
     const server = await web.serve(answer, createWatch(context));
     onRelease(() => server.close());
   }
-  log.info({ id, jails: jails().map(({ name }) => name) }, "coordinator is ready");
 }
 
 /** Calls `work` every `ms` milliseconds; returns a function that stops it. */

@@ -37,7 +37,9 @@ export function startTestNotifier(options: TestNotifierOptions): Notifier {
   const now = Date.now;
   const { sinks: opened } = openSinks(config, { folder, environment, jails: ["dovecot"], now });
   const log = createLog("notify.test", "silent");
-  return startNotifier({ connection, sinks: opened, replicas: 1, isLeader, readFleet, now, log });
+  const notifier = startNotifier({ connection, sinks: opened, replicas: 1, isLeader, now, log });
+  notifier.watchFleet(readFleet);
+  return notifier;
 }
 
 export function makeBan(address: string, changes: Partial<Ban> = {}): Ban {

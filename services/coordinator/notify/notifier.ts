@@ -29,8 +29,12 @@ export interface Notifier {
   readonly states: SinkStates;
   /** An operator has commanded `fleetban notify resend`. */
   resend(sink: string, command: Pick<Resend, "at" | "since">): void;
+  /** `readFleet` resolves to undefined while that is not known yet: agents report now and then. */
+  watchFleet(readFleet: ReadFleet): void;
   stop(): Promise<void>;
 }
+
+type ReadFleet = () => Promise<Fleet | undefined>;
 
 export interface NotifierOptions {
   connection: NatsConnection;
@@ -38,8 +42,6 @@ export interface NotifierOptions {
   replicas: number;
   /** Does this coordinator decide, at this moment? */
   isLeader: () => boolean;
-  /** undefined: not known yet, for agents report every few seconds. */
-  readFleet: () => Promise<Fleet | undefined>;
   onOutcome?: (sink: string, outcome: Outcome) => void;
   now: () => number;
   log: Log;
@@ -60,6 +62,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
   const complaint = createComplaint((reason) => {
     log.warn({ reason }, "notifications wait, keeps trying");
   });
+  let readFleet: ReadFleet = () => Promise.resolve(undefined);
   let senders: readonly Sender[] = [];
   let turn: AbortController | undefined;
 
@@ -81,7 +84,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       sinks.some(({ filter }) => passes(filter, event));
     const common = { connection, outbox, bucket, isWanted, onAppended, log };
     const collector = await startBanCollector({ ...common, since });
-    const watcher = startConditionWatcher({ ...options, ...common });
+    const watcher = startConditionWatcher({ ...options, ...common, readFleet: () => readFleet() });
     const leading = setInterval(() => {
       if (!isLeader()) turn?.abort();
     }, LOOK_EVERY_MS);
@@ -129,6 +132,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       commands.set(sink, command);
       senders.forEach((sender) => sender.wake());
     },
+    watchFleet: (read) => void (readFleet = read),
     async stop() {
       ended.abort();
       turn?.abort();
