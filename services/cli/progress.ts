@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import type { Output } from "./output.ts";
 
 export interface Progress {
-  /** So much more has been done. */
+  /** Adds `amount` to what has been done. */
   advance(amount: number): void;
   done(): void;
 }

@@ -16,7 +16,7 @@ interface WatchOptions extends JsonOption {
 }
 
 const ASK_EVERY_MS = 500;
-/** At most so many lines of failures, and of bans, are printed of one answer. */
+/** Of one answer, at most this many lines of failures are printed, and as many of bans. */
 const LINES = 20;
 /** A host that is behind for less is not worth a line. */
 const LAG_BYTES = 65_536;

@@ -31,7 +31,7 @@ export type Delivery =
    * stream. `confirm`, where NATS does not go on before the reader has confirmed what it was sent.
    */
   | { type: "heartbeat"; deliveries: number; sequence: number; confirm: (() => void) | undefined }
-  /** NATS asks whether everything before this was read. It sends only so much ahead of the answer. */
+  /** NATS asks whether everything before this was read. It sends a limited amount ahead of the answer. */
   | { type: "flow-control"; confirm: () => void }
   /** The consumer does not exist any more, or we may not read from it. */
   | { type: "ended"; reason: string };

@@ -54,7 +54,7 @@ export function bucketStream(bucket: string): string {
 }
 
 const READ_AGAIN_MS = 2_000;
-/** So many messages are read soon enough; behind more than these new ones must not wait. */
+/** This many messages are read soon enough. If there are more, new ones must not wait behind them. */
 const FEW_MESSAGES = 1_000;
 const LOOK_WITHIN_MS = 1_000;
 

@@ -1,6 +1,6 @@
 /**
- * Who has logged in lately: the last successful login of each address, by the host that has seen it.
- * An address that has logged in within a jail's `knownGood.within` is known good.
+ * The last successful login of each address, by the host that has seen it. An address that has logged
+ * in within a jail's `knownGood.within` is known good.
  *
  * Invariants:
  * - The memory is bounded. A host that reports ever new addresses makes the memory forget what that

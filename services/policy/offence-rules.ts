@@ -43,7 +43,7 @@ export interface RuleOptions {
   users?: number | undefined;
   domains?: number | undefined;
   decoys?: readonly string[] | undefined;
-  /** So many hosts must have seen one of the attempts; undefined: one. */
+  /** This many hosts must each have seen an attempt; undefined: one host. */
   minhosts?: number | undefined;
   /** With "local-first" the ban has fewer hosts in place of the offence. */
   quorum?: "strict" | "local-first" | undefined;
@@ -72,7 +72,7 @@ export const needsHosts = ({ minhosts = 1, quorum }: RuleOptions): boolean =>
 export const needsNames = (options: RuleOptions): boolean =>
   options.users !== undefined || (needsHosts(options) && (options.decoys ?? []).length > 0);
 
-/** So many attempts of one host may be needed for an offence. */
+/** The highest number of attempts of one host that an offence may need. */
 export const mostNeeded = ({ maxretry, knownGood }: RuleOptions): number =>
   Math.ceil(maxretry * (knownGood?.factor ?? 1));
 

@@ -8,7 +8,7 @@ import type { Change } from "./ban-memory.ts";
 
 export type Order = NonNullable<NonNullable<Ban["basis"]>["order"]>;
 
-/** undefined: no operator has commanded it. Who has only released a held ban has not, either. */
+/** undefined: no operator has commanded the ban. To release a held ban is no command of it. */
 export function orderIn({ basis, by, evidence, until, reason }: Ban): Order | undefined {
   if (basis?.order) return basis.order;
   return by === "decider" || evidence.length > 0 ? undefined : { until, by, reason };

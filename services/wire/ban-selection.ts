@@ -50,7 +50,7 @@ export const banFilter = {
   /** The last change of the ban was made from the one instant to the other. */
   since: instantField.optional(),
   until: instantField.optional(),
-  /** The ban is in force, and ends within so many seconds. */
+  /** The ban is in force, and ends within this many seconds. */
   endingWithin: secondsField.optional(),
 } as const;
 export type BanFilter = z.infer<z.ZodObject<typeof banFilter>>;

@@ -19,7 +19,7 @@ export const drill = z.object({
   jail: z.string().regex(JAIL_NAME),
   user: z.string().regex(/^[a-z0-9-]{1,64}$/),
   address: hostAddress,
-  /** So many attempts the failure counts for. */
+  /** The number of attempts that the failure counts for. */
   attempts: z.number().int().min(1).max(100),
 });
 export type Drill = z.infer<typeof drill>;

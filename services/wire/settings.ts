@@ -53,7 +53,7 @@ const jailFields = {
   users: z.number().int().min(2).max(99).optional(),
   /** The same with user names of this many unrelated mail domains. */
   domains: z.number().int().min(2).max(99).optional(),
-  /** So many hosts must have seen failures of an address; undefined: one. */
+  /** This many hosts must have seen failures of an address; undefined: one. */
   minhosts: z.number().int().min(2).max(100).optional(),
   /** "local-first": with fewer hosts the ban is in force on these alone. undefined: "strict". */
   quorum: z.enum(["strict", "local-first"]).optional(),

@@ -39,7 +39,7 @@ export function readStateOfAlone(stateDir: string): Promise<StateOfAlone | undef
   return readState(pathIn(stateDir), stateOfAlone);
 }
 
-/** Writes what `describe` returns soon after every change that it is told of. */
+/** Soon after each call of `changed`, writes what `describe` returns then. */
 export function keepStateOfAlone(
   stateDir: string,
   describe: () => Omit<StateOfAlone, "v" | "writtenAt">,

@@ -10,7 +10,7 @@ export type HostBan = Pick<Ban, "jail" | "address" | "state" | "until" | "by" | 
   countedUntil?: number;
 };
 
-/** Who gives the bans that this host gives alone, see ../alone/. */
+/** The maker of the bans that this host gives alone, see ../alone/. */
 export const BY_THIS_HOST = "this host";
 
 /** Throws a WireError for what no coordinator has written. */

@@ -23,7 +23,7 @@ export interface LoginDigestsOptions {
   onStored: () => void;
   /** A digest was not stored, and is sent again. */
   onTrouble: (error: unknown) => void;
-  /** Calls `work` after so many milliseconds; returns what prevents that. For tests. */
+  /** Calls `work` after `ms` milliseconds; returns a function that prevents that. For tests. */
   later?: (work: () => void, ms: number) => () => void;
 }
 

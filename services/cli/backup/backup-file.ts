@@ -20,7 +20,7 @@ export const backupFile = z.object({
   allowed: z.array(allowed),
   quarantines: z.array(z.object({ host: z.string().regex(NAME), quarantine })),
   jails: z.array(shownJail),
-  /** What operators have set of jails. */
+  /** Options of jails that operators have set. */
   jailSettings: z.array(jailSetting).default([]),
   /** Jails that are paused. */
   pauses: z

@@ -5,7 +5,7 @@ export interface ListEntry {
   address: Address;
   /** The jail that the list names. */
   jail?: string;
-  /** When it ends: so many seconds from now on, or at this instant; null: never. */
+  /** The entry ends this many seconds from now on, or at the instant `until`; null: never. */
   seconds?: number | null;
   until?: number | null;
   /** Why it is banned, or whose address it is. */

@@ -41,7 +41,7 @@ function whyLeftOut(context: ApiContext, ban: Ban): string | undefined {
   return whyNotBannable(context, address, jail);
 }
 
-/** undefined: what is there lasts as long. What it was counted up to is never taken back. */
+/** undefined: the present ban lasts as long. `countedUntil` never becomes earlier. */
 function restored(
   present: Ban | undefined,
   ban: Ban,

@@ -17,7 +17,7 @@ import { jailNamed, type ApiContext } from "./api-context.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
 import { createReaches } from "./reach.ts";
 
-/** Of the whole time, so much is left for lifting the ban. */
+/** This much of the drill's whole time is left for lifting the ban. */
 const LIFT_WITHIN_MS = 10_000;
 
 export function drillEndpoint(context: ApiContext): Pick<Endpoints, "host.drill"> {

@@ -1,6 +1,6 @@
 /**
- * Answers what the CLI asks on `fleetban.api.<noun>.<verb>.<who>`. Who asks is what the subject
- * says: with credentials NATS allows everybody only their own name there.
+ * Answers what the CLI asks on `fleetban.api.<noun>.<verb>.<who>`. The subject names the asker: with
+ * credentials NATS allows everybody only their own name there.
  */
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import type { NatsConfig } from "../../nats/nats-config.ts";

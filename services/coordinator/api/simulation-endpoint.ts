@@ -18,7 +18,7 @@ const MOST_FAILURES = 500_000;
 const LOOK_FOR_MS = 6_000;
 const MOST_WAITING = 3;
 const DAY_MS = 86_400_000;
-/** After so many failures the replays forget what is over. */
+/** After this many failures the replays forget what is over. */
 const SWEEP_EVERY = 10_000;
 
 export function simulationEndpoint(context: ApiContext): Pick<Endpoints, "simulation.show"> {

@@ -14,7 +14,7 @@ export function createFleetEvents() {
     banChanged: createListeners<[ban: Ban, previous: Ban | undefined]>(),
     /** An entry of the settings bucket was read, or has changed; undefined: it is gone. */
     setting: createListeners<[key: string, setting: Setting | undefined]>(),
-    /** What operators have set in place of the options of jails has changed. */
+    /** Operators have set other options of jails, or have taken some back. */
     jailSettings: createListeners<[]>(),
     /** A host has reported its status. */
     status: createListeners<[status: HostStatus, seenAt: number]>(),

@@ -33,7 +33,7 @@ export interface FeedNews {
   places: FeedPlaces;
 }
 
-/** Nobody has asked for so long: nobody watches. */
+/** If nobody has asked for this long, nobody watches. */
 const WATCHED_FOR_MS = 15_000;
 const KEPT_FAILURES = 100;
 const KEPT_BANS = 100;

@@ -20,7 +20,7 @@ export interface Measure {
   decided(milliseconds: number): void;
   /** Milliseconds from the ban written to a host's report that its kernel has it. */
   enforced(milliseconds: number): void;
-  /** So many hosts that are up have not reported it in time. */
+  /** `hosts` is the number of hosts that are up and have not reported it in time. */
   enforcedLate(hosts: number): void;
 }
 

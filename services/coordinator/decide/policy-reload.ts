@@ -38,7 +38,7 @@ export interface PolicyReload {
   config(): CoordinatorConfig;
   /** Decides by what operators have set. Resolves to whether it does already. */
   apply(): Promise<boolean>;
-  /** What operators have set has changed: applies it, for nobody who waits. */
+  /** Operators have set something else: applies it, while nobody waits for an answer. */
   settingsChanged(): void;
   /** Reads the file again for `by`. With "every" the other coordinators read theirs, too. */
   reload(by: string, coordinators: "this" | "every"): Promise<Reloaded>;

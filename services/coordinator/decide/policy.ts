@@ -17,7 +17,7 @@ export interface Policy {
   jails: readonly Jail[];
   /** The same as agents get them. */
   published: readonly Jail[];
-  /** What operators have set and does not fit the file. */
+  /** Settings of operators that do not fit the file. */
   idle: readonly IdleSetting[];
   /** Seconds, of all jails that count failures. */
   longestFindtime: number;

@@ -46,7 +46,7 @@ export interface FleetParts {
   missed: MissedOffences;
   quarantines: Pick<Quarantines, "of">;
   pauses: Pick<JailPauses, "list">;
-  /** What operators have set and does not fit the file of this coordinator. */
+  /** Settings of operators that do not fit the file of this coordinator. */
   idleSettings: () => readonly IdleSetting[];
   names: Pick<AllowedNames, "warnings">;
   now: () => number;

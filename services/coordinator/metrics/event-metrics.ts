@@ -14,11 +14,11 @@ export interface EventMetrics {
   showJails(jails: readonly { name: string }[]): void;
   /** An entry of the bans bucket has changed from `previous` to `ban`. */
   banChanged(ban: Ban, previous: Ban | undefined): void;
-  /** A ban was written, so long after NATS had stored the failure that brought it. */
+  /** A ban was written: `milliseconds` after NATS had stored the failure that brought it. */
   decided(milliseconds: number): void;
-  /** A host has reported a ban in force, so long after the ban was written. */
+  /** A host has reported a ban in force: `milliseconds` after the ban was written. */
   enforced(milliseconds: number): void;
-  /** So many hosts have not reported a ban in force in time. */
+  /** `hosts` is the number of hosts that have not reported a ban in force in time. */
   enforcedLate(hosts: number): void;
   notified(sink: string, result: NotificationResult): void;
   /** `code`: 200, or that of the error reply. */

@@ -6,7 +6,7 @@ const FIRST_MS = 5_000;
 const LONGEST_MS = 30 * 60_000;
 /** A receiver may ask for more patience than that, up to a day. */
 const LONGEST_ASKED_MS = 86_400_000;
-/** A message that is rejected so many times is given up: those behind it must not wait for it. */
+/** A message is given up when it was rejected this many times: later ones must not wait for it. */
 export const MOST_REFUSALS = 5;
 
 type Failed = Extract<Outcome, { type: "retry" | "refused" }>;

@@ -4,7 +4,7 @@ import { isOfDrill } from "../../wire/drill.ts";
 import { eventId, evidenceFacts, type EventType, type NotifyEvent, type Place } from "./event.ts";
 
 /**
- * A change that NATS stores so much later than it was made is no news: a coordinator has restored
+ * A change is no news if NATS stores it this much later than it was made: a coordinator has restored
  * the ban from PostgreSQL, because NATS had lost its storage.
  */
 const RESTORED_AFTER_MS = 10 * 60_000;
@@ -33,7 +33,7 @@ export function eventOfBan(ban: Ban, place: Place): NotifyEvent | undefined {
   };
 }
 
-/** What is told of a ban that stays on a few hosts: that it is held, and where it is in force. */
+/** How an event describes a ban that stays on a few hosts: as held, and where it is in force. */
 function heldWidening({ hosts = [], held = "" }: Ban): Pick<Ban, "held"> & { state: "held" } {
   const where = nameHosts(hosts);
   return { state: "held", held: `in force on ${where} alone, for others: ${held}`.slice(0, 256) };

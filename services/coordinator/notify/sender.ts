@@ -41,7 +41,7 @@ interface Gathered {
 
 /** Looked at again at least this often: an operator may have commanded something. */
 const LOOK_EVERY_MS = 2_000;
-/** The place behind events of other sinks is written after so many. */
+/** After this many events of other sinks the place behind them is written. */
 const SKIPPED = 256;
 
 export class Sender {
@@ -272,7 +272,7 @@ export class Sender {
   }
 }
 
-/** What is said of a message that is not taken yet. */
+/** The fields of a sink's state that describe a message which is not taken yet. */
 const PENDING = ["sealed", "failing"] as const;
 
 function without(

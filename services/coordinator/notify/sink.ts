@@ -28,7 +28,7 @@ export interface Sink {
   name: string;
   type: string;
   filter: SinkFilter;
-  /** Seconds: sent after so long without another event, and at the latest after so long. */
+  /** Seconds. A message is sent after `quiet` without another event, at the latest after `longest`. */
   latency: { quiet: number; longest: number };
   /** Where messages go, hashed. */
   target: string;

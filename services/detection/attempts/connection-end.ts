@@ -84,7 +84,7 @@ function readEnd(reading: Reading, chain: PassdbChain, mode: Mode, at: number): 
   };
 }
 
-/** Dovecot answers a refused attempt after so long (auth_failure_delay): a connection's first line. */
+/** Dovecot delays its answer to a refused attempt (auth_failure_delay), and so the first line. */
 const FIRST_LINE_WITHIN_MS = 2_000;
 
 /** The connection began before the first line that was read, so that its first lines are missing. */

@@ -22,7 +22,7 @@ export interface Failure {
   provisional: Provisional | undefined;
 }
 
-/** What lines have shown. */
+/** Failures that lines add, and attempts that lines withdraw. */
 export interface Found {
   failures: readonly Failure[];
   /** Attempts of provisional failures, of these or of earlier ones, that were none. */

@@ -46,7 +46,7 @@ export function isMechanism(name: string): boolean {
   return MECHANISMS.has(name);
 }
 
-/** Dovecot cuts names to so many bytes (MAX_LOG_USERNAME_LEN in src/auth/auth-request.c). */
+/** Dovecot cuts names to this many bytes (MAX_LOG_USERNAME_LEN in src/auth/auth-request.c). */
 const MAX_USER = 64;
 /** A syslog daemon that spells bytes as `M-c`, `\303` or `#303` makes a name longer. */
 const MAX_SPELLED_USER = 4 * MAX_USER;

@@ -20,7 +20,7 @@ export interface Elements {
   isSecured: boolean;
 }
 
-/** Dovecot cuts names in login lines to so many bytes (src/login-common/client-common.c). */
+/** Dovecot cuts names in login lines to this many bytes (src/login-common/client-common.c). */
 export const MAX_USER = 80;
 /** A syslog daemon that spells bytes as `M-c`, `\303` or `#303` makes a name longer. */
 const SPELLED = /(?<!CRA)M[-^]|[\\#]\d{3}|\\x|\\u|\^[@-_]/;

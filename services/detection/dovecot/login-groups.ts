@@ -67,7 +67,7 @@ export function groupAt(text: string, from: number): Group | undefined {
   const close = text.indexOf(")", start);
   if (close < 0) return undefined;
   const quote = text.indexOf(LAST_FAILURE, start);
-  // Who quotes a server writes an event's name behind the quotation.
+  // A line that quotes a server has an event's name behind the quotation.
   const isQuoting = quote > 0 && quote < close;
   if (!isQuoting) return { from, ends: [endOf(text, close)], isQuoting };
   const ends: number[] = [];

@@ -64,7 +64,7 @@ interface Peer {
   isNamed: boolean;
 }
 
-/** Who was refused; undefined: the line names nobody, or does not tell which of several. */
+/** The user whom PAM has refused; undefined: the line does not name that user for certain. */
 function readPeer(body: string): Peer | undefined {
   const named = / ruser=(.*)$/s.exec(body)?.[1] ?? "";
   let found: Peer | undefined;

@@ -4,8 +4,8 @@
  * keep the agent from all other work.
  *
  * fail2ban's own sample lines have at most 600 characters. The end of a long line is looked at, too:
- * there the address stands where a user name before it was padded. An attacker gains nothing by
- * the middle that is left out, for he could have left it out himself.
+ * there the address stands where a user name before it was padded. An attacker gains nothing from
+ * the middle that is left out, because the attacker could have left it out, too.
  */
 
 /** The most characters of a line that a filter looks at. */

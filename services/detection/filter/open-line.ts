@@ -43,7 +43,7 @@ function openJson(line: string, clock: StampClock, findDate: FindDate): OpenedLi
   return unpackRepeat({ written: journalTime(fields), text, repeat: 1 });
 }
 
-/** `...: message repeated 4 times: [ ...]`: the line as it would be without that, so many times. */
+/** `...: message repeated 4 times: [ ...]` stands for four such lines without these words. */
 function unpackRepeat(line: OpenedLine): OpenedLine {
   const at = line.text.indexOf(": message repeated ");
   if (at < 0 || !line.text.endsWith("]")) return line;

@@ -1,6 +1,6 @@
 /** Where a JSON object or array ends, found in one walk over the text, without parsing. */
 
-/** No logging system nests so many objects and arrays. */
+/** No logging system nests objects and arrays deeper than this. */
 const DEEPEST = 64;
 
 const QUOTE = 34;

@@ -5,8 +5,8 @@ export interface LogFacts {
   /** The zone of stamps that do not say theirs, as it is known at the moment. */
   readonly zone: Zone;
   /**
-   * Whose entries of the journal may speak of logins. dovecot: those that a program or container with
-   * such a name wrote. chosen: all, because the administrator has chosen a container or fields.
+   * The programs whose entries of the journal may report logins. dovecot: a program or container
+   * with such a name. chosen: all, because the administrator has chosen a container or fields.
    */
   readonly writers: "dovecot" | "chosen";
   /**

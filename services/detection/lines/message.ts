@@ -39,7 +39,7 @@ export interface Opening {
   openLine(text: string, outer: Outer, opening: Opening): Message;
 }
 
-/** `message repeated 4 times: [ ...]`: rsyslog stands in for so many further events. */
+/** `message repeated 4 times: [ ...]`: rsyslog writes it in place of that many further events. */
 const REPEATED = /^message repeated (\d{1,6}) times: \[ /;
 
 export function messageOf(text: string, { written, program, isForeign }: Outer): Message {

@@ -9,7 +9,7 @@ export interface AddressFacts {
   network?: string;
   /** The registry's name for that network. */
   name?: string;
-  /** Who has the network. */
+  /** The holder of the network. */
   owner?: string;
   /** Where abuse is reported. */
   abuse?: string;

@@ -1,4 +1,4 @@
-/** What registries have said, by the networks that they said it of: an attacker's neighbours too. */
+/** Answers of registries, by network: one answer holds for an attacker's neighbours, too. */
 import { wordsOf, parseAddress, type Address } from "../../../wire/address.ts";
 import type { AddressFacts } from "./address-facts.ts";
 
