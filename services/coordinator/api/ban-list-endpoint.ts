@@ -2,6 +2,7 @@
 import { overlaps } from "../../wire/address.ts";
 import type { Request } from "../../wire/api.ts";
 import { awaitsRelease, ban as banSchema, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
+import { banKey } from "../../wire/subjects.ts";
 import { fromHistory, staleRecord } from "../history/stale-answers.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
@@ -23,18 +24,18 @@ export function banListEndpoint(context: ListContext): Pick<Endpoints, "ban.list
   };
 }
 
-/** A page of the bans in force. */
+/** A page of the bans in force, or held. The page is that of one instant. */
 async function inForce(
   { bans, now }: ListContext,
   query: Query,
 ): Promise<Page<Ban> & { total: number }> {
   const { jail, address, held = false, limit, after } = query;
-  const isShown = (ban: Ban, at: number) => isInForce(ban, at) || isShadow(ban, at);
+  const at = now();
   const isWantedState = held ? awaitsRelease : isShown;
-  const { first, total } = await firstAfter(bans.entries(), {
+  const { first, total } = await firstAfter<Entry>(held ? entriesOf(bans.held()) : bans.entries(), {
     isWanted: ({ ban }) =>
-      isWantedState(ban, now()) &&
-      passesFilter(ban, query, now()) &&
+      isWantedState(ban, at) &&
+      passesFilter(ban, query, at) &&
       (jail === undefined || ban.jail === jail) &&
       (address === undefined || overlaps(ban.address, address)),
     nameOf: ({ key }) => key,
@@ -43,6 +44,18 @@ async function inForce(
   });
   const found = first.map(({ row, mark }) => ({ row: row.ban, mark }));
   return { ...pageOf(found, banSchema, limit), total };
+}
+
+interface Entry {
+  key: string;
+  ban: Ban;
+}
+
+const isShown = (ban: Ban, at: number) => isInForce(ban, at) || isShadow(ban, at);
+
+/** Few bans are held of all that there are. */
+function* entriesOf(held: Iterable<Ban>): Iterable<Entry> {
+  for (const ban of held) yield { key: banKey(ban.jail, ban.address), ban };
 }
 
 /** A page of the record; of the bans in force, where a list began without PostgreSQL. */
