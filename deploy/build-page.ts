@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { join, resolve } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { packageFoldersOf } from "./package/bundle.ts";
 import { BASE_PATH } from "../services/web/server/static-page.ts";
 import { worldMapPlugin } from "./world-map.ts";
 
@@ -14,7 +15,7 @@ const FOLDER = join(ROOT, "dist/web");
 
 rmSync(FOLDER, { recursive: true, force: true });
 mkdirSync(FOLDER, { recursive: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: ROOT,
   entryPoints: { app: "services/web/browser/main.tsx" },
   outdir: FOLDER,
@@ -27,6 +28,7 @@ await build({
   charset: "utf8",
   legalComments: "none", // the licences are in the Debian package's copyright file
   plugins: [worldMapPlugin],
+  metafile: true,
   logLevel: "warning",
 });
 
@@ -49,3 +51,7 @@ writeFileSync(
   join(FOLDER, "index.html"),
   template.replace("</head>", `${[...styles, ...scripts].join("\n")}\n</head>`),
 );
+// What npm run package names in the coordinator's copyright file and bill of materials. The plugin has
+// made the map of the last one.
+const packages = [...packageFoldersOf(metafile), "node_modules/world-atlas"];
+writeFileSync(join(FOLDER, "packages.json"), JSON.stringify(packages));

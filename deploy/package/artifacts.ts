@@ -1,7 +1,9 @@
 /** Everything of a release, made into one folder. */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import * as z from "zod";
 import { readPrismaFiles } from "../../prisma/prisma-files.ts";
 import { writeBundle } from "./bundle.ts";
 import { bashCompletion } from "../../services/cli/completion/bash-completion.ts";
@@ -46,7 +48,11 @@ export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
     const { name, entry } = program;
     const [executable, bundle] = [join(folder, name), join(folder, `${name}.cjs`)];
     say(name);
-    const packages = describePackages(await writeBundle({ entry, outfile: bundle, frozen }));
+    const bundled = await writeBundle({ entry, outfile: bundle, frozen });
+    const packages = describePackages([
+      ...bundled,
+      ...(hasPage(program) ? readPagePackages() : []),
+    ]);
     await writeExecutable(bundle, executable);
     const sbom = sbomOf(npmSbom, name, packages, release);
     await writeFile(join(folder, `${name}.cdx.json`), sbom);
@@ -65,6 +71,15 @@ export async function makeArtifacts(options: ArtifactOptions): Promise<void> {
     if (purpose === "release" && canMakeRpms()) await writeRpm(contents);
   }
   await writeFile(join(folder, CHECKSUMS), await checksumsOf(folder));
+}
+
+/** The web page is a part of the coordinator. */
+const hasPage = ({ name }: Program) => name === "fleetban-coordinator";
+
+/** The folders of the npm packages that deploy/build has put into the page. */
+function readPagePackages(): string[] {
+  const file = resolve(import.meta.dirname, "../../dist/web/packages.json");
+  return z.array(z.string()).parse(JSON.parse(readFileSync(file, "utf8")));
 }
 
 /** As sha256sum writes them. */

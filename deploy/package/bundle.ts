@@ -3,7 +3,7 @@
  * and just as well `node FILE`.
  */
 import { resolve } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 import * as z from "zod";
 
 export interface BundleOptions {
@@ -39,7 +39,12 @@ export async function writeBundle({ entry, outfile, frozen }: BundleOptions): Pr
     metafile: true,
     logLevel: "warning",
   });
-  const folders = Object.keys(metafile.inputs).flatMap(
+  return packageFoldersOf(metafile);
+}
+
+/** The folders of the npm packages that a bundle is made of, sorted: "node_modules/zod". */
+export function packageFoldersOf({ inputs }: Metafile): string[] {
+  const folders = Object.keys(inputs).flatMap(
     (input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? [],
   );
   return [...new Set(folders)].sort();
