@@ -279,7 +279,7 @@ test("the keyboard leads everywhere, and no page is wider than its window", asyn
   ]) {
     await page.setViewportSize({ width, height: 800 });
     await page.goto(site + path);
-    await page.locator("main .panel, main .table-box, main .empty").first().waitFor();
+    await page.locator("main .panel, main .table-box, main .empty-box").first().waitFor();
     const wide = await page.evaluate<number>("document.documentElement.scrollWidth");
     assert.ok(wide <= width, `${path} is ${wide} wide in a window of ${width}`);
   }

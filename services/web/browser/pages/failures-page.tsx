@@ -96,7 +96,7 @@ function Ranking({ period, kind }: RankingProps) {
     <>
       <Stale reason={data.stale} />
       {data.top.length === 0 ? (
-        <Empty title={`No failure in ${period.words} that has a name here.`} />
+        <Empty title={describeNothing(data.attempts, period)} />
       ) : (
         <>
           <p class="faint">
@@ -113,6 +113,11 @@ function Ranking({ period, kind }: RankingProps) {
     </>
   );
 }
+
+const describeNothing = (attempts: number, { words }: Period): string =>
+  attempts === 0
+    ? `There was no failure in ${words}.`
+    : `No failure in ${words} has that; see notify.whois.databases for owners and countries.`;
 
 function columnsOf(
   { value, column }: RankingProps["kind"],

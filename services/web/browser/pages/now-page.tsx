@@ -165,9 +165,11 @@ function Figures({ status }: { status: Status }) {
           <small>/{formatNumber(all)}</small>
         </Link>
         <p>
-          {hosts.up === hosts.current
-            ? "all have every ban"
-            : `${formatNumber(hosts.up - hosts.current)} behind`}
+          {all === 0
+            ? "none has reported yet"
+            : hosts.up === hosts.current
+              ? "all have every ban"
+              : `${formatNumber(hosts.up - hosts.current)} behind`}
         </p>
       </Figure>
       <Figure name="Bans in force">

@@ -32,7 +32,7 @@ export function Failed({ error, retry }: { error: RequestError; retry?: () => vo
 /** What is seen instead of a list that has nothing. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
-    <div class="empty">
+    <div class="empty-box">
       <p class="empty-title">{title}</p>
       {children}
     </div>
