@@ -4,7 +4,7 @@ import type { Request } from "../wire/api.ts";
 import type { AllowImportReply, AllowImportRow } from "../wire/list-import.ts";
 import { allowableField } from "../wire/request-fields.ts";
 import { checksOf } from "./arguments.ts";
-import { confirm, type AskingContext } from "./confirm.ts";
+import type { AskingContext } from "./confirm.ts";
 import { checkJails } from "./lists/check-jails.ts";
 import type { ListEntry } from "./lists/list-entry.ts";
 import {
@@ -15,8 +15,9 @@ import {
   type ImportOptions,
 } from "./lists/import-options.ts";
 import { describeSize } from "./lists/load-list.ts";
-import { noteRefused, partsOf, sendParts, sumLifted, sumOf } from "./lists/send-list.ts";
-import { count } from "./status.ts";
+import { runImport } from "./lists/run-import.ts";
+import { partsOf, sendParts, sumLifted, sumOf } from "./lists/send-list.ts";
+import { count } from "./count.ts";
 
 const WHERE = "allow import";
 /** Entries of one request; with the longest texts they fit into one message. */
@@ -57,7 +58,7 @@ async function importAllowed(
   options: AllowImportOptions,
 ): Promise<void> {
   const { output } = context;
-  const { json, dryRun, yes } = options;
+  const { json } = options;
   const list = await loadToImport(
     context,
     { where: WHERE, source, field: allowableField },
@@ -72,28 +73,15 @@ async function importAllowed(
   const parts = partsOf(rows, ROWS).map((part): Part => {
     return { comment: options.comment ?? "", dryRun: true, rows: part };
   });
-  if (dryRun || !yes) {
-    const preview = await send(context, parts, true);
-    noteRefused(context, preview);
-    if (dryRun && json) output.json("allow.import", preview);
-    else output.line(`${describeSize(list.entries)}: ${describe(preview, "would be added")}`);
-    if (dryRun) return;
-    if (preview.added === 0) {
-      output.line("there is nothing to do");
-      return;
-    }
-    await confirm(
-      context,
-      WHERE,
-      `${count(preview.added, "entry", "entries")} would be added to the allowlist`,
-    );
-  }
-  const reply = await send(context, parts, false);
-  if (yes) noteRefused(context, reply);
-  if (json) {
-    output.json("allow.import", reply);
-    return;
-  }
+  const reply = await runImport(context, options, {
+    where: WHERE,
+    send: (dryRun) => send(context, parts, dryRun),
+    describePreview: (preview) =>
+      `${describeSize(list.entries)}: ${describe(preview, "would be added")}`,
+    question: ({ added }) => `${count(added, "entry", "entries")} would be added to the allowlist`,
+    printJson: (result) => output.json("allow.import", result),
+  });
+  if (!reply || json) return;
   output.line(describe(reply, "added to the allowlist"));
   if (reply.liftedCount > 0) output.line(`${count(reply.liftedCount, "ban")} lifted`);
   if (reply.pending > 0) {

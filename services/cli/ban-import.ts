@@ -5,7 +5,7 @@ import type { Request } from "../wire/api.ts";
 import type { BanImportReply, BanImportRow } from "../wire/list-import.ts";
 import { bannableField } from "../wire/request-fields.ts";
 import { checksOf } from "./arguments.ts";
-import { confirm, type AskingContext } from "./confirm.ts";
+import type { AskingContext } from "./confirm.ts";
 import { checkJails } from "./lists/check-jails.ts";
 import type { ListEntry } from "./lists/list-entry.ts";
 import {
@@ -16,9 +16,10 @@ import {
   type ImportOptions,
 } from "./lists/import-options.ts";
 import { describeSize, type LoadedList } from "./lists/load-list.ts";
-import { noteRefused, partsOf, sendParts, sumOf } from "./lists/send-list.ts";
+import { runImport } from "./lists/run-import.ts";
+import { partsOf, sendParts, sumOf } from "./lists/send-list.ts";
 import { reportReach } from "./reach.ts";
-import { count } from "./status.ts";
+import { count } from "./count.ts";
 
 const WHERE = "ban import";
 /** Entries of one request; with the longest texts they fit into one message. */
@@ -69,25 +70,19 @@ async function importBans(
   options: BanImportOptions,
 ): Promise<void> {
   const { output } = context;
-  const { json, dryRun, yes } = options;
+  const { json } = options;
   const list = await loadToImport(context, { where: WHERE, source, field: bannableField }, options);
   const parts = await partsOfList(context, list, options);
-  if (dryRun || !yes) {
-    const preview = await send(context, parts, { dryRun: true, wait: undefined });
-    noteRefused(context, preview);
-    if (dryRun && json) output.json("ban.import", preview);
-    else output.line(`${describeSize(list.entries)}: ${describe(preview, "would be banned")}`);
-    if (dryRun) return;
-    if (preview.added === 0) {
-      output.line("there is nothing to do");
-      return;
-    }
-    await confirm(context, WHERE, `${count(preview.added, "ban")} would be made`);
-  }
-  const reply = await send(context, parts, { dryRun: false, wait: options.wait });
-  if (yes) noteRefused(context, reply);
-  if (json) output.json("ban.import", reply);
-  else output.line(describe(reply, "banned"));
+  const reply = await runImport(context, options, {
+    where: WHERE,
+    send: (dryRun) => send(context, parts, { dryRun, wait: dryRun ? undefined : options.wait }),
+    describePreview: (preview) =>
+      `${describeSize(list.entries)}: ${describe(preview, "would be banned")}`,
+    question: ({ added }) => `${count(added, "ban")} would be made`,
+    printJson: (result) => output.json("ban.import", result),
+  });
+  if (!reply) return;
+  if (!json) output.line(describe(reply, "banned"));
   if (reply.reach) reportReach(context, WHERE, { reach: reply.reach, change: "in force", json });
   else if (reply.added + reply.kept === 0) throw new SilentExit(EXIT.refused);
 }

@@ -7,6 +7,7 @@ import type { Reply } from "../wire/api.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Warning } from "../wire/warnings.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
+import { count } from "./count.ts";
 import type { Cell } from "./table.ts";
 import { formatRelative } from "./time.ts";
 
@@ -125,9 +126,4 @@ function describeJail(jail: Jail): string {
 export function describeWarning({ severity, text }: Warning): Cell[] {
   const color = severity === "high" ? "red" : severity === "medium" ? "yellow" : "dim";
   return [{ text: `${severity}:`, color }, text];
-}
-
-/** "1 failure", "2 failures". */
-export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
 }

@@ -5,7 +5,7 @@ import type { Ban } from "../wire/ban.ts";
 import type { Reply, WatchedFailure, WatchedHost } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { count } from "./status.ts";
+import { count } from "./count.ts";
 import { formatEnd, formatInstant } from "./time.ts";
 import { shorten } from "./visible.ts";
 
