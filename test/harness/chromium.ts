@@ -21,7 +21,7 @@ const ARGUMENTS = [
 const PATIENCE_MS = 30_000;
 /** Chromium's own line for an answer that the page expects: nobody is logged in, nothing is known. */
 const EXPECTED =
-  /status of (?:401|404|409)|net::ERR_CONNECTION_REFUSED|net::ERR_INCOMPLETE_CHUNKED/;
+  /status of (?:401|404|409|503)|net::ERR_CONNECTION_REFUSED|net::ERR_INCOMPLETE_CHUNKED/;
 
 export interface WatchedPage {
   page: Page;
