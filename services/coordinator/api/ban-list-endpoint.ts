@@ -3,6 +3,8 @@ import { overlaps } from "../../wire/address.ts";
 import type { Request } from "../../wire/api.ts";
 import { awaitsRelease, ban as banSchema, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
 import { banKey } from "../../wire/subjects.ts";
+import { inSlices } from "../../process/slices.ts";
+import type { Marked } from "../history/marks.ts";
 import { fromHistory, staleRecord } from "../history/stale-answers.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
@@ -24,38 +26,59 @@ export function banListEndpoint(context: ListContext): Pick<Endpoints, "ban.list
   };
 }
 
-/** A page of the bans in force, or held. The page is that of one instant. */
-async function inForce(
-  { bans, now }: ListContext,
-  query: Query,
-): Promise<Page<Ban> & { total: number }> {
-  const { jail, address, held = false, limit, after } = query;
-  const at = now();
-  const isWantedState = held ? awaitsRelease : isShown;
-  const { first, total } = await firstAfter<Entry>(held ? entriesOf(bans.held()) : bans.entries(), {
-    isWanted: ({ ban }) =>
-      isWantedState(ban, at) &&
-      passesFilter(ban, query, at) &&
-      (jail === undefined || ban.jail === jail) &&
-      (address === undefined || overlaps(ban.address, address)),
-    nameOf: ({ key }) => key,
-    after,
-    count: limit + 1,
-  });
-  const found = first.map(({ row, mark }) => ({ row: row.ban, mark }));
-  return { ...pageOf(found, banSchema, limit), total };
-}
+/** What a request may name without a look at every ban. */
+const OF_EVERY_LIST: ReadonlySet<string> = new Set(["jail", "all", "limit", "after"]);
 
-interface Entry {
-  key: string;
-  ban: Ban;
+type BanPage = Page<Ban> & { total: number };
+
+/** A page of the bans in force, and how many there are on all pages. */
+function inForce(context: ListContext, query: Query): Promise<BanPage> {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== false);
+  const isFiltered = given.some(([name]) => !OF_EVERY_LIST.has(name));
+  return isFiltered ? filtered(context, query) : unfiltered(context, query);
 }
 
 const isShown = (ban: Ban, at: number) => isInForce(ban, at) || isShadow(ban, at);
 
-/** Few bans are held of all that there are. */
-function* entriesOf(held: Iterable<Ban>): Iterable<Entry> {
-  for (const ban of held) yield { key: banKey(ban.jail, ban.address), ban };
+/** Reads no more bans than the page has, for there may be a million. */
+async function unfiltered({ bans, now }: ListContext, query: Query): Promise<BanPage> {
+  const { jail, limit, after } = query;
+  const at = now();
+  const isOfJail = (each: { jail: string }) => jail === undefined || each.jail === jail;
+  const found: Marked<Ban>[] = [];
+  function* untilFound() {
+    for (const entry of bans.entriesBehind(after)) {
+      if (found.length > limit) return;
+      yield entry;
+    }
+  }
+  await inSlices(untilFound(), ({ key, ban }) => {
+    if (isOfJail(ban) && isShown(ban, at)) found.push({ row: ban, mark: key });
+  });
+  const counted = bans.countDue(at).filter((each) => each.state !== "held" && isOfJail(each));
+  const total = counted.reduce((sum, { count }) => sum + count, 0);
+  return { ...pageOf(found, banSchema, limit), total };
+}
+
+async function filtered({ bans, now }: ListContext, query: Query): Promise<BanPage> {
+  const { jail, address, held = false, limit, after } = query;
+  const at = now();
+  const isWantedState = held ? awaitsRelease : isShown;
+  const { first, total } = await firstAfter(held ? bans.held() : bansOf(bans.entries()), {
+    isWanted: (ban) =>
+      isWantedState(ban, at) &&
+      passesFilter(ban, query, at) &&
+      (jail === undefined || ban.jail === jail) &&
+      (address === undefined || overlaps(ban.address, address)),
+    nameOf: (ban) => banKey(ban.jail, ban.address),
+    after,
+    count: limit + 1,
+  });
+  return { ...pageOf(first, banSchema, limit), total };
+}
+
+function* bansOf(entries: Iterable<{ ban: Ban }>): Generator<Ban> {
+  for (const { ban } of entries) yield ban;
 }
 
 /** A page of the record; of the bans in force, where a list began without PostgreSQL. */

@@ -14,9 +14,10 @@ import { readLatest } from "../../nats/read-latest.ts";
 import type { Address } from "../../wire/address.ts";
 import { decodeBan, encodeBan, isDue, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
+import { BanCensus, type CountedBans } from "./ban-census.ts";
+import { SortedKeys } from "./sorted-keys.ts";
 import { isSpared } from "../../policy/spared-ban.ts";
 import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
-import { InForceCount } from "./in-force-count.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
 export type Step = (present: Ban | undefined) => Ban | undefined;
@@ -26,10 +27,18 @@ export interface Written {
   revision: number;
 }
 
+export interface BanEntry {
+  key: string;
+  ban: Ban;
+  revision: number;
+}
+
 export interface BanStore {
   get(jail: string, address: Address): Ban | undefined;
   /** All entries, in the order of their keys' first appearance. */
-  entries(): IterableIterator<{ key: string; ban: Ban; revision: number }>;
+  entries(): IterableIterator<BanEntry>;
+  /** The entries behind the key in the order of their keys; null: all of them. They may change meanwhile. */
+  entriesBehind(key: string | null): IterableIterator<BanEntry>;
   /** Applies `step` to the entry; returns what was written, undefined when nothing was. */
   change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   /** Deletes an entry with its history, if its revision is still this one. */
@@ -42,6 +51,8 @@ export interface BanStore {
   takeTampered(): Ban[];
   /** Bans that are held, or were until their time was over. */
   held(): Iterable<Ban>;
+  /** How many bans are active, held and in shadow at `now`, by jail. */
+  countDue(now: number): CountedBans[];
   /** Bans in force at `now`; one that ends may be counted up to a second longer. */
   countInForce(now: number): number;
   /** Resolves when every entry has been read once. */
@@ -72,7 +83,8 @@ export function openBanStore(options: BanStoreOptions): BanStore {
   /** While the bucket is read: keys whose last state so far is of an unauthorized writer, and why. */
   const suspects = new Map<string, string>();
   const held = new Map<string, Ban>();
-  const inForce = new InForceCount();
+  const keys = new SortedKeys();
+  const census = new BanCensus();
   const writer = createBucketWriter(connection, BANS_BUCKET);
   const mirror = mirrorBucket({
     ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
@@ -80,7 +92,7 @@ export function openBanStore(options: BanStoreOptions): BanStore {
 
   function onEvent(event: MirrorEvent<Ban>): void {
     noteHeld(event);
-    noteInForce(event);
+    noteEntry(event);
     switch (event.type) {
       case "loading":
         suspects.clear();
@@ -111,15 +123,19 @@ export function openBanStore(options: BanStoreOptions): BanStore {
     }
   }
 
+  function noteEntry(event: MirrorEvent<Ban>): void {
+    if (event.type === "loading" || event.type === "live") return;
+    if (event.previous) census.remove(event.previous);
+    if (event.type === "put") {
+      census.add(event.value);
+      if (!event.previous) keys.add(event.key);
+    } else keys.delete(event.key);
+  }
+
   function noteHeld(event: MirrorEvent<Ban>): void {
     if (event.type === "loading" || event.type === "live") return;
     if (event.type === "put" && isAnyHeld(event.value)) held.set(event.key, event.value);
     else held.delete(event.key);
-  }
-
-  function noteInForce(event: MirrorEvent<Ban>): void {
-    if (event.type === "loading" || event.type === "live") return;
-    inForce.change(event.previous, event.type === "put" ? event.value : undefined);
   }
 
   function noteWritten(key: string, ban: Ban, previous: Ban | undefined): void {
@@ -199,7 +215,18 @@ export function openBanStore(options: BanStoreOptions): BanStore {
 
     held: () => held.values(),
 
-    countInForce: (now) => inForce.at(now),
+    *entriesBehind(after) {
+      for (const key of keys.behind(after)) {
+        const entry = mirror.entries.get(key);
+        if (entry) yield { key, ban: entry.value, revision: entry.revision };
+      }
+    },
+
+    countDue: (now) => census.countDue(now),
+    countInForce: (now) =>
+      census
+        .countDue(now)
+        .reduce((sum, { state, count }) => (state === "active" ? sum + count : sum), 0),
 
     stop: mirror.stop,
   };

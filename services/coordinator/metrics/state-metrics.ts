@@ -1,6 +1,5 @@
 /** Metrics of how the fleet is at the moment of a scrape. */
 import { Counter, Gauge, type Registry } from "prom-client";
-import { isHeld, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
 import { WARNINGS } from "../../wire/warnings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Lease } from "../buckets/lease.ts";
@@ -13,7 +12,7 @@ import { OTHER } from "./label-values.ts";
 
 export interface StateSources {
   counters: DeciderCounters;
-  bans: Pick<BanStore, "entries">;
+  bans: Pick<BanStore, "countDue">;
   history: Pick<History, "reachable">;
   lease: Pick<Lease, "isLeader">;
   missed: Pick<MissedOffences, "byHost">;
@@ -113,8 +112,7 @@ function createBanGauges(gauge: MakeGauge, { bans, jails, now }: StateSources): 
       one?.reset();
       for (const { name } of jails()) one?.set({ jail: name }, 0);
     }
-    const gaugeOf = (ban: Ban) =>
-      isInForce(ban, at) ? active : isHeld(ban, at) ? held : isShadow(ban, at) ? shadow : undefined;
-    for (const { ban } of bans.entries()) gaugeOf(ban)?.inc({ jail: ban.jail });
+    const gauges = { active, held, shadow };
+    for (const { state, jail, count } of bans.countDue(at)) gauges[state]?.set({ jail }, count);
   };
 }

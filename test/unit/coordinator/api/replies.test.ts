@@ -40,6 +40,8 @@ import type { AllowedPlace } from "../../../../services/policy/allowlist.ts";
 import { createLog } from "../../../../services/process/log.ts";
 import { type Address, parseNetwork } from "../../../../services/wire/address.ts";
 import { api, MAX_STEPS, type Endpoint, type Request } from "../../../../services/wire/api.ts";
+import { BanCensus } from "../../../../services/coordinator/buckets/ban-census.ts";
+import { SortedKeys } from "../../../../services/coordinator/buckets/sorted-keys.ts";
 import { ban as banSchema, isInForce, type Ban } from "../../../../services/wire/ban.ts";
 import { MAX_MESSAGE_BYTES } from "../../../../services/wire/codec.ts";
 import {
@@ -154,6 +156,8 @@ function largestFleet(
   });
   /** 10,000 of them are in the network that is asked for. */
   const banOf = (index: number): Ban => (index % 100 === 0 ? inside! : outside!);
+  const sortedKeys = new SortedKeys();
+  for (let index = 0; index < 10_000; index += 1) sortedKeys.add(`jail-of-16-chars.${index}`);
   const parts = {
     bans: {
       *entries() {
@@ -161,6 +165,10 @@ function largestFleet(
           yield { key: `jail-of-16-chars.${index}`, ban: banOf(index), revision: index };
         }
       },
+      *entriesBehind(after: string | null) {
+        for (const key of sortedKeys.behind(after)) yield { key, ban: banOf(1), revision: 1 };
+      },
+      countDue: () => [{ state: "active" as const, jail: LONGEST_BAN.jail, count: BANS }],
       change: (name: string, address: Ban["address"], step: (ban: Ban) => Ban | undefined) => {
         const ban = step({ ...LONGEST_BAN, jail: name, address });
         return Promise.resolve(ban && { ban, revision: 1 });
@@ -556,11 +564,21 @@ test("bans in force are listed page by page, each once, in the order of their na
     const state = index % 5 === 0 ? ("lifted" as const) : ("active" as const);
     return { ...LONGEST_BAN, evidence: [], address, state };
   });
+  const sortedKeys = new SortedKeys();
+  const census = new BanCensus();
+  const byKey = new Map(listed.map((ban) => [banKey(ban.jail, ban.address), ban]));
+  for (const [key, ban] of byKey) {
+    sortedKeys.add(key);
+    census.add(ban);
+  }
   const bans = {
     ...context.bans,
-    *entries() {
-      for (const ban of listed) yield { key: banKey(ban.jail, ban.address), ban, revision: 1 };
+    *entriesBehind(after: string | null) {
+      for (const key of sortedKeys.behind(after)) {
+        yield { key, ban: byKey.get(key)!, revision: 1 };
+      }
     },
+    countDue: (now: number) => census.countDue(now),
   };
   const endpoints = endpointsOf({ ...context, bans });
   const keys: string[] = [];
