@@ -40,12 +40,16 @@ export function AllowDialog({ address: given = "" }: { address?: string }) {
       reasons={REASONS}
       isReady={isPermitted && (!isNetwork(address) || covered.isCurrent)}
       run={(comment) =>
-        allow(client, {
-          ...{ address: address ?? "", comment },
-          ...(term !== "" && { seconds: Number(term) }),
-          ...(jail !== "" && { jail }),
-          ...(label.trim() !== "" && { label: label.trim() }),
-        })
+        allow(
+          client,
+          {
+            ...{ address: address ?? "", comment },
+            ...(term !== "" && { seconds: Number(term) }),
+            ...(jail !== "" && { jail }),
+            ...(label.trim() !== "" && { label: label.trim() }),
+          },
+          may(session.role, "allow-remove"),
+        )
       }
     >
       {given === "" && (
@@ -120,16 +124,17 @@ interface AllowOrder {
   label?: string;
 }
 
-async function allow(client: Client, order: AllowOrder): Promise<Notice> {
+async function allow(client: Client, order: AllowOrder, mayUndo: boolean): Promise<Notice> {
   const { address, jail } = order;
   const { changed, liftedCount, pending } = await client.ask("allow.add", order);
   if (!changed) return { kind: "done", text: `${address} is on the allowlist already` };
   const lifted = liftedCount + pending;
   const bans = lifted === 0 ? "" : `; ${count(lifted, "ban")} lifted`;
+  const text = `${address} is on the allowlist${bans}`;
+  if (!mayUndo) return { kind: "done", text };
   const entry = { address, ...(jail !== undefined && { jail }) };
   return {
-    kind: "done",
-    text: `${address} is on the allowlist${bans}`,
+    ...{ kind: "done", text },
     undo: {
       label: "Undo",
       async run() {

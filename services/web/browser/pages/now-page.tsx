@@ -168,7 +168,7 @@ function Figures({ status }: { status: Status }) {
           {all === 0
             ? "none has reported yet"
             : hosts.up === hosts.current
-              ? "all have every ban"
+              ? "all that report have every ban"
               : `${formatNumber(hosts.up - hosts.current)} behind`}
         </p>
       </Figure>

@@ -69,10 +69,20 @@ function wordsV6(text: string): number[] | undefined {
 
 /** An IPv4 client of a socket for both families is an IPv4 address. */
 function mappedV4(words: readonly number[]): string | undefined {
-  const [high = 0, low = 0] = words.slice(6);
   const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff;
-  return isMapped ? [high >> 8, high & 255, low >> 8, low & 255].join(".") : undefined;
+  return isMapped ? dotted(words) : undefined;
 }
 
-const spellV6 = (words: readonly number[]): string =>
-  new URL(`http://[${words.map((word) => word.toString(16)).join(":")}]/`).hostname.slice(1, -1);
+/** Of addresses in ::/96 the coordinator spells the end as IPv4. */
+function spellV6(words: readonly number[]): string {
+  const isCompatible = words.slice(0, 6).every((word) => word === 0) && words[6] !== 0;
+  if (isCompatible) return `::${dotted(words)}`;
+  const groups = words.map((word) => word.toString(16)).join(":");
+  return new URL(`http://[${groups}]/`).hostname.slice(1, -1);
+}
+
+/** The last 32 bits as IPv4 spells them. */
+function dotted(words: readonly number[]): string {
+  const [high = 0, low = 0] = words.slice(6);
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
