@@ -4,10 +4,11 @@
  * coordinator follows the bucket.
  */
 import { isDeepStrictEqual } from "node:util";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager, PubHeaders } from "@nats-io/jetstream";
 import { Empty, headers, type NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
 import { mirrorBucket, type BucketMirror } from "../../nats/bucket-mirror.ts";
+import { isConflict } from "../../nats/compare-and-set.ts";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import { createStreamPublisher, type StreamPublisher } from "../../nats/stream-publisher.ts";
 import {
@@ -49,6 +50,8 @@ export interface Settings {
   takeTampered(): boolean;
   /** Writes `value` under `key`, unless `isSame` says that it stands there. */
   write(key: string, value: Uint8Array, isSame: (present: Setting) => boolean): Promise<void>;
+  /** Writes `value` under `key`, unless the bucket has ever had the key: what was erased stays so. */
+  restore(key: string, value: Uint8Array): Promise<void>;
   erase(key: string): Promise<void>;
   /** `by` is who erases it, for the record. */
   eraseBy(key: string, by: string): Promise<void>;
@@ -82,6 +85,8 @@ export interface SettingsOptions {
 const WRITE_WITHIN_MS = 5_000;
 /** Erases an entry, as a client of NATS's buckets does. */
 const DELETED = { "KV-Operation": "DEL" };
+/** NATS refuses the message if the key has another one, also one that erased it. */
+const AS_FIRST = { [PubHeaders.ExpectedLastSubjectSequenceHdr]: "0" };
 
 export function openSettings(options: SettingsOptions): Settings {
   const store = new SettingsStore(options);
@@ -100,6 +105,7 @@ export function openSettings(options: SettingsOptions): Settings {
     },
     takeTampered: () => store.copy.takeTampered(),
     write: (key, value, isSame) => store.write(key, value, isSame),
+    restore: (key, value) => store.restore(key, value),
     erase: (key) => store.erase(key),
     eraseBy: (key, by) => store.eraseBy(key, by),
     stop: () => store.mirror.stop(),
@@ -152,6 +158,16 @@ class SettingsStore {
     const present = this.copy.get(key);
     if (present && isSame(present) && this.copy.isReadable(key)) return;
     await this.#store(key, value, {});
+    this.copy.put(key, decodeSetting(value, key));
+  }
+
+  async restore(key: string, value: Uint8Array): Promise<void> {
+    try {
+      await this.#store(key, value, AS_FIRST);
+    } catch (error) {
+      if (isConflict(error)) return;
+      throw error;
+    }
     this.copy.put(key, decodeSetting(value, key));
   }
 

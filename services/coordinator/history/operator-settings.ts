@@ -52,7 +52,7 @@ export const findOperatorSettings = (prisma: PrismaClient): Promise<OperatorSett
   prisma.operatorSetting.findMany();
 
 /** Writes what is on record where the bucket does not have it, or has an older state of it. */
-export async function restoreOperatorSettings(
+export async function restoreOlderSettings(
   recorded: readonly OperatorSetting[],
   settings: Pick<Settings, "write">,
 ): Promise<void> {

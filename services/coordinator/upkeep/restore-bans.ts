@@ -10,17 +10,18 @@ import { inSlices } from "../../process/slices.ts";
 import { sideBySide } from "../../process/side-by-side.ts";
 import type { Address } from "../../wire/address.ts";
 import type { Ban } from "../../wire/ban.ts";
-import type { Jail } from "../../wire/settings.ts";
+import { encodeAllowed, type Jail } from "../../wire/settings.ts";
+import { allowKey } from "../../wire/subjects.ts";
 import { isRemembered, type NewChange } from "../../policy/ban-memory.ts";
 import { recallEarlier, type RecordedBans } from "../../policy/recalled-ban.ts";
 import type { BanStore, Written } from "../buckets/ban-store.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { History } from "../history/history.ts";
-import { restoreOperatorSettings } from "../history/operator-settings.ts";
+import { restoreOlderSettings } from "../history/operator-settings.ts";
 
 export interface RestoringOptions {
   bans: Pick<BanStore, "change" | "entries" | "revision" | "takeTampered">;
-  settings: Pick<Settings, "allow" | "declareReady" | "write">;
+  settings: Pick<Settings, "allow" | "declareReady" | "restore" | "write">;
   history: Pick<
     History,
     "allowlist" | "operatorSettings" | "bansToRestore" | "bansOf" | "recordedRevision" | "stalled"
@@ -38,9 +39,10 @@ export interface Restoring {
   /**
    * Writes again what the record has and the bucket `created` has not, and then declares the bucket
    * complete: agents remove bans only from then on. false: the record does not have yet what the
-   * bucket had at first, and this is to be called again.
+   * bucket had at first, and this is to be called again. `isRolledBack`: NATS has lost its last
+   * writes, so what it has of the settings may be older than the record.
    */
-  restoreRecorded(created: string): Promise<boolean>;
+  restoreRecorded(created: string, isRolledBack: boolean): Promise<boolean>;
 }
 
 const AT_ONCE = 64;
@@ -104,6 +106,26 @@ export function createRestoring(options: RestoringOptions): Restoring {
     return bans.change(jail, address, (present) => present && correct(present, record));
   }
 
+  /**
+   * The record is some moments behind: an operator may have removed meanwhile what it still has. So
+   * only what the bucket never had is written, unless the bucket itself is older than the record.
+   */
+  async function restoreSettings(isRolledBack: boolean): Promise<void> {
+    const [allowed, operatorSettings] = [
+      await history.allowlist(),
+      await history.operatorSettings(),
+    ];
+    if (isRolledBack) {
+      for (const entry of allowed) await settings.allow(entry);
+      await restoreOlderSettings(operatorSettings, settings);
+      return;
+    }
+    for (const entry of allowed) await settings.restore(allowKey(entry), encodeAllowed(entry));
+    for (const { key, value } of operatorSettings) {
+      await settings.restore(key, Buffer.from(value));
+    }
+  }
+
   return {
     async restoreTampered() {
       for (const ban of bans.takeTampered()) {
@@ -117,9 +139,8 @@ export function createRestoring(options: RestoringOptions): Restoring {
       }
     },
 
-    async restoreRecorded(created) {
-      for (const entry of await history.allowlist()) await settings.allow(entry);
-      await restoreOperatorSettings(await history.operatorSettings(), settings);
+    async restoreRecorded(created, isRolledBack) {
+      await restoreSettings(isRolledBack);
       if (!(await isRecorded(created))) return false;
       const { jails, keptSeconds } = policy();
       const longest = Math.max(...jails.map(({ name }) => keptSeconds(name)));

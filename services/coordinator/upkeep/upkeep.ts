@@ -127,7 +127,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     await restoring.restoreTampered();
     isRolledBack ||= history.takeRolledBack();
     if (settings.readyFor() !== created || isRolledBack) {
-      isRolledBack = !(await restoring.restoreRecorded(created));
+      if (await restoring.restoreRecorded(created, isRolledBack)) isRolledBack = false;
     }
     await expireBans({
       ...{ ...options, ...policy() },

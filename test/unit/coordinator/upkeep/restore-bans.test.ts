@@ -53,6 +53,7 @@ function start({ present, recorded }: { present: Ban[]; recorded: Ban[] }) {
     settings: {
       allow: () => Promise.reject(new Error("nothing is allowed")),
       write: () => Promise.reject(new Error("nothing is set")),
+      restore: () => Promise.reject(new Error("nothing is on record")),
       declareReady: () => Promise.resolve(void (state.isReady = true)),
     },
     history: {
@@ -80,7 +81,7 @@ test("missing bans are written, those decided meanwhile are corrected, and then 
     recorded: [earlier, other],
   });
   state.recordedRevision = 2;
-  assert.equal(await restoring.restoreRecorded("bucket"), true);
+  assert.equal(await restoring.restoreRecorded("bucket", false), true);
   assert.deepEqual(ban(B!), other);
   assert.equal(ban(A!)?.offence, 3);
   assert.equal(ban(A!)?.until, startsAt + 2_400 * SECOND);
@@ -90,10 +91,10 @@ test("missing bans are written, those decided meanwhile are corrected, and then 
 
 test("the record is read when it has what the bucket had at first, or cannot have it", async () => {
   const { state, restoring, ban } = start({ present: [banOf(A!)], recorded: [banOf(B!)] });
-  assert.equal(await restoring.restoreRecorded("bucket"), false);
+  assert.equal(await restoring.restoreRecorded("bucket", false), false);
   assert.deepEqual([ban(B!), state.isReady], [undefined, false]);
   state.isStalled = true;
-  assert.equal(await restoring.restoreRecorded("bucket"), true);
+  assert.equal(await restoring.restoreRecorded("bucket", false), true);
   assert.deepEqual([ban(B!)?.state, state.isReady], ["active", true]);
 });
 
