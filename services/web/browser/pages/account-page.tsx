@@ -3,11 +3,12 @@ import { useMemo, useState } from "preact/hooks";
 import type { Reply } from "../api/messages.ts";
 import { useQuery } from "../api/use-query.ts";
 import { useApp, useFilters } from "../app-context.ts";
+import { attemptsColumns } from "../parts/attempts-columns.tsx";
 import { DataTable, type Column } from "../parts/data-table.tsx";
 import { ChoiceRow, TextField } from "../parts/fields.tsx";
 import { Foreign } from "../parts/foreign.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { About, AddressName, HostName } from "../parts/names.tsx";
+import { AddressName, HostName } from "../parts/names.tsx";
 import { RecordedSeries } from "../parts/period-chart.tsx";
 import { Share } from "../parts/share.tsx";
 import { Empty, Failed, Loading, Stale } from "../parts/states.tsx";
@@ -139,28 +140,13 @@ function describeLogins(knowsLogins: boolean, suspects: number): string {
 function Attackers({ account }: { account: Account }) {
   const { addresses, addressCount, attempts } = account;
   const most = addresses[0]?.attempts ?? 0;
-  const isAbout = addresses.some(({ about }) => about !== null);
   const columns: Column<AccountAddress>[] = [
     {
       name: "Address",
       cell: ({ address }) => <AddressName address={address} />,
       text: ({ address }) => address,
     },
-    ...(isAbout
-      ? [
-          {
-            name: "Where",
-            cell: ({ about }: AccountAddress) => <About about={about} />,
-            text: ({ about }: AccountAddress) => about ?? "",
-          },
-        ]
-      : []),
-    {
-      name: "Attempts",
-      isNumber: true,
-      cell: (row) => formatNumber(row.attempts),
-      text: (row) => String(row.attempts),
-    },
+    ...attemptsColumns(addresses),
     { name: "Share", cell: (row) => <Share part={row.attempts} whole={attempts} most={most} /> },
     {
       name: "First",

@@ -4,14 +4,15 @@ import type { TopKind, TopRow } from "../api/messages.ts";
 import { useQuery } from "../api/use-query.ts";
 import { useApp, useFilters } from "../app-context.ts";
 import { countryName, WorldMap } from "../map/world-map.tsx";
+import { attemptsColumns } from "../parts/attempts-columns.tsx";
 import { DataTable, type Column } from "../parts/data-table.tsx";
 import { ChoiceRow } from "../parts/fields.tsx";
 import { Foreign } from "../parts/foreign.tsx";
-import { About, AddressName, HostName, UserName } from "../parts/names.tsx";
+import { AddressName, HostName, UserName } from "../parts/names.tsx";
 import { RecordedSeries } from "../parts/period-chart.tsx";
 import { Share } from "../parts/share.tsx";
 import { Empty, Failed, Loading, Stale } from "../parts/states.tsx";
-import { count, formatNumber } from "../text/numbers.ts";
+import { count } from "../text/numbers.ts";
 import { beginOf, periodNamed, PERIODS, type Period } from "../text/periods.ts";
 
 const KINDS: readonly { value: TopKind; label: string; column: string }[] = [
@@ -125,24 +126,9 @@ function columnsOf(
   attempts: number,
 ): Column<TopRow>[] {
   const most = top[0]?.attempts ?? 0;
-  const isAbout = top.some(({ about }) => about !== null);
   return [
     { name: column, cell: (row) => <TopName kind={value} row={row} />, text: ({ name }) => name },
-    ...(isAbout
-      ? [
-          {
-            name: "Where",
-            cell: ({ about }: TopRow) => <About about={about} />,
-            text: ({ about }: TopRow) => about ?? "",
-          },
-        ]
-      : []),
-    {
-      name: "Attempts",
-      isNumber: true,
-      cell: (row) => formatNumber(row.attempts),
-      text: (row) => String(row.attempts),
-    },
+    ...attemptsColumns(top),
     {
       name: "Share",
       kind: "wide",
