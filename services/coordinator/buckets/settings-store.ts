@@ -171,13 +171,15 @@ class SettingsStore {
     this.copy.put(key, decodeSetting(value, key));
   }
 
-  async erase(key: string): Promise<void> {
-    await this.#store(key, Empty, DELETED);
-    this.copy.delete(key);
+  erase(key: string): Promise<void> {
+    return this.#erase(key, DELETED);
   }
 
-  async eraseBy(key: string, by: string): Promise<void> {
-    const marks = { ...DELETED, [REMOVED_BY_HEADER]: encodeURIComponent(by) };
+  eraseBy(key: string, by: string): Promise<void> {
+    return this.#erase(key, { ...DELETED, [REMOVED_BY_HEADER]: encodeURIComponent(by) });
+  }
+
+  async #erase(key: string, marks: Record<string, string>): Promise<void> {
     await this.#store(key, Empty, marks);
     this.copy.delete(key);
   }
