@@ -2,18 +2,15 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
-import pg from "pg";
-import { migrate } from "../../prisma/migrate.ts";
-import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
 import { eraseFailures } from "../../services/coordinator/history/erase-failures.ts";
 import { KINDS } from "../../services/coordinator/history/failure-counts.ts";
 import { findSeries } from "../../services/coordinator/history/failure-series.ts";
 import { findTop, type Top } from "../../services/coordinator/history/failure-top.ts";
 import { DAY_MS, dayOf } from "../../services/coordinator/history/partitions.ts";
 import { keepRecord } from "../../services/coordinator/history/record-upkeep.ts";
-import { createLog } from "../../services/process/log.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
 import { TOP_KINDS, type TopKind } from "../../services/wire/api.ts";
+import { openRecord, type RecordDatabase } from "../harness/record-database.ts";
 import { startTestPostgres, type TestPostgres } from "../harness/servers.ts";
 
 const TODAY = dayOf(new Date()).getTime();
@@ -22,21 +19,18 @@ const DAYS = 12;
 const KEPT = { failures: DAYS * 86_400, bans: null };
 
 let postgres: TestPostgres;
-let database: Database;
-let client: pg.Client;
+let opened: RecordDatabase;
+let database: RecordDatabase["database"];
+let client: RecordDatabase["client"];
 
 before(async () => {
   postgres = await startTestPostgres();
-  const url = await postgres.createDatabase();
-  await migrate(url);
-  database = openDatabase({ url, log: createLog("test", "silent") });
-  client = new pg.Client({ connectionString: url });
-  await client.connect();
+  opened = await openRecord(await postgres.createDatabase());
+  ({ database, client } = opened);
 });
 
 after(async () => {
-  await client.end();
-  await database.close();
+  await opened[Symbol.asyncDispose]();
   await postgres[Symbol.asyncDispose]();
 });
 

@@ -7,7 +7,6 @@ import { readPrismaFiles } from "../../prisma/prisma-files.ts";
 import { migrate } from "../../prisma/migrate.ts";
 import { findAudit } from "../../services/coordinator/history/audit-queries.ts";
 import { findBans, findChanges } from "../../services/coordinator/history/ban-queries.ts";
-import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
 import { eraseFailures, findErasable } from "../../services/coordinator/history/erase-failures.ts";
 import {
   findFailures,
@@ -19,12 +18,12 @@ import { DAY_MS, dayOf, spellDay } from "../../services/coordinator/history/part
 import { recordFailures } from "../../services/coordinator/history/reported.ts";
 import { keepRecord } from "../../services/coordinator/history/record-upkeep.ts";
 import { createWhereabouts } from "../../services/coordinator/history/whereabouts.ts";
-import { createLog } from "../../services/process/log.ts";
 import { TOP_KINDS } from "../../services/wire/api.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
 import type { Ban } from "../../services/wire/ban.ts";
 import type { Failure, FailureBatch } from "../../services/wire/failure.ts";
 import { eventually } from "../harness/eventually.ts";
+import { openRecord as openRecordAt, type RecordDatabase } from "../harness/record-database.ts";
 import { startTestPostgres, type TestPostgres } from "../harness/servers.ts";
 
 const NOW = new Date();
@@ -39,25 +38,7 @@ before(async () => {
 });
 after(() => postgres[Symbol.asyncDispose]());
 
-interface Record extends AsyncDisposable {
-  database: Database;
-  client: pg.Client;
-}
-
-async function openRecord(url?: string): Promise<Record> {
-  const databaseUrl = url ?? (await postgres.createDatabase());
-  await migrate(databaseUrl);
-  const database = openDatabase({ url: databaseUrl, log: createLog("test", "silent") });
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  return {
-    ...{ database, client },
-    async [Symbol.asyncDispose]() {
-      await client.end();
-      await database.close();
-    },
-  };
-}
+const openRecord = async (url?: string) => openRecordAt(url ?? (await postgres.createDatabase()));
 
 let positions = 0;
 function batchOf(...given: readonly Partial<Failure>[]): FailureBatch {
@@ -72,7 +53,11 @@ function batchOf(...given: readonly Partial<Failure>[]): FailureBatch {
 }
 
 /** Records failures as if PostgreSQL's clock showed `recordedAt`. */
-async function recordAt({ database, client }: Record, recordedAt: number, batch: FailureBatch) {
+async function recordAt(
+  { database, client }: RecordDatabase,
+  recordedAt: number,
+  batch: FailureBatch,
+) {
   await client.query(
     `ALTER TABLE failure ALTER recorded_at SET DEFAULT '${new Date(recordedAt).toISOString()}'`,
   );
@@ -80,7 +65,7 @@ async function recordAt({ database, client }: Record, recordedAt: number, batch:
   await client.query("ALTER TABLE failure ALTER recorded_at SET DEFAULT now()");
 }
 
-const partitionsOf = async ({ client }: Record, table: string): Promise<string[]> => {
+const partitionsOf = async ({ client }: RecordDatabase, table: string): Promise<string[]> => {
   const { rows } = await client.query<{ name: string }>(
     "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::regclass",
     [table],
@@ -89,7 +74,7 @@ const partitionsOf = async ({ client }: Record, table: string): Promise<string[]
 };
 
 /** What `failure top` gives for each kind, and what the failures say by themselves. */
-async function topsOf(record: Record, since: number, until: number) {
+async function topsOf(record: RecordDatabase, since: number, until: number) {
   const { database } = record;
   const tops = [];
   for (const by of TOP_KINDS) {

@@ -2,10 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import pg from "pg";
-import { migrate } from "../../prisma/migrate.ts";
 import { findAccount } from "../../services/coordinator/history/account-queries.ts";
-import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
 import { findSeries, type SeriesQuery } from "../../services/coordinator/history/failure-series.ts";
 import { insertBanChanges } from "../../services/coordinator/history/insert.ts";
 import { DAY_MS, dayOf } from "../../services/coordinator/history/partitions.ts";
@@ -16,10 +13,10 @@ import {
   type ReplayQuery,
 } from "../../services/coordinator/history/replay-failures.ts";
 import { createWhereabouts } from "../../services/coordinator/history/whereabouts.ts";
-import { createLog } from "../../services/process/log.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
 import type { Ban } from "../../services/wire/ban.ts";
 import type { Failure } from "../../services/wire/failure.ts";
+import { openRecord as openRecordAt, type RecordDatabase } from "../harness/record-database.ts";
 import { startTestPostgres, type TestPostgres } from "../harness/servers.ts";
 
 const TODAY = dayOf(new Date()).getTime();
@@ -33,31 +30,16 @@ before(async () => {
 });
 after(() => postgres[Symbol.asyncDispose]());
 
-interface Record extends AsyncDisposable {
-  database: Database;
-  client: pg.Client;
-}
-
-async function openRecord(): Promise<Record> {
-  const url = await postgres.createDatabase();
-  await migrate(url);
-  const database = openDatabase({ url, log: createLog("test", "silent") });
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  return {
-    ...{ database, client },
-    async [Symbol.asyncDispose]() {
-      await client.end();
-      await database.close();
-    },
-  };
-}
+const openRecord = async () => openRecordAt(await postgres.createDatabase());
 
 let position = 0;
 type Given = Partial<Failure> & { host?: string; jail?: string; recordedAt?: number };
 
 /** Records failures as if PostgreSQL's clock showed their time, or `recordedAt`. */
-async function record({ database, client }: Record, ...given: readonly Given[]): Promise<void> {
+async function record(
+  { database, client }: RecordDatabase,
+  ...given: readonly Given[]
+): Promise<void> {
   for (const { host = "mx1", jail = "dovecot", recordedAt, ...failure } of given) {
     position += 1;
     const clock = new Date(recordedAt ?? failure.at ?? TODAY).toISOString();
@@ -79,7 +61,7 @@ const banOf = (given: Partial<Ban>): Ban => ({
   ...{ immuneUntil: null, countedUntil: TODAY, ...given },
 });
 
-const seriesOf = ({ database }: Record, query: SeriesQuery) =>
+const seriesOf = ({ database }: RecordDatabase, query: SeriesQuery) =>
   database.ask((prisma) => findSeries(prisma, query));
 
 /** The steps that are not 0, by their place. */
@@ -230,7 +212,7 @@ test("an account shows who attacks it, from where, and on which hosts", async ()
 });
 
 /** What a replay hands out: the user names and the times. */
-async function replayed({ database }: Record, query: Partial<ReplayQuery>) {
+async function replayed({ database }: RecordDatabase, query: Partial<ReplayQuery>) {
   const seen: { user: string | undefined; at: number; host: string }[] = [];
   const result = await replayFailures(database, {
     ...{ jail: "dovecot", since: TODAY, until: TODAY + DAY_MS, most: 100_000 },

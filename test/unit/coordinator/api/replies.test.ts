@@ -6,31 +6,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import * as z from "zod";
-import { allowEndpoints } from "../../../../services/coordinator/api/allow-endpoints.ts";
-import { allowImportEndpoint } from "../../../../services/coordinator/api/allow-import-endpoint.ts";
-import { banEndpoints } from "../../../../services/coordinator/api/ban-endpoints.ts";
-import { banImportEndpoint } from "../../../../services/coordinator/api/ban-import-endpoint.ts";
-import { banRestoreEndpoint } from "../../../../services/coordinator/api/ban-restore-endpoint.ts";
+import { endpointsOf } from "../../../../services/coordinator/api/endpoints.ts";
 import type { ApiContext } from "../../../../services/coordinator/api/api-context.ts";
-import { jailEndpoints } from "../../../../services/coordinator/api/jail-endpoints.ts";
-import { jailSettingEndpoints } from "../../../../services/coordinator/api/jail-setting-endpoints.ts";
 import { coordinatorConfig } from "../../../../services/coordinator/coordinator-config.ts";
-import { manyBansEndpoints } from "../../../../services/coordinator/api/many-bans-endpoints.ts";
-import { quarantineEndpoint } from "../../../../services/coordinator/api/quarantine-endpoint.ts";
-import { aboutEndpoint } from "../../../../services/coordinator/api/about-endpoint.ts";
-import { accountEndpoint } from "../../../../services/coordinator/api/account-endpoint.ts";
-import { rateEndpoint } from "../../../../services/coordinator/api/rate-endpoint.ts";
-import { seriesEndpoint } from "../../../../services/coordinator/api/series-endpoint.ts";
-import { simulationEndpoint } from "../../../../services/coordinator/api/simulation-endpoint.ts";
-import { watchEndpoint } from "../../../../services/coordinator/api/watch-endpoint.ts";
-import { failureAddEndpoint } from "../../../../services/coordinator/api/failure-add-endpoint.ts";
-import { drillEndpoint } from "../../../../services/coordinator/api/drill-endpoint.ts";
-import { metricEndpoint } from "../../../../services/coordinator/api/metric-endpoint.ts";
-import { notifyEndpoints } from "../../../../services/coordinator/api/notify-endpoints.ts";
 import { EVENT_TYPES } from "../../../../services/coordinator/notify/event.ts";
-import { failureEndpoints } from "../../../../services/coordinator/api/failure-endpoints.ts";
-import { statusEndpoints } from "../../../../services/coordinator/api/status-endpoints.ts";
-import { webLoginEndpoint } from "../../../../services/coordinator/api/web-login-endpoint.ts";
 import {
   createFleetStatus,
   type FleetParts,
@@ -462,35 +441,14 @@ const PAGES = 3;
 
 type Answer = (request: object, by: string) => unknown;
 
-function endpointsOf(context: ApiContext): Record<Endpoint, Answer> {
-  return {
-    ...webLoginEndpoint({
-      web: { createLink: () => Promise.resolve(longText(2_048)) },
-      account: () => undefined,
-      now: () => NOW,
-    }),
-    ...banEndpoints(context),
-    ...manyBansEndpoints(context),
-    ...banImportEndpoint(context),
-    ...banRestoreEndpoint(context),
-    ...allowImportEndpoint(context),
-    ...quarantineEndpoint(context),
-    ...allowEndpoints(context),
-    ...jailEndpoints(context),
-    ...jailSettingEndpoints(context),
-    ...statusEndpoints(context),
-    ...failureEndpoints(context),
-    ...notifyEndpoints(context),
-    ...metricEndpoint(context),
-    ...drillEndpoint(context),
-    ...watchEndpoint(context),
-    ...rateEndpoint(context),
-    ...seriesEndpoint(context),
-    ...accountEndpoint(context),
-    ...aboutEndpoint(context),
-    ...simulationEndpoint(context),
-    ...failureAddEndpoint(context, () => Promise.resolve()),
-  } as unknown as Record<Endpoint, Answer>;
+function answersOf(context: ApiContext): Record<Endpoint, Answer> {
+  const login = {
+    web: { createLink: () => Promise.resolve(longText(2_048)) },
+    account: () => undefined,
+    now: () => NOW,
+  };
+  const publish = () => Promise.resolve({ stream: "FLEETBAN_FAILURES", seq: 1, duplicate: false });
+  return endpointsOf({ context, login, publish }) as unknown as Record<Endpoint, Answer>;
 }
 
 async function replyTo(endpoints: Record<Endpoint, Answer>, endpoint: Endpoint, request: object) {
@@ -518,7 +476,7 @@ test("the longest texts of this test are the longest that the wire takes", () =>
   }
 });
 
-const largest = endpointsOf(largestFleet());
+const largest = answersOf(largestFleet());
 for (const endpoint of Object.keys(REQUESTS) as Endpoint[]) {
   test(`${endpoint} answers in one message in the largest fleet`, async () => {
     let after: unknown = null;
@@ -543,7 +501,7 @@ test("the record of bans is answered in one message, too", async () => {
 test("10,000 hosts are read page by page, each once", async () => {
   const ordinary = { ...LONGEST_STATUS, addresses: [], sources: [], refused: [], warnings: [] };
   const quarantines = { of: () => undefined };
-  const endpoints = endpointsOf(largestFleet(ordinary, { quarantines }));
+  const endpoints = answersOf(largestFleet(ordinary, { quarantines }));
   const seen: string[] = [];
   let after: unknown = null;
   do {
@@ -580,7 +538,7 @@ test("bans in force are listed page by page, each once, in the order of their na
     },
     countDue: (now: number) => census.countDue(now),
   };
-  const endpoints = endpointsOf({ ...context, bans });
+  const endpoints = answersOf({ ...context, bans });
   const keys: string[] = [];
   let after: unknown = null;
   do {
