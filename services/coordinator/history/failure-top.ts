@@ -36,7 +36,7 @@ const PROBED_CELLS = 8;
 const MOST_OF_RESTS = 2_000;
 /** Where more names may be among the first, all names are added up. */
 const MOST_CANDIDATES = 2_000;
-/** To look a name up in an index takes as long as to read so many names in a row. */
+/** One look-up in an index takes as long as reading this many names in a row. */
 const LOOKUP_COST = 4;
 
 export function findTop(prisma: PrismaClient, query: TopQuery): Promise<Top> {

@@ -47,7 +47,7 @@ const STOP_WITHIN_MS = 1_000;
 const AGAIN_AFTER_MS = 30_000;
 /** A coordinator may be away for this long before rows go into the default partition. */
 const DAYS_AHEAD = 3;
-/** NATS delivers no message again that is so much older than the failures that are kept. */
+/** A message that NATS delivers again is older than the oldest kept failure by less than this. */
 const REPORTED_LONGER_MS = 30 * DAY_MS;
 
 export function startRecordUpkeep(options: RecordUpkeepOptions): { stop(): Promise<void> } {

@@ -30,7 +30,7 @@ export interface Replayed {
   attempts: number;
 }
 
-/** PostgreSQL makes one text of so many rows, because a driver takes longer for rows than for text. */
+/** PostgreSQL joins this many rows into one text, because a driver reads text faster than rows. */
 const PART = 2_000;
 
 /** id, at, host, address, attempts, user. */

@@ -36,7 +36,7 @@ export interface Client {
     request: Request<E>,
     signal?: AbortSignal,
   ): Promise<Reply<E>>;
-  /** Who is logged in; a RequestError with status 401 where nobody is. */
+  /** Says who is logged in. Throws a RequestError with status 401 if nobody is. */
   session(): Promise<Session>;
   /** Exchanges the token of a link for a session. */
   logIn(token: string): Promise<Session>;

@@ -72,7 +72,7 @@ export const requestErrorOf = (error: unknown): RequestError =>
     ? error
     : new RequestError(`the page could not ask: ${String(error)}`, { cause: error });
 
-/** Calls `act` every so often while the page is seen, and at once when it is seen again. */
+/** Calls `act` at an interval while the page is visible, and at once when it becomes visible again. */
 export function useInterval(act: () => void, everyMs: number | undefined): void {
   useEffect(() => {
     if (everyMs === undefined) return;

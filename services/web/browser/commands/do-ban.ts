@@ -59,7 +59,7 @@ export interface UnbanOrder {
   address: string;
   /** undefined: in every jail. */
   jail: string | undefined;
-  /** The address is allowed for so long, too; undefined: it is not. */
+  /** Seconds for which the address is also allowed; undefined: it is not. */
   allowSeconds: number | undefined;
   reason: string;
 }
