@@ -110,9 +110,10 @@ export function createWindows(options: WindowOptions): Windows {
   function entryOf(counted: Address): Entry {
     const known = entries.get(counted);
     if (known) return known;
-    const addresses = isNetwork(counted) ? [] : undefined;
     const made: Entry = {
-      ...{ times: [], hosts: [], addresses },
+      times: [],
+      hosts: [],
+      addresses: isNetwork(counted) ? [] : undefined,
       users: hasNames ? [] : undefined,
       domains: options.domains === undefined ? undefined : [],
       countedUntil: countedBefore(counted),

@@ -86,6 +86,11 @@ export function storable(text: string): string {
   return text.replaceAll("\0", "\ufffd").toWellFormed();
 }
 
+/** Would `storable` leave the text as it is? A coordinator that takes over asks it four million times. */
+export function isStorableText(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
 /** Text from elsewhere, of at most `longest` UTF-16 code units. */
 export const textOf = (longest: number) => z.string().max(longest).overwrite(storable);
 

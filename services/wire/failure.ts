@@ -15,8 +15,8 @@ import {
   hostAddress,
   INSTANT,
   instant,
+  isStorableText,
   spellInstant,
-  storable,
   textOf,
   toBytes,
   WireError,
@@ -117,5 +117,5 @@ function readFailure(value: unknown): Failure | undefined {
 /** Text that the schema would not change. */
 function isStorable(value: unknown, longest: number): value is string | undefined {
   if (value === undefined) return true;
-  return typeof value === "string" && value.length <= longest && storable(value) === value;
+  return typeof value === "string" && value.length <= longest && isStorableText(value);
 }
