@@ -123,12 +123,22 @@ export async function changeManyBans<E extends ManyEndpoint>(
   }
 }
 
-/** Waits as long as the number of bans that are left falls; returns that number. */
-async function untilDone(pending: number, look: () => Promise<number>): Promise<number> {
+/**
+ * Waits as long as the number of bans that are left falls; returns that number. A coordinator that
+ * changes many bans on a busy machine may leave a question unanswered: it is asked again.
+ */
+export async function untilDone(
+  pending: number,
+  look: () => Promise<number>,
+  askAgainMs = ASK_AGAIN_MS,
+): Promise<number> {
   let left = pending;
   for (let idle = 0; left > 0 && idle < GIVE_UP_AFTER; idle += 1) {
-    await sleep(ASK_AGAIN_MS);
-    const found = await look();
+    await sleep(askAgainMs);
+    const found = await look().catch((error: unknown) => {
+      if (error instanceof PlainError && error.exitCode === EXIT.unavailable) return left;
+      throw error;
+    });
     if (found < left) idle = 0;
     left = found;
   }

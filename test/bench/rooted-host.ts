@@ -18,11 +18,36 @@ import { measureFlood, residentMegabytes } from "./flooded-nats.ts";
 import { openKernelSet } from "./kernel-set.ts";
 
 const ADDRESSES = 50_000;
+/** Each made-up failure stands for so many. */
+const ATTEMPTS = 5;
 const SET = "fleetban-dovecot-4";
 const PROCESS = join(import.meta.dirname, "rooted-host-process.ts");
 
 export async function run(): Promise<Figure[]> {
-  return [...(await measureFailures()), ...(await measureFlood())];
+  return [
+    ...(await measureFailures()),
+    ...(await measureWithTwoHosts()),
+    ...(await measureFlood()),
+  ];
+}
+
+/** The same attack where every ban needs failures from two hosts. */
+async function measureWithTwoHosts(): Promise<Figure[]> {
+  const coordinatorYaml = "jails: { dovecot: { minhosts: 2 } }";
+  await using fleet = await createFleet({ withDovecot: false, coordinatorYaml });
+  const [rooted, , other] = fleet.hosts;
+  if (!rooted || !other) throw new Error("the fleet is not complete");
+  await rooted.agent.stop();
+  await startAttack(fleet, rooted.name).ended;
+  const status = () => fleet.ask<Reply<"status.show">>("status");
+  await eventually(
+    "every made-up attempt is counted",
+    async () => (await status()).failures === ADDRESSES * ATTEMPTS,
+    120,
+  );
+  const { bans, heldBans = 0 } = await status();
+  const name = "rooted host, with minhosts 2: its bans in force or held";
+  return [{ name, value: (await membersOf(other)) + bans + heldBans, unit: "bans" }];
 }
 
 export async function measureFailures(): Promise<Figure[]> {
