@@ -129,23 +129,29 @@ async function readYaml(path: string): Promise<Record<string, unknown>> {
   }
   // A program that reads no file starts without it.
   const { parseDocument } = await import("./yaml-document.ts");
-  const document = parseDocument(text, { prettyErrors: true });
-  if (document.errors.length > 0) {
-    throw new ConfigError(
-      document.errors.map((error) => {
-        const at = error.linePos?.[0];
-        // Its first line ends in the place, which stands before it here.
-        const reason = (error.message.split("\n")[0] ?? "").replace(
-          / at line \d+, column \d+:$/,
-          "",
-        );
-        return at ? `${path}:${at.line}:${at.col}: ${reason}` : `${path}: ${reason}`;
-      }),
-    );
-  }
+  const document = parseDocument(text);
+  if (document.errors.length > 0) throw new ConfigError(describeYamlErrors(path, document.errors));
   const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
   if (isRecord(value)) return value;
   throw new ConfigError([`${path}: expected options by name, got ${describeGiven(value)}`]);
+}
+
+interface YamlError {
+  code: string;
+  message: string;
+  linePos?: readonly { line: number; col: number }[] | undefined;
+}
+
+/** After the first thing that cannot stand where it is, everything seems to be in the wrong place. */
+function describeYamlErrors(path: string, errors: readonly YamlError[]): string[] {
+  const misplaced = errors.findIndex(({ code }) => code === "UNEXPECTED_TOKEN");
+  return errors.slice(0, misplaced < 0 ? undefined : misplaced + 1).map(({ message, linePos }) => {
+    const at = linePos?.[0];
+    // Its first line ends in the place, which stands before it here.
+    const [first = ""] = message.split("\n");
+    const reason = first.replace(/ at line \d+, column \d+:$/, "");
+    return at ? `${path}:${at.line}:${at.col}: ${reason}` : `${path}: ${reason}`;
+  });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -191,7 +191,6 @@ const FIRST_CONFIG = {
   coordinator:
     () => `# Options of the coordinator; deploy/examples/coordinator.yaml explains every one.
 # Where NATS, PostgreSQL and HTTP are is set from outside at every start.
-{}
 `,
   agent: () => `# Options of this machine's agent; deploy/examples/agent.yaml explains every one.
 # Where NATS and the state are is set from outside at every start.
@@ -202,5 +201,5 @@ ${firstSources()}
 /** Where Dovecot logs on this machine: Debian 12 has no mail.log unless rsyslog is installed. */
 function firstSources(): string {
   const hasJournalOnly = !existsSync("/var/log/mail.log") && existsSync("/run/systemd/journal");
-  return hasJournalOnly ? "sources: [{ name: journal, unit: dovecot.service }]" : "{}";
+  return hasJournalOnly ? "sources: [{ name: journal, unit: dovecot.service }]" : "";
 }

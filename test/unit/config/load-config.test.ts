@@ -54,6 +54,14 @@ test("a file that is no YAML is refused with line and column", async () => {
   assert.match(fault, /^FILE:\d+:\d+: Missing closing 'quote/);
 });
 
+test("what follows from the first misplaced text is not told, other faults of a file's YAML are", async () => {
+  const [fault, ...others] = await faultsOf("{}\nmaxretry: 3\nnats: { user: a, url: b }\n");
+  assert.match(fault ?? "", /^FILE:2:1: Unexpected scalar at node end/);
+  assert.deepEqual(others, []);
+  const twice = await faultsOf("maxretry: 3\nmaxretry: 4\nfindtime: 1\nfindtime: 2\n");
+  assert.equal(twice.length, 2);
+});
+
 test("the environment wins over the file, and is named when it is wrong", async () => {
   const config = await load("nats:\n  url: nats://a:1\n", { NATS_URL: "nats://b:2" });
   assert.equal(config.nats.url, "nats://b:2");
