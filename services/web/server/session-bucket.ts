@@ -6,24 +6,19 @@
  * - The bucket holds no secret. An entry stands under the SHA-256 of the secret in the cookie or in
  *   the link, so whoever reads the bucket cannot log in.
  * - A session has ended if its entry is gone, if its time is over, or if the credentials that it was
- *   opened with are revoked. `fleetban key revoke` writes `revoked.KEY` into this bucket by itself:
- *   the entry waits here for a coordinator that is down.
+ *   opened with are revoked (see revocations.ts).
  * - A link is used up by deleting its entry at the revision that was read, so it works once, whichever
  *   coordinators are asked.
  */
-import { jetstreamManager } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { mirrorBucket, type BucketMirror, type MirrorEvent } from "../../nats/bucket-mirror.ts";
-import { createBucketWriter, isConflict } from "../../nats/compare-and-set.ts";
-import { findStream } from "../../nats/find-stream.ts";
-import { bucketStream } from "../../nats/follow-bucket.ts";
+import type { MirrorEvent } from "../../nats/bucket-mirror.ts";
+import { createBucketWriter, isConflict, type BucketWriter } from "../../nats/compare-and-set.ts";
 import { readLatest } from "../../nats/read-latest.ts";
-import { onReconnect } from "../../nats/reconnects.ts";
 import type { Log } from "../../process/log.ts";
-import { reasonOf } from "../../process/reason.ts";
+import { createRevocations, type Revocations } from "./revocations.ts";
+import { WebBucket } from "./web-bucket.ts";
 import { LONGEST_SESSION_SECONDS } from "./web-config.ts";
-import { revokedKey, WEB_BUCKET, webKey } from "../../wire/subjects.ts";
+import { WEB_BUCKET, webKey } from "../../wire/subjects.ts";
 import {
   decodeWebEntry,
   encodeWebEntry,
@@ -35,7 +30,6 @@ import {
 const LONGEST_MS = LONGEST_SESSION_SECONDS * 1000 + 3_600_000;
 const WRITE_WITHIN_MS = 2_000;
 const SWEEP_EVERY_MS = 60_000;
-const RETRY_MS = 10_000;
 /** Strangers cause these reads: of a session that this copy does not have yet, and of a link. */
 const MAX_READS_PER_SECOND = 50;
 
@@ -52,11 +46,6 @@ export interface SessionBucket {
   stop(): void;
 }
 
-type State =
-  | { phase: "opening" } // The bucket is made, and its entries are read.
-  | { phase: "live" } // Every entry has been read; changes arrive as they are made.
-  | { phase: "failed"; reason: string }; // NATS refuses the bucket; it is tried again.
-
 export interface SessionBucketOptions {
   connection: NatsConnection;
   replicas: number;
@@ -67,178 +56,151 @@ export interface SessionBucketOptions {
 }
 
 export function openSessionBucket(options: SessionBucketOptions): SessionBucket {
-  const { connection, replicas, onEnded, now, log } = options;
-  const writer = createBucketWriter(connection, WEB_BUCKET);
-  /** Sessions that this coordinator has ended; the mirror does not show it yet. */
-  const ended = new Set<string>();
-  let state: State = { phase: "opening" };
-  let isMade = false;
-  let mirror: BucketMirror<WebEntry> | undefined;
-  let reads = { second: 0, count: 0 };
+  return new StoredSessions(options);
+}
 
-  const isRevoked = (key: string | null) =>
-    key !== null && mirror?.entries.has(revokedKey(key)) === true;
-  const holds = (grant: Grant) => grant.expiresAt > now() && !isRevoked(grant.key);
+class StoredSessions implements SessionBucket {
+  readonly #options: SessionBucketOptions;
+  readonly #bucket: WebBucket;
+  readonly #writer: BucketWriter;
+  readonly #revocations: Revocations;
+  /** Keys of sessions that this coordinator has ended; the mirror does not show it yet. */
+  readonly #ended = new Set<string>();
+  /** How many entries were read in this second since 1970. */
+  #reads = { second: 0, count: 0 };
+  readonly #sweeping: NodeJS.Timeout;
 
-  function onEvent(event: MirrorEvent<WebEntry>): void {
+  constructor(options: SessionBucketOptions) {
+    const { connection, replicas, log } = options;
+    this.#options = options;
+    this.#writer = createBucketWriter(connection, WEB_BUCKET);
+    this.#revocations = createRevocations({
+      entries: () => this.#bucket.entries(),
+      onRevoked: (key) => this.#reportEnded(key),
+      write: (key, entry) => this.#write(key, entry),
+    });
+    this.#bucket = new WebBucket({
+      ...{ connection, replicas, ttlMs: LONGEST_MS, log },
+      onEvent: (event) => this.#onEvent(event),
+    });
+    this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS);
+  }
+
+  trouble(): string | undefined {
+    return this.#bucket.trouble();
+  }
+
+  async put(kind: "session" | "link", hash: string, grant: Grant): Promise<void> {
+    this.#bucket.checkLive();
+    const value: WebEntry = { v: 1, type: "grant", ...grant };
+    const key = webKey(kind, hash);
+    this.#bucket.wrote(key, value, await this.#write(key, value));
+  }
+
+  async find(hash: string): Promise<Grant | undefined> {
+    this.#bucket.checkLive();
+    const key = webKey("session", hash);
+    if (this.#ended.has(key)) return undefined;
+    const known = this.#bucket.entries().get(key)?.value;
+    // The copy may not have the session yet that another coordinator has just opened.
+    const grant = known?.type === "grant" ? known : (await this.#read(key))?.grant;
+    return grant && this.#holds(grant) ? grant : undefined;
+  }
+
+  async take(hash: string): Promise<Grant | undefined> {
+    this.#bucket.checkLive();
+    const key = webKey("link", hash);
+    const stored = await this.#read(key);
+    if (!stored || !this.#holds(stored.grant)) return undefined;
+    const isTaken = await this.#erase(key, stored.revision);
+    return isTaken ? stored.grant : undefined;
+  }
+
+  async end(hash: string): Promise<void> {
+    const key = webKey("session", hash);
+    this.#ended.add(key);
+    this.#options.onEnded(hash);
+    const stored = await this.#read(key);
+    if (stored) await this.#erase(key, stored.revision);
+  }
+
+  stop(): void {
+    clearInterval(this.#sweeping);
+    this.#bucket.stop();
+  }
+
+  #onEvent(event: MirrorEvent<WebEntry>): void {
+    this.#revocations.note(event);
     switch (event.type) {
       case "loading":
-        return;
       case "live":
-        state = { phase: "live" };
-        return;
       case "put":
-        if (event.value.type === "revoked") endSessionsOf(event.key);
         return;
       case "rolled-back":
-        // A revocation holds, whatever NATS has lost.
-        if (event.previous.type === "revoked") void restore(event.key, event.previous);
-        noteGone(event.key);
-        return;
       case "deleted":
       case "unreadable":
-        noteGone(event.key);
+        this.#noteGone(event.key);
         return;
     }
   }
 
-  const restore = (key: string, entry: WebEntry) =>
-    writer.put(key, encodeWebEntry(entry), 0, WRITE_WITHIN_MS).catch(() => {});
-
-  function noteGone(key: string): void {
-    ended.delete(key);
-    const hash = hashOf(key);
-    if (hash !== undefined) onEnded(hash);
+  #noteGone(key: string): void {
+    this.#ended.delete(key);
+    this.#reportEnded(key);
   }
 
-  function endSessionsOf(revoked: string): void {
-    for (const [key, { value }] of mirror?.entries ?? []) {
-      const hash = hashOf(key);
-      if (hash === undefined || value.type !== "grant" || value.key === null) continue;
-      if (revokedKey(value.key) === revoked) onEnded(hash);
-    }
+  #reportEnded(key: string): void {
+    const hash = sessionHashOf(key);
+    if (hash !== undefined) this.#options.onEnded(hash);
   }
 
-  /** Makes the bucket where it is missing, and follows it. */
-  async function open(): Promise<void> {
-    const manager = await jetstreamManager(connection, { checkAPI: false });
-    if (!(await findStream(manager, bucketStream(WEB_BUCKET)))) {
-      const ttl = LONGEST_MS;
-      await new Kvm(connection).create(WEB_BUCKET, { history: 1, replicas, ttl });
-    }
-    mirror ??= mirrorBucket({
-      ...{ connection, bucket: WEB_BUCKET, decode: decodeWebEntry, onEvent, log },
-    });
-    isMade = true;
-  }
-
-  let opening: Promise<void> | undefined;
-  function ensure(): Promise<void> {
-    isMade = false;
-    opening ??= open()
-      .catch(noteTrouble)
-      .finally(() => (opening = undefined));
-    return opening;
-  }
-
-  function noteTrouble(error: unknown): void {
-    if (state.phase === "live") return;
-    const reason = reasonOf(error);
-    const isNew = state.phase === "opening" || state.reason !== reason;
-    state = { phase: "failed", reason };
-    if (isNew) log.warn({ reason }, "nobody can log in to the web page, keeps trying");
-  }
-
-  function checkLive(): void {
-    if (state.phase === "live") return;
-    const reason = state.phase === "failed" ? state.reason : "they are not read yet";
-    throw new Error(`the sessions of the web page are not known: ${reason}`);
+  #holds({ expiresAt, key }: Grant): boolean {
+    return expiresAt > this.#options.now() && !this.#revocations.isRevoked(key);
   }
 
   /** Removes what is over, so that no copy of the bucket grows. */
-  async function sweep(): Promise<void> {
-    for (const [key, { value, revision }] of mirror?.entries ?? []) {
-      const isOver = value.type === "grant" ? !holds(value) : value.at + LONGEST_MS < now();
+  async #sweep(): Promise<void> {
+    const { now } = this.#options;
+    for (const [key, { value, revision }] of this.#bucket.entries()) {
+      const isOver = value.type === "grant" ? !this.#holds(value) : value.at + LONGEST_MS < now();
       if (!isOver) continue;
-      noteGone(key);
-      // Another coordinator may be quicker.
-      await writer.erase(key, "PURGE", revision, WRITE_WITHIN_MS).catch(() => {});
+      this.#noteGone(key);
+      await this.#erase(key, revision).catch(() => {}); // The next sweep tries it again.
     }
   }
 
-  const timers = [
-    setInterval(() => void (isMade || ensure()), RETRY_MS),
-    setInterval(() => void sweep(), SWEEP_EVERY_MS),
-  ];
-  const stopped = new AbortController();
-  void onReconnect(connection, ensure, stopped.signal);
-  void ensure();
-
-  async function readStored(key: string): Promise<{ grant: Grant; revision: number } | undefined> {
-    const second = Math.floor(now() / 1000);
-    reads = { second, count: reads.second === second ? reads.count + 1 : 1 };
-    if (reads.count > MAX_READS_PER_SECOND) throw new Error("too many logins at once, try again");
-    const { value, revision } = await readLatest(connection, WEB_BUCKET, key);
+  /** Reads the entry itself, not the copy. */
+  async #read(key: string): Promise<{ grant: Grant; revision: number } | undefined> {
+    const second = Math.floor(this.#options.now() / 1000);
+    const isSameSecond = this.#reads.second === second;
+    this.#reads = { second, count: isSameSecond ? this.#reads.count + 1 : 1 };
+    if (this.#reads.count > MAX_READS_PER_SECOND) {
+      throw new Error("too many logins at once, try again");
+    }
+    const { value, revision } = await readLatest(this.#options.connection, WEB_BUCKET, key);
     const entry = value && decodeWebEntry(value, key);
     return entry?.type === "grant" ? { grant: entry, revision } : undefined;
   }
 
-  return {
-    trouble: () => (state.phase === "failed" ? state.reason : undefined),
+  /** Writes an entry where there is none; returns its revision. */
+  #write(key: string, entry: WebEntry): Promise<number> {
+    return this.#writer.put(key, encodeWebEntry(entry), 0, WRITE_WITHIN_MS);
+  }
 
-    async put(kind, hash, grant) {
-      checkLive();
-      const value: WebEntry = { v: 1, type: "grant", ...grant };
-      const key = webKey(kind, hash);
-      const revision = await writer.put(key, encodeWebEntry(value), 0, WRITE_WITHIN_MS);
-      mirror?.wrote(key, value, revision);
-    },
-
-    async find(hash) {
-      checkLive();
-      const key = webKey("session", hash);
-      if (ended.has(key)) return undefined;
-      const known = mirror?.entries.get(key)?.value;
-      // The copy may not have the session yet that another coordinator has just opened.
-      const grant = known?.type === "grant" ? known : (await readStored(key))?.grant;
-      return grant && holds(grant) ? grant : undefined;
-    },
-
-    async take(hash) {
-      checkLive();
-      const key = webKey("link", hash);
-      const stored = await readStored(key);
-      if (!stored || !holds(stored.grant)) return undefined;
-      try {
-        await writer.erase(key, "PURGE", stored.revision, WRITE_WITHIN_MS);
-      } catch (error) {
-        if (isConflict(error)) return undefined;
-        throw error;
-      }
-      return stored.grant;
-    },
-
-    async end(hash) {
-      const key = webKey("session", hash);
-      ended.add(key);
-      onEnded(hash);
-      const stored = await readStored(key);
-      if (!stored) return;
-      await writer.erase(key, "PURGE", stored.revision, WRITE_WITHIN_MS).catch((error: unknown) => {
-        if (!isConflict(error)) throw error;
-      });
-    },
-
-    stop() {
-      for (const timer of timers) clearInterval(timer);
-      stopped.abort();
-      mirror?.stop();
-    },
-  };
+  /** Returns whether it was we who have erased this state of the entry. */
+  async #erase(key: string, revision: number): Promise<boolean> {
+    try {
+      await this.#writer.erase(key, "PURGE", revision, WRITE_WITHIN_MS);
+      return true;
+    } catch (error) {
+      if (isConflict(error)) return false;
+      throw error;
+    }
+  }
 }
 
 /** undefined: it is the key of something else. */
-function hashOf(key: string): string | undefined {
+function sessionHashOf(key: string): string | undefined {
   const prefix = webKey("session", "");
   return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
 }
