@@ -11,7 +11,8 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../process/log.ts";
 import { WireError } from "../wire/codec.ts";
-import { followBucket, type BucketEntry } from "./follow-bucket.ts";
+import { followBucket, type BucketEntry, type BucketReader } from "./follow-bucket.ts";
+import { withResolvers } from "../process/with-resolvers.ts";
 
 export interface MirrorEntry<T> {
   value: T;
@@ -86,147 +87,168 @@ export interface MirrorOptions<T> {
 }
 
 export function mirrorBucket<T>(options: MirrorOptions<T>): BucketMirror<T> {
-  const { connection, bucket, ahead, decode, onEvent, log } = options;
-  const entries = new Map<string, MirrorEntry<T>>();
-  let state: MirrorState = { phase: "unread" };
-  /** Keys of entries that cannot be decoded. */
-  const unreadable = new Set<string>();
-  let revision = 0;
-  /** Keys that this reading has not shown yet, or in an older state only. */
-  let unseen = new Set<string>();
-  /** The newest states that this reading has shown of such keys. */
-  const outdated = new Map<string, BucketEntry>();
-  let settle: () => void = () => {};
-  const ready = new Promise<void>((resolve) => (settle = resolve));
+  const { connection, bucket, ahead, readWhen, log } = options;
+  const copy = new BucketCopy(options);
+  const following = followBucket(
+    { connection, bucket, connectBeside: ahead?.connectBeside, readWhen, log },
+    copy,
+  );
+  return {
+    entries: copy.entries,
+    state: () => copy.state,
+    revision: () => copy.revision,
+    ready: copy.ready,
+    wrote: (key, value, revision) => copy.wrote(key, value, revision),
+    stop: () => following.stop(),
+  };
+}
 
-  function begin(id: string, last: number): void {
-    unseen = new Set([...entries.keys(), ...unreadable]);
-    outdated.clear();
-    revision = 0;
-    state = { phase: "loading", bucketId: id };
-    onEvent({ type: "loading", bucketId: id, last });
+class BucketCopy<T> implements BucketReader {
+  readonly #options: MirrorOptions<T>;
+  readonly entries = new Map<string, MirrorEntry<T>>();
+  /** Keys of entries that cannot be decoded. */
+  readonly #unreadable = new Set<string>();
+  state: MirrorState = { phase: "unread" };
+  /** The highest revision that this reading has shown, or that we have written. */
+  revision = 0;
+  /** Keys that this reading has not shown yet, or in an older state only. */
+  #unseen = new Set<string>();
+  /** The newest states that this reading has shown of such keys. */
+  readonly #outdated = new Map<string, BucketEntry>();
+  readonly #read = withResolvers();
+  readonly ready = this.#read.promise;
+
+  constructor(options: MirrorOptions<T>) {
+    this.#options = options;
   }
 
-  const bucketId = () => (state.phase === "unread" ? "" : state.bucketId);
+  begin(bucketId: string, last: number): void {
+    this.#unseen = new Set([...this.entries.keys(), ...this.#unreadable]);
+    this.#outdated.clear();
+    this.revision = 0;
+    this.state = { phase: "loading", bucketId };
+    this.#options.onEvent({ type: "loading", bucketId, last });
+  }
 
-  function take(entry: BucketEntry): void {
+  entry(entry: BucketEntry): void {
     const { key } = entry;
-    revision = Math.max(revision, entry.revision);
-    const known = entries.get(key);
-    if (known && isOutdated(known, entry)) {
-      outdated.set(key, entry); // The state that the copy has may follow.
+    this.revision = Math.max(this.revision, entry.revision);
+    const known = this.entries.get(key);
+    if (known && this.#isOutdated(known, entry)) {
+      this.#outdated.set(key, entry); // The state that the copy has may follow.
       return;
     }
-    outdated.delete(key);
-    const isFirst = unseen.delete(key);
-    if (known && isSame(known, entry)) return;
-    if (known && isFirst && known.bucketId !== bucketId()) lose(key, known);
+    this.#outdated.delete(key);
+    const isFirst = this.#unseen.delete(key);
+    if (known && this.#isSame(known, entry)) return;
+    if (known && isFirst && known.bucketId !== this.#bucketId()) this.#lose(key, known);
     // Our own write may be known before NATS shows the one before it.
     else if (known && known.revision >= entry.revision) return;
-    putOrRemove(entry);
+    this.#putOrRemove(entry);
   }
 
-  function putOrRemove(entry: BucketEntry): void {
-    if (entry.value === undefined) remove(entry.key);
-    else put(entry, entry.value);
+  caughtUp(missing: number): void {
+    if (this.state.phase === "unread") return;
+    const { bucketId } = this.state;
+    const isWhole = missing === 0;
+    if (isWhole) this.#loseUnseen();
+    this.state = { phase: "live", bucketId };
+    this.#options.onEvent({ type: "live", bucketId, isWhole });
+    this.#read.resolve();
+  }
+
+  ahead({ key, value: bytes, ...written }: BucketEntry, bucketId: string): void {
+    const known = this.entries.get(key);
+    if (known?.bucketId === bucketId && known.revision >= written.revision) return;
+    const decoded = bytes && this.#decodeOrExplain(bytes, key);
+    if (decoded && "reason" in decoded) return; // It is reported in its turn.
+    this.#options.ahead?.onEntry({ key, value: decoded?.value, bucketId, ...written });
+  }
+
+  wrote(key: string, value: T, revision: number): void {
+    const known = this.entries.get(key);
+    this.revision = Math.max(this.revision, revision);
+    if (known && known.revision >= revision && !this.#unseen.has(key)) return;
+    this.#unseen.delete(key);
+    this.#unreadable.delete(key);
+    this.#put(key, { value, revision, bucketId: this.#bucketId(), writtenAt: undefined });
+  }
+
+  #bucketId(): string {
+    return this.state.phase === "unread" ? "" : this.state.bucketId;
   }
 
   /** Whether it was written before what the copy has, or has another content under the same number. */
-  function isOutdated(known: MirrorEntry<T>, entry: BucketEntry): boolean {
-    if (!unseen.has(entry.key) || known.bucketId !== bucketId()) return false;
-    return entry.revision <= known.revision && !isSame(known, entry);
+  #isOutdated(known: MirrorEntry<T>, entry: BucketEntry): boolean {
+    if (!this.#unseen.has(entry.key) || known.bucketId !== this.#bucketId()) return false;
+    return entry.revision <= known.revision && !this.#isSame(known, entry);
   }
 
-  function isSame(known: MirrorEntry<T>, entry: BucketEntry): boolean {
+  #isSame(known: MirrorEntry<T>, entry: BucketEntry): boolean {
     const isSameTime = known.writtenAt === undefined || known.writtenAt === entry.writtenAt;
-    return known.revision === entry.revision && isSameTime && known.bucketId === bucketId();
+    return known.revision === entry.revision && isSameTime && known.bucketId === this.#bucketId();
   }
 
-  function lose(key: string, { value: previous, bucketId: id }: MirrorEntry<T>): void {
-    entries.delete(key);
-    onEvent({ type: "rolled-back", key, previous, isSameBucket: id === bucketId() });
-  }
-
-  function remove(key: string): void {
-    const previous = entries.get(key)?.value;
-    entries.delete(key);
-    unreadable.delete(key);
-    onEvent({ type: "deleted", key, previous });
-  }
-
-  function put(entry: BucketEntry, bytes: Uint8Array): void {
-    const { key, writtenAt } = entry;
-    const previous = entries.get(key)?.value;
-    const decoded = decodeOrExplain(bytes, key);
-    if ("reason" in decoded) {
-      entries.delete(key);
-      unreadable.add(key);
-      onEvent({ type: "unreadable", key, previous, reason: decoded.reason });
+  #putOrRemove({ key, value: bytes, revision, writtenAt }: BucketEntry): void {
+    if (bytes === undefined) {
+      this.#remove(key);
       return;
     }
-    const { value } = decoded;
-    unreadable.delete(key);
-    entries.set(key, { value, revision: entry.revision, bucketId: bucketId(), writtenAt });
-    onEvent({ type: "put", key, value, previous, writtenAt });
+    const decoded = this.#decodeOrExplain(bytes, key);
+    if ("reason" in decoded) {
+      this.#noteUnreadable(key, decoded.reason);
+      return;
+    }
+    this.#unreadable.delete(key);
+    this.#put(key, { value: decoded.value, revision, bucketId: this.#bucketId(), writtenAt });
   }
 
-  function decodeOrExplain(bytes: Uint8Array, key: string): { value: T } | { reason: string } {
+  #put(key: string, entry: MirrorEntry<T>): void {
+    const previous = this.entries.get(key)?.value;
+    this.entries.set(key, entry);
+    const { value, writtenAt } = entry;
+    this.#options.onEvent({ type: "put", key, value, previous, writtenAt });
+  }
+
+  #remove(key: string): void {
+    const previous = this.entries.get(key)?.value;
+    this.entries.delete(key);
+    this.#unreadable.delete(key);
+    this.#options.onEvent({ type: "deleted", key, previous });
+  }
+
+  #noteUnreadable(key: string, reason: string): void {
+    const previous = this.entries.get(key)?.value;
+    this.entries.delete(key);
+    this.#unreadable.add(key);
+    this.#options.onEvent({ type: "unreadable", key, previous, reason });
+  }
+
+  #lose(key: string, { value: previous, bucketId }: MirrorEntry<T>): void {
+    this.entries.delete(key);
+    const isSameBucket = bucketId === this.#bucketId();
+    this.#options.onEvent({ type: "rolled-back", key, previous, isSameBucket });
+  }
+
+  /** NATS has lost these keys, or the newest of their states. */
+  #loseUnseen(): void {
+    for (const key of this.#unseen) {
+      const known = this.entries.get(key);
+      const older = this.#outdated.get(key);
+      if (known) this.#lose(key, known);
+      else this.#remove(key);
+      if (older) this.#putOrRemove(older);
+    }
+    this.#unseen.clear();
+    this.#outdated.clear();
+  }
+
+  #decodeOrExplain(bytes: Uint8Array, key: string): { value: T } | { reason: string } {
     try {
-      return { value: decode(bytes, key) };
+      return { value: this.#options.decode(bytes, key) };
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       return { reason: error.message };
     }
   }
-
-  /** NATS has lost these keys, or the newest of their states. */
-  function loseUnseen(): void {
-    for (const key of unseen) {
-      const known = entries.get(key);
-      const older = outdated.get(key);
-      if (known) lose(key, known);
-      else remove(key);
-      if (older) putOrRemove(older);
-    }
-    unseen.clear();
-    outdated.clear();
-  }
-
-  function takeAhead({ key, value: bytes, ...written }: BucketEntry, created: string): void {
-    const known = entries.get(key);
-    if (known?.bucketId === created && known.revision >= written.revision) return;
-    const decoded = bytes && decodeOrExplain(bytes, key);
-    if (decoded && "reason" in decoded) return; // It is reported in its turn.
-    ahead?.onEntry({ key, value: decoded?.value, bucketId: created, ...written });
-  }
-
-  function finish(isWhole: boolean): void {
-    if (state.phase === "unread") return;
-    if (isWhole) loseUnseen();
-    state = { phase: "live", bucketId: bucketId() };
-    onEvent({ type: "live", bucketId: state.bucketId, isWhole });
-    settle();
-  }
-
-  const following = followBucket(
-    { connection, bucket, connectBeside: ahead?.connectBeside, readWhen: options.readWhen, log },
-    { begin, entry: take, ahead: takeAhead, caughtUp: (missing) => finish(missing === 0) },
-  );
-
-  return {
-    entries,
-    state: () => state,
-    revision: () => revision,
-    ready,
-    wrote(key, value, written) {
-      const known = entries.get(key);
-      revision = Math.max(revision, written);
-      if (known && known.revision >= written && !unseen.has(key)) return;
-      unseen.delete(key);
-      unreadable.delete(key);
-      entries.set(key, { value, revision: written, bucketId: bucketId(), writtenAt: undefined });
-      onEvent({ type: "put", key, value, previous: known?.value, writtenAt: undefined });
-    },
-    stop: () => following.stop(),
-  };
 }

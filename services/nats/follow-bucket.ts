@@ -5,11 +5,13 @@
  * for the last states alone would keep every writer waiting: NATS looks for them in one go, and
  * stores nothing meanwhile (half a second with 100,000 keys).
  */
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import type { Log } from "../process/log.ts";
 import type { StoredMessage } from "./delivery.ts";
 import { ALL, followStream, type Following, type FollowOptions } from "./follow-stream.ts";
-import { readNewestEntries, type NewestEntries } from "./newest-entries.ts";
+import { ReadingAhead } from "./reading-ahead.ts";
+import type { StreamState } from "./stream-consumer.ts";
+import type { StreamReader } from "./stream-run.ts";
 
 export interface BucketEntry {
   key: string;
@@ -54,95 +56,106 @@ export function bucketStream(bucket: string): string {
 }
 
 const READ_AGAIN_MS = 2_000;
-/** This many messages are read soon enough. If there are more, new ones must not wait behind them. */
-const FEW_MESSAGES = 1_000;
-const LOOK_WITHIN_MS = 1_000;
 
-export function followBucket(
-  { connection, bucket, connectBeside, readWhen, log }: FollowBucketOptions,
-  reader: BucketReader,
-): Following {
-  const stream = bucketStream(bucket);
-  const prefix = `$KV.${bucket}.`;
-  const entryOf = ({ subject, data, headers, sequence, storedAt }: StoredMessage): BucketEntry => {
-    // A put has no such header; DEL and PURGE are the others.
-    const value = headers?.get("KV-Operation") ? undefined : data;
-    return { key: subject.slice(prefix.length), value, revision: sequence, writtenAt: storedAt };
-  };
-  /** Keys of which this run has shown an entry; undefined when they are counted no more. */
-  let shown: Set<string> | undefined;
-  let expected = 0;
-  let readAgain: NodeJS.Timeout | undefined;
-  let newest: NewestEntries | undefined;
-  /** The last revision that this run has shown; undefined: none yet. */
-  let read: number | undefined;
-  let isStopped = false;
-  /** The newest entries are delivered from here on, where there are many older ones. */
-  async function readAhead(connect: () => Promise<NatsConnection>): Promise<void> {
-    newest?.stop();
-    newest = undefined;
-    const manager = await jetstreamManager(connection, {
-      ...{ checkAPI: false, timeout: LOOK_WITHIN_MS },
-    });
-    const { messages } = (await manager.streams.info(stream)).state;
-    if (messages <= FEW_MESSAGES) return;
-    newest = await readNewestEntries({
-      ...{ stream, connect, log },
-      onMessage: (message, created) => reader.ahead?.(entryOf(message), created),
-    });
-    if (isStopped) newest.stop();
-  }
-  /**
-   * Present entries are read, but what was written meanwhile may still be under way behind them:
-   * new entries come ahead until all of that is read, too.
-   */
-  function endReadingAhead(): void {
-    const isRead = newest === undefined || read === undefined || newest.hasNothingAfter(read);
-    if (shown || !isRead) return;
-    newest?.stop();
-    newest = undefined;
-  }
-
+export function followBucket(options: FollowBucketOptions, reader: BucketReader): Following {
+  const { connection, bucket, readWhen, log } = options;
+  const follower = new BucketFollower(options, reader, () => following.again());
   const following = followStream(
     {
-      ...{ connection, stream, startFrom: ALL, log },
+      ...{ connection, stream: bucketStream(bucket), startFrom: ALL, log },
       async prepare() {
-        await Promise.all([connectBeside && readAhead(connectBeside), readWhen]);
+        await Promise.all([follower.ahead?.begin(), readWhen]);
       },
     },
-    {
-      begin({ created, last, subjects }) {
-        clearTimeout(readAgain);
-        shown = new Set();
-        read = undefined;
-        expected = subjects ?? 0;
-        reader.begin(created, last);
-      },
-      message(message) {
-        const entry = entryOf(message);
-        shown?.add(entry.key);
-        reader.entry(entry);
-        read = entry.revision;
-        endReadingAhead();
-      },
-      caughtUp() {
-        const missing = Math.max(0, expected - (shown?.size ?? 0));
-        shown = undefined;
-        reader.caughtUp(missing);
-        endReadingAhead();
-        if (missing === 0) return;
-        log.error({ bucket, missing }, "bucket was read in part, reads it again");
-        readAgain = setTimeout(following.again, READ_AGAIN_MS);
-      },
-    },
+    follower,
   );
   return {
     again: following.again,
     stop() {
-      clearTimeout(readAgain);
-      isStopped = true;
-      newest?.stop();
+      follower.stop();
       following.stop();
     },
   };
+}
+
+class BucketFollower implements StreamReader {
+  readonly #reader: BucketReader;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #log: Log;
+  /** undefined: new entries may wait until older ones are read. */
+  readonly ahead: ReadingAhead | undefined;
+  /** Begins another run. */
+  readonly #readAgain: () => void;
+  #readingAgain: NodeJS.Timeout | undefined;
+  /** Keys of which this run has shown an entry; undefined when they are counted no more. */
+  #shown: Set<string> | undefined;
+  /** How many keys the bucket had when this run began. */
+  #expected = 0;
+  /** The last revision that this run has shown; undefined: none yet. */
+  #read: number | undefined;
+
+  constructor(options: FollowBucketOptions, reader: BucketReader, readAgain: () => void) {
+    const { connection, bucket, connectBeside, log } = options;
+    this.#reader = reader;
+    this.#bucket = bucket;
+    this.#prefix = `$KV.${bucket}.`;
+    this.#log = log;
+    this.#readAgain = readAgain;
+    this.ahead =
+      connectBeside &&
+      new ReadingAhead({
+        ...{ connection, connectBeside, stream: bucketStream(bucket), log },
+        onMessage: (message, created) => reader.ahead?.(this.#entryOf(message), created),
+      });
+  }
+
+  begin({ created, last, subjects }: StreamState): void {
+    clearTimeout(this.#readingAgain);
+    this.#shown = new Set();
+    this.#read = undefined;
+    this.#expected = subjects ?? 0;
+    this.#reader.begin(created, last);
+  }
+
+  message(message: StoredMessage): void {
+    const entry = this.#entryOf(message);
+    this.#shown?.add(entry.key);
+    this.#reader.entry(entry);
+    this.#read = entry.revision;
+    this.#endReadingAhead();
+  }
+
+  caughtUp(): void {
+    const missing = Math.max(0, this.#expected - (this.#shown?.size ?? 0));
+    this.#shown = undefined;
+    this.#reader.caughtUp(missing);
+    this.#endReadingAhead();
+    if (missing === 0) return;
+    const facts = { bucket: this.#bucket, missing };
+    this.#log.error(facts, "bucket was read in part, reads it again");
+    this.#readingAgain = setTimeout(this.#readAgain, READ_AGAIN_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#readingAgain);
+    this.ahead?.stop();
+  }
+
+  /**
+   * Present entries are read, but what was written meanwhile may still be under way behind them:
+   * new entries come ahead until all of that is read, too.
+   */
+  #endReadingAhead(): void {
+    if (this.#shown) return;
+    if (this.#read === undefined) this.ahead?.end();
+    else this.ahead?.endIfNothingAfter(this.#read);
+  }
+
+  #entryOf({ subject, data, headers, sequence, storedAt }: StoredMessage): BucketEntry {
+    // A put has no such header; DEL and PURGE are the others.
+    const value = headers?.get("KV-Operation") ? undefined : data;
+    const key = subject.slice(this.#prefix.length);
+    return { key, value, revision: sequence, writtenAt: storedAt };
+  }
 }

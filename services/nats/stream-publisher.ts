@@ -57,23 +57,21 @@ const acknowledgement = z.object({
 export function createStreamPublisher(connection: NatsConnection): StreamPublisher {
   const { watcherPrefix } = jetstream(connection).getOptions();
   const inbox = createInbox(watcherPrefix);
-  /** By the last token of the subject at which the acknowledgement arrives. */
-  const unacknowledged = new Map<string, Unacknowledged>();
+  const sent = new UnacknowledgedMessages();
   let published = 0;
   let isListening = false;
-  let lookout: NodeJS.Timeout | undefined;
 
   function listen(): void {
     if (isListening) return;
     isListening = true;
     const subscription = connection.subscribe(`${inbox}.*`, {
       callback(error, message) {
-        if (error) failAll(error);
-        else settle(message);
+        if (error) sent.failAll(error);
+        else sent.settle(message.subject.slice(inbox.length + 1), message);
       },
     });
     void subscription.closed.then(() => {
-      failAll(new ClosedConnectionError());
+      sent.failAll(new ClosedConnectionError());
     });
     void followRefusals();
   }
@@ -83,38 +81,9 @@ export function createStreamPublisher(connection: NatsConnection): StreamPublish
     for await (const status of connection.status()) {
       if (status.type !== "error" || !(status.error instanceof PermissionViolationError)) continue;
       const { operation, subject } = status.error;
-      if (operation === "publish") fail(status.error, (sent) => sent.subject === subject);
+      if (operation === "publish")
+        sent.fail(status.error, (message) => message.subject === subject);
     }
-  }
-
-  function settle(message: Msg): void {
-    const token = message.subject.slice(inbox.length + 1);
-    const sent = unacknowledged.get(token);
-    if (!sent) return; // It is late, and was given up.
-    unacknowledged.delete(token);
-    const outcome = outcomeOf(message, sent.subject);
-    if (typeof outcome === "number") sent.resolve(outcome);
-    else sent.reject(outcome);
-  }
-
-  function fail(error: Error, isConcerned: (sent: Unacknowledged) => boolean): void {
-    for (const [token, sent] of unacknowledged) {
-      if (!isConcerned(sent)) continue;
-      unacknowledged.delete(token);
-      sent.reject(error);
-    }
-  }
-
-  const failAll = (error: Error) => {
-    fail(error, () => true);
-  };
-
-  function giveUpLate(): void {
-    const now = performance.now();
-    fail(new TimeoutError(), ({ deadline }) => deadline <= now);
-    if (unacknowledged.size > 0) return;
-    clearInterval(lookout);
-    lookout = undefined;
   }
 
   return {
@@ -125,11 +94,52 @@ export function createStreamPublisher(connection: NatsConnection): StreamPublish
         const token = String(published);
         connection.publish(subject, data, { reply: `${inbox}.${token}`, headers });
         const deadline = performance.now() + timeout;
-        unacknowledged.set(token, { subject, deadline, resolve, reject });
-        lookout ??= setInterval(giveUpLate, LOOK_EVERY_MS);
+        sent.add(token, { subject, deadline, resolve, reject });
       });
     },
   };
+}
+
+/** Messages that are sent and not acknowledged; each is given up at its deadline. */
+class UnacknowledgedMessages {
+  /** By the last token of the subject at which the acknowledgement arrives. */
+  readonly #messages = new Map<string, Unacknowledged>();
+  /** Looks for late ones; undefined: none is under way. */
+  #lookout: NodeJS.Timeout | undefined;
+
+  add(token: string, message: Unacknowledged): void {
+    this.#messages.set(token, message);
+    this.#lookout ??= setInterval(() => this.#giveUpLate(), LOOK_EVERY_MS);
+  }
+
+  settle(token: string, acknowledgement: Msg): void {
+    const message = this.#messages.get(token);
+    if (!message) return; // It is late, and was given up.
+    this.#messages.delete(token);
+    const outcome = outcomeOf(acknowledgement, message.subject);
+    if (typeof outcome === "number") message.resolve(outcome);
+    else message.reject(outcome);
+  }
+
+  fail(error: Error, isConcerned: (message: Unacknowledged) => boolean): void {
+    for (const [token, message] of this.#messages) {
+      if (!isConcerned(message)) continue;
+      this.#messages.delete(token);
+      message.reject(error);
+    }
+  }
+
+  failAll(error: Error): void {
+    this.fail(error, () => true);
+  }
+
+  #giveUpLate(): void {
+    const now = performance.now();
+    this.fail(new TimeoutError(), ({ deadline }) => deadline <= now);
+    if (this.#messages.size > 0) return;
+    clearInterval(this.#lookout);
+    this.#lookout = undefined;
+  }
 }
 
 function outcomeOf(message: Msg, subject: string): number | Error {
