@@ -12,11 +12,11 @@ import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { createBucketWriter, isConflict, type Versioned } from "../../nats/compare-and-set.ts";
 import { readLatest } from "../../nats/read-latest.ts";
 import type { Address } from "../../wire/address.ts";
-import { decodeBan, encodeBan, isDue, type Ban } from "../../wire/ban.ts";
+import { decodeBan, encodeBan, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
-import { BanCensus, type CountedBans } from "./ban-census.ts";
-import { SortedKeys } from "./sorted-keys.ts";
-import { isSpared } from "../../policy/spared-ban.ts";
+import type { CountedBans } from "./ban-census.ts";
+import { BanIndex } from "./ban-index.ts";
+import { TamperedBans } from "./tampered-bans.ts";
 import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
 
 /** Makes the next state of an entry from its present one; undefined: leave it. */
@@ -43,11 +43,7 @@ export interface BanStore {
   change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   /** Deletes an entry with its history, if its revision is still this one. */
   purge(key: string, revision: number): Promise<void>;
-  /**
-   * Bans that must be written again: bans in force that somebody who is no coordinator has deleted or
-   * overwritten since the last call (coordinators delete only bans that are over), and bans that NATS
-   * has lost.
-   */
+  /** Bans that must be written again: those tampered with or lost since the last call. */
   takeTampered(): Ban[];
   /** Bans that are held, or were until their time was over. */
   held(): Iterable<Ban>;
@@ -78,91 +74,21 @@ const PURGE_WITHIN_MS = 5_000;
 
 export function openBanStore(options: BanStoreOptions): BanStore {
   const { connection, log, onBan, onChange } = options;
-  let wasRead = false;
-  const tampered = new Map<string, Ban>();
-  /** While the bucket is read: keys whose last state so far is of an unauthorized writer, and why. */
-  const suspects = new Map<string, string>();
-  const held = new Map<string, Ban>();
-  const keys = new SortedKeys();
-  const census = new BanCensus();
+  const index = new BanIndex();
+  const tampered = new TamperedBans(log);
   const writer = createBucketWriter(connection, BANS_BUCKET);
   const mirror = mirrorBucket({
     ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
   });
+  let wasRead = false;
 
   function onEvent(event: MirrorEvent<Ban>): void {
-    noteHeld(event);
-    noteEntry(event);
-    switch (event.type) {
-      case "loading":
-        suspects.clear();
-        return;
-      case "live":
-        wasRead = true;
-        for (const [key, reason] of suspects) complain(key, reason);
-        suspects.clear();
-        return;
-      case "put":
-        suspects.delete(event.key);
-        noteWritten(event.key, event.value, event.previous);
-        if (wasRead) onChange?.(event.value, event.previous);
-        return;
-      case "deleted":
-        if (event.previous && isOfWeight(event.previous, Date.now())) {
-          noteTampered(event.key, event.previous, "deleted");
-        }
-        return;
-      case "unreadable":
-        noteTampered(event.key, event.previous, event.reason);
-        return;
-      case "rolled-back":
-        // NATS loses what it has just stored when its machine loses power, or all that it has.
-        if (event.isSameBucket || doesMatter(event.previous))
-          tampered.set(event.key, event.previous);
-        return;
-    }
-  }
-
-  function noteEntry(event: MirrorEvent<Ban>): void {
-    if (event.type === "loading" || event.type === "live") return;
-    if (event.previous) census.remove(event.previous);
-    if (event.type === "put") {
-      census.add(event.value);
-      if (!event.previous) keys.add(event.key);
-    } else keys.delete(event.key);
-  }
-
-  function noteHeld(event: MirrorEvent<Ban>): void {
-    if (event.type === "loading" || event.type === "live") return;
-    if (event.type === "put" && isAnyHeld(event.value)) held.set(event.key, event.value);
-    else held.delete(event.key);
-  }
-
-  function noteWritten(key: string, ban: Ban, previous: Ban | undefined): void {
-    const missing = tampered.get(key);
-    if (missing && missing.changedAt <= ban.changedAt) tampered.delete(key);
-    onBan(ban, previous);
-  }
-
-  function noteTampered(key: string, previous: Ban | undefined, reason: string): void {
-    if (previous) tampered.set(key, previous);
-    // Older states are read first: a coordinator may have written the ban again long ago.
-    if (mirror.state().phase === "live") complain(key, reason);
-    else suspects.set(key, reason);
-  }
-
-  function complain(key: string, reason: string): void {
-    log.error({ key, reason }, "ban was modified by an unauthorized writer");
-  }
-
-  async function read(key: string): Promise<Versioned<Ban>> {
-    const { value, revision } = await readLatest(connection, BANS_BUCKET, key);
-    try {
-      return { value: value && decodeBan(value, key), revision };
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      return { value: undefined, revision }; // tampered: written over
-    }
+    index.note(event);
+    tampered.note(event);
+    if (event.type === "live") wasRead = true;
+    if (event.type !== "put") return;
+    onBan(event.value, event.previous);
+    if (wasRead) onChange?.(event.value, event.previous);
   }
 
   const bucketId = () => {
@@ -188,10 +114,18 @@ export function openBanStore(options: BanStoreOptions): BanStore {
       for (const [key, { value, revision }] of mirror.entries) yield { key, ban: value, revision };
     },
 
+    *entriesBehind(after) {
+      for (const key of index.keysBehind(after)) {
+        const entry = mirror.entries.get(key);
+        if (entry) yield { key, ban: entry.value, revision: entry.revision };
+      }
+    },
+
     async change(jail, address, step) {
       const key = banKey(jail, address);
       const written = await writer.change({
-        ...{ key, present: present(key), step, read, encode: encodeBan },
+        ...{ key, present: present(key), step, encode: encodeBan },
+        read: () => readBan(connection, key),
         isSame: (found, ours) => found.change === ours.change,
       });
       if (!written) return undefined;
@@ -207,40 +141,21 @@ export function openBanStore(options: BanStoreOptions): BanStore {
       }
     },
 
-    takeTampered() {
-      const taken = [...tampered.values()];
-      tampered.clear();
-      return taken;
-    },
-
-    held: () => held.values(),
-
-    *entriesBehind(after) {
-      for (const key of keys.behind(after)) {
-        const entry = mirror.entries.get(key);
-        if (entry) yield { key, ban: entry.value, revision: entry.revision };
-      }
-    },
-
-    countDue: (now) => census.countDue(now),
-    countInForce: (now) =>
-      census
-        .countDue(now)
-        .reduce((sum, { state, count }) => (state === "active" ? sum + count : sum), 0),
-
+    takeTampered: () => tampered.take(),
+    held: () => index.held(),
+    countDue: (now) => index.countDue(now),
+    countInForce: (now) => index.countInForce(now),
     stop: mirror.stop,
   };
 }
 
-/** Is it in force, or could it be again by itself or by a command? */
-const isOfWeight = (ban: Ban, now: number) => isDue(ban, now) || isSpared(ban, now);
-
-/** PostgreSQL has the history of bans that are over. */
-function doesMatter(ban: Ban): boolean {
-  const now = Date.now();
-  return isOfWeight(ban, now) || (ban.state === "lifted" && (ban.immuneUntil ?? 0) > now);
+/** Reads the entry itself. What an unauthorized writer has made of it is to be written over. */
+async function readBan(connection: NatsConnection, key: string): Promise<Versioned<Ban>> {
+  const { value, revision } = await readLatest(connection, BANS_BUCKET, key);
+  try {
+    return { value: value && decodeBan(value, key), revision };
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return { value: undefined, revision };
+  }
 }
-
-/** A held ban, or a ban in force on some hosts whose widening is held, whether over or not. */
-const isAnyHeld = ({ state, held }: Ban): boolean =>
-  state === "held" || (state === "active" && held !== undefined);
