@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../nats/bucket-mirror.ts";
+import { createListeners } from "../process/listeners.ts";
+import { withResolvers } from "../process/with-resolvers.ts";
 import type { Address } from "../wire/address.ts";
 import type { Drill } from "../wire/drill.ts";
 import {
@@ -17,10 +19,10 @@ import {
   type Setting,
   type SignOfLife,
 } from "../wire/settings.ts";
-import { createHostGroup } from "../wire/host-pattern.ts";
 import { placeOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
-import { createSavedSettings, type LastSettings } from "./saved-settings.ts";
-import { createSparedAddresses } from "./spared-addresses.ts";
+import { FleetJails } from "./fleet-jails.ts";
+import { createSavedSettings, type LastSettings, type SavedSettings } from "./saved-settings.ts";
+import { createSparedAddresses, type SparedAddresses } from "./spared-addresses.ts";
 
 export interface FleetSettings {
   /** The fleet's jails; until the agent has read them, those that this host knew last. */
@@ -61,68 +63,143 @@ export interface FleetSettingsOptions {
   onDuplicate: (notice: DuplicateNotice) => void;
 }
 
-export function createFleetSettings(options: FleetSettingsOptions): FleetSettings {
-  const { stateDir, last, log, host, instance, onDuplicate } = options;
-  const listeners: (() => void)[] = [];
-  const jails = new Map<string, Jail>();
-  let readyFor: string | null = null;
-  let isComplete = false;
-  /** Whether the bucket has been read as a whole since this start. */
-  let isKnown = false;
-  let noteKnown: () => void = () => {};
-  const known = new Promise<void>((resolve) => (noteKnown = resolve));
-  let noteBegun: () => void = () => {};
-  const begun = new Promise<void>((resolve) => (noteBegun = resolve));
-  /** Which hosts the jails are for that are not for all; undefined: to be found out again. */
-  let groups: Map<string, (host: string) => boolean> | undefined;
-  const drillListeners: ((drill: Drill) => void)[] = [];
-  const signListeners: ((sign: SignOfLife) => void)[] = [];
-  const spared = createSparedAddresses(last);
-  const saved = createSavedSettings({
-    ...{ stateDir, log, jails: () => jails.values() },
-    ...{ allowed: spared.allowlist, machines: spared.machines },
-  });
-  /** What has changed since it was kept on disk. */
-  const unsaved = { jails: true, spared: true };
+type Phase =
+  /** What this host knew last counts. */
+  | "unread"
+  /** The bucket is read for the first time since this start; what this host knew last counts. */
+  | "reading"
+  /** The bucket's settings count; changes arrive as they are made. */
+  | "read"
+  /** The bucket is read again, after a reconnect or a loss; what is known of it counts meanwhile. */
+  | "reading-again";
 
-  function forget(key: string): void {
-    if (jails.delete(key)) unsaved.jails = true;
-    groups = undefined;
-    const place = placeOfAllowKey(key);
-    if (place) spared.disallow(place);
-    if (place || spared.deleteMachine(key)) unsaved.spared = true;
-    if (key === READY_KEY) readyFor = null;
+export function createFleetSettings(options: FleetSettingsOptions): FleetSettings {
+  const settings = new FollowedSettings(options);
+  const { jails, spared } = settings;
+  return {
+    jails: () => jails.present(),
+    isJailOf: (jail, host) => jails.isJailOf(jail, host),
+    allowed: spared.allowed,
+    whySpared: (address, jail) => settings.whySpared(address, jail),
+    hasPolicy: () => jails.hasPolicy(),
+    onDrill: settings.drills.add,
+    onSignOfLife: settings.signs.add,
+    isKnown: () => settings.isKnown(),
+    known: (within) => settings.known(within),
+    readyFor: () => settings.readyFor,
+    onChange: settings.changes.add,
+    follow: (connection) => settings.follow(connection),
+  };
+}
+
+class FollowedSettings {
+  readonly #options: FleetSettingsOptions;
+  readonly jails: FleetJails;
+  readonly spared: SparedAddresses;
+  readonly #saved: SavedSettings;
+  /** What has changed since it was kept on disk. */
+  #unsaved = { jails: true, spared: true };
+  readyFor: string | null = null;
+  #phase: Phase = "unread";
+  readonly #begun = withResolvers();
+  readonly #known = withResolvers();
+  readonly changes = createListeners<[]>();
+  readonly drills = createListeners<[Drill]>();
+  readonly signs = createListeners<[SignOfLife]>();
+
+  constructor(options: FleetSettingsOptions) {
+    const { stateDir, last, log } = options;
+    this.#options = options;
+    this.jails = new FleetJails(last);
+    this.spared = createSparedAddresses(last);
+    this.#saved = createSavedSettings({
+      ...{ stateDir, log, jails: () => this.jails.ofBucket() },
+      ...{ allowed: this.spared.allowlist, machines: this.spared.machines },
+    });
   }
 
-  function learn(key: string, setting: Setting): void {
+  follow(connection: NatsConnection): void {
+    mirrorBucket({
+      ...{ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting },
+      onEvent: (event) => this.#onEvent(event),
+      log: this.#options.log,
+    });
+  }
+
+  isKnown(): boolean {
+    return this.#phase === "read" || this.#phase === "reading-again";
+  }
+
+  async known({ beginMs, readMs }: { beginMs: number; readMs: number }): Promise<void> {
+    const hasBegun = await isSettledWithin(this.#begun.promise, beginMs);
+    if (hasBegun) await isSettledWithin(this.#known.promise, readMs);
+  }
+
+  whySpared(address: Address, jail: string): string | undefined {
+    const entry = this.spared.allowed(address, jail);
+    if (entry && (entry.until ?? Infinity) > Date.now()) return `is allowlisted (${entry.address})`;
+    const machine = this.spared.machineAt(address);
+    return machine && `is or holds a machine of the fleet (${machine})`;
+  }
+
+  #onEvent(event: MirrorEvent<Setting>): void {
+    switch (event.type) {
+      case "loading":
+        this.#phase = this.isKnown() ? "reading-again" : "reading";
+        this.#begun.resolve();
+        return;
+      case "put":
+        this.#learn(event.key, event.value);
+        // A sign of life comes every other second, and changes nothing.
+        if (event.value.type !== "leader") this.#reportChange();
+        return;
+      case "deleted":
+      case "rolled-back":
+        this.#forget(event.key);
+        this.#reportChange();
+        return;
+      case "unreadable": {
+        const { key, reason } = event;
+        this.#options.log.error({ key, reason }, "setting cannot be decoded");
+        return;
+      }
+      case "live":
+        this.#phase = "read";
+        this.spared.forgetLast();
+        this.jails.forgetLast();
+        this.#known.resolve();
+        this.#reportChange();
+        return;
+    }
+  }
+
+  #learn(key: string, setting: Setting): void {
     switch (setting.type) {
       case "jail":
-        jails.set(key, setting.jail);
-        unsaved.jails = true;
-        groups = undefined;
+        this.jails.set(key, setting.jail);
+        this.#unsaved.jails = true;
         return;
       case "allowed":
-        spared.allow(setting.entry);
-        unsaved.spared = true;
-        return;
-      case "leader":
-        for (const listener of signListeners) listener(setting.sign);
+        this.spared.allow(setting.entry);
+        this.#unsaved.spared = true;
         return;
       case "machine":
-        spared.setMachine(key, setting.machine);
-        unsaved.spared = true;
+        this.spared.setMachine(key, setting.machine);
+        this.#unsaved.spared = true;
+        return;
+      case "leader":
+        this.signs.call(setting.sign);
         return;
       case "ready":
-        readyFor = setting.bansCreated;
+        this.readyFor = setting.bansCreated;
         return;
       case "duplicate-agents":
-        if (setting.host !== host || !setting.refused.instances.includes(instance)) return;
-        onDuplicate(setting.refused);
+        this.#noteDuplicate(setting.host, setting.refused);
         return;
       case "drill":
         // What was commanded before this agent was at work is over.
-        if (setting.host !== host || !isComplete) return;
-        for (const listener of drillListeners) listener(setting.drill);
+        if (setting.host !== this.#options.host || this.#phase !== "read") return;
+        this.drills.call(setting.drill);
         return;
       case "jail-setting":
       case "jail-pause":
@@ -135,78 +212,28 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     }
   }
 
-  function changed(): void {
-    if (!isComplete) return;
-    if (unsaved.jails) saved.jailsChanged();
-    if (unsaved.spared) saved.sparedChanged();
-    [unsaved.jails, unsaved.spared] = [false, false];
-    for (const listener of listeners) listener();
+  #noteDuplicate(of: string, notice: DuplicateNotice): void {
+    const { host, instance, onDuplicate } = this.#options;
+    if (of === host && notice.instances.includes(instance)) onDuplicate(notice);
   }
 
-  function onEvent(event: MirrorEvent<Setting>): void {
-    switch (event.type) {
-      case "loading":
-        isComplete = false;
-        noteBegun();
-        return;
-      case "put":
-        learn(event.key, event.value);
-        // A sign of life comes every other second, and changes nothing.
-        if (event.value.type !== "leader") changed();
-        return;
-      case "deleted":
-      case "rolled-back":
-        forget(event.key);
-        changed();
-        return;
-      case "unreadable":
-        log.error({ key: event.key, reason: event.reason }, "setting cannot be decoded");
-        return;
-      case "live":
-        isComplete = true;
-        isKnown = true;
-        spared.forgetLast();
-        noteKnown();
-        groups = undefined;
-        changed();
-        return;
-    }
+  #forget(key: string): void {
+    if (this.jails.delete(key)) this.#unsaved.jails = true;
+    const place = placeOfAllowKey(key);
+    if (place) this.spared.disallow(place);
+    if (place || this.spared.deleteMachine(key)) this.#unsaved.spared = true;
+    if (key === READY_KEY) this.readyFor = null;
   }
 
-  const present = () => (isKnown ? [...jails.values()] : last.jails);
-
-  return {
-    jails: present,
-    isJailOf(jail, of) {
-      groups ??= groupsOf(present());
-      return groups.get(jail)?.(of) ?? true;
-    },
-    allowed: spared.allowed,
-    whySpared(address, jail) {
-      const entry = spared.allowed(address, jail);
-      if (entry && (entry.until ?? Infinity) > Date.now())
-        return `is allowlisted (${entry.address})`;
-      const machine = spared.machineAt(address);
-      return machine && `is or holds a machine of the fleet (${machine})`;
-    },
-    hasPolicy: () => (isKnown ? jails.size > 0 : last.hasPolicy),
-    onDrill: (listener) => void drillListeners.push(listener),
-    onSignOfLife: (listener) => void signListeners.push(listener),
-    isKnown: () => isKnown,
-    async known({ beginMs, readMs }) {
-      const hasBegun = await isSettledWithin(begun, beginMs);
-      if (hasBegun) await isSettledWithin(known, readMs);
-    },
-    readyFor: () => readyFor,
-    onChange: (listener) => void listeners.push(listener),
-    follow(connection) {
-      mirrorBucket({ connection, bucket: SETTINGS_BUCKET, decode: decodeSetting, onEvent, log });
-    },
-  };
+  /** Keeps on disk what has changed, and tells everybody. Nobody acts by a bucket that is read in part. */
+  #reportChange(): void {
+    if (this.#phase !== "read") return;
+    if (this.#unsaved.jails) this.#saved.jailsChanged();
+    if (this.#unsaved.spared) this.#saved.sparedChanged();
+    this.#unsaved = { jails: false, spared: false };
+    this.changes.call();
+  }
 }
 
 const isSettledWithin = (promise: Promise<void>, ms: number): Promise<boolean> =>
   Promise.race([promise.then(() => true), sleep(ms, false, { ref: false })]);
-
-const groupsOf = (jails: readonly Jail[]) =>
-  new Map(jails.flatMap(({ name, hosts }) => (hosts ? [[name, createHostGroup(hosts)]] : [])));
