@@ -2,6 +2,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { mirrorBucket } from "../../nats/bucket-mirror.ts";
 import type { NatsSession } from "../../nats/session.ts";
+import { createListeners } from "../../process/listeners.ts";
 import type { Log } from "../../process/log.ts";
 import type { Address } from "../../wire/address.ts";
 import type { Jail } from "../../wire/settings.ts";
@@ -90,23 +91,19 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
     const configured = config.nats.url.split(",");
     return connection ? [...configured, connection.getServer()] : configured;
   };
-  const listeners: (() => void)[] = [];
-  const fleetBanListeners: ((ban: HostBan, isHere: boolean) => void)[] = [];
+  const applied = createListeners<[]>();
+  const fleetBan = createListeners<[ban: HostBan, isHere: boolean]>();
   const kernelSync = createKernelSync({
     ...{ host: config.host, firewall, jails, jailsOpen, settings },
     ...{ neverBan, now, log, onFailed },
     repairEveryMs: repairEvery * 1000,
-    onFleetBan: (ban, isHere) => {
-      for (const listener of fleetBanListeners) listener(ban, isHere);
-    },
-    onApplied: () => {
-      for (const listener of listeners) listener();
-    },
+    onFleetBan: fleetBan.call,
+    onApplied: applied.call,
   });
   const savedBans = createSavedBans({
     ...{ folder: config.stateDir, bans: kernelSync.held, health: state.of("bans"), log },
   });
-  listeners.push(savedBans.touch);
+  applied.add(savedBans.touch);
   settings.onChange(kernelSync.settingsChanged);
   await kernelSync.restore(await readSavedBans(config.stateDir));
 
@@ -123,12 +120,12 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
       );
       await settingsRead;
     },
-    onApplied: (listener) => void listeners.push(listener),
+    onApplied: applied.add,
     banLocally({ jail, address, until }) {
       kernelSync.banLocally({ jail, address, state: "active", until, by: BY_THIS_HOST });
     },
     endLocally: ({ jail, address }) => kernelSync.endLocally(jail, address),
-    onFleetBan: (listener) => void fleetBanListeners.push(listener),
+    onFleetBan: fleetBan.add,
     fleetBan: kernelSync.fleetBan,
     whyNeverBanned: neverBan.reason,
     settled: kernelSync.settled,

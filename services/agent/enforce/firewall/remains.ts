@@ -4,7 +4,7 @@ import { isMissing } from "./firewall-check.ts";
 import type { FirewallKind, TimedBan } from "./firewall.ts";
 import { createSets } from "./ipset/ipset-sets.ts";
 import { createChains, otherChains, type Chains } from "./iptables/iptables-chains.ts";
-import { bansIn } from "./iptables/iptables.ts";
+import { bansIn } from "./iptables/iptables-drop-rules.ts";
 import { FAMILIES } from "./names.ts";
 import { readBans, readTable } from "./nftables/nftables-reading.ts";
 import { TABLE } from "./nftables/nftables-table.ts";

@@ -19,7 +19,9 @@ export interface IpsetSession {
 /** A step has no answer for this long: the process is given up, and the next call starts another. */
 const ANSWER_WITHIN_MS = 5_000;
 
+/** A step that was given to ipset and is not answered yet. */
 interface Waiting {
+  /** Names the command behind the step that must fail. */
   mark: string;
   said: string[];
   resolve: (said: string) => void;
@@ -27,74 +29,94 @@ interface Waiting {
 }
 
 export function createIpsetSession(start: Start): IpsetSession {
-  let child: ChildProcess | undefined;
-  let queue: Waiting[] = [];
-  let count = 0;
-  let timer: NodeJS.Timeout | undefined;
+  return new MarkedSession(start);
+}
 
-  function giveUp(reason: string, cause?: unknown): void {
-    clearTimeout(timer);
-    const lost = queue;
-    queue = [];
-    child?.kill("SIGKILL");
-    child = undefined;
-    const error = new FirewallError(`ipset -: ${reason}`, { cause });
-    for (const waiting of lost) waiting.reject(error);
+class MarkedSession implements IpsetSession {
+  readonly #start: Start;
+  /** undefined: none runs, and the next call starts one. */
+  #child: ChildProcess | undefined;
+  /** In the order in which ipset answers. */
+  #waiting: Waiting[] = [];
+  /** Steps so far, for their marks. */
+  #steps = 0;
+  /** Runs while an answer is awaited. */
+  #patience: NodeJS.Timeout | undefined;
+
+  constructor(start: Start) {
+    this.#start = start;
   }
 
-  function listen(line: string): void {
-    const [first] = queue;
+  run(steps: readonly (readonly string[])[]): Promise<string[]> {
+    const { stdin } = this.#started();
+    const script: string[] = [];
+    const answers = steps.map((lines) => {
+      this.#steps += 1;
+      const mark = `fleetban-mark-${this.#steps}.`;
+      script.push(...lines, `create fleetban-mark ${mark}`);
+      return this.#answerAt(mark);
+    });
+    stdin?.write(`${script.join("\n")}\n`);
+    return Promise.all(answers);
+  }
+
+  close(): void {
+    clearTimeout(this.#patience);
+    const child = this.#child;
+    this.#child = undefined;
+    child?.stdin?.end();
+  }
+
+  #started(): ChildProcess {
+    if (this.#child) return this.#child;
+    const child = this.#start("ipset", ["-"], { stdio: ["pipe", "ignore", "pipe"] });
+    this.#child = child;
+    child.stdin?.on("error", () => {}); // EPIPE: "exit" tells why
+    if (child.stderr) {
+      createInterface({ input: child.stderr }).on("line", (line) => this.#listen(line));
+    }
+    child.once("error", (error) => {
+      if (this.#child === child) this.#giveUp("cannot start", error);
+    });
+    child.once("exit", (code, signal) => {
+      if (this.#child === child) this.#giveUp(`ended with ${code ?? signal}`);
+    });
+    return child;
+  }
+
+  /** What ipset says before it names the mark. */
+  #answerAt(mark: string): Promise<string> {
+    return new Promise<string>((resolve, reject) => {
+      this.#waiting.push({ mark, said: [], resolve, reject });
+      if (this.#waiting.length === 1) this.#startPatience();
+    });
+  }
+
+  #listen(line: string): void {
+    const [first] = this.#waiting;
     if (!first) return;
     if (!line.includes(first.mark)) {
       first.said.push(line);
       return;
     }
-    queue.shift();
-    clearTimeout(timer);
-    if (queue.length > 0) watch();
+    this.#waiting.shift();
+    clearTimeout(this.#patience);
+    if (this.#waiting.length > 0) this.#startPatience();
     first.resolve(first.said.join("; "));
   }
 
-  function watch(): void {
-    timer = setTimeout(giveUp, ANSWER_WITHIN_MS, `no answer for ${ANSWER_WITHIN_MS} ms`);
+  #startPatience(): void {
+    const late = () => this.#giveUp(`no answer for ${ANSWER_WITHIN_MS} ms`);
+    this.#patience = setTimeout(late, ANSWER_WITHIN_MS);
   }
 
-  function started(): ChildProcess {
-    if (child) return child;
-    const session = start("ipset", ["-"], { stdio: ["pipe", "ignore", "pipe"] });
-    child = session;
-    session.stdin?.on("error", () => {}); // EPIPE: "exit" tells why
-    if (session.stderr) createInterface({ input: session.stderr }).on("line", listen);
-    session.once("error", (error) => {
-      if (child === session) giveUp("cannot start", error);
-    });
-    session.once("exit", (code, signal) => {
-      if (child === session) giveUp(`ended with ${code ?? signal}`);
-    });
-    return session;
+  #giveUp(reason: string, cause?: unknown): void {
+    clearTimeout(this.#patience);
+    const lost = this.#waiting;
+    this.#waiting = [];
+    this.#child?.kill("SIGKILL");
+    this.#child = undefined;
+    const error = new FirewallError(`ipset -: ${reason}`, { cause });
+    for (const { reject } of lost) reject(error);
   }
-
-  return {
-    run(steps) {
-      const { stdin } = started();
-      const script: string[] = [];
-      const answers = steps.map(
-        (lines) =>
-          new Promise<string>((resolve, reject) => {
-            count += 1;
-            const mark = `fleetban-mark-${count}.`;
-            script.push(...lines, `create fleetban-mark ${mark}`);
-            if (queue.push({ mark, said: [], resolve, reject }) === 1) watch();
-          }),
-      );
-      stdin?.write(`${script.join("\n")}\n`);
-      return Promise.all(answers);
-    },
-    close() {
-      clearTimeout(timer);
-      const session = child;
-      child = undefined;
-      session?.stdin?.end();
-    },
-  };
 }

@@ -4,15 +4,14 @@
  */
 import { familyOf, parseNetwork, type Address } from "../../../../wire/address.ts";
 import { JAIL_NAME } from "../../../../wire/subjects.ts";
-import { FirewallError, inPieces, type Run } from "../command.ts";
-import type { Refused, TimedBan } from "../firewall.ts";
+import { inPieces, type Run } from "../command.ts";
+import type { TimedBan } from "../firewall.ts";
 import { chainName, checked, FAMILIES, type Family } from "../names.ts";
-import { addRefusing } from "../refusing.ts";
 
 /** ipset keeps a timeout in milliseconds in 32 bits; 0 means for ever. */
 const MAX_SECONDS = 2_147_483;
 /** Bans in force per jail and family. */
-const MAX_MEMBERS = 1_048_576;
+export const MAX_MEMBERS = 1_048_576;
 
 /** At most 27 of the 31 characters that ipset allows, with the mark of a spare set 28. */
 export function setName(jail: string, family: 4 | 6): string {
@@ -21,11 +20,6 @@ export function setName(jail: string, family: 4 | 6): string {
 
 export function setOf({ jail, address }: { jail: string; address: Address }): string {
   return setName(jail, familyOf(address));
-}
-
-/** The set that is filled before it is swapped in. */
-function spareName(set: string): string {
-  return `${set}~`;
 }
 
 /** The jail whose set this is, or undefined when it is none of ours. */
@@ -57,17 +51,6 @@ export interface Sets {
   restore(lines: Iterable<string>): Promise<unknown>;
   /** Makes those of these jails that are missing; returns their names. */
   ensure(jails: readonly string[]): Promise<string[]>;
-  /** Fills the spare of a set with exactly these; returns those that the kernel would not take. */
-  fillSpare(set: string, family: Family, bans: readonly TimedBan[]): Promise<Refused[]>;
-  /** Adds to the spares, or takes out of them; returns what the kernel would not take. */
-  changeSpares(
-    added: readonly TimedBan[],
-    removed: readonly { jail: string; address: Address }[],
-  ): Promise<Refused[]>;
-  /** Puts the spares of these sets in their place, at once. */
-  swapIn(sets: readonly string[]): Promise<void>;
-  /** After that, the spares hold what was in force before. */
-  destroySpares(sets: readonly string[]): Promise<void>;
   /** Number of members. */
   count(set: string): Promise<number>;
   /** The bans in all sets of ours, whoever made them. */
@@ -97,39 +80,6 @@ export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
         );
       }
       return missing.map(({ set }) => set);
-    },
-
-    async fillSpare(set, family, bans) {
-      const spare = spareName(set);
-      const hashsize = 2 ** Math.ceil(Math.log2(Math.max(bans.length, 4096)));
-      const make = [createSetLine(spare, family, hashsize, maxMembers), `flush ${spare}`];
-      function* script(): Iterable<string> {
-        yield* make;
-        for (const ban of bans) yield addLine(ban, spare);
-      }
-      try {
-        await restore(script());
-        return [];
-      } catch (error) {
-        if (!(error instanceof FirewallError)) throw error;
-        await restore(make); // what is not about single bans fails again here
-        return addRefusing(bans, (some) => restore(some.map((ban) => addLine(ban, spare))));
-      }
-    },
-
-    async changeSpares(added, removed) {
-      const spareOf = (ban: { jail: string; address: Address }) => spareName(setOf(ban));
-      const lines = removed.map((ban) => deleteLine(ban, spareOf(ban)));
-      if (lines.length > 0) await restore(lines);
-      return addRefusing(added, (some) => restore(some.map((ban) => addLine(ban, spareOf(ban)))));
-    },
-
-    async swapIn(filled) {
-      await restore(filled.map((set) => `swap ${spareName(set)} ${set}`));
-    },
-
-    async destroySpares(swapped) {
-      await restore(swapped.map((set) => `destroy ${spareName(set)}`));
     },
 
     async count(set) {

@@ -23,6 +23,7 @@ import { addBans, SESSION_AT_MOST } from "./ipset-adding.ts";
 import { createFilledSets, isLasting, type FilledSets } from "./ipset-filled-sets.ts";
 import { createIpsetSession, type IpsetSession } from "./ipset-session.ts";
 import { createSets, deleteLine, setName, setOf, type Sets } from "./ipset-sets.ts";
+import { createSpareSets, type SpareSets } from "./ipset-spare-sets.ts";
 
 export interface IpsetOptions {
   /** Chains whose first rules lead to ours. */
@@ -63,6 +64,7 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
 class IpsetBans {
   readonly #session: IpsetSession;
   readonly #sets: Sets;
+  readonly #spares: SpareSets;
   readonly #chains: readonly (Family & Chains)[];
   readonly #filled: FilledSets;
   #jails: readonly FirewallJail[] = [];
@@ -74,6 +76,7 @@ class IpsetBans {
   constructor({ chains, run = runCommand, start = startCommand, maxMembers }: IpsetOptions) {
     this.#session = createIpsetSession(start);
     this.#sets = createSets(run, maxMembers);
+    this.#spares = createSpareSets(this.#sets, maxMembers);
     this.#chains = FAMILIES.map((family) => ({ ...family, ...createChains(family, chains, run) }));
     this.#filled = createFilledSets(this.#sets.count);
   }
@@ -106,7 +109,7 @@ class IpsetBans {
     try {
       const spares = await aside(() => this.#fillSpares(known));
       const refusedThen = await this.#finishReplacing(changes, spares.lasting);
-      await aside(() => this.#sets.destroySpares(this.#allSets()));
+      await aside(() => this.#spares.destroySpares(this.#allSets()));
       return [...refused, ...spares.refused, ...refusedThen];
     } finally {
       this.#meanwhile = undefined;
@@ -215,7 +218,7 @@ class IpsetBans {
       for (const jail of this.#jailNames()) {
         const set = setName(jail, family.family);
         const members = bySet.get(set) ?? [];
-        refused.push(...(await this.#sets.fillSpare(set, family, members)));
+        refused.push(...(await this.#spares.fillSpare(set, family, members)));
       }
     }
     return { refused, lasting };
@@ -225,8 +228,8 @@ class IpsetBans {
   async #finishReplacing(changes: ReadonlyMap<string, Change>, lasting: Iterable<string>) {
     const added = [...changes.values()].flatMap((change) => change.added ?? []);
     const removed = [...changes.values()].flatMap((change) => (change.added ? [] : change.ban));
-    const refused = await this.#sets.changeSpares(added, removed);
-    await this.#sets.swapIn(this.#allSets());
+    const refused = await this.#spares.changeSpares(added, removed);
+    await this.#spares.swapIn(this.#allSets());
     this.#filled.replace(lasting);
     for (const ban of added) this.#filled.note(ban);
     await this.#filled.noteOver(removed);
