@@ -1,6 +1,7 @@
 /** The web page in a real Chromium, on a secured fleet with PostgreSQL, below a base path. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { freePort } from "../../services/standalone/child.ts";
@@ -261,7 +262,7 @@ test("the keyboard leads everywhere, and no page is wider than its window", asyn
   await page.keyboard.press("/");
   await page.keyboard.type("192.0.2.66");
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { name: "192.0.2.66" }).waitFor();
+  await page.getByRole("heading", { name: "192.0.2.66", exact: true }).waitFor();
   await page.getByRole("button", { name: "Allow" }).focus();
   await page.keyboard.press("Enter");
   await dialog().waitFor();
@@ -284,6 +285,31 @@ test("the keyboard leads everywhere, and no page is wider than its window", asyn
     assert.ok(wide <= width, `${path} is ${wide} wide in a window of ${width}`);
   }
   await page.setViewportSize({ width: 1280, height: 900 });
+});
+
+test("a session that ends while pages are open ends them, and a command comes too late", async () => {
+  await fleet.key(["operator", "eve", "--for", "25s"]);
+  known.set("eve", join(fleet.folder, "operators/eve.creds"));
+  const [watching, commanding] = [await openPage(browser), await openPage(browser)];
+  for (const each of [watching, commanding]) await logIn(each.page, "operator", "eve");
+  await watching.page.locator(".feed-state.live").waitFor();
+  const late = commanding.page;
+  await late.goto(`${site}/bans`);
+  await late.getByRole("button", { name: "Ban an address" }).click();
+  await late.getByLabel("Address or network").fill("198.51.100.66");
+  await late.getByLabel("Reason", { exact: true }).fill("too late");
+  await late.getByText("A new ban").waitFor();
+
+  await watching.page.getByRole("heading", { name: "Log in" }).waitFor();
+  await watching.page.getByRole("alert").getByText("the session is over").waitFor();
+  await late.getByRole("button", { name: "Ban", exact: true }).click();
+  await late.getByRole("heading", { name: "Log in" }).waitFor();
+  await page.goto(`${site}/address/198.51.100.66`);
+  await page.getByText("The fleet knows nothing of this address.").waitFor();
+  for (const each of [watching, commanding]) {
+    each.assertClean();
+    await each.page.context().close();
+  }
 });
 
 test("revoked credentials end the session of an open page", async () => {

@@ -24,7 +24,7 @@ const WORDS = {
     title: "Discard held bans",
     action: "Discard",
     done: "discarded",
-    will: "are dropped",
+    will: "will be dropped",
   },
 } as const;
 
