@@ -1,15 +1,11 @@
 /** The connection to NATS that both daemons use: named, patient, never given up. */
-import {
-  credsAuthenticator,
-  type Authenticator,
-  type ConnectionOptions,
-  type NatsConnection,
-} from "@nats-io/transport-node";
+import type { Authenticator, ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
 import { readCredentials, type Credentials } from "./credentials.ts";
 import { PlainError } from "../process/exit.ts";
 import type { Log } from "../process/log.ts";
 import { createComplaint, retry, type Pauses } from "../process/retry.ts";
 import { connect } from "./paced-transport.ts";
+import { signWithSeed } from "./seed-signature.ts";
 import { natsTls } from "./tls.ts";
 import { explainTrouble } from "./connect-error.ts";
 import type { NatsConfig } from "./nats-config.ts";
@@ -60,18 +56,17 @@ export async function natsOptions(
 
 /** Reads the file at every connection, so that renewed credentials need no restart. */
 function rereading(first: Credentials, file: string, asked: () => void): Authenticator {
-  let { text } = first;
-  const authenticate = credsAuthenticator(() => {
+  let { jwt, seed } = first;
+  return (nonce) => {
+    asked();
     try {
-      ({ text } = readCredentials(file));
+      ({ jwt, seed } = readCredentials(file));
     } catch (error) {
       if (!(error instanceof PlainError)) throw error; // The file is being replaced: the old ones will do.
     }
-    return Buffer.from(text);
-  });
-  return (nonce) => {
-    asked();
-    return authenticate(nonce);
+    // A server that asks nobody for credentials sends no nonce.
+    const signature = nonce === undefined ? undefined : signWithSeed(seed, Buffer.from(nonce));
+    return { jwt, ...(signature && { sig: signature.toString("base64") }) };
   };
 }
 

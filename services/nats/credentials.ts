@@ -9,8 +9,6 @@ import { explainFileError } from "../process/file-error.ts";
 import { whyDenied, whyExposed } from "../process/private-file.ts";
 
 export interface Credentials {
-  /** The whole file. */
-  text: string;
   /** The name in the credentials: the host of an agent, or an operator. */
   name: string;
   /** The only inbox that the user may read: the client's inboxPrefix; undefined: any inbox. */
@@ -56,7 +54,7 @@ export function readCredentials(file: string): Credentials {
     const inbox = allowed?.replace(/\.>$/, "");
     const until = exp === undefined ? undefined : exp * 1000;
     const isSupport = nats.tags.includes("role:support");
-    return { text, name, inbox, until, jwt, seed, account, isSupport };
+    return { name, inbox, until, jwt, seed, account, isSupport };
   } catch (cause) {
     const text = `${file}: its JWT cannot be read, expected one that fleetban key has made`;
     throw new PlainError(text, EXIT.config, { cause });

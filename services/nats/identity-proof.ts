@@ -5,11 +5,12 @@
  * that the sender has the secret half, too.
  */
 import { decode } from "@nats-io/jwt";
-import { fromPublic, fromSeed } from "@nats-io/nkeys";
+import { fromPublic } from "@nats-io/nkeys";
 import * as z from "zod";
 import { ASKER_ROLES, type AskerRole } from "../wire/askers.ts";
 import { spellInstant } from "../wire/codec.ts";
 import type { Credentials } from "./credentials.ts";
+import { signWithSeed } from "./seed-signature.ts";
 
 export interface IdentityProof {
   jwt: string;
@@ -42,8 +43,7 @@ const userClaims = z.object({
 const signedText = (at: number) => Buffer.from(`fleetban web login ${spellInstant(at)}`);
 
 export function proveIdentity({ jwt, seed }: Credentials, at: number): IdentityProof {
-  const signature = fromSeed(Buffer.from(seed)).sign(signedText(at));
-  return { jwt, at, signature: Buffer.from(signature).toString("base64url") };
+  return { jwt, at, signature: signWithSeed(seed, signedText(at)).toString("base64url") };
 }
 
 export interface Verifier {
