@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import * as z from "zod";
-import { duration } from "../config/duration.ts";
+import { duration } from "../config/duration-setting.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { parseZone } from "../detection/lines/zone.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";

@@ -36,7 +36,7 @@ export function accountCommand(context: Context): Command {
       checkPeriod("account show", { since, until });
       const reply = await ask("account.show", { user, since, until });
       noteStale(context, reply.stale);
-      if (json) output.json("account.show", reply);
+      if (json) output.json(reply);
       else tell(context, reply, { since, until });
     });
   return command;

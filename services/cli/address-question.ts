@@ -33,7 +33,7 @@ export function addressQuestion(context: Context, question: AddressQuestion): Co
     .action(async (address: Address, { json, jail, trace }: Options) => {
       const reply = await ask("ban.show", { address, jail, ...(trace && { trace }) });
       noteStale(context, reply.stale);
-      if (json) output.json("ban.show", reply);
+      if (json) output.json(reply);
       else await tell(reply, address);
     });
 }

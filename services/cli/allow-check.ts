@@ -18,7 +18,7 @@ export function allowCheckCommand(context: Context): Command {
     .option(...JSON_OPTION)
     .action(async (address: Address, { json, jail }: JsonOption & { jail?: string }) => {
       const reply = await ask("allow.show", { address, jail });
-      if (json) output.json("allow.show", reply);
+      if (json) output.json(reply);
       else for (const line of describe(context, address, reply)) output.line(line);
       if (!isCovered(address, reply)) throw new SilentExit(EXIT.refused);
     });

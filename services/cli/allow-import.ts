@@ -79,7 +79,7 @@ async function importAllowed(
     describePreview: (preview) =>
       `${describeSize(list.entries)}: ${describe(preview, "would be added")}`,
     question: ({ added }) => `${count(added, "entry", "entries")} would be added to the allowlist`,
-    printJson: (result) => output.json("allow.import", result),
+    printJson: (result) => output.json(result),
   });
   if (!reply || json) return;
   output.line(describe(reply, "added to the allowlist"));

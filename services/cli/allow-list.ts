@@ -27,7 +27,7 @@ export function allowListCommand(context: Context): Command {
     .action(async ({ json, label }: JsonOption & FilterOptions) => {
       const allowed = await listAllowed(context, label);
       const { length: total } = allowed;
-      if (json) output.json("allow.list", { allowed, total, next: null });
+      if (json) output.json({ allowed, total, next: null });
       else if (total > 0) output.table([headOf(now()), ...allowed.map(describeAllowed)]);
       else output.line(label === undefined ? "the allowlist is empty" : "no entry has this label");
     });
@@ -45,7 +45,7 @@ export function allowExportCommand(context: Context): Command {
       checkAggregate("allow export", format, aggregates);
       const allowed = await listAllowed(context, label);
       if (format === "json") {
-        output.json("allow.list", { allowed, total: allowed.length, next: null });
+        output.json({ allowed, total: allowed.length, next: null });
         return;
       }
       const written = { format, kind: "allowed", aggregates, now: now() } as const;

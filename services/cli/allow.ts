@@ -55,8 +55,8 @@ function addCommand(context: AskingContext): Command {
         work: (address) => ask("allow.add", { address, jail, comment, label, seconds }),
         async tell(reply) {
           if (!json) describeAdded(context, reply);
-          else if (addresses.length === 1) output.json("allow.add", reply);
-          else await output.jsonRow("allow.add", reply);
+          else if (addresses.length === 1) output.json(reply);
+          else await output.jsonRow(reply);
         },
       });
     });
@@ -90,8 +90,8 @@ function removeCommand(context: AskingContext): Command {
         work: (address) => ask("allow.remove", { address, jail }),
         async tell(reply) {
           if (!json) describeRemoved(context, reply);
-          else if (addresses.length === 1) output.json("allow.remove", reply);
-          else await output.jsonRow("allow.remove", reply);
+          else if (addresses.length === 1) output.json(reply);
+          else await output.jsonRow(reply);
         },
       });
     });

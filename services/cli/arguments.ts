@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { parseDuration } from "../config/duration.ts";
 import { isNetwork, parseAddress, parseNetwork, type Address } from "../wire/address.ts";
-import { spellInstant } from "../wire/codec.ts";
+import { spellInstant } from "../wire/instants.ts";
 import {
   addressField,
   attemptsField,

@@ -39,7 +39,7 @@ export function auditCommand(context: Context): Command {
       });
       noteStale(context, stale);
       if (json) {
-        output.json("audit.list", { audit: rows, next, stale });
+        output.json({ audit: rows, next, stale });
         return;
       }
       if (rows.length === 0) output.line("nothing on record");

@@ -79,7 +79,7 @@ async function importBans(
     describePreview: (preview) =>
       `${describeSize(list.entries)}: ${describe(preview, "would be banned")}`,
     question: ({ added }) => `${count(added, "ban")} would be made`,
-    printJson: (result) => output.json("ban.import", result),
+    printJson: (result) => output.json(result),
   });
   if (!reply) return;
   if (!json) output.line(describe(reply, "banned"));

@@ -91,7 +91,7 @@ async function list(context: Context, where: string, options: ListOptions): Prom
   const reply = await readBans(context, options, limit);
   const { bans, next } = reply;
   noteStale(context, reply.stale);
-  if (json || format === "json") output.json("ban.list", reply);
+  if (json || format === "json") output.json(reply);
   else if (format !== undefined) await writeBans(context, { bans, format, aggregates: aggregate });
   else if (bans.length === 0) output.line(noBans(options));
   else output.table([BAN_HEAD, ...bans.map((ban) => describeBan(ban, now()))]);

@@ -73,7 +73,7 @@ function addCommand(context: AskingContext): Command {
       await forEachAddress(context, addresses, {
         work: (address) => ask("ban.add", { address, jail, seconds, reason, replace, wait }),
         async tell(reply) {
-          if (json) await printJson(context, "ban.add", reply, addresses);
+          if (json) await printJson(context, reply, addresses);
           else describeAdded(reply);
           if (!reply.changed) output.note("it lasts as long or longer; --replace sets another end");
           if (!reply.reach) return;
@@ -148,7 +148,7 @@ async function removeNamed(
       return { reply, allowed };
     },
     async tell({ reply, allowed }) {
-      if (json) await printJson(context, "ban.remove", reply, addresses);
+      if (json) await printJson(context, reply, addresses);
       else for (const ban of reply.bans) output.line(describeLifted(context, ban));
       if (allowed !== undefined && !json) output.line(allowed);
       if (allowed === undefined && !json) noteStillBanned(context, reply);
@@ -181,14 +181,13 @@ function describeLifted({ now }: Context, ban: Ban): string {
 }
 
 /** One document for one address, one line each for several. */
-async function printJson<E extends "ban.add" | "ban.remove">(
+async function printJson(
   { output }: Context,
-  endpoint: E,
-  reply: Reply<E>,
+  reply: Reply<"ban.add" | "ban.remove">,
   addresses: readonly Address[],
 ): Promise<void> {
-  if (addresses.length === 1) output.json(endpoint, reply);
-  else await output.jsonRow(endpoint, reply);
+  if (addresses.length === 1) output.json(reply);
+  else await output.jsonRow(reply);
 }
 
 async function removeMany(context: AskingContext, options: RemoveOptions): Promise<void> {

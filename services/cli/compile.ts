@@ -1,11 +1,77 @@
 /**
  * Compiles the bundled CLI for `deploy/build`: `node compile.js run.cjs OTHER...`. It asks for the
- * status of a server that is not there, so that V8 has compiled what a command that asks needs.
+ * status of a fleet that answers, so that V8 has compiled what a command that asks needs: the
+ * configuration, the credentials, the connection, the reply and the table.
  */
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readVersion } from "../process/version.ts";
+import type { Reply } from "../wire/api.ts";
+import { spellInstants } from "../wire/instants.ts";
+import { VERSION_HEADER } from "../wire/reply-headers.ts";
 import { compileScripts } from "./compiled-script.ts";
 
-const [, , ...files] = process.argv;
-process.argv.splice(2, Infinity, "status");
-await compileScripts(files, createRequire(import.meta.url));
-process.exitCode = 0; // Nobody answers, as expected.
+const STATUS: Reply<"status.show"> = {
+  ...{ version: readVersion(), coordinator: "centre", decider: "centre", startedAt: Date.now() },
+  ...{ hosts: { up: 1, down: 1, current: 1 }, bans: 1, heldBans: 0, allowed: 0 },
+  jails: [
+    {
+      ...{ v: 1, name: "dovecot", ports: [143, 993], maxretry: 5, findtime: 600, bantime: 3600 },
+      increment: { factor: 1, multipliers: [], overalljails: false },
+    },
+  ],
+  ...{ jailCount: 1, failures: 1, undecodable: 0, postgres: { reachable: true, lag: 0 } },
+  warnings: [{ code: "host-silent", severity: "medium", text: "mx1: no status for a minute" }],
+  warningCounts: { high: 0, medium: 1, low: 0 },
+};
+
+/** Answers as a NATS server with a coordinator behind it does, as far as one request needs it. */
+function answer(socket: Socket): void {
+  const info = { server_id: "S", version: "2.10.0", max_payload: 1_048_576, headers: true };
+  socket.write(`INFO ${JSON.stringify({ ...info, nonce: "n", auth_required: true })}\r\n`);
+  socket.on("data", (data) => {
+    const text = data.toString("latin1");
+    if (/^PING\r\n/m.test(text)) socket.write("PONG\r\n");
+    const inbox = /^PUB \S+ (\S+) /m.exec(text)?.[1];
+    if (inbox === undefined) return;
+    const headers = `NATS/1.0\r\n${VERSION_HEADER}: ${readVersion()}\r\n\r\n`;
+    const message = `${headers}${JSON.stringify(spellInstants(STATUS))}`;
+    socket.write(`HMSG ${inbox} 1 ${headers.length} ${message.length}\r\n${message}\r\n`);
+  });
+}
+
+/** A client.yaml and credentials that nobody checks. */
+function writeClient(folder: string, port: number): void {
+  const claims = JSON.stringify({ name: "nobody", iss: "A", nats: {} });
+  const jwt = `e.${Buffer.from(claims).toString("base64url")}.s`;
+  const credentials = `
+-----BEGIN NATS USER JWT-----
+${jwt}
+------END NATS USER JWT------
+-----BEGIN USER NKEY SEED-----
+SU${"A".repeat(56)}
+------END USER NKEY SEED------
+`;
+  writeFileSync(join(folder, "nobody.creds"), credentials, { mode: 0o600 });
+  const yaml = `nats:\n  url: nats://127.0.0.1:${port}\n  creds: nobody.creds\n`;
+  writeFileSync(join(folder, "client.yaml"), yaml, { mode: 0o600 });
+}
+
+const server = createServer(answer).listen(0, "127.0.0.1");
+await once(server, "listening");
+const folder = mkdtempSync(join(tmpdir(), "fleetban-compile-"));
+try {
+  writeClient(folder, (server.address() as AddressInfo).port);
+  delete process.env["NATS_URL"];
+  process.env["FLEETBAN_HOME"] = folder;
+  const [, , ...files] = process.argv;
+  process.argv.splice(2, Infinity, "status");
+  await compileScripts(files, createRequire(import.meta.url));
+} finally {
+  rmSync(folder, { recursive: true });
+  server.close();
+}

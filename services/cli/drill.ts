@@ -25,7 +25,7 @@ export function drillCommand(context: Context): Command {
       output.transient(`a login that must fail goes through the log of ${host} ...`);
       const reply = await ask("host.drill", { host, jail, wait });
       output.transient(undefined);
-      if (json) output.json("host.drill", reply);
+      if (json) output.json(reply);
       else describe(context, reply);
       if (reply.reason !== null) throw new SilentExit(EXIT.refused);
     });

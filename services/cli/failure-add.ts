@@ -42,7 +42,7 @@ export function addCommand(context: AskingContext): Command {
         const what = { jail, host, user, service, attempts };
         stored += (await ask("failure.add", { addresses: some, ...what })).stored;
       }
-      if (json) output.json("failure.add", { stored, jail, host });
+      if (json) output.json({ stored, jail, host });
       else
         output.line(
           `${count(stored, "failure")} of host ${host} for jail ${jail}: stored, and counted`,

@@ -31,7 +31,7 @@ export function addEraseCommand(parent: Command, context: AskingContext): void {
     const preview = await ask("failure.erase", { ...request, dryRun: true });
     const isAsked = !dryRun && !yes && preview.failures > 0;
     if (dryRun || preview.failures === 0 || isAsked) {
-      if (json) output.json("failure.erase", preview);
+      if (json) output.json(preview);
       else printPreview(preview);
     }
     if (dryRun) return;
@@ -39,7 +39,7 @@ export function addEraseCommand(parent: Command, context: AskingContext): void {
     const failures = count(preview.failures, "failure");
     if (isAsked) await confirm(context, "failure erase", `${failures} would be erased for good`);
     const erased = await eraseAll(request);
-    if (json) output.json("failure.erase", { ...preview, erased });
+    if (json) output.json({ ...preview, erased });
     else output.line(`${count(erased, "failure")} erased`);
   }
 

@@ -60,7 +60,7 @@ export function addTopCommand(parent: Command, context: Context): void {
       const reply = await ask("failure.top", { by, since, until, limit });
       noteStale(context, reply.stale);
       if (json) {
-        output.json("failure.top", reply);
+        output.json(reply);
         return;
       }
       const { attempts, top } = reply;

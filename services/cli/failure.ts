@@ -52,7 +52,7 @@ export function failureCommand(context: AskingContext): Command {
       });
       noteStale(context, stale);
       if (json) {
-        output.json("failure.list", { failures: rows, next, stale });
+        output.json({ failures: rows, next, stale });
         return;
       }
       if (rows.length === 0) output.line("no failures on record");

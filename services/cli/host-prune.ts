@@ -35,7 +35,7 @@ export function hostPruneCommand(context: AskingContext): Command {
       const reply = await listHosts(context);
       noteStale(context, reply.stale);
       const hosts = reply.hosts.filter((row) => isSilent(row, silentFor, now()));
-      if (json) output.json("host.list", { ...reply, hosts, total: hosts.length });
+      if (json) output.json({ ...reply, hosts, total: hosts.length });
       else if (hosts.length === 0) {
         output.line(`no host has been silent for ${formatDuration(silentFor)}`);
       } else output.facts(hosts.map((row) => describe(row, now())));

@@ -23,7 +23,7 @@ export function quarantineCommand(context: Context): Command {
     .addHelpText("after", EXAMPLES)
     .action(async (host: string, { json, undo = false, reason }: QuarantineOptions) => {
       const reply = await ask("host.quarantine", { host, undo, reason });
-      if (json) output.json("host.quarantine", reply);
+      if (json) output.json(reply);
       else if (undo)
         output.line(`${host} is no longer in quarantine: its failures count from now on`);
       else {

@@ -19,7 +19,7 @@ export function hostShowCommand(context: Context): Command {
     .action(async (host: string, { json }: JsonOption) => {
       const reply = await ask("host.show", { host });
       noteStale(context, reply.stale);
-      if (json) output.json("host.show", reply);
+      if (json) output.json(reply);
       else output.facts(describe(reply, now()));
     });
 }

@@ -46,7 +46,7 @@ export function hostWaitCommand({ ask, output, now }: Context): Command {
       for (;;) {
         const { reply, trouble } = await look(ask, host, expected, now);
         if (trouble === undefined) {
-          if (options.json && reply) output.json("host.list", reply);
+          if (options.json && reply) output.json(reply);
           else output.line(`${host} is up and has every ban in force`);
           return;
         }

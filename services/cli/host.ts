@@ -27,7 +27,7 @@ export function hostCommand(context: AskingContext): Command {
       const reply = await (outdated ? listOutdated(context) : listHosts(context));
       noteStale(context, reply.stale);
       if (json) {
-        output.json("host.list", reply);
+        output.json(reply);
         return;
       }
       if (reply.hosts.length === 0) {
@@ -49,7 +49,7 @@ export function hostCommand(context: AskingContext): Command {
     .action(async (host: string, { json }: JsonOption) => {
       const reply = await ask("host.remove", { host });
       if (json) {
-        output.json("host.remove", reply);
+        output.json(reply);
         return;
       }
       output.line(`${host} is no longer listed`);

@@ -28,7 +28,7 @@ export function setCommand(context: Context): Command {
     .action(async (jail: string, option: string, value: string, options: ForOption) => {
       const reply = await ask("jail.set", { jail, option, value, seconds: secondsOf(options) });
       if (options.json) {
-        output.json("jail.set", reply);
+        output.json(reply);
         return;
       }
       for (const each of reply.row?.settings ?? []) {
@@ -49,7 +49,7 @@ export function unsetCommand(context: Context): Command {
     .action(async (jail: string, option: string | undefined, { json }: JsonOption) => {
       const reply = await ask("jail.unset", { jail, option });
       if (json) {
-        output.json("jail.unset", reply);
+        output.json(reply);
         return;
       }
       for (const { option: name } of reply.settings) {
@@ -71,7 +71,7 @@ export function pauseCommand(context: Context): Command {
     .action(async (jail: string, options: ForOption & { reason: string }) => {
       const { reason } = options;
       const reply = await ask("jail.pause", { jail, seconds: secondsOf(options), reason });
-      if (options.json) output.json("jail.pause", reply);
+      if (options.json) output.json(reply);
       else output.line(`${jail} is ${describePause(reply, now())}: it bans nobody new`);
     });
 }
@@ -85,7 +85,7 @@ export function resumeCommand(context: Context): Command {
     .option(...JSON_OPTION)
     .action(async (jail: string, { json }: JsonOption) => {
       const reply = await ask("jail.resume", { jail });
-      if (json) output.json("jail.resume", reply);
+      if (json) output.json(reply);
       else output.line(`${jail} is no longer paused: failures count from now on`);
     });
 }

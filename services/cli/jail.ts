@@ -26,7 +26,7 @@ export function jailCommand(context: Context): Command {
     .option(...JSON_OPTION)
     .action(async ({ json }: JsonOption) => {
       const reply = await listJails(context);
-      if (json) output.json("jail.list", reply);
+      if (json) output.json(reply);
       else {
         output.facts(reply.jails.flatMap((row) => describeJail(row, now())));
         if (reply.policyVersion) output.note(`policy version ${reply.policyVersion}`);
@@ -40,7 +40,7 @@ export function jailCommand(context: Context): Command {
     .option(...JSON_OPTION)
     .action(async (jail: string, { json }: JsonOption) => {
       const reply = await ask("jail.show", { jail });
-      if (json) output.json("jail.show", reply);
+      if (json) output.json(reply);
       else output.facts(describeOne(reply, now()));
     });
 
@@ -56,7 +56,7 @@ export function jailCommand(context: Context): Command {
     .addHelpText("after", RELOAD_HELP)
     .action(async ({ json }: JsonOption) => {
       const reply = await ask("jail.reload", {});
-      if (json) output.json("jail.reload", reply);
+      if (json) output.json(reply);
       else describeReload(context, reply);
       if (reply.faultCount > 0) throw new SilentExit(EXIT.config);
     });

@@ -5,22 +5,12 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import * as z from "zod";
-import { readConfigOrigins, type SettingRow } from "../config/config-origins.ts";
-import { loadConfig } from "../config/load-config.ts";
+import type { SettingRow } from "../config/config-origins.ts";
 import type { Environment } from "../process/environment.ts";
 import { EXIT, PlainError } from "../process/exit.ts";
-import { NATS_VARIABLES, natsConfig, type NatsConfig } from "../nats/nats-config.ts";
+import type { NatsConfig } from "../nats/nats-config.ts";
 import { parseNatsUrls, withoutLogin } from "../nats/url.ts";
 import { quote } from "./visible.ts";
-
-/** client.yaml. */
-export const clientConfig = z.strictObject({ nats: natsConfig });
-
-/** NATS_URL itself is seen to here: where it is set, no file is read. */
-const LOGIN_VARIABLES = Object.fromEntries(
-  Object.entries(NATS_VARIABLES).filter(([, setting]) => setting !== "nats.url"),
-);
 
 export interface Location {
   nats: NatsConfig;
@@ -46,11 +36,23 @@ export async function locateNats(
 ): Promise<Location> {
   const { environment } = surroundings;
   const given = flag ?? (environment["NATS_URL"] || undefined);
-  const file = given === undefined ? findFile(surroundings) : undefined;
-  const { nats } = await loadConfig(clientConfig, file, environment, LOGIN_VARIABLES);
-  const named = flag === undefined ? "NATS_URL" : "--nats";
-  const origin = given === undefined ? (file ?? "default") : named;
-  return { nats: given === undefined ? nats : { ...nats, url: checkUrl(given, named) }, origin };
+  if (given !== undefined) {
+    const origin = flag === undefined ? "NATS_URL" : "--nats";
+    return { nats: { url: checkUrl(given, origin), ...loginIn(environment) }, origin };
+  }
+  const file = findFile(surroundings);
+  const { readClientConfig } = await import("./client-config.ts");
+  return { nats: await readClientConfig(file, environment), origin: file ?? "default" };
+}
+
+/** Beside an address that was given; any text will do, and an empty one is none. */
+function loginIn(environment: Environment): Omit<NatsConfig, "url"> {
+  return {
+    creds: environment["FLEETBAN_NATS_CREDS"] || undefined,
+    user: environment["FLEETBAN_NATS_USER"] || undefined,
+    password: environment["FLEETBAN_NATS_PASSWORD"] || undefined,
+    ca: environment["FLEETBAN_NATS_CA"] || undefined,
+  };
 }
 
 /** Every setting of this program, and where it comes from. */
@@ -61,7 +63,8 @@ export async function settingOrigins(
   const { environment } = surroundings;
   const given = flag ?? (environment["NATS_URL"] || undefined);
   const file = given === undefined ? findFile(surroundings) : undefined;
-  const rows = await readConfigOrigins(clientConfig, file, environment, LOGIN_VARIABLES);
+  const { clientConfigOrigins } = await import("./client-config.ts");
+  const rows = await clientConfigOrigins(file, environment);
   if (given === undefined) return rows;
   const origin = flag === undefined ? "environment: NATS_URL" : "--nats";
   const value = withoutLogin(checkUrl(given, flag === undefined ? "NATS_URL" : "--nats"));

@@ -101,7 +101,7 @@ export async function changeManyBans<E extends ManyEndpoint>(
   const preview = await ask({ dryRun: true });
   const isAsked = !dryRun && !yes && preview.matched > 0;
   if (dryRun || preview.matched === 0 || isAsked) {
-    if (json) output.json(endpoint, preview as never);
+    if (json) output.json(preview);
     else printPreview(context, preview, words.would);
   }
   if (dryRun) return;
@@ -114,7 +114,7 @@ export async function changeManyBans<E extends ManyEndpoint>(
     return (await ask({ dryRun: true, asOf })).matched;
   });
   const final = { ...reply, changed: reply.changed + reply.pending - left, pending: left };
-  if (json) output.json(endpoint, final as never);
+  if (json) output.json(final);
   else output.line(describe(final.changed, final, words.done));
   if (!isAsked) noteHeld(context, final);
   if (left > 0) {

@@ -31,7 +31,7 @@ export function metricsCommand(context: Context): Command {
       const metrics = rows.filter((row) => hasWords(row, words) && (all ?? json ?? isOfNote(row)));
       const coordinator = [...coordinators].join(", ");
       if (json) {
-        output.json("metric.list", { metrics, next, coordinator });
+        output.json({ metrics, next, coordinator });
         return;
       }
       if (metrics.length === 0) output.line("no such metric; --all shows also those that are 0");

@@ -22,7 +22,7 @@ export function notifyCommand(context: Context): Command {
     .option(...JSON_OPTION)
     .action(async ({ json }: JsonOption) => {
       const reply = await ask("notify.list", {});
-      if (json) output.json("notify.list", reply);
+      if (json) output.json(reply);
       else if (reply.sinks.length === 0) {
         output.line("no notifications are sent: notify.sinks of coordinator.yaml is empty");
       } else {
@@ -42,7 +42,7 @@ export function notifyCommand(context: Context): Command {
     .action(async (sink: string, { json }: JsonOption) => {
       const reply = await ask("notify.test", { sink });
       const { reason, ms } = reply;
-      if (json) output.json("notify.test", reply);
+      if (json) output.json(reply);
       else if (reason === null) output.line(`${sink} has taken the test after ${ms} ms`);
       else output.line(`${sink} has not taken the test: ${reason}`);
       if (reason !== null) throw new SilentExit(EXIT.refused);
@@ -62,7 +62,7 @@ export function notifyCommand(context: Context): Command {
     .addHelpText("after", EXAMPLES)
     .action(async (sink: string, { json, since }: ResendOptions) => {
       const reply = await ask("notify.resend", { sink, ...(since !== undefined && { since }) });
-      if (json) output.json("notify.resend", reply);
+      if (json) output.json(reply);
       else if (since === undefined) output.line(`${sink} gets what waits for it now`);
       else
         output.line(`${sink} gets again what happened ${formatRelative(since, now())} and later`);

@@ -5,8 +5,8 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";
-import * as z from "zod";
-import { api, type Endpoint, type Reply } from "../wire/api.ts";
+import type { Endpoint, Reply } from "../wire/api.ts";
+import { spellInstants } from "../wire/instants.ts";
 import { wrapIndented } from "./column-widths.ts";
 import { formatTable, formatTableOrBlocks, type Cell, type Paint } from "./table.ts";
 import { visible, visibleJson, visibleJsonLine } from "./visible.ts";
@@ -23,9 +23,9 @@ export interface Output {
   /** Columns without a head: names and what they are. */
   facts(rows: readonly (readonly Cell[])[]): void;
   /** The coordinator's reply as one JSON document, instants as on the wire. */
-  json<E extends Endpoint>(endpoint: E, reply: Reply<E>): void;
+  json(reply: Reply<Endpoint>): void;
   /** The same on one line, as one of several replies; resolves when there is room for more. */
-  jsonRow<E extends Endpoint>(endpoint: E, reply: Reply<E>): Promise<void>;
+  jsonRow(reply: Reply<Endpoint>): Promise<void>;
   /** One JSON document of many, on a line of its own; resolves when there is room for more. */
   jsonLine(value: unknown): Promise<void>;
   /** To stderr. */
@@ -72,14 +72,8 @@ export function createOutput({ stdout, stderr, environment }: OutputOptions): Ou
     line: (text) => write(wrapIndented(visible(text), room() ?? Infinity)),
     facts: (rows) => write(formatTable(rows, paint, room())),
     table: ([head = [], ...rows]) => write(formatTableOrBlocks(head, rows, paint, room())),
-    json(endpoint, reply) {
-      const schema: z.ZodType = api[endpoint].reply;
-      write([visibleJson(z.encode(schema, reply))]);
-    },
-    jsonRow(endpoint, reply) {
-      const schema: z.ZodType = api[endpoint].reply;
-      return jsonLine(z.encode(schema, reply));
-    },
+    json: (reply) => write([visibleJson(spellInstants(reply))]),
+    jsonRow: (reply) => jsonLine(spellInstants(reply)),
     jsonLine,
     note(text) {
       erase();

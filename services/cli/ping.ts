@@ -1,7 +1,7 @@
 /** `fleetban ping`: does a coordinator answer, and how fast? */
 import { Command } from "commander";
 import type { Reply } from "../wire/api.ts";
-import { spellInstant } from "../wire/codec.ts";
+import { spellInstants } from "../wire/instants.ts";
 import { checksOf } from "./arguments.ts";
 import type { Context, JsonOption } from "./context.ts";
 import { formatMs } from "./reach.ts";
@@ -28,7 +28,7 @@ export function pingCommand(context: Context): Command {
         const reply = await ask("ping.show", {});
         const ms = performance.now() - began;
         times.push(ms);
-        if (json) await output.jsonLine({ ...reply, at: spellInstant(reply.at), ms });
+        if (json) await output.jsonLine(spellInstants({ ...reply, ms }));
         else output.line(describe(reply, ms, now()));
       }
       if (json || count === 1) return;

@@ -1,6 +1,5 @@
 /** Runs the command line with the streams, the environment and the user of this process. */
 import { homedir } from "node:os";
-import * as z from "zod";
 import { EXIT } from "../process/exit.ts";
 import { runProgram } from "../process/program.ts";
 import { whoAsks } from "../process/who-asks.ts";
@@ -9,8 +8,9 @@ import { loadCommands } from "./commands.ts";
 import { fleetbanProgram } from "./program.ts";
 
 export async function run(): Promise<void> {
-  // Compiling a schema takes longer than reading the few replies of one call without it.
-  z.config({ jitless: true });
+  // zod, where a command loads it: to compile a schema takes longer than to check the few values of
+  // one call without it.
+  Object.assign(globalThis, { __zod_globalConfig: { jitless: true } });
   // "fleetban ban list | head" ends head first: no fault of ours.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.bug);

@@ -28,7 +28,7 @@ export function statusCommand(context: Context): Command {
 
   function printStatus(status: Status, json: true | undefined): void {
     if (json) {
-      output.json("status.show", status);
+      output.json(status);
       return;
     }
     output.facts(describeStatus(status, now()));

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { Ban } from "../wire/ban.ts";
 import type { Reply, WatchedFailure, WatchedHost } from "../wire/api.ts";
+import { spellInstants } from "../wire/instants.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import { count } from "./count.ts";
@@ -75,13 +76,10 @@ function print({ output, now }: Context, news: News, shown: Map<string, string>)
 
 async function printJson({ output }: Context, news: News): Promise<void> {
   const { failures, bans, attempts, hosts } = news;
-  const at = (instant: number) => new Date(instant).toISOString();
-  for (const failure of failures) {
-    await output.jsonLine({ failure: { ...failure, at: at(failure.at) } });
-  }
+  for (const failure of failures) await output.jsonLine(spellInstants({ failure }));
   for (const { address, jail, state, reason, until, changedAt } of bans) {
-    const ban = { address, jail, state, reason, until: until === null ? null : at(until) };
-    await output.jsonLine({ ban: { ...ban, changedAt: at(changedAt) } });
+    const ban = { address, jail, state, reason, until, changedAt };
+    await output.jsonLine(spellInstants({ ban }));
   }
   await output.jsonLine({ attempts, hosts });
 }

@@ -1,5 +1,4 @@
 /** Durations in fail2ban's grammar: seconds, or numbers with units, "1d 12h"; -1 is for ever. */
-import * as z from "zod";
 
 /** fail2ban's own lengths (server/utils, str2seconds): a month is 30.4375 days, a year 365.25. */
 const SECONDS: Readonly<Record<string, number>> = {
@@ -42,27 +41,3 @@ export function formatDuration(seconds: number | null): string {
   }
   return parts.join(" ");
 }
-
-const EXPECTED = 'expected a duration such as "10m" or 1200';
-
-function durationSchema<T>(accept: (seconds: number | null) => T | undefined, expected: string) {
-  const describe = (given: unknown) => `${expected}, got ${JSON.stringify(given)}`;
-  return z
-    .union([z.string(), z.number()], { error: (issue) => describe(issue.input) })
-    .transform((given, context): T => {
-      const seconds = parseDuration(String(given));
-      const accepted = seconds === undefined ? undefined : accept(seconds);
-      if (accepted !== undefined) return accepted;
-      context.addIssue({ code: "custom", message: describe(given) });
-      return z.NEVER;
-    });
-}
-
-/** Config: a duration in seconds that ends. */
-export const duration = durationSchema((seconds) => seconds ?? undefined, EXPECTED);
-
-/** Config: a duration in seconds, or null for ever. */
-export const durationOrForever = durationSchema(
-  (seconds) => seconds,
-  `${EXPECTED}, or -1 for ever`,
-);

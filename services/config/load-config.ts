@@ -4,7 +4,7 @@
  */
 import { promises as files } from "node:fs";
 import { dirname, resolve } from "node:path";
-import * as z from "zod";
+import type * as z from "zod";
 import type { Environment } from "../process/environment.ts";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { explainFileError } from "../process/file-error.ts";

@@ -1,7 +1,7 @@
 /** coordinator.yaml: every option with its default; deploy/examples/coordinator.yaml explains them. */
 import { hostname } from "node:os";
 import * as z from "zod";
-import { duration, durationOrForever } from "../config/duration.ts";
+import { duration, durationOrForever } from "../config/duration-setting.ts";
 import { listenConfig } from "../config/listen.ts";
 import { LOG_LEVELS } from "../process/log.ts";
 import { NATS_VARIABLES, natsConfig } from "../nats/nats-config.ts";

@@ -3,7 +3,8 @@
  * deploy/examples/coordinator.yaml explains all of them.
  */
 import * as z from "zod";
-import { duration, durationOrForever, formatDuration } from "../config/duration.ts";
+import { duration, durationOrForever } from "../config/duration-setting.ts";
+import { formatDuration } from "../config/duration.ts";
 import { checkValue, type CheckedValue } from "../config/load-config.ts";
 import { parseDocument } from "../config/yaml-document.ts";
 import {

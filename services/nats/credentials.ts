@@ -3,7 +3,6 @@
  * file reads only the parts of the JWT that the user must know. NATS's server checks the JWT.
  */
 import { readFileSync } from "node:fs";
-import * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { explainFileError } from "../process/file-error.ts";
 import { whyDenied, whyExposed } from "../process/private-file.ts";
@@ -25,15 +24,13 @@ export interface Credentials {
   isSupport: boolean;
 }
 
-const claims = z.object({
-  name: z.string(),
-  iss: z.string(),
-  exp: z.number().optional(),
-  nats: z.object({
-    sub: z.object({ allow: z.array(z.string()).optional() }).optional(),
-    tags: z.array(z.string()).default([]),
-  }),
-});
+/** Checked by hand: the CLI reads credentials at every start, and zod takes long to load. */
+interface UncheckedClaims {
+  name?: unknown;
+  iss?: unknown;
+  exp?: unknown;
+  nats?: { sub?: { allow?: unknown } | null; tags?: unknown } | null;
+}
 
 const JWT = /-----BEGIN NATS USER JWT-----\s+(\S+)\s+-+END NATS USER JWT-+/;
 const SEED = /-----BEGIN USER NKEY SEED-----\s+(SU\w{56})\s/;
@@ -48,18 +45,31 @@ export function readCredentials(file: string): Credentials {
     throw new PlainError(`${file}: holds no credentials, ${expected}`, EXIT.config);
   }
   try {
-    const payload = Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString();
-    const { name, iss: account, exp, nats } = claims.parse(JSON.parse(payload));
-    const allowed = nats.sub?.allow?.find((subject) => subject.startsWith("_INBOX"));
-    const inbox = allowed?.replace(/\.>$/, "");
-    const until = exp === undefined ? undefined : exp * 1000;
-    const isSupport = nats.tags.includes("role:support");
-    return { name, inbox, until, jwt, seed, account, isSupport };
+    return { ...readClaims(jwt), jwt, seed };
   } catch (cause) {
     const text = `${file}: its JWT cannot be read, expected one that fleetban key has made`;
     throw new PlainError(text, EXIT.config, { cause });
   }
 }
+
+/** Throws if the JWT has no such claims. */
+function readClaims(jwt: string): Omit<Credentials, "jwt" | "seed"> {
+  const payload = Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString();
+  const { name, iss: account, exp, nats } = JSON.parse(payload) as UncheckedClaims;
+  if (typeof name !== "string" || typeof account !== "string") throw new TypeError("no names");
+  if (exp !== undefined && typeof exp !== "number") throw new TypeError("no number as end");
+  const inbox = textsIn(nats?.sub?.allow).find((subject) => subject.startsWith("_INBOX"));
+  return {
+    name,
+    account,
+    inbox: inbox?.replace(/\.>$/, ""),
+    until: exp === undefined ? undefined : exp * 1000,
+    isSupport: textsIn(nats?.tags).includes("role:support"),
+  };
+}
+
+const textsIn = (list: unknown): string[] =>
+  Array.isArray(list) ? list.filter((each) => typeof each === "string") : [];
 
 /** Rejects a file that others can read, as ssh does with a key: they may know it by now. */
 function readPrivately(file: string): string {

@@ -8,7 +8,7 @@ import { decode } from "@nats-io/jwt";
 import { fromPublic } from "@nats-io/nkeys";
 import * as z from "zod";
 import { ASKER_ROLES, type AskerRole } from "../wire/askers.ts";
-import { spellInstant } from "../wire/codec.ts";
+import { spellInstant } from "../wire/instants.ts";
 import type { Credentials } from "./credentials.ts";
 import { signWithSeed } from "./seed-signature.ts";
 

@@ -1,6 +1,16 @@
 /** The section `nats:` of agent.yaml, coordinator.yaml and client.yaml. */
 import * as z from "zod";
-import { natsUrlSetting } from "./url.ts";
+import { parseNatsUrls, withoutLogin } from "./url.ts";
+
+/** `nats.url` in a configuration. */
+const natsUrlSetting = z.string().transform((text, context): string => {
+  const urls = parseNatsUrls(text);
+  if (urls !== undefined) return urls;
+  const given = JSON.stringify(withoutLogin(text));
+  const message = `expected a URL such as nats://127.0.0.1:4222, got ${given}`;
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
 
 export const natsConfig = z
   .strictObject({

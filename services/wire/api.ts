@@ -878,5 +878,3 @@ export type Reply<E extends Endpoint> = z.infer<(typeof api)[E]["reply"]>;
  * down.
  */
 export type ApiErrorCode = 400 | 403 | 404 | 409 | 503;
-export const ERROR_CODE_HEADER = "Nats-Service-Error-Code";
-export const ERROR_HEADER = "Nats-Service-Error";

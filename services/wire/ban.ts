@@ -12,16 +12,8 @@
  * operator replaces the ban.
  */
 import * as z from "zod";
-import {
-  address,
-  decode,
-  foreignText,
-  instant,
-  spellInstant,
-  textOf,
-  toBytes,
-  WireError,
-} from "./codec.ts";
+import { address, decode, foreignText, instant, textOf, toBytes, WireError } from "./codec.ts";
+import { spellInstant } from "./instants.ts";
 import { banKey, JAIL_NAME, NAME } from "./subjects.ts";
 
 /** Names the policy that has decided a ban, see `versionOf` of the coordinator's policy. */

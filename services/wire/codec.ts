@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { parseAddress, parseNetwork, type Address } from "./address.ts";
+import { INSTANT, spellInstant } from "./instants.ts";
 
 /** Larger messages are rejected before they are parsed; NATS itself ends at 1 MiB. */
 export const MAX_MESSAGE_BYTES = 1_000_000;
@@ -26,13 +27,6 @@ export function toBytes(spelled: object): Uint8Array {
   return Buffer.from(JSON.stringify(spelled));
 }
 
-/** Epoch milliseconds as they cross the wire. */
-export function spellInstant(at: number): string;
-export function spellInstant(at: number | null): string | null;
-export function spellInstant(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
-}
-
 /** Throws a WireError that says what was wrong and where; it never quotes the message itself. */
 export function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
   if (bytes.length > MAX_MESSAGE_BYTES) {
@@ -51,9 +45,6 @@ export function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string)
     cause: result.error,
   });
 }
-
-/** How an instant is spelled. */
-export const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** An instant: ISO 8601 with milliseconds and Z on the wire, epoch milliseconds in code. */
 export const instant = z.codec(z.string().regex(INSTANT), z.number().int(), {

@@ -13,14 +13,13 @@ import {
   decode,
   foreignText,
   hostAddress,
-  INSTANT,
   instant,
   isStorableText,
-  spellInstant,
   textOf,
   toBytes,
   WireError,
 } from "./codec.ts";
+import { INSTANT, spellInstant } from "./instants.ts";
 import { JAIL_NAME, NAME } from "./subjects.ts";
 
 export const failure = z.object({

@@ -7,7 +7,8 @@
 import * as z from "zod";
 import { familyOf, parseNetwork, prefixOf, type Address } from "./address.ts";
 import { POLICY_VERSION } from "./ban.ts";
-import { INSTANT, isCanonical, spellInstant, storable } from "./codec.ts";
+import { isCanonical, storable } from "./codec.ts";
+import { INSTANT, spellInstant } from "./instants.ts";
 import { MAX_OPTION_LENGTH } from "./settings.ts";
 import { JAIL_NAME, JAIL_OPTION, NAME, SINK_NAME } from "./subjects.ts";
 

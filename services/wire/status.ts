@@ -1,16 +1,8 @@
 /** The status that an agent publishes every 10 s and after every change that it has applied. */
 import * as z from "zod";
-import {
-  address,
-  decode,
-  foreignText,
-  instant,
-  spellInstant,
-  textOf,
-  toBytes,
-  WireError,
-} from "./codec.ts";
+import { address, decode, foreignText, instant, textOf, toBytes, WireError } from "./codec.ts";
 import { drillReport } from "./drill.ts";
+import { spellInstant } from "./instants.ts";
 import { NAME } from "./subjects.ts";
 import { warning, type WarningCode } from "./warnings.ts";
 

@@ -13,10 +13,16 @@ import * as fc from "fast-check";
 import * as z from "zod";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
 import { createLog } from "../../services/process/log.ts";
+import { readVersion } from "../../services/process/version.ts";
 import { freePort, startChild, type Child } from "../../services/standalone/child.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
-import { api, ERROR_CODE_HEADER, ERROR_HEADER } from "../../services/wire/api.ts";
+import { api } from "../../services/wire/api.ts";
 import { encodeFailureBatch, failureBatchId } from "../../services/wire/failure.ts";
+import {
+  ERROR_CODE_HEADER,
+  ERROR_HEADER,
+  VERSION_HEADER,
+} from "../../services/wire/reply-headers.ts";
 import { askerInbox } from "../../services/wire/rights.ts";
 import { encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import {
@@ -805,9 +811,11 @@ test("a coordinator that is not there, errs or talks nonsense is explained in on
   const responder = await connect({ servers: other.url });
   let code = "";
   let body = "";
+  let version = "";
   responder.subscribe(API_SUBJECTS, {
     callback(_, message) {
       const fields = headers();
+      if (version) fields.set(VERSION_HEADER, version);
       if (code) {
         fields.set(ERROR_CODE_HEADER, code);
         fields.set(ERROR_HEADER, "because \x1b[31m of \x9b");
@@ -829,7 +837,12 @@ test("a coordinator that is not there, errs or talks nonsense is explained in on
     assert.deepEqual([answer.stdout, answer.code], ["", exit]);
   }
   code = "";
-  for (body of ["", "no JSON", "{}", '{"version":1}']) {
+  for ([body, version] of [
+    ...["", "no JSON", "{}", '{"version":1}'].map((text) => [text, ""] as const),
+    ...["{}", '{"version":1}'].map((text) => [text, "0.0.1"] as const),
+    // A reply of this version is not checked again.
+    ...["", "no JSON \x1b[31m"].map((text) => [text, readVersion()] as const),
+  ]) {
     const answer = await askOther();
     assert.match(
       answer.stderr,
@@ -838,4 +851,15 @@ test("a coordinator that is not there, errs or talks nonsense is explained in on
     assert.deepEqual([answer.stdout, answer.code], ["", 69]);
   }
   await responder.close();
+});
+
+test("a coordinator names its version with every reply, also with an error", async () => {
+  for (const [noun, verb] of [
+    ["ping", "show"],
+    ["no", "such"],
+  ] as const) {
+    const subject = apiSubject(noun, verb, "test", "operator");
+    const { headers: fields } = await connection.request(subject, "{}", { timeout: 10_000 });
+    assert.equal(fields?.get(VERSION_HEADER), readVersion());
+  }
 });

@@ -1,6 +1,6 @@
 /** Writes a list of addresses in the formats of other programs. */
 import { familyOf, isNetwork, prefixOf, type Address } from "../../wire/address.ts";
-import { spellInstant } from "../../wire/codec.ts";
+import { spellInstant } from "../../wire/instants.ts";
 import { aggregate } from "./aggregate.ts";
 import { writeCsvRow } from "./csv.ts";
 

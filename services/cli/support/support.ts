@@ -1,10 +1,9 @@
 /** `fleetban support dump [FILE]`: one file for those who help, without what is nobody's business. */
 import { Command } from "commander";
-import * as z from "zod";
 import { PlainError } from "../../process/exit.ts";
 import { describeVersion } from "../../process/describe-version.ts";
-import { api, type Endpoint, type Request } from "../../wire/api.ts";
-import { spellInstant } from "../../wire/codec.ts";
+import type { Endpoint, Request } from "../../wire/api.ts";
+import { spellInstant, spellInstants } from "../../wire/instants.ts";
 import type { ConfigContext } from "../config.ts";
 import type { Context } from "../context.ts";
 import { visibleJson } from "../visible.ts";
@@ -67,8 +66,7 @@ function answerOf<E extends Endpoint>(
   endpoint: E,
   request: Request<E>,
 ): Promise<unknown> {
-  const schema: z.ZodType = api[endpoint].reply;
-  return orReason(async () => z.encode(schema, await ask(endpoint, request)));
+  return orReason(async () => spellInstants(await ask(endpoint, request)));
 }
 
 async function orReason(work: () => Promise<unknown>): Promise<unknown> {

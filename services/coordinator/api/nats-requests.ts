@@ -4,8 +4,9 @@
  */
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import type { NatsConfig } from "../../nats/nats-config.ts";
-import { ERROR_CODE_HEADER, ERROR_HEADER } from "../../wire/api.ts";
+import { readVersion } from "../../process/version.ts";
 import type { Answer, Asker } from "../../wire/askers.ts";
+import { ERROR_CODE_HEADER, ERROR_HEADER, VERSION_HEADER } from "../../wire/reply-headers.ts";
 import { askerInbox } from "../../wire/rights.ts";
 import { API_QUEUE, API_SUBJECTS, parseApiSubject } from "../../wire/subjects.ts";
 
@@ -36,6 +37,8 @@ export function answerNatsRequests({
   answer,
   isVerified,
 }: NatsRequestsOptions): NatsRequests {
+  const version = readVersion();
+
   async function respond(message: Msg): Promise<void> {
     const [, , noun = "", verb = "", who = ""] = message.subject.split(".");
     // Nobody gets our answers sent to where we may write and they may not.
@@ -46,11 +49,12 @@ export function answerNatsRequests({
       by: `${asked.role} ${asked.who}${isVerified ? "" : " (unverified)"}`,
     };
     const answered = await answer(`${noun}.${verb}`, message.data, asker);
+    const fields = headers();
+    fields.set(VERSION_HEADER, version);
     if (answered.code === 200) {
-      message.respond(answered.reply);
+      message.respond(answered.reply, { headers: fields });
       return;
     }
-    const fields = headers();
     fields.set(ERROR_CODE_HEADER, String(answered.code));
     fields.set(ERROR_HEADER, answered.error.replace(/[\r\n]+/g, " ").slice(0, MAX_ERROR_TEXT));
     message.respond(undefined, { headers: fields });

@@ -5,7 +5,7 @@
  * that holds it.
  */
 import * as z from "zod";
-import { duration } from "../../config/duration.ts";
+import { duration } from "../../config/duration-setting.ts";
 import { MAIL_ADDRESS, MAIL_USER } from "../../config/mail-address.ts";
 import { JAIL_NAME, NAME, SINK_NAME } from "../../wire/subjects.ts";
 import { EVENT_TYPES } from "./event.ts";

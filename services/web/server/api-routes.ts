@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import { reasonOf } from "../../process/reason.ts";
 import type { Answer } from "../../wire/askers.ts";
-import { spellInstant } from "../../wire/codec.ts";
+import { spellInstant } from "../../wire/instants.ts";
 import { SESSION_COOKIE } from "./cookie.ts";
 import { jsonReply, type HttpReply } from "./http-reply.ts";
 import { checkOwn, readBody } from "./own-request.ts";

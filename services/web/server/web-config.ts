@@ -1,6 +1,6 @@
 /** `web` of coordinator.yaml: where the web page is, and how people log in to it. */
 import * as z from "zod";
-import { duration } from "../../config/duration.ts";
+import { duration } from "../../config/duration-setting.ts";
 import { isLoopback, listenConfig, parseListen, type ListenAddress } from "../../config/listen.ts";
 import { parseNetwork, type Address } from "../../wire/address.ts";
 import { roleLists } from "./role-lists.ts";

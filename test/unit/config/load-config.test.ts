@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import * as z from "zod";
 import { ConfigError, loadConfig } from "../../../services/config/load-config.ts";
-import { duration, durationOrForever } from "../../../services/config/duration.ts";
+import { duration, durationOrForever } from "../../../services/config/duration-setting.ts";
 import { NATS_VARIABLES, natsConfig } from "../../../services/nats/nats-config.ts";
 
 const schema = z.strictObject({
