@@ -58,11 +58,10 @@ export async function listAllowed(
   { ask }: Pick<Context, "ask">,
   label?: string,
 ): Promise<Allowed[]> {
-  const { rows } = await readPages(Infinity, async ({ after }) => {
-    const reply = await ask("allow.list", after === null ? {} : { after });
-    return { rows: reply.allowed, next: reply.next };
-  });
-  return label === undefined ? rows : rows.filter((entry) => entry.label === label);
+  const { allowed } = await readPages("allowed", Infinity, ({ after }) =>
+    ask("allow.list", { after }),
+  );
+  return label === undefined ? allowed : allowed.filter((entry) => entry.label === label);
 }
 
 function entryOf({ address, jail, addedAt, until, by, comment, label }: Allowed): WrittenEntry {

@@ -31,19 +31,18 @@ export function auditCommand(context: Context): Command {
     .action(async ({ json, limit, all = false, ...query }: ListOptions) => {
       const { by } = query;
       checkPeriod("audit list", query);
-      let stale: string | null = null;
-      const { rows, next } = await readPages(limit, async (page) => {
-        const reply = await ask("audit.list", { ...query, all: all || by === "decider", ...page });
-        stale = reply.stale;
-        return { rows: reply.audit, next: reply.next };
-      });
+      const wanted = { ...query, all: all || by === "decider" };
+      const reply = await readPages("audit", limit, (page) =>
+        ask("audit.list", { ...wanted, ...page }),
+      );
+      const { audit, next, stale } = reply;
       noteStale(context, stale);
       if (json) {
-        output.json({ audit: rows, next, stale });
+        output.json(reply);
         return;
       }
-      if (rows.length === 0) output.line("nothing on record");
-      else output.table([headOf(now()), ...rows.map(describe)]);
+      if (audit.length === 0) output.line("nothing on record");
+      else output.table([headOf(now()), ...audit.map(describe)]);
       if (next !== null) output.note(`there is more than these ${limit}: --limit shows more`);
     });
   return command;

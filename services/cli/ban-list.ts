@@ -125,15 +125,10 @@ async function readBans(
   options: ListOptions,
   limit: number,
 ): Promise<Reply<"ban.list">> {
-  let rest: Pick<Reply<"ban.list">, "total" | "stale"> = { total: 0, stale: null };
-  const { rows, next } = await readPages(limit, async (page) => {
-    const { bans, next, ...others } = await ask("ban.list", { ...queryOf(options), ...page });
-    rest = others;
-    return { rows: bans, next };
-  });
+  const query = queryOf(options);
+  const reply = await readPages("bans", limit, (page) => ask("ban.list", { ...query, ...page }));
   // Nobody counts what the history holds.
-  const total = options.all ? rows.length : rest.total;
-  return { ...rest, total, bans: rows, next };
+  return options.all ? { ...reply, total: reply.bans.length } : reply;
 }
 
 async function countBans(context: Context, options: ListOptions): Promise<number> {

@@ -44,19 +44,17 @@ export function failureCommand(context: AskingContext): Command {
     .addHelpText("after", EXAMPLES)
     .action(async ({ json, limit, ...query }: ListOptions) => {
       checkPeriod("failure list", query);
-      let stale: string | null = null;
-      const { rows, next } = await readPages(limit, async (page) => {
-        const reply = await ask("failure.list", { ...query, ...page });
-        stale = reply.stale;
-        return { rows: reply.failures, next: reply.next };
-      });
+      const reply = await readPages("failures", limit, (page) =>
+        ask("failure.list", { ...query, ...page }),
+      );
+      const { failures, next, stale } = reply;
       noteStale(context, stale);
       if (json) {
-        output.json({ failures: rows, next, stale });
+        output.json(reply);
         return;
       }
-      if (rows.length === 0) output.line("no failures on record");
-      else output.table([failureHead(now()), ...rows.map(describeFailure)]);
+      if (failures.length === 0) output.line("no failures on record");
+      else output.table([failureHead(now()), ...failures.map(describeFailure)]);
       if (next !== null) output.note(`there are more than these ${limit}: --limit shows more`);
     });
 

@@ -23,15 +23,17 @@ export function metricsCommand(context: Context): Command {
     .addHelpText("after", EXAMPLES)
     .action(async (words: string[], { all, json }: MetricsOptions) => {
       const coordinators = new Set<string>();
-      const { rows, next } = await readPages(Infinity, async ({ after }) => {
-        const reply = await ask("metric.list", after === null ? {} : { after });
-        coordinators.add(reply.coordinator);
-        return { rows: reply.metrics, next: reply.next };
+      const reply = await readPages("metrics", Infinity, async ({ after }) => {
+        const page = await ask("metric.list", { after });
+        coordinators.add(page.coordinator);
+        return page;
       });
-      const metrics = rows.filter((row) => hasWords(row, words) && (all ?? json ?? isOfNote(row)));
+      const metrics = reply.metrics.filter(
+        (row) => hasWords(row, words) && (all ?? json ?? isOfNote(row)),
+      );
       const coordinator = [...coordinators].join(", ");
       if (json) {
-        output.json({ metrics, next, coordinator });
+        output.json({ ...reply, metrics, coordinator });
         return;
       }
       if (metrics.length === 0) output.line("no such metric; --all shows also those that are 0");

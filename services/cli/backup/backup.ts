@@ -62,11 +62,10 @@ async function makeBackup(context: Context): Promise<BackupFile> {
 
 /** In force and in shadow jails; or held. */
 async function listBans({ ask }: Context, held: boolean): Promise<Ban[]> {
-  const { rows } = await readPages(Infinity, async (page) => {
-    const { bans, next } = await ask("ban.list", { all: false, held, ...page });
-    return { rows: bans, next };
-  });
-  return rows;
+  const { bans } = await readPages("bans", Infinity, (page) =>
+    ask("ban.list", { all: false, held, ...page }),
+  );
+  return bans;
 }
 
 const MORE = `
