@@ -14,6 +14,7 @@ import { freePort } from "../../services/standalone/child.ts";
 import { openEventStream, type EventStream } from "../harness/event-stream.ts";
 import { eventually } from "../harness/eventually.ts";
 import { FOREIGN_WORDS } from "../harness/hostile-requests.ts";
+import { probeMemory, type MemoryProbe } from "../harness/program-memory.ts";
 import { startSecuredFleet, type SecuredFleet } from "../harness/secured-fleet.ts";
 import {
   cliOf,
@@ -29,18 +30,23 @@ let fleet: SecuredFleet;
 let coordinators: SecuredProgram[];
 let site: string;
 let reached: string[];
+/** Of the first coordinator. */
+let memory: MemoryProbe;
 
 before(async () => {
   fleet = await startSecuredFleet();
   const ports = [await freePort(), await freePort()];
   reached = ports.map((port) => `http://127.0.0.1:${port}${PATH}`);
   site = `http://127.0.0.1:${ports[0]}${PATH}`;
+  memory = await probeMemory();
   coordinators = [];
   for (const [index, port] of ports.entries()) {
     const name = `c${index + 1}`;
     const creds = await fleet.credentials("coordinator", name);
     const yaml = `web: { listen: "127.0.0.1:${port}", url: "${site}" }`;
-    coordinators.push(await startSecuredCoordinator(fleet, name, { creds, yaml }));
+    const environment = index === 0 ? memory.environment : {};
+    const options = { creds, yaml, environment };
+    coordinators.push(await startSecuredCoordinator(fleet, name, options));
   }
   for (const url of reached) {
     await eventually(`the page is at ${url}`, () => fetch(`${url}/`).then(({ ok }) => ok), 30);
@@ -202,11 +208,16 @@ test("the feed goes on at the other coordinator without gap or double, and ends 
   }
 });
 
-test("a thousand idle feeds are served, and a ban goes on beside them", async () => {
+const FEEDS = 1_000;
+/** An idle feed keeps its connection, its request and its place. */
+const MOST_BYTES_OF_A_FEED = 40_000;
+
+test("a thousand idle feeds cost their connections, and a ban goes on beside them", async () => {
   const client = await logIn(await fleet.credentials("operator", "iris"), clientAt(0));
   const cookie = client.cookie ?? "";
+  const before = await memory.read();
   const streams = await Promise.all(
-    Array.from({ length: 1_000 }, () => openEventStream(`${reached[0]}/feed`, { cookie })),
+    Array.from({ length: FEEDS }, () => openEventStream(`${reached[0]}/feed`, { cookie })),
   );
   try {
     assert.deepEqual([...new Set(streams.map(({ status }) => status))], [200]);
@@ -226,8 +237,13 @@ test("a thousand idle feeds are served, and a ban goes on beside them", async ()
       const told = events.filter(({ data }) => Number(data["banCount"]) > 0);
       assert.equal(told.length, 1, "once");
     }
+    const bytes = ((await memory.read()).used - before.used) / FEEDS;
+    assert.ok(bytes < MOST_BYTES_OF_A_FEED, `${bytes} bytes a feed`);
     await fleet.key(["revoke", "iris"]);
     await eventually("all of them have ended", () => streams.every(({ isOpen }) => !isOpen()), 10);
+    await eventually("their memory is free again", async () => {
+      return (await memory.read()).used - before.used < (FEEDS * MOST_BYTES_OF_A_FEED) / 4;
+    });
   } finally {
     for (const stream of streams) stream.close();
   }

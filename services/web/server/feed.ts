@@ -56,7 +56,7 @@ const SEND_HOSTS_EVERY_MS = 6_000;
 const MOST_ROWS = 20;
 const MOST_READERS = 2_000;
 /** Bytes that a page has not read yet. */
-const MOST_WAITING = 256 * 1024;
+const MOST_WAITING = 64 * 1024;
 const PLACES = /^(\d{1,16})-(\d{1,16})$/;
 
 export function createFeed({ source, now }: FeedOptions): Feed {
