@@ -17,8 +17,9 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { ensureStreams } from "../../services/coordinator/upkeep/ensure-streams.ts";
 import { startChild, freePort, type Child } from "../../services/standalone/child.ts";
 import { TOP_KINDS } from "../../services/wire/api.ts";
-import { writeBans } from "../harness/agent-host.ts";
+import { declareComplete, writeBans } from "../harness/agent-host.ts";
 import { eventually } from "../harness/eventually.ts";
+import { probeMemory, type MemoryProbe } from "../harness/program-memory.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
 import { createWebClient, type WebClient } from "../harness/web-client.ts";
 import { benchAddress } from "./failures.ts";
@@ -26,6 +27,7 @@ import { percentile, type Figure } from "./figure.ts";
 import { buildRecord, TOTAL } from "./history-record.ts";
 import { measureBans } from "./web-bans.ts";
 import { measureFirstView } from "./web-first-view.ts";
+import { measurePagesMemory } from "./web-memory.ts";
 import { openPages } from "./web-pages.ts";
 
 const COORDINATOR = resolve(import.meta.dirname, "../../dist/services/coordinator/main.js");
@@ -35,23 +37,14 @@ const ROUNDS = 20;
 const SUMMARIES = 300;
 /** Of bans: with pages and without. */
 const BLOCKS = 6;
-const MEMORY_SECONDS = 30;
 const PATIENCE_SECONDS = 900;
 const DAY_MS = 86_400_000;
-
-/** Bytes of the coordinator. */
-interface Memory {
-  /** What the process has. */
-  resident: number;
-  /** What of it is in use. */
-  used: number;
-}
 
 interface Served extends AsyncDisposable {
   site: string;
   client: WebClient;
   connection: NatsConnection;
-  memory(): Promise<Memory>;
+  memory: MemoryProbe;
 }
 
 export async function run(): Promise<Figure[]> {
@@ -63,14 +56,11 @@ export async function run(): Promise<Figure[]> {
   }
   figures.push({ name: "web, page, compressed", value: (await sizeOf(site)) / 1000, unit: "kB" });
   figures.push(await measureFirstView(site, client));
-  const before = await settledMemory(memory);
   const times = { without: [] as number[], with: [] as number[] };
-  let during = before;
   for (let block = 0; block < BLOCKS; block += 1) {
     times.without.push(...(await measureBans(connection)));
     await using pages = await openPages({ cookie: client.cookie, site }, PAGES);
     times.with.push(...(await measureBans(connection)));
-    if (block === BLOCKS - 1) during = await settledMemory(memory);
     figures.push(...(block === BLOCKS - 1 ? [pages.figure()] : []));
   }
   const ban = (name: string, all: readonly number[]): Figure => {
@@ -81,15 +71,10 @@ export async function run(): Promise<Figure[]> {
     ...figures,
     ban("web, a ban without pages", times.without),
     ban(`web, a ban with ${PAGES} pages`, times.with),
-    {
-      ...{ name: "web, memory without pages", value: before.resident / 1e6, unit: "MB" },
-      beside: { "in use": before.used / 1e6 },
-    },
-    {
-      ...{ name: `web, memory of ${PAGES} pages`, unit: "MB" },
-      value: (during.resident - before.resident) / 1e6,
-      beside: { "in use": (during.used - before.used) / 1e6 },
-    },
+    ...(await measurePagesMemory({
+      ...{ memory, count: PAGES, work: () => measureBans(connection) },
+      open: () => openPages({ cookie: client.cookie, site }, PAGES),
+    })),
   ];
 }
 
@@ -108,6 +93,8 @@ async function serve(): Promise<Served> {
     connection,
     Array.from({ length: BANS }, (_, index) => benchAddress(index)),
   );
+  // Otherwise the coordinator would restore the bucket from the record while the page is measured.
+  await declareComplete(connection);
   const [port, httpPort] = [await freePort(), await freePort()];
   const token = randomBytes(32).toString("base64url");
   const config = join(folder, "coordinator.yaml");
@@ -115,6 +102,7 @@ async function serve(): Promise<Served> {
     config,
     `id: c1\nhttp: { listen: "127.0.0.1:${httpPort}" }\nweb: { listen: "127.0.0.1:${port}" }\nguard: { bansPerMinute: off, perHost: off }\n`,
   );
+  const memory = await probeMemory();
   const coordinator = await startChild(process.execPath, {
     args: [COORDINATOR, "run", "--config", config],
     env: {
@@ -122,6 +110,7 @@ async function serve(): Promise<Served> {
       NATS_URL: nats.url,
       DATABASE_URL: databaseUrl,
       FLEETBAN_WEB_TOKEN: token,
+      ...memory.environment,
     },
   });
   const site = `http://127.0.0.1:${port}`;
@@ -135,8 +124,7 @@ async function serve(): Promise<Served> {
     PATIENCE_SECONDS,
   );
   return {
-    ...{ site, client, connection },
-    memory: () => memoryOf(httpPort),
+    ...{ site, client, connection, memory },
     async [Symbol.asyncDispose]() {
       await connection.close();
       await stop(coordinator);
@@ -228,25 +216,4 @@ function bytesOf(url: string): Promise<number> {
       response.on("error", reject);
     }).on("error", reject);
   });
-}
-
-async function memoryOf(port: number): Promise<Memory> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const valueOf = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
-  const used = valueOf("nodejs_heap_size_used_bytes") + valueOf("nodejs_external_memory_bytes");
-  return { resident: valueOf("process_resident_memory_bytes"), used };
-}
-
-/** Of half a minute: the middle of what the process has, and what is in use after a collection. */
-async function settledMemory(memory: () => Promise<Memory>): Promise<Memory> {
-  const seen: Memory[] = [];
-  for (let second = 0; second < MEMORY_SECONDS; second += 1) {
-    seen.push(await memory());
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-  }
-  const resident = percentile(
-    seen.map((each) => each.resident),
-    0.5,
-  );
-  return { resident, used: Math.min(...seen.map((each) => each.used)) };
 }

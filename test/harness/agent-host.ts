@@ -64,14 +64,19 @@ async function prepareStorage(folder: string, bans: readonly string[]): Promise<
       failuresMaxBytes: 2 ** 26,
     });
     await writeBans(connection, bans);
-    const manager = await jetstreamManager(connection);
-    const { created } = await manager.streams.info(bucketStream(BANS_BUCKET));
-    const settings = await new Kvm(connection).open(SETTINGS_BUCKET);
-    await settings.put(READY_KEY, encodeBucketReady({ v: 1, bansCreated: created }));
+    await declareComplete(connection);
     await connection.close();
   } finally {
     await server.stop("SIGTERM"); // in order: all of it is on the disk
   }
+}
+
+/** As a coordinator does when the bucket has everything that is on record. */
+export async function declareComplete(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection);
+  const { created } = await manager.streams.info(bucketStream(BANS_BUCKET));
+  const settings = await new Kvm(connection).open(SETTINGS_BUCKET);
+  await settings.put(READY_KEY, encodeBucketReady({ v: 1, bansCreated: created }));
 }
 
 /** Bans for an hour, by the decider. */
