@@ -57,84 +57,112 @@ type Policy =
   | { state: "on"; keptForMs: number; againAfterMs: number };
 
 export function createSeenLogins(now: () => number): SeenLogins {
-  const seen = new Map<Address, Seen>();
-  const due = new Set<Address>();
-  let policy: Policy = { state: "unknown" };
-  let listen = () => {};
+  const logins = new LoginsOfHost(now);
+  return {
+    note: (reading) => logins.note(reading),
+    learn: (jails) => logins.learn(jails),
+    hasLoggedIn: (address, since) => logins.hasLoggedIn(address, since),
+    due: (limit) => logins.due(limit),
+    reported: (reported) => logins.reported(reported),
+    forgetReports: () => logins.forgetReports(),
+    onDue: (listener) => void (logins.listen = listener),
+  };
+}
 
-  function forget(address: Address): void {
-    seen.delete(address);
-    due.delete(address);
+class LoginsOfHost {
+  readonly #now: () => number;
+  #policy: Policy = { state: "unknown" };
+  /** In the order of the last logins. */
+  readonly #seen = new Map<Address, Seen>();
+  /** Addresses whose logins the fleet is to hear of. */
+  readonly #due = new Set<Address>();
+  listen = () => {};
+
+  constructor(now: () => number) {
+    this.#now = now;
   }
 
-  const keptForMs = () => (policy.state === "on" ? policy.keptForMs : LONGEST_MS);
-
-  function isToBeReported({ reportedAt }: Partial<Seen>): boolean {
-    if (reportedAt === undefined) return true;
-    return policy.state === "on" && now() - reportedAt >= policy.againAfterMs;
+  note({ verdict, address, at }: Reading): void {
+    if (this.#policy.state === "off" || verdict !== "success" || address === undefined) return;
+    const now = this.#now();
+    const loggedAt = Math.min(at ?? now, now);
+    if (loggedAt > now - this.#keptForMs()) this.#add(knownAs(address), loggedAt);
   }
 
-  function add(address: Address, at: number): void {
-    const before = seen.get(address);
+  learn(jails: readonly Jail[]): void {
+    this.#policy = policyOf(jails);
+    if (this.#policy.state === "off") {
+      this.#seen.clear();
+      this.#due.clear();
+    }
+    if (this.#due.size > 0) this.listen();
+  }
+
+  hasLoggedIn(address: Address, since: number): boolean {
+    return (this.#seen.get(knownAs(address))?.at ?? -Infinity) >= since;
+  }
+
+  due(limit: number): SeenLogin[] {
+    if (this.#policy.state !== "on") return [];
+    const oldest = this.#now() - this.#keptForMs();
+    const logins: SeenLogin[] = [];
+    for (const address of this.#due) {
+      if (logins.length === limit) break;
+      const { at = -Infinity } = this.#seen.get(address) ?? {};
+      if (at >= oldest) logins.push({ address, at });
+      else this.#forget(address);
+    }
+    return logins;
+  }
+
+  reported(logins: readonly SeenLogin[]): void {
+    for (const { address } of logins) {
+      this.#due.delete(address);
+      const login = this.#seen.get(address);
+      if (login) login.reportedAt = this.#now();
+    }
+  }
+
+  forgetReports(): void {
+    for (const [address, login] of this.#seen) {
+      login.reportedAt = undefined;
+      this.#due.add(address);
+    }
+  }
+
+  #add(address: Address, at: number): void {
+    const before = this.#seen.get(address);
     const login = { at: Math.max(at, before?.at ?? at), reportedAt: before?.reportedAt };
     const key = before ? address : (detached(address) as Address);
-    seen.delete(key); // the Map keeps the order of insertion
-    seen.set(key, login);
-    if (seen.size > MAX_ADDRESSES) {
-      dropOldest(seen);
-      for (const each of due) if (!seen.has(each)) due.delete(each);
+    this.#seen.delete(key); // the Map keeps the order of insertion
+    this.#seen.set(key, login);
+    if (this.#seen.size > MAX_ADDRESSES) {
+      dropOldest(this.#seen);
+      for (const waiting of this.#due) if (!this.#seen.has(waiting)) this.#due.delete(waiting);
     }
-    if (!isToBeReported(login)) return;
-    due.add(key);
-    if (policy.state === "on") listen();
+    if (!this.#isToBeReported(login)) return;
+    this.#due.add(key);
+    if (this.#policy.state === "on") this.listen();
   }
 
-  return {
-    note({ verdict, address, at }) {
-      if (policy.state === "off" || verdict !== "success" || address === undefined) return;
-      const loggedAt = Math.min(at ?? now(), now());
-      if (loggedAt > now() - keptForMs()) add(knownAs(address), loggedAt);
-    },
-    learn(jails) {
-      const withins = jails.flatMap(({ knownGood }) =>
-        knownGood ? [knownGood.within * 1000] : [],
-      );
-      if (withins.length === 0) {
-        policy = { state: "off" };
-        seen.clear();
-        due.clear();
-        return;
-      }
-      const againAfterMs = Math.min(...withins) * AGAIN_PART;
-      policy = { state: "on", keptForMs: Math.max(...withins), againAfterMs };
-      if (due.size > 0) listen();
-    },
-    hasLoggedIn: (address, since) => (seen.get(knownAs(address))?.at ?? -Infinity) >= since,
-    due(limit) {
-      const oldest = now() - keptForMs();
-      const logins: SeenLogin[] = [];
-      if (policy.state !== "on") return logins;
-      for (const address of due) {
-        if (logins.length === limit) break;
-        const { at = -Infinity } = seen.get(address) ?? {};
-        if (at < oldest) forget(address);
-        else logins.push({ address, at });
-      }
-      return logins;
-    },
-    reported(logins) {
-      for (const { address } of logins) {
-        due.delete(address);
-        const login = seen.get(address);
-        if (login) login.reportedAt = now();
-      }
-    },
-    forgetReports() {
-      for (const [address, login] of seen) {
-        login.reportedAt = undefined;
-        due.add(address);
-      }
-    },
-    onDue: (listener) => void (listen = listener),
-  };
+  #forget(address: Address): void {
+    this.#seen.delete(address);
+    this.#due.delete(address);
+  }
+
+  #keptForMs(): number {
+    return this.#policy.state === "on" ? this.#policy.keptForMs : LONGEST_MS;
+  }
+
+  #isToBeReported({ reportedAt }: Seen): boolean {
+    if (reportedAt === undefined) return true;
+    return this.#policy.state === "on" && this.#now() - reportedAt >= this.#policy.againAfterMs;
+  }
+}
+
+function policyOf(jails: readonly Jail[]): Policy {
+  const withins = jails.flatMap(({ knownGood }) => (knownGood ? [knownGood.within * 1000] : []));
+  if (withins.length === 0) return { state: "off" };
+  const againAfterMs = Math.min(...withins) * AGAIN_PART;
+  return { state: "on", keptForMs: Math.max(...withins), againAfterMs };
 }

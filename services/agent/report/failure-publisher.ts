@@ -8,6 +8,7 @@
  */
 import type { Provisional } from "../../detection/attempts/provisional.ts";
 import { WithdrawnAttempts } from "../../detection/attempts/withdrawn-attempts.ts";
+import { createListeners } from "../../process/listeners.ts";
 import { retry, type Pauses } from "../../process/retry.ts";
 import { encodeFailureBatch, failureBatchId } from "../../wire/failure.ts";
 import { failureSubject } from "../../wire/subjects.ts";
@@ -65,20 +66,11 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
   const { maxUnacknowledged = MAX_UNACKNOWLEDGED } = options;
   const lanes = new Map<string, PublishLane>();
   const backlog = new Backlog(maxUnacknowledged);
-  const listeners: (() => void)[] = [];
-  const settledListeners: ((provisional: Provisional) => void)[] = [];
+  const progress = createListeners<[]>();
+  const settled = createListeners<[provisional: Provisional]>();
   const withdrawn = new WithdrawnAttempts();
-  const laneOptions = {
-    withdrawn,
-    onSettled(provisional: Provisional) {
-      for (const listener of settledListeners) listener(provisional);
-    },
-  };
+  const laneOptions = { withdrawn, onSettled: settled.call };
   const ended = new AbortController();
-
-  function noteProgress(): void {
-    for (const listener of listeners) listener();
-  }
 
   /** Resolves when the batch is stored; "ended": the publisher was closed before. */
   async function send(unsent: UnsentBatch): Promise<"stored" | "ended"> {
@@ -109,9 +101,9 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
       if ((await send(batch)) === "ended") return;
       lane.acknowledge(batch);
       backlog.shrink(batch.failures.length);
-      noteProgress();
+      progress.call();
     }
-    if (lane.skipToEnd()) noteProgress();
+    if (lane.skipToEnd()) progress.call();
     lane.endSending(now(), ended.signal, () => void work(lane));
   }
 
@@ -127,8 +119,8 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
     },
     acknowledged: (name, epoch) => lanes.get(name)?.acknowledged(epoch) ?? { state: "all" },
     backlog: () => backlog.size(),
-    onProgress: (listener) => void listeners.push(listener),
-    onSettled: (listener) => void settledListeners.push(listener),
+    onProgress: progress.add,
+    onSettled: settled.add,
     close() {
       ended.abort();
       for (const lane of lanes.values()) lane.stopWaiting();

@@ -32,24 +32,32 @@ const GATHER_MS = 1_000;
 /** One login with the longest address, and its place in the message. */
 const LOGIN_BYTES = 64;
 
+type State =
+  | { phase: "idle" } // No login is due.
+  | { phase: "waiting"; cancel: () => void } // More logins may come to the first one.
+  | { phase: "sending" }
+  | { phase: "stopped" };
+
 export function startLoginDigests(options: LoginDigestsOptions): LoginDigests {
   const { host, logins, publish, maxBytes, now, later = afterTimeout } = options;
   let sentAt = -Infinity;
   let lastSequence = 0;
-  let cancel: (() => void) | undefined;
-  let isStopped = false;
+  let state: State = { phase: "idle" };
 
   function schedule(): void {
-    if (cancel || isStopped) return;
-    cancel = later(() => void send(), Math.max(GATHER_MS, sentAt + EVERY_MS - now()));
+    if (state.phase !== "idle") return;
+    const pauseMs = Math.max(GATHER_MS, sentAt + EVERY_MS - now());
+    state = { phase: "waiting", cancel: later(() => void send(), pauseMs) };
   }
 
   async function send(): Promise<void> {
+    state = { phase: "sending" };
     sentAt = now();
     const most = Math.floor((maxBytes() ?? Infinity) / LOGIN_BYTES) - 1;
     const due = logins.due(Math.max(1, Math.min(MAX_LOGINS, most)));
     if (due.length > 0) await store(due);
-    cancel = undefined;
+    if (isStopped()) return;
+    state = { phase: "idle" };
     if (logins.due(1).length > 0) schedule();
   }
 
@@ -71,11 +79,13 @@ export function startLoginDigests(options: LoginDigestsOptions): LoginDigests {
     }
   }
 
+  const isStopped = () => state.phase === "stopped";
+
   logins.onDue(schedule);
   return {
     stop() {
-      isStopped = true;
-      cancel?.();
+      if (state.phase === "waiting") state.cancel();
+      state = { phase: "stopped" };
     },
   };
 }

@@ -9,8 +9,7 @@
  *   bring that about, because the attacker would have to log in as these users first.
  */
 import type { Reading } from "../../detection/dovecot/reading.ts";
-import { detached } from "../../detection/lines/detached.ts";
-import { dropOldest } from "../../detection/attempts/bounded-map.ts";
+import { PassdbOutages, RecentLogins, RefusedKnown, WITHIN_MS } from "./login-signs.ts";
 
 export interface LoginOutcomes {
   /** Takes what one line of Dovecot's says. */
@@ -25,76 +24,26 @@ export interface LoginOutcomesOptions {
   onChange: () => void;
 }
 
-const WITHIN_MS = 300_000;
-/** Lines about passdbs that could not be asked, and addresses that they name. */
-const OUTAGE_LINES = 10;
-const OUTAGE_ADDRESSES = 3;
-/** Users and addresses that have logged in before and are refused. */
-const KNOWN_REFUSED = 5;
-/** Successful logins that are remembered, by user and address. */
-const KNOWN_LOGINS = 5_000;
-/** As many events of a kind are remembered. */
-const KEPT = 1_000;
-
 const OUTAGE_FORMS: ReadonlySet<string | null> = new Set([
   "auth-temporary-failure",
   "login-proxy-unavailable",
 ]);
 
 export function createLoginOutcomes({ now, onChange }: LoginOutcomesOptions): LoginOutcomes {
-  const known = new Map<string, true>();
-  /** When who had logged in before was refused last. */
-  const refused = new Map<string, number>();
-  let logins: number[] = [];
-  let outages: { at: number; address: string }[] = [];
-  let pamMissingAt = -Infinity;
+  const logins = new RecentLogins();
+  const outages = new PassdbOutages();
+  const refusals = new RefusedKnown();
+  let pamMissingAt: number | undefined;
   let wasTrouble = false;
 
-  function forgetOld(): void {
-    const since = now() - WITHIN_MS;
-    if ((logins[0] ?? Infinity) < since) logins = logins.filter((at) => at >= since);
-    if ((outages[0]?.at ?? Infinity) < since) outages = outages.filter(({ at }) => at >= since);
-    for (const [pair, at] of refused) if (at < since) refused.delete(pair);
-  }
-
   function explain(): string | undefined {
-    forgetOld();
-    const lastLogin = logins.at(-1) ?? -Infinity;
-    if (pamMissingAt >= now() - WITHIN_MS && lastLogin < pamMissingAt) {
+    const since = now() - WITHIN_MS;
+    for (const sign of [logins, outages, refusals]) sign.forgetBefore(since);
+    const missingAt = pamMissingAt ?? -Infinity;
+    if (missingAt >= since && !logins.hasSince(missingAt)) {
       return "PAM's service file is missing, says Dovecot (/etc/pam.d/dovecot missing?)";
     }
-    const addresses = new Set(outages.map(({ address }) => address)).size;
-    const isOutage = outages.length >= OUTAGE_LINES && addresses >= OUTAGE_ADDRESSES;
-    if (isOutage && logins.length < outages.length) {
-      return `Dovecot could not ask its passdb for clients of ${addresses} addresses within 5m`;
-    }
-    if (refused.size >= KNOWN_REFUSED && logins.length < refused.size) {
-      const text = "users are refused who have logged in from the same addresses before";
-      return `${refused.size} ${text}, within 5m`;
-    }
-    return undefined;
-  }
-
-  function noteSuccess(pair: string): void {
-    known.delete(pair); // the Map keeps the order of insertion
-    known.set(detached(pair), true);
-    if (known.size > KNOWN_LOGINS) dropOldest(known);
-    refused.delete(pair);
-    logins.push(now());
-    if (logins.length > 2 * KEPT) logins = logins.slice(-KEPT);
-  }
-
-  function noteRefused(pair: string): void {
-    refused.delete(pair);
-    refused.set(detached(pair), now());
-    if (refused.size > KEPT) dropOldest(refused);
-  }
-
-  function noteOutage(named: string, lines: number): void {
-    const address = detached(named);
-    for (let line = 0; line < Math.min(lines, KEPT); line += 1)
-      outages.push({ at: now(), address });
-    if (outages.length > 2 * KEPT) outages = outages.slice(-KEPT);
+    return outages.explain(logins.count()) ?? refusals.explain(logins.count());
   }
 
   function look(): void {
@@ -108,14 +57,15 @@ export function createLoginOutcomes({ now, onChange }: LoginOutcomesOptions): Lo
     note({ verdict, form, user, address, repeat }) {
       const pair = `${user}\n${address}`;
       if (verdict === "success") {
-        noteSuccess(pair);
+        refusals.noteLogin(pair);
+        logins.note(now());
         if (wasTrouble) look();
         return;
       }
       if (form === "auth-pam-missing") pamMissingAt = now();
-      else if (verdict === "spared" && OUTAGE_FORMS.has(form)) noteOutage(address ?? "", repeat);
-      else if (verdict === "failure" && known.has(pair)) noteRefused(pair);
-      else return;
+      else if (verdict === "spared" && OUTAGE_FORMS.has(form)) {
+        outages.note(address ?? "", repeat, now());
+      } else if (verdict !== "failure" || !refusals.noteRefused(pair, now())) return;
       look();
     },
     trouble: explain,

@@ -1,6 +1,6 @@
 /** The lane from the lines of a log to failures in NATS. */
-import { jetstream } from "@nats-io/jetstream";
 import type { Found } from "../../detection/attempts/failure.ts";
+import { createListeners } from "../../process/listeners.ts";
 import type { Log } from "../../process/log.ts";
 import type { NatsSession } from "../../nats/session.ts";
 import type { HostStatus } from "../../wire/status.ts";
@@ -15,6 +15,7 @@ import { startLoginDigests } from "./login-digests.ts";
 import { createLoginOutcomes } from "./login-outcomes.ts";
 import { startLogWatcher } from "./log-watcher.ts";
 import { createPublishHealth } from "./publish-health.ts";
+import { createPublishing } from "./publishing.ts";
 
 export interface Reporting {
   /** Looks at what costs to look at, now and then. */
@@ -56,7 +57,6 @@ export interface ReportingOptions {
   onFailed: (error: unknown) => void;
 }
 
-const PUBLISH_WITHIN_MS = 5_000;
 /**
  * A host that is alone reads on while NATS stores nothing, until this many failures wait, some 500
  * bytes each: five of each address that it may ban.
@@ -65,29 +65,16 @@ const MAX_UNACKNOWLEDGED_ALONE = 50_000;
 
 export async function startReporting(options: ReportingOptions): Promise<Reporting> {
   const { config, settings, logins, state, log, onFailed } = options;
-  let session: NatsSession | undefined;
-  const stream = options.connected.then((reached) => {
-    session = reached;
-    return reached && jetstream(reached.connection);
-  });
-  const isConnected = () => session?.link.isUp() ?? false;
+  const { host, sources } = config;
+  const { publish, isConnected, maxBytes } = createPublishing(options.connected);
   const healthOf = (what: "failures" | "logins") =>
     createPublishHealth({ what, now: () => performance.now(), isConnected, log });
   const health = healthOf("failures");
   const loginsHealth = healthOf("logins");
-  const maxBytes = () => session?.connection.info?.max_payload;
-  async function publish(subject: string, bytes: Uint8Array, msgID?: string) {
-    const js = await stream;
-    if (!js) throw new Error("NATS was never reached");
-    return js.publish(subject, bytes, { ...(msgID && { msgID }), timeout: PUBLISH_WITHIN_MS });
-  }
   let lastStored = 0;
   const publisher = createFailurePublisher({
-    host: config.host,
-    now: Date.now,
-    publish,
+    ...{ host, publish, maxBytes, now: Date.now },
     ...(config.fallbackAfter !== "never" && { maxUnacknowledged: MAX_UNACKNOWLEDGED_ALONE }),
-    maxBytes,
     onStored(sequence) {
       lastStored = sequence;
       health.stored();
@@ -95,21 +82,14 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     onTrouble: health.failed,
   });
   const digests = startLoginDigests({
-    ...{ host: config.host, logins, publish, maxBytes, now: Date.now },
+    ...{ host, logins, publish, maxBytes, now: Date.now },
     onStored: loginsHealth.stored,
     onTrouble: loginsHealth.failed,
   });
-  const listeners: (() => void)[] = [];
-  const outcomes = createLoginOutcomes({
-    now: Date.now,
-    onChange() {
-      for (const listener of listeners) listener();
-    },
-  });
-  const { host, sources } = config;
-  const { jails } = settings;
+  const loginTrouble = createListeners<[]>();
+  const outcomes = createLoginOutcomes({ now: Date.now, onChange: loginTrouble.call });
   const drills = createDrills({
-    ...{ host, sources, jails, now: Date.now, log },
+    ...{ host, sources, jails: settings.jails, now: Date.now, log },
     ownAddresses: options.ownAddresses,
   });
   settings.onDrill(drills.begin);
@@ -144,7 +124,7 @@ export async function startReporting(options: ReportingOptions): Promise<Reporti
     drill: drills.report,
     onDrill: drills.onProgress,
     loginTrouble: outcomes.trouble,
-    onLoginTrouble: (listener) => void listeners.push(listener),
+    onLoginTrouble: loginTrouble.add,
     async stop() {
       await watcher.stop();
       digests.stop();

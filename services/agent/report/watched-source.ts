@@ -8,24 +8,22 @@ import type { Reading } from "../../detection/dovecot/reading.ts";
 import type { LogFacts } from "../../detection/lines/log-facts.ts";
 import { zoneOrLocal } from "../../detection/lines/zone.ts";
 import type { Log } from "../../process/log.ts";
-import { formatDuration } from "../../config/duration.ts";
 import type { Jail } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
 import type { Warning } from "../../wire/warnings.ts";
 import type { Bookmark, CheckpointFile } from "./checkpoint.ts";
 import type { SourceConfig } from "../agent-config.ts";
 import type { FailurePublisher } from "./failure-publisher.ts";
-import { createPacer } from "./pacer.ts";
-import { createSourceDetector, writersOf } from "./source-detector.ts";
-import { openFileSource } from "./sources/file-source.ts";
-import { openJournalSource } from "./sources/journal-source.ts";
-import { createLogClock } from "./sources/log-clock.ts";
+import { logShift } from "./log-shift.ts";
+import { openReader } from "./open-reader.ts";
+import { createPacer, type Pacer } from "./pacer.ts";
+import { createSourceDetector, writersOf, type SourceDetector } from "./source-detector.ts";
+import { createTimeComparison } from "./time-comparison.ts";
+import { createLogClock, type LogClock } from "./sources/log-clock.ts";
 import { warningsOfSource, type Gap } from "./sources/source-warnings.ts";
-import { createUnrecognizedLines } from "./sources/unrecognized-lines.ts";
-import { createSurroundings } from "./sources/surroundings.ts";
-import { isPattern } from "./sources/path-pattern.ts";
-import { openPatternReader, type PatternReaderOptions } from "./sources/pattern-reader.ts";
-import { readerOf, type Reader } from "./sources/reader.ts";
+import { createUnrecognizedLines, type UnrecognizedLines } from "./sources/unrecognized-lines.ts";
+import { createSurroundings, type Surroundings } from "./sources/surroundings.ts";
+import type { Reader } from "./sources/reader.ts";
 import type { Chunk } from "./sources/source.ts";
 
 export interface WatchedSource {
@@ -64,163 +62,183 @@ export interface WatchedSourceOptions {
   log: Log;
 }
 
+type Phase =
+  | "idle" // How lines of its jail are understood is not known yet.
+  | "reading"
+  | "stopped";
+
 const NEWLINE = 10;
-/** How often the time of a log is compared with the clock once it is known. */
-const COMPARE_EVERY_MS = 1_000;
-/** At most this many of the last lines of a chunk are compared. */
-const COMPARED_LINES = 3;
-const TAIL_BYTES = 16_384;
 
 export function watchSource(options: WatchedSourceOptions): WatchedSource {
-  const { config, restored, ledger, publisher, nameOf, onRead, now } = options;
-  const { name, jail, timezone } = config;
-  const log = options.log.child({ source: name });
-  const counters = { lines: 0, failures: 0, lastLineAt: null as number | null };
-  const startedAt = now();
-  let knownJails: readonly Jail[] = [];
-  let gap: Gap | undefined;
-  let isStarted = false;
-  let isStopped = false;
-  const pacer = createPacer();
-  let comparedAt = -Infinity;
+  return new SourceWatch(options);
+}
 
-  const zoneName = zoneNameOf(timezone);
-  const knownShift = restored?.shifts?.[name];
-  const clock = createLogClock({
-    zone: zoneOrLocal(timezone),
-    // One that was found for another zone says nothing.
-    shiftMs: knownShift && knownShift.zone === zoneName ? knownShift.shiftMs : 0,
-    onShift: (shiftMs) => logShift(log, shiftMs),
-  });
-  const unrecognized = createUnrecognizedLines(now);
-  const logFacts: LogFacts = {
-    get zone() {
-      return clock.zone;
-    },
-    ...writersOf(config),
-  };
-  const detector = createSourceDetector({
-    ...{ source: name, jail, ledger, log: logFacts, onUnrecognized: unrecognized.note },
-    onReading: options.onReading,
-    onUnusable: (reason) => log.error({ jail, reason }, "the jail's filter cannot be used"),
-  });
+class SourceWatch implements WatchedSource {
+  readonly name: string;
+  readonly #options: WatchedSourceOptions;
+  readonly #log: Log;
+  #phase: Phase = "idle";
+  readonly #startedAt: number;
+  readonly #counters = { lines: 0, failures: 0, lastLineAt: null as number | null };
+  #jails: readonly Jail[] = [];
+  /** The last lines that were lost. */
+  #gap: Gap | undefined;
+  /** The zone that the configuration names, as the checkpoint has it. */
+  readonly #zoneName: string;
+  readonly #clock: LogClock;
+  readonly #compareTime: (chunk: Chunk) => void;
+  readonly #unrecognized: UnrecognizedLines;
+  readonly #detector: SourceDetector;
+  readonly #pacer: Pacer = createPacer();
+  readonly #reader: Reader;
+  readonly #surroundings: Surroundings;
 
-  function compareTime({ lines, isFresh }: Chunk): void {
-    const at = now();
-    const isKnown = clock.time.state !== "unknown";
-    if (!isFresh || (isKnown && at - comparedAt < COMPARE_EVERY_MS)) return;
-    comparedAt = at;
-    for (const line of lastLines(lines, COMPARED_LINES)) {
-      const written = detector.current()?.writtenAt(line, at);
-      if (written) clock.observe(written, at);
-    }
+  constructor(options: WatchedSourceOptions) {
+    const { config, restored, now } = options;
+    this.name = config.name;
+    this.#options = options;
+    this.#log = options.log.child({ source: config.name });
+    this.#startedAt = now();
+    this.#zoneName = zoneNameOf(config.timezone);
+    this.#clock = this.#createClock();
+    this.#unrecognized = createUnrecognizedLines(now);
+    this.#detector = this.#createDetector();
+    const detector = () => this.#detector.current();
+    this.#compareTime = createTimeComparison({ clock: this.#clock, detector, now });
+    this.#reader = openReader(config, restored, {
+      startAt: config.startAt,
+      onLines: (lane, chunk) => this.#onLines(lane, chunk),
+      onOverlong: () => this.#log.warn("a line of over 1 MiB was skipped"),
+      onGap: (reason) => this.#noteGap(reason),
+      onFailed: (reason) => this.#log.error({ reason }, "source cannot be read"),
+      say: (what, facts) => this.#log.info({ ...facts }, what),
+    });
+    this.#surroundings = createSurroundings({
+      ...{ config, now },
+      jail: () => this.#jails.find(({ name }) => name === config.jail),
+      quietSince: () => this.#counters.lastLineAt ?? this.#startedAt,
+    });
   }
 
-  function onLines(lane: string, chunk: Chunk): Promise<void> | undefined {
-    compareTime(chunk);
+  bookmarks(): Record<string, Bookmark> {
+    return this.#reader.bookmarks();
+  }
+
+  shift(): Shift {
+    return { zone: this.#zoneName, shiftMs: this.#clock.shiftMs };
+  }
+
+  learn(jails: readonly Jail[]): void {
+    this.#jails = jails;
+    this.#detector.learn(jails);
+    if (this.#phase !== "idle" || !this.#detector.current()) return;
+    this.#phase = "reading";
+    this.#reader.start();
+  }
+
+  look(): void {
+    this.#surroundings.look();
+  }
+
+  describe(): HostStatus["sources"][number] {
+    const { jail } = this.#options.config;
+    const { shiftMs } = this.#clock;
+    const { total } = this.#unrecognized;
+    // journalctl goes on in silence where it may read nothing.
+    const isReadable = this.#surroundings.journalTrouble() === undefined;
+    const state = isReadable ? this.#reader.state() : "failed";
+    return {
+      ...{ name: this.name, jail, state, ...this.#counters, lag: this.#reader.lag() },
+      ...(shiftMs !== 0 && { shift: shiftMs }),
+      ...(total > 0 && { unrecognized: total }),
+    };
+  }
+
+  warnings(): Warning[] {
+    return warningsOfSource({
+      config: this.#options.config,
+      jails: this.#jails,
+      gap: this.#gap,
+      time: this.#clock.time,
+      surroundings: this.#surroundings,
+      unrecognized: this.#unrecognized.recent(),
+      shortened: this.#detector.current()?.shortened ?? 0,
+      state: this.#reader.state(),
+      trouble: this.#reader.trouble(),
+      lag: this.#reader.lag(),
+    });
+  }
+
+  stop(): void {
+    this.#phase = "stopped";
+    this.#reader.stop();
+  }
+
+  #createClock(): LogClock {
+    const { config, restored } = this.#options;
+    const known = restored?.shifts?.[this.name];
+    return createLogClock({
+      zone: zoneOrLocal(config.timezone),
+      // A shift that was found for another zone says nothing.
+      shiftMs: known?.zone === this.#zoneName ? known.shiftMs : 0,
+      onShift: (shiftMs) => logShift(this.#log, shiftMs),
+    });
+  }
+
+  #createDetector(): SourceDetector {
+    const { config, ledger, onReading } = this.#options;
+    const clock = this.#clock;
+    const log: LogFacts = {
+      get zone() {
+        return clock.zone;
+      },
+      ...writersOf(config),
+    };
+    return createSourceDetector({
+      ...{ source: this.name, jail: config.jail, ledger, log, onReading },
+      onUnrecognized: this.#unrecognized.note,
+      onUnusable: (reason) =>
+        this.#log.error({ jail: config.jail, reason }, "the jail's filter cannot be used"),
+    });
+  }
+
+  #noteGap(reason: string): void {
+    this.#gap = { foundAt: this.#options.now(), reason };
+    this.#log.warn({ reason }, "lines were lost: failures in them are not counted");
+  }
+
+  #onLines(lane: string, chunk: Chunk): Promise<void> | undefined {
+    this.#compareTime(chunk);
     const { lines, from } = chunk;
-    const steps = detector.current()?.feedInSteps?.(lines, from, now());
+    const { ledger, now } = this.#options;
+    const steps = this.#detector.current()?.feedInSteps?.(lines, from, now());
     if (steps) {
-      const certain = (failures: Failure[]): Found => ({ failures, withdrawn: [] });
-      return pacer.run(steps).then((failures) => publish(lane, chunk, certain(failures)));
+      return this.#pacer
+        .run(steps)
+        .then((failures) => this.#publish(lane, chunk, { failures, withdrawn: [] }));
     }
-    const failures = detector.current()?.feed(lines, from, now()) ?? [];
-    return publish(lane, chunk, { failures, withdrawn: ledger.takeWithdrawn() });
+    const failures = this.#detector.current()?.feed(lines, from, now()) ?? [];
+    return this.#publish(lane, chunk, { failures, withdrawn: ledger.takeWithdrawn() });
   }
 
   /** Returns a promise where reading must wait. */
-  function publish(lane: string, chunk: Chunk, found: Found): Promise<void> | undefined {
-    if (isStopped) return undefined; // nobody has been told of its place: it is read again
+  #publish(lane: string, chunk: Chunk, found: Found): Promise<void> | undefined {
+    // Nobody has been told of its place: the next start reads it again.
+    if (this.#phase === "stopped") return undefined;
+    const { publisher, nameOf, mark, onFound, onRead, now, config } = this.#options;
+    const { jail } = config;
     const { lines, from, to, epoch } = chunk;
     const { failures, withdrawn } = found;
-    if (failures.length > 0) options.mark(jail, failures);
+    if (failures.length > 0) mark(jail, failures);
     for (const failure of failures) failure.user = nameOf(failure.user);
-    counters.lines += countLines(lines);
-    counters.failures += failures.length;
-    counters.lastLineAt = now();
-    const wait = publisher.add({ lane, source: name, jail, epoch, from, to, ...found });
-    if (failures.length + withdrawn.length > 0) options.onFound(jail, found);
+    this.#counters.lines += countLines(lines);
+    this.#counters.failures += failures.length;
+    this.#counters.lastLineAt = now();
+    const wait = publisher.add({ lane, source: this.name, jail, epoch, from, to, ...found });
+    if (failures.length + withdrawn.length > 0) onFound(jail, found);
     onRead();
     return wait;
   }
-
-  const reader = openReader(config, restored, {
-    startAt: config.startAt,
-    onLines,
-    onOverlong: () => log.warn("a line of over 1 MiB was skipped"),
-    onGap: (reason) => {
-      gap = { foundAt: now(), reason };
-      log.warn({ reason }, "lines were lost: failures in them are not counted");
-    },
-    onFailed: (reason) => log.error({ reason }, "source cannot be read"),
-    say: (what, facts) => log.info({ ...facts }, what),
-  });
-
-  const surroundings = createSurroundings({
-    config,
-    jail: () => knownJails.find((each) => each.name === jail),
-    quietSince: () => counters.lastLineAt ?? startedAt,
-    now,
-  });
-
-  /** journalctl goes on in silence where it may read nothing. */
-  const stateNow = () => (surroundings.journalTrouble() === undefined ? reader.state() : "failed");
-
-  return {
-    name,
-    bookmarks: () => reader.bookmarks(),
-    shift: () => ({ zone: zoneName, shiftMs: clock.shiftMs }),
-    learn(jails) {
-      knownJails = jails;
-      detector.learn(jails);
-      if (isStarted || !detector.current()) return;
-      isStarted = true;
-      reader.start();
-    },
-    describe: () => ({
-      ...{ name, jail, state: stateNow(), ...counters, lag: reader.lag() },
-      ...(clock.shiftMs !== 0 && { shift: clock.shiftMs }),
-      ...(unrecognized.total > 0 && { unrecognized: unrecognized.total }),
-    }),
-    look: () => surroundings.look(),
-    warnings: () =>
-      warningsOfSource({
-        ...{ config, gap, time: clock.time, jails: knownJails, surroundings },
-        unrecognized: unrecognized.recent(),
-        ...{ state: reader.state(), trouble: reader.trouble(), lag: reader.lag() },
-        shortened: detector.current()?.shortened ?? 0,
-      }),
-    stop() {
-      isStopped = true;
-      reader.stop();
-    },
-  };
-}
-
-function openReader(
-  config: SourceConfig,
-  restored: CheckpointFile | undefined,
-  options: Omit<PatternReaderOptions, "name" | "pattern" | "restored">,
-): Reader {
-  const { name, path, user: uid } = config;
-  const alone = { ...options, onLines: (chunk: Chunk) => options.onLines(name, chunk) };
-  const bookmark = restored?.sources[name];
-  // A source that was another one under the same name begins anew.
-  if (path === undefined) {
-    const own = bookmark && "cursor" in bookmark ? bookmark : undefined;
-    const selection = { ...config, uid };
-    return readerOf(name, openJournalSource({ ...alone, selection, bookmark: own }));
-  }
-  if (isPattern(path)) {
-    const lanes = Object.entries(restored?.sources ?? {}).filter(([lane]) => {
-      return lane.startsWith(`${name}:`);
-    });
-    const isKnown = restored?.patterns?.[name] === path;
-    const known = isKnown ? Object.fromEntries(lanes) : undefined;
-    return openPatternReader({ ...options, name, pattern: path, restored: known });
-  }
-  const own = bookmark && "inode" in bookmark ? bookmark : undefined;
-  return readerOf(name, openFileSource({ ...alone, path, bookmark: own }));
 }
 
 /** Names the zone in a checkpoint. ICU has no name for every zone that /etc/localtime may hold. */
@@ -229,27 +247,8 @@ function zoneNameOf(timezone: string | undefined): string {
   return timezone ?? local.timeZone ?? "local";
 }
 
-function logShift(log: Log, shiftMs: number): void {
-  const moved = describeShift(shiftMs);
-  if (shiftMs === 0) log.warn("time stamps of this log are of the expected time zone again");
-  else log.warn({ moved }, "time stamps of this log are of another time zone, and are corrected");
-}
-
-/** "5h later", "30m earlier". */
-function describeShift(shiftMs: number): string {
-  const amount = formatDuration(Math.abs(shiftMs) / 1000);
-  return shiftMs > 0 ? `${amount} later` : `${amount} earlier`;
-}
-
 function countLines(lines: Buffer): number {
   let count = 0;
   for (let at = lines.indexOf(NEWLINE); at >= 0; at = lines.indexOf(NEWLINE, at + 1)) count += 1;
   return count;
-}
-
-/** The last lines of a chunk, the oldest first. */
-function lastLines(lines: Buffer, count: number): string[] {
-  const pieces = lines.subarray(-TAIL_BYTES).toString("utf8").split("\n").slice(0, -1);
-  const whole = lines.length > TAIL_BYTES ? pieces.slice(1) : pieces;
-  return whole.slice(-count);
 }

@@ -5,10 +5,10 @@
 import { createReadStream, fstatSync, openSync, readSync } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { fingerprintOf, readCompressedHead } from "./fingerprint.ts";
-import { MAX_LINE_BYTES, type LogFile } from "./log-file.ts";
+import type { LogFile } from "./log-file.ts";
 import type { SourceOptions } from "./source.ts";
+import { NOTHING, WholeLines } from "./whole-lines.ts";
 
-const NEWLINE = 10;
 const CHUNK_BYTES = 65_536;
 
 /** Opens `path` behind the first `offset` bytes of what is compressed in it. Throws where it may not be read. */
@@ -26,12 +26,9 @@ export function openCompressedLog(
   input.on("error", (error) => gunzip.destroy(error));
   gunzip.on("error", () => {}); // who takes hears of it
   const chunks = input.pipe(gunzip)[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
-  let taken = offset;
+  const lines = new WholeLines(offset, onOverlong);
   let toSkip = offset;
-  let rest: Buffer = Buffer.alloc(0);
-  /** Of a line that is too long, so far. */
-  let dropped = 0;
-  let ended = false;
+  let hasEnded = false;
 
   async function next(): Promise<Buffer | undefined> {
     try {
@@ -44,49 +41,30 @@ export function openCompressedLog(
   }
 
   async function take(): Promise<Buffer> {
-    while (!ended) {
-      const newline = rest.lastIndexOf(NEWLINE);
-      if (newline >= 0) {
-        const lines = rest.subarray(0, newline + 1);
-        rest = rest.subarray(newline + 1);
-        taken += lines.length;
-        return lines;
+    while (!hasEnded) {
+      const whole = lines.take();
+      if (whole) return whole;
+      const chunk = await next();
+      if (chunk === undefined) {
+        hasEnded = true;
+        break;
       }
-      if (rest.length > MAX_LINE_BYTES) {
-        dropped += rest.length;
-        rest = rest.subarray(0, 0);
-      }
-      let chunk = await next();
-      if (chunk === undefined) ended = true;
-      else {
-        const skipped = Math.min(toSkip, chunk.length);
-        toSkip -= skipped;
-        chunk = chunk.subarray(skipped);
-        rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-        if (dropped > 0) endOverlong();
-      }
+      const skipped = Math.min(toSkip, chunk.length);
+      toSkip -= skipped;
+      lines.add(chunk.subarray(skipped));
     }
-    return rest.subarray(0, 0);
-  }
-
-  function endOverlong(): void {
-    const newline = rest.indexOf(NEWLINE);
-    if (newline < 0) return;
-    taken += dropped + newline + 1;
-    dropped = 0;
-    rest = rest.subarray(newline + 1);
-    onOverlong();
+    return NOTHING;
   }
 
   return {
     device: stats.dev,
     inode: stats.ino,
-    offset: () => taken,
-    size: () => Math.max(size, taken),
+    offset: () => lines.taken,
+    size: () => Math.max(size, lines.taken),
     modifiedAt: () => stats.mtimeMs, // gzip keeps that of the log
     take,
     isIntact: () => true,
-    fingerprint: () => fingerprintOf(head.subarray(0, taken)),
+    fingerprint: () => fingerprintOf(head.subarray(0, lines.taken)),
     close() {
       input.destroy(); // closes it, after what it is reading
       gunzip.destroy();

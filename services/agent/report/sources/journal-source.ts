@@ -7,7 +7,8 @@
  * epoch ends with it.
  */
 import { reasonOf } from "../../../process/reason.ts";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
@@ -35,110 +36,139 @@ const NEWLINE = 10;
 const CURSOR = /"__CURSOR":"([^"]{1,512})"/;
 
 export function openJournalSource(options: JournalSourceOptions): Source<JournalBookmark> {
-  const { selection, startAt, onLines, onOverlong, onGap, onFailed, say } = options;
-  const ended = new AbortController();
-  const entries = describeSelection(selection);
-  const isStopped = () => ended.signal.aborted;
-  const place: JournalBookmark = options.bookmark
-    ? { ...options.bookmark }
-    : { epoch: newEpoch(), position: 0, cursor: null };
-  let isFirstStart = options.bookmark === undefined;
-  let state: "reading" | "waiting" | "failed" = "waiting";
-  /** Why journalctl has ended the last time. */
-  let trouble: string | undefined;
+  const reader = new JournalReader(options);
+  return {
+    start: () => void reader.live(),
+    bookmark: () => ({ ...reader.place }),
+    state: () => reader.state.phase,
+    trouble: () => (reader.state.phase === "failed" ? reader.state.trouble : undefined),
+    lag: () => 0,
+    stop: () => reader.stop(),
+  };
+}
 
-  const journalctl = (args: readonly string[]) =>
-    spawn("journalctl", journalArguments(selection, args), {
-      stdio: ["ignore", "pipe", "pipe"],
-      signal: ended.signal,
-    });
+type State =
+  | { phase: "waiting" } // journalctl was not started yet.
+  | { phase: "reading" }
+  | { phase: "failed"; trouble: string }; // journalctl has ended, and is started again.
 
-  /** The cursor of the first such entry that journalctl shows; null: none. */
-  async function cursorOf(...args: string[]): Promise<string | null> {
-    const child = journalctl([...args, "--lines=1"]);
-    const failed = new Promise<never>((_, reject) => child.once("error", reject));
-    const shown = await Promise.race([text(child.stdout), failed]);
-    return CURSOR.exec(shown)?.[1] ?? null;
+type Journalctl = ChildProcessByStdio<null, Readable, Readable>;
+
+class JournalReader {
+  readonly #options: JournalSourceOptions;
+  /** The entries that are read, in words. */
+  readonly #entries: string;
+  readonly place: JournalBookmark;
+  state: State = { phase: "waiting" };
+  /** Whether no run has found a place to read from. */
+  #isFirstStart: boolean;
+  readonly #stopped = new AbortController();
+
+  constructor(options: JournalSourceOptions) {
+    this.#options = options;
+    this.#entries = describeSelection(options.selection);
+    this.place = { ...(options.bookmark ?? { epoch: newEpoch(), position: 0, cursor: null }) };
+    this.#isFirstStart = options.bookmark === undefined;
   }
 
-  /** journalctl's arguments to find what was not read yet. */
-  async function findPlace(): Promise<string[]> {
-    if (isFirstStart && startAt === "end") place.cursor = await cursorOf();
-    isFirstStart = false;
-    const { cursor } = place;
-    if (cursor === null) return [];
-    if ((await cursorOf(`--cursor=${cursor}`)) === cursor) return [`--after-cursor=${cursor}`];
-    onGap(`the journal of ${entries} has lost the entry that was read last`);
-    place.epoch = newEpoch();
-    place.position = 0;
-    // journalctl skips one entry after a cursor, also when that is not the cursor's own any more.
-    return [`--cursor=${cursor}`];
-  }
-
-  async function handOut(line: Buffer): Promise<void> {
-    const from = place.position;
-    place.position += PER_ENTRY;
-    place.cursor = CURSOR.exec(line.toString("latin1"))?.[1] ?? place.cursor;
-    if (line.length >= PER_ENTRY) onOverlong();
-    else {
-      const { position: to, epoch } = place;
-      // journald's own time needs no proof.
-      await onLines({ lines: line, from, to, epoch, isFresh: false });
+  async live(): Promise<void> {
+    const { signal } = this.#stopped;
+    const isStopped = () => signal.aborted;
+    for (let delay = RETRY_MS.first; !isStopped(); delay = Math.min(delay * 2, RETRY_MS.longest)) {
+      const before = this.place.position;
+      const reason = await this.#follow().catch(reasonOf);
+      if (isStopped()) return;
+      const trouble = `journalctl has ended: ${reason.slice(0, 300) || "it says no reason"}`;
+      this.state = { phase: "failed", trouble };
+      if (this.place.position > before) delay = RETRY_MS.first;
+      this.#options.onFailed(trouble);
+      await sleep(delay, undefined, { signal }).catch(() => {});
     }
   }
 
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  #journalctl(args: readonly string[]): Journalctl {
+    return spawn("journalctl", journalArguments(this.#options.selection, args), {
+      stdio: ["ignore", "pipe", "pipe"],
+      signal: this.#stopped.signal,
+    });
+  }
+
   /** Reads until journalctl ends; returns what it said. */
-  async function follow(): Promise<string> {
-    const child = journalctl(["--follow", "--no-tail", ...(await findPlace())]);
+  async #follow(): Promise<string> {
+    const place = await this.#findPlace();
+    const child = this.#journalctl(["--follow", "--no-tail", ...place]);
     const said = text(child.stderr);
-    const failed = new Promise<never>((_, reject) => child.once("error", reject));
-    failed.catch(() => {}); // also when nobody waits for it any more
-    state = "reading";
-    say("journal is read", { entries });
-    const read = async () => {
-      let rest: Buffer = Buffer.alloc(0);
-      for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-        const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-        let start = 0;
-        for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, start)) {
-          await handOut(bytes.subarray(start, at + 1));
-          start = at + 1;
-        }
-        rest = bytes.subarray(start);
-      }
-    };
+    const failed = failureOf(child);
+    this.state = { phase: "reading" };
+    this.#options.say("journal is read", { entries: this.#entries });
     try {
-      await Promise.race([read(), failed]);
+      await Promise.race([this.#readEntries(child.stdout), failed]);
       return (await said).trim();
     } finally {
       child.kill();
     }
   }
 
-  async function live(): Promise<void> {
-    for (let delay = RETRY_MS.first; !isStopped(); delay = Math.min(delay * 2, RETRY_MS.longest)) {
-      const before = place.position;
-      let reason: string;
-      try {
-        reason = await follow();
-      } catch (error) {
-        reason = reasonOf(error);
+  /** journalctl's arguments to find what was not read yet. */
+  async #findPlace(): Promise<string[]> {
+    const { startAt, onGap } = this.#options;
+    if (this.#isFirstStart && startAt === "end") this.place.cursor = await this.#cursorOf();
+    this.#isFirstStart = false;
+    const { cursor } = this.place;
+    if (cursor === null) return [];
+    const found = await this.#cursorOf(`--cursor=${cursor}`);
+    if (found === cursor) return [`--after-cursor=${cursor}`];
+    onGap(`the journal of ${this.#entries} has lost the entry that was read last`);
+    this.place.epoch = newEpoch();
+    this.place.position = 0;
+    // journalctl skips one entry after a cursor, also when that is not the cursor's own any more.
+    return [`--cursor=${cursor}`];
+  }
+
+  /** The cursor of the first such entry that journalctl shows; null: none. */
+  async #cursorOf(...args: string[]): Promise<string | null> {
+    const child = this.#journalctl([...args, "--lines=1"]);
+    const shown = await Promise.race([text(child.stdout), failureOf(child)]);
+    return CURSOR.exec(shown)?.[1] ?? null;
+  }
+
+  /** Hands out the entries one after the other; each is a line. */
+  async #readEntries(stdout: AsyncIterable<Buffer>): Promise<void> {
+    let rest: Buffer = Buffer.alloc(0);
+    for await (const chunk of stdout) {
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      let start = 0;
+      for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, start)) {
+        await this.#handOut(bytes.subarray(start, at + 1));
+        start = at + 1;
       }
-      if (isStopped()) return;
-      state = "failed";
-      trouble = `journalctl has ended: ${reason.slice(0, 300) || "it says no reason"}`;
-      if (place.position > before) delay = RETRY_MS.first;
-      onFailed(trouble);
-      await sleep(delay, undefined, { signal: ended.signal }).catch(() => {});
+      rest = bytes.subarray(start);
     }
   }
 
-  return {
-    start: () => void live(),
-    bookmark: () => ({ ...place }),
-    state: () => state,
-    trouble: () => (state === "failed" ? trouble : undefined),
-    lag: () => 0,
-    stop: () => ended.abort(),
-  };
+  async #handOut(line: Buffer): Promise<void> {
+    const { onLines, onOverlong } = this.#options;
+    const { place } = this;
+    const from = place.position;
+    place.position += PER_ENTRY;
+    place.cursor = CURSOR.exec(line.toString("latin1"))?.[1] ?? place.cursor;
+    if (line.length >= PER_ENTRY) {
+      onOverlong();
+      return;
+    }
+    const { position: to, epoch } = place;
+    // journald's own time needs no proof.
+    await onLines({ lines: line, from, to, epoch, isFresh: false });
+  }
+}
+
+/** Rejects when the process cannot be started, or is killed because the source was stopped. */
+function failureOf(child: Journalctl): Promise<never> {
+  const failed = new Promise<never>((_, reject) => child.once("error", reject));
+  failed.catch(() => {}); // Nobody may wait for it any more.
+  return failed;
 }

@@ -47,74 +47,81 @@ const QUARTER_MS = 900_000;
 /** No two time zones are further apart. */
 const LARGEST_SHIFT_MS = 26 * 3_600_000;
 
-export function createLogClock({ zone, shiftMs = 0, onShift }: LogClockOptions): LogClock {
-  /** What was seen of the last lines: how far their own stamps are ahead of this clock. */
-  let seen: { aheadMs: number; hasZone: boolean }[] = [];
-  let time: LogTime = shiftMs === 0 ? { state: "unknown" } : { state: "shifted" };
-  let shift = shiftMs;
-  let current = zoneShiftedBy(shift);
+/** How far the stamp of a line is ahead of this clock. */
+interface Difference {
+  aheadMs: number;
+  /** Does the stamp say its zone? */
+  hasZone: boolean;
+}
+
+export function createLogClock(options: LogClockOptions): LogClock {
+  return new ClockOfLines(options);
+}
+
+class ClockOfLines implements LogClock {
+  readonly #options: LogClockOptions;
+  /** What was seen of the last lines. */
+  #seen: Difference[] = [];
+  time: LogTime;
+  shiftMs: number;
+  zone: Zone;
   /** The last shift that was certain. */
-  let certain = shiftMs;
+  #certainShiftMs: number;
 
-  function zoneShiftedBy(ms: number): Zone {
-    return ms === 0 ? zone : shiftedZone(zone, ms);
+  constructor(options: LogClockOptions) {
+    const { zone, shiftMs = 0 } = options;
+    this.#options = options;
+    this.time = shiftMs === 0 ? { state: "unknown" } : { state: "shifted" };
+    this.shiftMs = shiftMs;
+    this.zone = shiftMs === 0 ? zone : shiftedZone(zone, shiftMs);
+    this.#certainShiftMs = shiftMs;
   }
 
-  function shiftBy(ms: number): void {
-    if (ms === shift) return;
-    shift = ms;
-    current = zoneShiftedBy(ms);
-  }
-
-  /** The difference on which all lines that were seen agree; undefined: they do not. */
-  function steadyDifference(): { aheadMs: number; hasZone: boolean } | undefined {
-    const [first] = seen;
-    if (!first || seen.some(({ hasZone }) => hasZone !== first.hasZone)) return undefined;
-    const all = seen.map(({ aheadMs }) => aheadMs).toSorted((a, b) => a - b);
-    const [least = 0, middle = 0, most = 0] = [all[0], all[all.length >> 1], all.at(-1)];
-    return most - least > STEADY_MS ? undefined : { aheadMs: middle, hasZone: first.hasZone };
-  }
-
-  function decide(): void {
-    const steady = steadyDifference();
+  observe({ at, hasZone }: WrittenAt, readAt: number): void {
+    const aheadMs = (hasZone ? at : at - this.shiftMs) - readAt;
+    this.#seen = [...this.#seen, { aheadMs, hasZone }].slice(-LINES);
+    const steady = steadyDifference(this.#seen);
     if (!steady) return;
-    const isCertain = seen.length === LINES;
+    const isCertain = this.#seen.length === LINES;
     const needed = shiftFor(steady);
     // Until something is certain the first lines are taken at their word: a line that was delayed
     // by just some quarters of an hour is rarer than a log of another zone.
-    if (needed !== undefined && (isCertain || time.state === "unknown")) shiftBy(needed);
-    if (!isCertain) return;
-    if (needed === undefined) {
-      const { aheadMs } = steady;
-      time = Math.abs(aheadMs) > SLACK_MS ? { state: "wrong", aheadMs } : { state: "right" };
-      return;
-    }
-    time = { state: needed === 0 ? "right" : "shifted" };
-    if (needed === certain) return;
-    certain = needed;
-    onShift(needed);
+    const isShifted = isCertain || this.time.state === "unknown";
+    if (needed !== undefined && isShifted) this.#shiftBy(needed);
+    if (isCertain) this.#noteCertain(steady, needed);
   }
 
-  return {
-    get zone() {
-      return current;
-    },
-    get shiftMs() {
-      return shift;
-    },
-    get time() {
-      return time;
-    },
-    observe({ at, hasZone }, readAt) {
-      const aheadMs = (hasZone ? at : at - shift) - readAt;
-      seen = [...seen, { aheadMs, hasZone }].slice(-LINES);
-      decide();
-    },
-  };
+  #shiftBy(ms: number): void {
+    if (ms === this.shiftMs) return;
+    const { zone } = this.#options;
+    this.shiftMs = ms;
+    this.zone = ms === 0 ? zone : shiftedZone(zone, ms);
+  }
+
+  /** Enough lines agree. `needed` is the shift that makes them right; undefined: none does. */
+  #noteCertain({ aheadMs }: Difference, needed: number | undefined): void {
+    if (needed === undefined) {
+      this.time = Math.abs(aheadMs) > SLACK_MS ? { state: "wrong", aheadMs } : { state: "right" };
+      return;
+    }
+    this.time = { state: needed === 0 ? "right" : "shifted" };
+    if (needed === this.#certainShiftMs) return;
+    this.#certainShiftMs = needed;
+    this.#options.onShift(needed);
+  }
+}
+
+/** The difference on which all lines that were seen agree; undefined: they do not. */
+function steadyDifference(seen: readonly Difference[]): Difference | undefined {
+  const [first] = seen;
+  if (!first || seen.some(({ hasZone }) => hasZone !== first.hasZone)) return undefined;
+  const all = seen.map(({ aheadMs }) => aheadMs).toSorted((a, b) => a - b);
+  const [least = 0, middle = 0, most = 0] = [all[0], all[all.length >> 1], all.at(-1)];
+  return most - least > STEADY_MS ? undefined : { aheadMs: middle, hasZone: first.hasZone };
 }
 
 /** The shift that makes such stamps right; undefined: none does. */
-function shiftFor({ aheadMs, hasZone }: { aheadMs: number; hasZone: boolean }): number | undefined {
+function shiftFor({ aheadMs, hasZone }: Difference): number | undefined {
   const quarters = Math.round(aheadMs / QUARTER_MS);
   const rest = Math.abs(aheadMs - quarters * QUARTER_MS);
   const shift = quarters === 0 ? 0 : -quarters * QUARTER_MS;

@@ -32,14 +32,8 @@ export function openLogFile(
   offset: number,
   onOverlong: () => void,
 ): LogFile | undefined {
-  let descriptor: number;
-  try {
-    // A named pipe would keep the whole process waiting for its writer.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
+  const descriptor = openIfThere(path);
+  if (descriptor === undefined) return undefined;
   const stats = fstatSync(descriptor);
   if (!stats.isFile()) {
     closeSync(descriptor);
@@ -51,7 +45,7 @@ export function openLogFile(
   let head = readHead(descriptor, offset);
 
   /** Skips a line that does not end within the limit; one without an end waits for it. */
-  function skipOverlong(): boolean {
+  const skipOverlong = (): boolean => {
     for (let at = taken; ;) {
       const length = readSync(descriptor, chunk, 0, chunk.length, at);
       if (length === 0) return false;
@@ -63,9 +57,9 @@ export function openLogFile(
       }
       at += length;
     }
-  }
+  };
 
-  function take(): Buffer {
+  const take = (): Buffer => {
     const length = readSync(descriptor, chunk, 0, chunk.length, taken);
     const end = chunk.subarray(0, length).lastIndexOf(NEWLINE) + 1;
     if (end > 0) {
@@ -77,7 +71,7 @@ export function openLogFile(
     if (chunk.length < MAX_LINE_BYTES) chunk = Buffer.allocUnsafe(chunk.length * 2);
     else if (!skipOverlong()) return chunk.subarray(0, 0);
     return take();
-  }
+  };
 
   return {
     device: stats.dev,
@@ -91,4 +85,15 @@ export function openLogFile(
     fingerprint: () => fingerprintOf(head),
     close: () => closeSync(descriptor),
   };
+}
+
+/** undefined: there is no such file. */
+function openIfThere(path: string): number | undefined {
+  try {
+    // A named pipe would keep the whole process waiting for its writer.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }

@@ -45,20 +45,80 @@ const LOOK_EVERY_MS = 1_000;
 const MAX_FILES = 200;
 
 export function openPatternReader(options: PatternReaderOptions): Reader {
-  const { name, pattern, restored, startAt, onLines, onFailed, say } = options;
-  const files = new Map<string, Source<FileBookmark>>();
-  let timer: NodeJS.Timeout | undefined;
-  let isFirstLook = true;
-  let trouble: string | undefined;
+  return new PatternReader(options);
+}
 
-  const laneOf = (path: string) => `${name}:${path}`;
+class PatternReader implements Reader {
+  readonly #options: PatternReaderOptions;
+  readonly #files = new Map<string, Source<FileBookmark>>();
+  /** undefined: it has not begun to read. */
+  #timer: NodeJS.Timeout | undefined;
+  #isFirstLook = true;
+  /** Why the pattern cannot be looked through; undefined: it can. */
+  #trouble: string | undefined;
 
-  function open(path: string): void {
-    const lane = laneOf(path);
+  constructor(options: PatternReaderOptions) {
+    this.#options = options;
+    for (const lane of Object.keys(options.restored ?? {})) {
+      this.#openRestored(lane.slice(this.#laneOf("").length));
+    }
+    this.#look();
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    for (const source of this.#files.values()) source.start();
+    this.#look();
+  }
+
+  bookmarks(): Record<string, FileBookmark> {
+    const all: Record<string, FileBookmark> = {};
+    for (const [path, source] of this.#files) {
+      const bookmark = source.bookmark();
+      if (bookmark) all[this.#laneOf(path)] = bookmark;
+    }
+    return all;
+  }
+
+  state(): "reading" | "waiting" | "failed" {
+    const states = [...this.#files.values()].map((source) => source.state());
+    if (this.#trouble !== undefined || states.includes("failed")) return "failed";
+    return states.includes("reading") ? "reading" : "waiting";
+  }
+
+  trouble(): string | undefined {
+    const ofFiles = [...this.#files.values()].map((source) => source.trouble());
+    return this.#trouble ?? ofFiles.find(Boolean);
+  }
+
+  lag(): number {
+    return [...this.#files.values()].reduce((sum, source) => sum + source.lag(), 0);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const source of this.#files.values()) source.stop();
+  }
+
+  #laneOf(path: string): string {
+    return `${this.#options.name}:${path}`;
+  }
+
+  #openRestored(path: string): void {
+    if (isLeft(path)) this.#open(path);
+    else {
+      const what = "a file is gone since the last run, with what was not read of it";
+      this.#options.say(what, { path });
+    }
+  }
+
+  #open(path: string): void {
+    const { restored, startAt, onLines } = this.#options;
+    const lane = this.#laneOf(path);
     const bookmark = restored?.[lane];
-    const isNew = !isFirstLook || restored !== undefined;
+    const isNew = !this.#isFirstLook || restored !== undefined;
     const source = openFileSource({
-      ...options,
+      ...this.#options,
       path,
       bookmark: bookmark && "inode" in bookmark ? bookmark : undefined,
       // What is new since the last run has not been read yet.
@@ -66,74 +126,48 @@ export function openPatternReader(options: PatternReaderOptions): Reader {
       ...(isNew && { epoch: epochOf(path) }),
       onLines: (chunk) => onLines(lane, chunk),
     });
-    files.set(path, source);
-    if (timer !== undefined) source.start();
+    this.#files.set(path, source);
+    if (this.#timer !== undefined) source.start();
   }
 
-  function isOpen(path: string): boolean {
+  #look(): void {
+    const { pattern, onFailed } = this.#options;
+    try {
+      const present = matchingFiles(pattern);
+      this.#openNew(present);
+      this.#closeGone(present);
+      this.#isFirstLook = false;
+      this.#trouble = undefined;
+    } catch (error) {
+      const known = this.#trouble;
+      this.#trouble = `${pattern}: ${explainFileError(error)}`;
+      if (known === undefined) onFailed(this.#trouble);
+    }
+  }
+
+  #openNew(present: readonly string[]): void {
+    for (const path of present) {
+      if (this.#files.has(path) || this.#isOpen(path)) continue;
+      if (this.#files.size >= MAX_FILES) throw new Error(`more than ${MAX_FILES} files match`);
+      this.#open(path);
+    }
+  }
+
+  #closeGone(present: readonly string[]): void {
+    for (const [path, source] of this.#files) {
+      if (present.includes(path) || statOf(path) !== undefined || source.lag() > 0) continue;
+      this.#options.say("a file is gone, and was read", { path });
+      source.stop();
+      this.#files.delete(path);
+    }
+  }
+
+  /** Is the file read under another name? */
+  #isOpen(path: string): boolean {
     const stats = statOf(path);
-    return [...files.values()].some((source) => {
+    return [...this.#files.values()].some((source) => {
       const bookmark = source.bookmark();
       return bookmark?.inode === stats?.ino && bookmark?.device === stats?.dev;
     });
   }
-
-  function look(): void {
-    try {
-      const present = matchingFiles(pattern);
-      for (const path of present) {
-        if (files.has(path) || isOpen(path)) continue;
-        if (files.size >= MAX_FILES) throw new Error(`more than ${MAX_FILES} files match`);
-        open(path);
-      }
-      for (const [path, source] of files) {
-        if (present.includes(path) || statOf(path) !== undefined || source.lag() > 0) continue;
-        say("a file is gone, and was read", { path });
-        source.stop();
-        files.delete(path);
-      }
-      isFirstLook = false;
-      trouble = undefined;
-    } catch (error) {
-      const known = trouble;
-      trouble = `${pattern}: ${explainFileError(error)}`;
-      if (known === undefined) onFailed(trouble);
-    }
-  }
-
-  for (const lane of Object.keys(restored ?? {})) {
-    const path = lane.slice(laneOf("").length);
-    if (isLeft(path)) open(path);
-    else say("a file is gone since the last run, with what was not read of it", { path });
-  }
-  look();
-
-  return {
-    start() {
-      timer = setInterval(look, LOOK_EVERY_MS);
-      for (const source of files.values()) source.start();
-      look();
-    },
-    bookmarks() {
-      const all: Record<string, FileBookmark> = {};
-      for (const [path, source] of files) {
-        const bookmark = source.bookmark();
-        if (bookmark) all[laneOf(path)] = bookmark;
-      }
-      return all;
-    },
-    state() {
-      const states = [...files.values()].map((source) => source.state());
-      if (trouble !== undefined || states.includes("failed")) return "failed";
-      return states.includes("reading") ? "reading" : "waiting";
-    },
-    trouble() {
-      return trouble ?? [...files.values()].map((source) => source.trouble()).find(Boolean);
-    },
-    lag: () => [...files.values()].reduce((sum, source) => sum + source.lag(), 0),
-    stop() {
-      clearInterval(timer);
-      for (const source of files.values()) source.stop();
-    },
-  };
 }
