@@ -1,4 +1,4 @@
-/** Who attacks an account: the failures of one user, by address and by host. */
+/** The attacks on an account: the failures of one user, by address and by host. */
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
 import type { Address } from "../../wire/address.ts";
 import { sinceCondition } from "./failure-queries.ts";

@@ -46,7 +46,118 @@ const MIGRATED_WITHIN_MS = 2_000;
  */
 const MAX_CONNECTIONS = 6;
 
-export function openDatabase({ url, log }: DatabaseOptions): Database {
+export function openDatabase(options: DatabaseOptions): Database {
+  const database = new WatchedDatabase(options);
+  return {
+    ask: (work) => database.ask(work),
+    reachable: () => database.reachable(),
+    everReached: () => database.everReached(),
+    close: () => database.close(),
+  };
+}
+
+type Schema =
+  | "unknown" // No migration has been tried, or the last one has failed.
+  | "being migrated"
+  | "up to date";
+
+/** Looks every other second whether PostgreSQL is there. */
+class WatchedDatabase {
+  readonly #options: DatabaseOptions;
+  readonly #prisma: PrismaClient;
+  /** Names the server in messages. */
+  readonly #where: string;
+  /** When PostgreSQL was asked last; undefined: it was not asked yet. */
+  #isReachable: boolean | undefined;
+  #schema: Schema = "unknown";
+  readonly #timer: NodeJS.Timeout;
+  #isClosed = false;
+  /** One check runs at a time. */
+  #checking: Promise<void> | undefined;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.#prisma = openPrisma(options.url);
+    this.#where = new URL(options.url).host;
+    this.#timer = setInterval(() => void this.#checkAgain(), CHECK_EVERY_MS);
+    void this.#checkAgain();
+  }
+
+  async ask<T>(work: (prisma: PrismaClient) => Promise<T>): Promise<T> {
+    await this.#untilMigrated();
+    try {
+      const result = await work(this.#prisma);
+      this.#note(true);
+      return result;
+    } catch (error) {
+      await this.#checkAgain();
+      const Why = this.reachable() ? whyOf(error) : HistoryUnavailable;
+      throw new Why(`${this.#where}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  reachable(): boolean {
+    return this.#isReachable === true;
+  }
+
+  everReached(): boolean {
+    return this.#schema === "up to date";
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#checking;
+    await this.#prisma.$disconnect();
+  }
+
+  async #untilMigrated(): Promise<void> {
+    if (this.everReached()) return;
+    const patience = sleep(MIGRATED_WITHIN_MS, undefined, { ref: false });
+    await Promise.race([this.#checkAgain(), patience]);
+    if (this.everReached()) return;
+    const isMigrating = this.#schema === "being migrated";
+    const why = isMigrating ? "the database is being migrated" : "cannot be reached";
+    throw new HistoryUnavailable(`${this.#where}: ${why}`);
+  }
+
+  #checkAgain(): Promise<void> {
+    return (this.#checking ??= this.#check().finally(() => (this.#checking = undefined)));
+  }
+
+  async #check(): Promise<void> {
+    try {
+      await this.#prisma.$queryRaw`SELECT 1`;
+      if (this.#schema !== "up to date") await this.#migrate();
+      this.#note(true);
+    } catch (error) {
+      if (!this.#isClosed) this.#note(false, reasonOf(error));
+    }
+  }
+
+  async #migrate(): Promise<void> {
+    this.#schema = "being migrated";
+    try {
+      const applied = await migrate(this.#options.url);
+      if (applied.length > 0) this.#options.log.info({ applied }, "database migrated");
+      this.#schema = "up to date";
+    } catch (error) {
+      this.#schema = "unknown";
+      throw error;
+    }
+  }
+
+  #note(isReachable: boolean, reason = ""): void {
+    if (this.#isReachable === isReachable) return;
+    this.#isReachable = isReachable;
+    const { log } = this.#options;
+    const postgres = this.#where;
+    if (isReachable) log.info({ postgres }, "PostgreSQL is reached");
+    else log.error({ postgres, reason }, "PostgreSQL cannot be reached, keeps trying");
+  }
+}
+
+function openPrisma(url: string): PrismaClient {
   const adapter = new PrismaPg({
     connectionString: url,
     connectionTimeoutMillis: 3_000,
@@ -54,67 +165,7 @@ export function openDatabase({ url, log }: DatabaseOptions): Database {
     keepAlive: true,
     max: MAX_CONNECTIONS,
   });
-  const prisma = new PrismaClient({ adapter });
-  const where = new URL(url).host;
-  let reachable: boolean | undefined;
-  let migrated = false;
-  let isMigrating = false;
-  let closed = false;
-  let working: Promise<void> | undefined;
-
-  function note(isReachable: boolean, reason = ""): void {
-    if (reachable === isReachable) return;
-    reachable = isReachable;
-    if (isReachable) log.info({ postgres: where }, "PostgreSQL is reached");
-    else log.error({ postgres: where, reason }, "PostgreSQL cannot be reached, keeps trying");
-  }
-
-  async function check(): Promise<void> {
-    try {
-      await prisma.$queryRaw`SELECT 1`;
-      if (!migrated) {
-        isMigrating = true;
-        const applied = await migrate(url).finally(() => (isMigrating = false));
-        if (applied.length > 0) log.info({ applied }, "database migrated");
-        migrated = true;
-      }
-      note(true);
-    } catch (error) {
-      if (!closed) note(false, reasonOf(error));
-    }
-  }
-
-  const checkAgain = () => (working ??= check().finally(() => (working = undefined)));
-  const timer = setInterval(() => void checkAgain(), CHECK_EVERY_MS);
-  void checkAgain();
-
-  return {
-    async ask(work) {
-      if (!migrated)
-        await Promise.race([checkAgain(), sleep(MIGRATED_WITHIN_MS, undefined, { ref: false })]);
-      if (!migrated) {
-        const why = isMigrating ? "the database is being migrated" : "cannot be reached";
-        throw new HistoryUnavailable(`${where}: ${why}`);
-      }
-      try {
-        const result = await work(prisma);
-        note(true);
-        return result;
-      } catch (error) {
-        await checkAgain();
-        const Why = reachable === true ? whyOf(error) : HistoryUnavailable;
-        throw new Why(`${where}: ${reasonOf(error)}`, { cause: error });
-      }
-    },
-    reachable: () => reachable === true,
-    everReached: () => migrated,
-    async close() {
-      closed = true;
-      clearInterval(timer);
-      await working;
-      await prisma.$disconnect();
-    },
-  };
+  return new PrismaClient({ adapter });
 }
 
 /** What the driver has heard of PostgreSQL. */

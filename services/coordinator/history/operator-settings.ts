@@ -1,6 +1,6 @@
 /**
- * What operators have set besides the allowlist (options of jails, paused jails, hosts in
- * quarantine), on record for the case that NATS loses its storage.
+ * Settings of operators besides the allowlist: options of jails, paused jails and hosts in
+ * quarantine. They are on record for the case that NATS loses its storage.
  */
 import type { JsMsg } from "@nats-io/jetstream";
 import type { PrismaClient } from "../../../prisma/client/client.ts";
