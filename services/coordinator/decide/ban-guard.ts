@@ -16,6 +16,7 @@ import { banKey } from "../../wire/subjects.ts";
 import { causeOf, confirmerOf } from "../../policy/ban-cause.ts";
 import { holdBan, holdWidening, sameOffence } from "../../policy/held-ban.ts";
 import { widens } from "../../policy/quorum.ts";
+import { MINUTE_MS, RecentBans } from "./recent-bans.ts";
 
 /** Most new bans within a minute; null: as many as there are. */
 export interface GuardLimits {
@@ -42,46 +43,18 @@ export interface GuardOptions {
   now: () => number;
 }
 
-const MINUTE_MS = 60_000;
-
 export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOptions): BanGuard {
-  /** New bans of the last minute, the oldest first. */
-  const recent = new Map<string, { at: number; cause: string }>();
-  const byHost = new Map<string, number>();
-
-  function count(cause: string, step: 1 | -1): void {
-    const left = (byHost.get(cause) ?? 0) + step;
-    if (left > 0) byHost.set(cause, left);
-    else byHost.delete(cause);
-  }
-
-  function forget(key: string): void {
-    const known = recent.get(key);
-    if (known && recent.delete(key)) count(known.cause, -1);
-  }
-
-  function forgetOld(): void {
-    for (const [key, { at }] of recent) {
-      if (at > now() - MINUTE_MS) return;
-      forget(key);
-    }
-  }
-
-  function note(key: string, at: number, cause: string): void {
-    forget(key);
-    recent.set(key, { at, cause });
-    count(cause, 1);
-  }
+  const recent = new RecentBans(now);
 
   function whyHeld(cause: string): string | undefined {
-    forgetOld();
+    const { all, ofHost } = recent.count(cause);
     const { bansPerMinute, perHost } = limits();
     const distrusted = distrust(cause);
     if (distrusted !== undefined) return distrusted;
-    if (perHost !== null && (byHost.get(cause) ?? 0) >= perHost) {
+    if (perHost !== null && ofHost >= perHost) {
       return `host ${cause} has caused more than ${perHost} bans within a minute (guard.perHost)`;
     }
-    if (bansPerMinute !== null && recent.size >= bansPerMinute) {
+    if (bansPerMinute !== null && all >= bansPerMinute) {
       return `the fleet has more than ${bansPerMinute} new bans within a minute (guard.bansPerMinute)`;
     }
     return undefined;
@@ -98,7 +71,7 @@ export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOp
     if (why !== undefined) {
       return present.held === undefined ? holdWidening(ban, present, why) : undefined;
     }
-    note(key, ban.changedAt, confirmer);
+    recent.note(key, ban.changedAt, confirmer);
     return ban;
   }
 
@@ -117,7 +90,7 @@ export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOp
       if (recent.has(key)) return sameOffence(ban, present);
       const why = whyHeld(cause);
       if (why !== undefined) return holdBan(ban, present, why);
-      note(key, ban.startsAt, cause);
+      recent.note(key, ban.startsAt, cause);
       return sameOffence(ban, present);
     },
 
@@ -130,7 +103,7 @@ export function createBanGuard({ limits, isQuarantined, distrust, now }: GuardOp
       const cause = isWidened ? confirmerOf(ban) : causeOf(ban);
       if (cause === undefined) return;
       const key = isWidened ? wideningKey(ban, cause) : banKey(jail, address);
-      if (!recent.has(key)) note(key, changedAt, cause);
+      if (!recent.has(key)) recent.note(key, changedAt, cause);
     },
   };
 }

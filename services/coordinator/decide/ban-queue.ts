@@ -1,10 +1,10 @@
 /**
  * Bans that are decided and not yet to be seen in the bucket, and the one place that writes them.
  *
- * A few are written at once, for thousands of writes under way would make each of them, and the
+ * A few are written at once, because thousands of writes under way would make each of them, and the
  * lease's renewal, time out. Hosts take turns: one that reports attempts of thousands of addresses,
- * because it is attacked so or because it lies, delays the bans that others have brought by
- * one write each.
+ * because it is attacked like that or because it lies, delays each ban that another host has
+ * brought by one write.
  */
 import { reasonOf } from "../../process/reason.ts";
 import type { Log } from "../../process/log.ts";
@@ -17,6 +17,7 @@ import type { Change, NewChange } from "../../policy/ban-memory.ts";
 import { longestBanSeconds } from "../../policy/ban-time.ts";
 import type { Offence } from "../../policy/sliding-window.ts";
 import type { Step, Written } from "../buckets/ban-store.ts";
+import { HostTurns } from "./host-turns.ts";
 
 export interface DueBan {
   jail: Jail;
@@ -58,109 +59,114 @@ export interface BanQueue {
 const AT_ONCE = 64;
 
 export function createBanQueue(options: BanQueueOptions): BanQueue {
-  const { bans, isLeader, now, newChange, log, onMissed } = options;
-  const due = new Map<string, DueBan>();
-  const writing = new Set<string>();
-  /** Keys that wait to be written, by host; the host whose turn it is comes first. */
-  const turns = new Map<string, Set<string>>();
-  let isFailing = false;
+  return new DueBans(options);
+}
 
-  function line(key: string, host: string): void {
-    const waiting = turns.get(host);
-    if (waiting) waiting.add(key);
-    else turns.set(host, new Set([key]));
+class DueBans implements BanQueue {
+  readonly #options: BanQueueOptions;
+  readonly #due = new Map<string, DueBan>();
+  readonly #writing = new Set<string>();
+  readonly #turns = new HostTurns();
+  /** Whether the last write has failed, so that the log says it once. */
+  #isFailing = false;
+
+  constructor(options: BanQueueOptions) {
+    this.#options = options;
   }
 
-  /** The key whose turn it is; undefined: none waits. */
-  function next(): string | undefined {
-    for (const [host, waiting] of turns) {
-      turns.delete(host);
-      const [key] = waiting;
-      if (key === undefined) continue;
-      waiting.delete(key);
-      if (waiting.size > 0) turns.set(host, waiting);
-      return key;
+  get size(): number {
+    return this.#due.size;
+  }
+
+  add(task: DueBan): void {
+    const { now, onMissed } = this.#options;
+    if (isPast(task, now())) {
+      onMissed(task);
+      return;
     }
-    return undefined;
+    const key = banKey(task.jail.name, task.offence.address);
+    this.#due.set(key, task);
+    this.#turns.add(key, task.host);
+    this.#writeNext();
   }
 
-  function pump(): void {
-    while (writing.size < AT_ONCE && isLeader()) {
-      const key = next();
-      if (key === undefined) return;
-      const task = due.get(key);
-      // While it is being written a later offence waits for that.
-      if (task && !writing.has(key)) void write(key, task);
-    }
+  covered(jail: string, address: Address, until: number): void {
+    const key = banKey(jail, address);
+    const task = this.#due.get(key);
+    if (task && task.offence.at <= until) this.#due.delete(key);
   }
 
-  async function write(key: string, task: DueBan): Promise<void> {
-    writing.add(key);
-    const { jail, offence } = task;
-    const outcome = { wasOver: false };
-    try {
-      const written = await bans.change(jail.name, offence.address, (present) => {
-        const change = { ...newChange(jail, offence.address), ...completedBy(task) };
-        outcome.wasOver = isOffenceOver(present, jail, offence, change);
-        const ban = banForOffence(present, jail, offence, change);
-        return ban && options.judge(ban, present, task.host);
-      });
-      isFailing = false;
-      if (due.get(key) === task) {
-        due.delete(key);
-        if (!written && outcome.wasOver) onMissed(task);
-      }
-      if (written) {
-        const { address, reason, until, held } = written.ban;
-        const facts = { jail: jail.name, address, reason, until: spell(until) };
-        if (held !== undefined) log.debug({ ...facts, held }, "ban is held");
-        else {
-          log.info(facts, "banned");
-          options.onBanned?.(written, task.storedAt);
-        }
-      }
-    } catch (error) {
-      const reason = reasonOf(error);
-      const facts = { address: offence.address, reason, due: due.size };
-      if (!isFailing) log.error(facts, "ban cannot be written, keeps trying");
-      isFailing = true;
-    } finally {
-      writing.delete(key);
-    }
-    const later = due.get(key);
-    if (later && later !== task) line(key, later.host);
-    pump();
-  }
-
-  return {
-    add(task) {
+  submit(): void {
+    const { now, onMissed } = this.#options;
+    for (const [key, task] of this.#due) {
+      if (this.#writing.has(key)) continue;
       if (isPast(task, now())) {
+        this.#due.delete(key);
         onMissed(task);
-        return;
+      } else this.#turns.add(key, task.host);
+    }
+    this.#writeNext();
+  }
+
+  #writeNext(): void {
+    while (this.#writing.size < AT_ONCE && this.#options.isLeader()) {
+      const key = this.#turns.take();
+      if (key === undefined) return;
+      const task = this.#due.get(key);
+      // While it is being written a later offence waits for that.
+      if (task && !this.#writing.has(key)) void this.#write(key, task);
+    }
+  }
+
+  async #write(key: string, task: DueBan): Promise<void> {
+    this.#writing.add(key);
+    try {
+      const { written, wasOver } = await this.#tryToWrite(task);
+      this.#isFailing = false;
+      if (this.#due.get(key) === task) {
+        this.#due.delete(key);
+        if (!written && wasOver) this.#options.onMissed(task);
       }
-      const key = banKey(task.jail.name, task.offence.address);
-      due.set(key, task);
-      line(key, task.host);
-      pump();
-    },
-    covered(jail, address, until) {
-      const key = banKey(jail, address);
-      const task = due.get(key);
-      if (task && task.offence.at <= until) due.delete(key);
-    },
-    submit() {
-      for (const [key, task] of due) {
-        if (isPast(task, now()) && !writing.has(key)) {
-          due.delete(key);
-          onMissed(task);
-        } else if (!writing.has(key)) line(key, task.host);
-      }
-      pump();
-    },
-    get size() {
-      return due.size;
-    },
-  };
+      if (written) this.#report(written, task);
+    } catch (error) {
+      this.#complain(error, task);
+    } finally {
+      this.#writing.delete(key);
+    }
+    const later = this.#due.get(key);
+    if (later && later !== task) this.#turns.add(key, later.host);
+    this.#writeNext();
+  }
+
+  /** `wasOver`: the ban would have been over before it could be written. */
+  async #tryToWrite(task: DueBan): Promise<{ written: Written | undefined; wasOver: boolean }> {
+    const { bans, newChange, judge } = this.#options;
+    const { jail, offence, host } = task;
+    let wasOver = false;
+    const written = await bans.change(jail.name, offence.address, (present) => {
+      const change = { ...newChange(jail, offence.address), ...completedBy(task) };
+      wasOver = isOffenceOver(present, jail, offence, change);
+      const ban = banForOffence(present, jail, offence, change);
+      return ban && judge(ban, present, host);
+    });
+    return { written, wasOver };
+  }
+
+  #report(written: Written, { jail, storedAt }: DueBan): void {
+    const { log, onBanned } = this.#options;
+    const { address, reason, until, held } = written.ban;
+    const facts = { jail: jail.name, address, reason, until: spell(until) };
+    if (held === undefined) {
+      log.info(facts, "banned");
+      onBanned?.(written, storedAt);
+    } else log.debug({ ...facts, held }, "ban is held");
+  }
+
+  #complain(error: unknown, { offence }: DueBan): void {
+    const facts = { address: offence.address, reason: reasonOf(error), due: this.size };
+    if (!this.#isFailing) this.#options.log.error(facts, "ban cannot be written, keeps trying");
+    this.#isFailing = true;
+  }
 }
 
 function completedBy({ host, storedAt, sentAt }: DueBan): Pick<Change, "completedBy"> {

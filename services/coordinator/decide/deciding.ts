@@ -9,7 +9,7 @@
  */
 import type { Ban } from "../../wire/ban.ts";
 import type { Decider } from "./decider.ts";
-import { FailureCounts } from "./failure-counts.ts";
+import { CountersOverReloads } from "./counters-over-reloads.ts";
 import type { FailureFeed } from "./failure-feed.ts";
 import type { Policy } from "./policy.ts";
 
@@ -51,8 +51,7 @@ export function createDeciding(options: DecidingOptions): Deciding {
   let inUse = start(options.policy, { isInUse: true });
   /** Counts, and decides nothing yet; undefined: no reload is under way. */
   let next: Running | undefined;
-  /** Counted by deciders that are no longer in use, beyond what the present one has counted. */
-  const before = { failures: new FailureCounts(), undecodable: 0 };
+  const counters = new CountersOverReloads(() => inUse.decider.counters);
 
   function start(policy: Policy, role: Role): Running {
     const decider = create(policy, () => role.isInUse);
@@ -61,12 +60,7 @@ export function createDeciding(options: DecidingOptions): Deciding {
 
   function use(running: Running): void {
     const old = inUse;
-    const [counted, countedAgain] = [old.decider.counters, running.decider.counters];
-    before.undecodable += counted.undecodable - countedAgain.undecodable;
-    for (const count of counted.failures.entries()) before.failures.add(count);
-    for (const count of countedAgain.failures.entries()) {
-      before.failures.add({ ...count, attempts: -count.attempts });
-    }
+    counters.replace(old.decider.counters, running.decider.counters);
     old.role.isInUse = false;
     running.role.isInUse = true;
     inUse = running;
@@ -100,23 +94,6 @@ export function createDeciding(options: DecidingOptions): Deciding {
     sweep() {
       for (const decider of both()) decider.sweep();
     },
-    counters: {
-      failures: {
-        get total() {
-          return before.failures.total + inUse.decider.counters.failures.total;
-        },
-        *entries() {
-          const all = new FailureCounts();
-          for (const count of before.failures.entries()) all.add(count);
-          for (const count of inUse.decider.counters.failures.entries()) all.add(count);
-          yield* all.entries();
-        },
-      },
-      get undecodable() {
-        return before.undecodable + inUse.decider.counters.undecodable;
-      },
-      tracked: () => inUse.decider.counters.tracked(),
-      due: () => inUse.decider.counters.due(),
-    },
+    counters,
   };
 }

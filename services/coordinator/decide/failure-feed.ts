@@ -9,8 +9,10 @@
 import { DeliverPolicy } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
+import { withResolvers } from "../../process/with-resolvers.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 import { followStream } from "../../nats/follow-stream.ts";
+import type { StreamReader } from "../../nats/stream-run.ts";
 import { FAILURES_STREAM } from "../../wire/subjects.ts";
 
 export interface FailureFeed {
@@ -33,74 +35,86 @@ export interface FailureFeedOptions {
   log: Log;
 }
 
-export function startFailureFeed({
-  connection,
-  horizon,
-  take,
-  prepare,
-  log,
-}: FailureFeedOptions): FailureFeed {
-  let stream: string | undefined;
-  /** The last message that was taken. */
-  let last: { sequence: number; storedAt: number } | undefined;
-  let isCaughtUp = false;
-  let sayCaughtUp = () => {};
-  const caughtUp = new Promise<void>((resolve) => (sayCaughtUp = resolve));
-  let beganAt = 0;
+export function startFailureFeed(options: FailureFeedOptions): FailureFeed {
+  const { connection, prepare, log } = options;
+  const reader = new FailureReader(options, () => following.again());
   const following = followStream(
-    { connection, stream: FAILURES_STREAM, startFrom, prepare, log },
     {
-      begin() {
-        beganAt = performance.now();
-      },
-      message(message) {
-        const { sequence, storedAt } = message;
-        if (sequence === last?.sequence) {
-          // The last one comes again, to tell whether the stream is still what it was.
-          if (storedAt === last.storedAt) return;
-          sayLost();
-          last = undefined;
-          following.again();
-          return;
-        }
-        last = { sequence, storedAt };
-        take(message);
-      },
-      caughtUp() {
-        if (!isCaughtUp) {
-          const ms = Math.round(performance.now() - beganAt);
-          log.info(
-            { ms, messages: last?.sequence ?? 0 },
-            "failures of the last findtime are counted",
-          );
-        }
-        isCaughtUp = true;
-        sayCaughtUp();
-      },
+      ...{ connection, stream: FAILURES_STREAM, prepare, log },
+      startFrom: (stream) => reader.startFrom(stream),
     },
+    reader,
   );
+  return {
+    isCaughtUp: () => reader.isCaughtUp,
+    caughtUp: reader.whenCaughtUp,
+    takenUpTo: () => (reader.isCaughtUp ? (reader.last?.sequence ?? 0) : undefined),
+    stop: () => following.stop(),
+  };
+}
 
-  function startFrom({ created, last: end }: { created: string; last: number }) {
-    const isLost = created === stream && last !== undefined && end < last.sequence;
-    if (isLost) sayLost();
-    if (isLost || created !== stream) last = undefined;
-    stream = created;
-    return last
-      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last.sequence }
+class FailureReader implements StreamReader {
+  readonly #options: FailureFeedOptions;
+  /** Begins another run. */
+  readonly #readAgain: () => void;
+  /** Names the stream that is read: when NATS has made it. */
+  #created: string | undefined;
+  /** The last message that was taken. */
+  last: { sequence: number; storedAt: number } | undefined;
+  #beganAt = 0;
+  isCaughtUp = false;
+  readonly #settle = withResolvers();
+  readonly whenCaughtUp = this.#settle.promise;
+
+  constructor(options: FailureFeedOptions, readAgain: () => void) {
+    this.#options = options;
+    this.#readAgain = readAgain;
+  }
+
+  startFrom({ created, last: end }: { created: string; last: number }) {
+    const isSameStream = created === this.#created;
+    const isLost = isSameStream && this.last !== undefined && end < this.last.sequence;
+    if (isLost) this.#sayLost();
+    if (isLost || !isSameStream) this.last = undefined;
+    this.#created = created;
+    return this.last
+      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.last.sequence }
       : {
           deliver_policy: DeliverPolicy.StartTime,
-          opt_start_time: new Date(Date.now() - horizon).toISOString(),
+          opt_start_time: new Date(Date.now() - this.#options.horizon).toISOString(),
         };
   }
 
-  function sayLost(): void {
-    log.warn("NATS has lost the end of the failures' stream, counts again what it holds");
+  begin(): void {
+    this.#beganAt = performance.now();
   }
 
-  return {
-    isCaughtUp: () => isCaughtUp,
-    caughtUp,
-    takenUpTo: () => (isCaughtUp ? (last?.sequence ?? 0) : undefined),
-    stop: () => following.stop(),
-  };
+  message(message: StoredMessage): void {
+    const { sequence, storedAt } = message;
+    if (sequence === this.last?.sequence) {
+      // The last one comes again, to tell whether the stream is still what it was.
+      if (storedAt === this.last.storedAt) return;
+      this.#sayLost();
+      this.last = undefined;
+      this.#readAgain();
+      return;
+    }
+    this.last = { sequence, storedAt };
+    this.#options.take(message);
+  }
+
+  caughtUp(): void {
+    if (!this.isCaughtUp) {
+      const ms = Math.round(performance.now() - this.#beganAt);
+      const facts = { ms, messages: this.last?.sequence ?? 0 };
+      this.#options.log.info(facts, "failures of the last findtime are counted");
+    }
+    this.isCaughtUp = true;
+    this.#settle.resolve();
+  }
+
+  #sayLost(): void {
+    const what = "NATS has lost the end of the failures' stream, counts again what it holds";
+    this.#options.log.warn(what);
+  }
 }

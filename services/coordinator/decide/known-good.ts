@@ -9,28 +9,22 @@
  * While the digests cannot be read, nobody is known good, and every address is banned at the usual
  * count.
  */
-import {
-  DiscardPolicy,
-  jetstreamManager,
-  RetentionPolicy,
-  StorageType,
-  type StreamConfig,
-} from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
-import { changeStream } from "../../nats/change-stream.ts";
-import { findStream } from "../../nats/find-stream.ts";
 import { ALL, followStream, type Following } from "../../nats/follow-stream.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
+import type { StreamReader } from "../../nats/stream-run.ts";
 import { createLoginMemory, type LoginMemory } from "../../policy/login-memory.ts";
 import type { Log } from "../../process/log.ts";
 import { createRateLimit } from "../../process/rate-limit.ts";
 import { reasonOf } from "../../process/reason.ts";
+import { withResolvers } from "../../process/with-resolvers.ts";
 import { WireError } from "../../wire/codec.ts";
-import { decodeLoginDigest, MAX_DIGEST_BYTES } from "../../wire/logins.ts";
+import { decodeLoginDigest } from "../../wire/logins.ts";
 import type { Jail } from "../../wire/settings.ts";
-import { LOGINS_STREAM, LOGINS_SUBJECTS } from "../../wire/subjects.ts";
+import { LOGINS_STREAM } from "../../wire/subjects.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
+import { ensureLoginsStream } from "./logins-stream.ts";
 
 export interface KnownGood extends Pick<LoginMemory, "hasLoggedIn" | "loginsOf"> {
   /**
@@ -54,101 +48,107 @@ export interface KnownGoodOptions {
 
 /** Some 100 bytes each. */
 const [PER_HOST, TOTAL] = [50_000, 500_000];
-/** Beyond that NATS deletes the oldest digests, first of the host that publishes most. */
-const MAX_DIGESTS_OF_HOST = 10_000;
-/** NATS sets these bytes aside: half of what the stream of failures leaves of a small store. */
-const MAX_BYTES = 64 * 1024 * 1024;
-const SECOND_NS = 1_000_000_000;
 /** Deciding does not wait for digests that cannot be read. */
 const PATIENCE_MS = 5_000;
 const SWEEP_EVERY_MS = 600_000;
 const COMPLAIN_EVERY_MS = 60_000;
 
 export function createKnownGood(options: KnownGoodOptions): KnownGood {
-  const { connection, replicas, isQuarantined, now, log } = options;
-  const memory = createLoginMemory({
-    ...{ perHost: PER_HOST, total: TOTAL, isIgnored: isQuarantined },
-  });
-  const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
-  const maySweep = createRateLimit(SWEEP_EVERY_MS, now);
-  /** The longest `within` of the jails that are in use or about to be, in seconds; 0: none has one. */
-  let within = 0;
-  let following: Following | undefined;
-  let sayCaughtUp = () => {};
-  const caughtUp = new Promise<void>((resolve) => (sayCaughtUp = resolve));
-  /** Why the digests cannot be read; undefined: they can. */
-  let trouble: string | undefined;
-  /** What of the stream is not as it should be, in words. */
-  let faults: readonly string[] = [];
-
-  function take({ subject, data, storedAt }: StoredMessage): void {
-    try {
-      const { host, logins } = decodeLoginDigest(data, subject);
-      for (const { address, ago } of logins) memory.note(host, address, storedAt - ago * 1000);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      if (!mayComplain(subject)) return;
-      log.warn({ subject, reason: error.message }, "logins cannot be decoded");
-    }
-  }
-
-  /** Before every run, because NATS may have lost the stream. */
-  async function prepare(): Promise<void> {
-    if (within === 0) return;
-    try {
-      faults = await ensureLoginsStream(connection, { within, replicas });
-      trouble = undefined;
-    } catch (error) {
-      trouble = reasonOf(error);
-      throw error;
-    }
-  }
-
-  function start(): Following {
-    return followStream(
-      { connection, stream: LOGINS_STREAM, startFrom: ALL, prepare, log },
-      { begin() {}, message: take, caughtUp: () => sayCaughtUp() },
-    );
-  }
-
+  const digests = new LoginDigestReader(options);
+  const { memory } = digests;
   return {
     hasLoggedIn: memory.hasLoggedIn,
     loginsOf: memory.loginsOf,
-    async follow(jails) {
-      const wanted = Math.max(0, ...jails.map(({ knownGood }) => knownGood?.within ?? 0));
-      const isOther = wanted !== within;
-      within = wanted;
-      if (wanted === 0) return;
-      if (!following) following = start();
-      else if (isOther) following.again(); // the stream is given the new age
-      await Promise.race([caughtUp, sleep(PATIENCE_MS, undefined, { ref: false })]);
-    },
-    isFollowing: () => within > 0,
-    sweep() {
-      if (within > 0 && maySweep("")) memory.sweep(now() - within * 1000);
-    },
-    warnings() {
-      if (within === 0) return [];
-      if (trouble !== undefined) return [warn("logins-not-read", { reason: trouble })];
-      return faults.map((fault) => warn("streams", { fault }));
-    },
+    follow: (jails) => digests.follow(jails),
+    isFollowing: () => digests.within !== undefined,
+    sweep: () => digests.sweep(),
+    warnings: () => digests.warnings(),
   };
 }
 
-/** Makes the stream of digests, or throws; returns what NATS cannot change of it now, in words. */
-async function ensureLoginsStream(
-  connection: NatsConnection,
-  { within, replicas }: { within: number; replicas: number },
-): Promise<string[]> {
-  const manager = await jetstreamManager(connection, { checkAPI: false });
-  const wanted: Partial<StreamConfig> & { name: string } = {
-    ...{ name: LOGINS_STREAM, subjects: [LOGINS_SUBJECTS], storage: StorageType.File },
-    ...{ retention: RetentionPolicy.Limits, discard: DiscardPolicy.Old, num_replicas: replicas },
-    ...{ max_msgs_per_subject: MAX_DIGESTS_OF_HOST, max_bytes: MAX_BYTES },
-    ...{ max_msg_size: MAX_DIGEST_BYTES, max_age: within * SECOND_NS },
-  };
-  const present = await findStream(manager, LOGINS_STREAM);
-  if (present) return changeStream(manager, present, wanted);
-  await manager.streams.add(wanted);
-  return [];
+class LoginDigestReader implements StreamReader {
+  readonly #options: KnownGoodOptions;
+  readonly memory: LoginMemory;
+  /** Seconds, the longest of the jails that are in use or about to be; undefined: none has knownGood. */
+  within: number | undefined;
+  /** undefined: no jail has ever asked for the digests. */
+  #following: Following | undefined;
+  readonly #caughtUp = withResolvers();
+  /** Why the digests cannot be read; undefined: they can. */
+  #trouble: string | undefined;
+  /** What of the stream is not as it should be, in words. */
+  #faults: readonly string[] = [];
+  readonly #mayComplain: (subject: string) => boolean;
+  readonly #maySweep: (kind: string) => boolean;
+
+  constructor(options: KnownGoodOptions) {
+    const { isQuarantined: isIgnored, now } = options;
+    this.#options = options;
+    this.memory = createLoginMemory({ perHost: PER_HOST, total: TOTAL, isIgnored });
+    this.#mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
+    this.#maySweep = createRateLimit(SWEEP_EVERY_MS, now);
+  }
+
+  async follow(jails: readonly Jail[]): Promise<void> {
+    const before = this.within;
+    this.within = longestWithin(jails);
+    if (this.within === undefined) return;
+    if (!this.#following) this.#following = this.#start();
+    else if (this.within !== before) this.#following.again(); // the stream is given the new age
+    await Promise.race([this.#caughtUp.promise, sleep(PATIENCE_MS, undefined, { ref: false })]);
+  }
+
+  sweep(): void {
+    if (this.within === undefined || !this.#maySweep("")) return;
+    this.memory.sweep(this.#options.now() - this.within * 1000);
+  }
+
+  warnings(): Warning[] {
+    if (this.within === undefined) return [];
+    if (this.#trouble !== undefined) return [warn("logins-not-read", { reason: this.#trouble })];
+    return this.#faults.map((fault) => warn("streams", { fault }));
+  }
+
+  begin(): void {}
+
+  message({ subject, data, storedAt }: StoredMessage): void {
+    try {
+      const { host, logins } = decodeLoginDigest(data, subject);
+      for (const { address, ago } of logins) {
+        this.memory.note(host, address, storedAt - ago * 1000);
+      }
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      if (!this.#mayComplain(subject)) return;
+      this.#options.log.warn({ subject, reason: error.message }, "logins cannot be decoded");
+    }
+  }
+
+  caughtUp(): void {
+    this.#caughtUp.resolve();
+  }
+
+  #start(): Following {
+    const { connection, log } = this.#options;
+    const prepare = () => this.#prepare();
+    return followStream({ connection, stream: LOGINS_STREAM, startFrom: ALL, prepare, log }, this);
+  }
+
+  /** Before every run, because NATS may have lost the stream. */
+  async #prepare(): Promise<void> {
+    const { connection, replicas } = this.#options;
+    if (this.within === undefined) return;
+    try {
+      this.#faults = await ensureLoginsStream(connection, { within: this.within, replicas });
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#trouble = reasonOf(error);
+      throw error;
+    }
+  }
+}
+
+function longestWithin(jails: readonly Jail[]): number | undefined {
+  const withins = jails.flatMap(({ knownGood }) => knownGood?.within ?? []);
+  return withins.length === 0 ? undefined : Math.max(...withins);
 }

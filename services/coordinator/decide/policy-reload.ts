@@ -7,16 +7,16 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { EXIT, PlainError } from "../../process/exit.ts";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import { encodeReload, type Setting } from "../../wire/settings.ts";
 import { RELOAD_KEY } from "../../wire/subjects.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { RefusedPolicies } from "../hosts/refused-policies.ts";
-import { jailsOf, type CoordinatorConfig } from "../coordinator-config.ts";
+import type { CoordinatorConfig } from "../coordinator-config.ts";
 import type { JailSettings } from "../buckets/jail-settings.ts";
 import { policyOf, type Policy } from "./policy.ts";
+import { changesOf, optionsForRestart, readConfig } from "./reloaded-config.ts";
 
 export interface Reloaded {
   /** Why the file is refused; empty: it is not. */
@@ -68,20 +68,78 @@ export interface PolicyReloadOptions {
   log: Log;
 }
 
-/** What a reload replaces; everything else needs a restart. */
-const RELOADED: readonly string[] = ["jails", "allowlist", "guard", "dbpurgeage"];
-
 export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
-  const { id, load, replace, inUse, jailSettings, settings, refused, now, log } = options;
-  const started = options.config;
-  let accepted = options.config;
-  let wanted = policyOf(accepted, jailSettings.list());
-  let working: Promise<unknown> = Promise.resolve();
-  /** When the last command was given that the bucket has shown. */
-  let seenAt: number | undefined;
+  const reloads = new PolicyReloads(options);
+  return {
+    policy: () => reloads.wanted,
+    config: () => reloads.accepted,
+    apply: () => reloads.apply(),
+    settingsChanged: () => reloads.settingsChanged(),
+    reload: (by, coordinators) => reloads.reload(by, coordinators),
+    hangUp: () => reloads.tryReload("config", "this"),
+    noteSetting: (setting) => reloads.noteSetting(setting),
+  };
+}
 
-  async function reload(by: string, coordinators: "this" | "every" | "recorded") {
-    const read = await readFile(load);
+/** "recorded": the command stands in the settings bucket already. */
+type Coordinators = "this" | "every" | "recorded";
+
+class PolicyReloads {
+  readonly #options: PolicyReloadOptions;
+  /** The last file without faults. */
+  accepted: CoordinatorConfig;
+  /** What is to decide: `accepted`, and what operators have set. */
+  wanted: Policy;
+  /** Reloads run one after the other, however many are asked for at once. */
+  #working: Promise<unknown> = Promise.resolve();
+  /** When the last command was given that the bucket has shown. */
+  #seenAt: number | undefined;
+
+  constructor(options: PolicyReloadOptions) {
+    this.#options = options;
+    this.accepted = options.config;
+    this.wanted = policyOf(options.config, options.jailSettings.list());
+  }
+
+  apply(): Promise<boolean> {
+    return this.#inTurn(() => this.#applySettings());
+  }
+
+  settingsChanged(): void {
+    this.apply().catch((error: unknown) => {
+      const reason = reasonOf(error);
+      this.#options.log.error({ reason }, "what operators have set of jails is not applied");
+    });
+  }
+
+  reload(by: string, coordinators: Coordinators): Promise<Reloaded> {
+    return this.#inTurn(() => this.#reload(by, coordinators));
+  }
+
+  /** For a reload that nobody waits for. */
+  tryReload(by: string, coordinators: Coordinators): void {
+    this.reload(by, coordinators).catch((error: unknown) => {
+      const reason = reasonOf(error);
+      this.#options.log.error({ reason }, "coordinator.yaml cannot be read again");
+    });
+  }
+
+  noteSetting(setting: Setting): void {
+    if (setting.type !== "reload" || setting.reload.at === this.#seenAt) return;
+    const { at, by, coordinator, isForAll } = setting.reload;
+    this.#seenAt = at;
+    if (isForAll && coordinator !== this.#options.id) this.tryReload(by, "recorded");
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#working.then(work);
+    this.#working = done.catch(() => {});
+    return done;
+  }
+
+  async #reload(by: string, coordinators: Coordinators): Promise<Reloaded> {
+    const { load, jailSettings, refused, log } = this.#options;
+    const read = await readConfig(load);
     if (!read.config) {
       const { faults } = read;
       refused.noteOwn(faults);
@@ -90,121 +148,56 @@ export function createPolicyReload(options: PolicyReloadOptions): PolicyReload {
     }
     refused.noteOwn([]);
     const { config } = read;
-    const changes = changesOf(accepted, config);
-    const needRestart = Object.keys(config).filter(
-      (name) => !RELOADED.includes(name) && differs(started, config, name),
-    );
+    const changes = changesOf(this.accepted, config);
+    const needRestart = optionsForRestart(this.#options.config, config);
     const policy = policyOf(config, jailSettings.list());
     const policyVersion = policy.version;
-    const isForAll = coordinators === "every";
-    if (coordinators !== "recorded") await record(by, changes, policyVersion, isForAll);
+    if (coordinators !== "recorded") {
+      await this.#record(by, changes, { policyVersion, isForAll: coordinators === "every" });
+    }
     log.info({ by, changes, needRestart, policyVersion }, "coordinator.yaml is read again");
-    accepted = config;
-    const isInUse = changes.length === 0 || (await isUsed(policy));
+    this.accepted = config;
+    const isInUse = changes.length === 0 || (await this.#use(policy));
     return { faults: [], changes, needRestart, isInUse, policyVersion };
   }
 
-  async function record(
+  /** Writes the command into the settings bucket. */
+  async #record(
     by: string,
     changes: readonly string[],
-    policyVersion: string,
-    isForAll: boolean,
-  ) {
+    facts: { policyVersion: string; isForAll: boolean },
+  ): Promise<void> {
+    const { id: coordinator, settings, now } = this.#options;
     const at = now();
-    seenAt = at;
+    this.#seenAt = at;
     const detail = shorten(changes.length === 0 ? "nothing is changed" : changes.join("; "));
-    const entry = { v: 1, by, at, coordinator: id, isForAll, detail, policyVersion } as const;
+    const entry = { v: 1, by, at, coordinator, detail, ...facts } as const;
     await settings.write(RELOAD_KEY, encodeReload(entry), () => false);
   }
 
+  async #applySettings(): Promise<boolean> {
+    const { jailSettings, inUse, log } = this.#options;
+    const policy = policyOf(this.accepted, jailSettings.list());
+    if (isSame(policy, this.wanted)) return inUse() === this.wanted;
+    log.info({ policyVersion: policy.version }, "what operators have set of jails has changed");
+    return this.#use(policy);
+  }
+
   /** Waits until the policy is in use, but not for ever; the policy is used all the same. */
-  async function isUsed(policy: Policy): Promise<boolean> {
-    wanted = policy;
+  async #use(policy: Policy): Promise<boolean> {
+    const { replace, patienceMs, log } = this.#options;
+    this.wanted = policy;
     const replaced = replace(policy).then(() => {
       log.info({ jails: policy.jails.map(({ name }) => name) }, "the new policy is in use");
       return true;
     });
-    const late = sleep(options.patienceMs, false, { ref: false });
-    return Promise.race([replaced, late]);
+    return Promise.race([replaced, sleep(patienceMs, false, { ref: false })]);
   }
-
-  async function applySettings(): Promise<boolean> {
-    const policy = policyOf(accepted, jailSettings.list());
-    if (isSame(policy, wanted)) return inUse() === wanted;
-    log.info({ policyVersion: policy.version }, "what operators have set of jails has changed");
-    return isUsed(policy);
-  }
-
-  /** One after the other, however many are asked for at once. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = working.then(work);
-    working = done.catch(() => {});
-    return done;
-  }
-
-  /** For a reload that nobody waits for. */
-  function tryReload(by: string, coordinators: "this" | "recorded"): Promise<unknown> {
-    return inTurn(() => reload(by, coordinators)).catch((error: unknown) => {
-      log.error({ reason: reasonOf(error) }, "coordinator.yaml cannot be read again");
-    });
-  }
-
-  return {
-    policy: () => wanted,
-    config: () => accepted,
-    apply: () => inTurn(applySettings),
-    settingsChanged() {
-      inTurn(applySettings).catch((error: unknown) => {
-        log.error({ reason: reasonOf(error) }, "what operators have set of jails is not applied");
-      });
-    },
-    reload: (by, coordinators) => inTurn(() => reload(by, coordinators)),
-    hangUp: () => void tryReload("config", "this"),
-    noteSetting(setting) {
-      if (setting.type !== "reload" || setting.reload.at === seenAt) return;
-      const { at, by, coordinator, isForAll } = setting.reload;
-      seenAt = at;
-      if (!isForAll || coordinator === id) return;
-      void tryReload(by, "recorded");
-    },
-  };
 }
 
 /** Of policies of one file: have operators set the same? */
 const isSame = (a: Policy, b: Policy): boolean =>
   isDeepStrictEqual([a.published, a.idle], [b.published, b.idle]);
-
-type Read = { config: CoordinatorConfig } | { config: undefined; faults: readonly string[] };
-
-async function readFile(load: () => Promise<CoordinatorConfig>): Promise<Read> {
-  try {
-    return { config: await load() };
-  } catch (error) {
-    if (!(error instanceof PlainError) || error.exitCode !== EXIT.config) throw error;
-    return { config: undefined, faults: error.message.split("\n") };
-  }
-}
-
-function changesOf(before: CoordinatorConfig, after: CoordinatorConfig): string[] {
-  const old = new Map(jailsOf(before).map((jail) => [jail.name, jail]));
-  const present = new Map(jailsOf(after).map((jail) => [jail.name, jail]));
-  return [
-    ...[...present].flatMap(([name, jail]) => {
-      const known = old.get(name);
-      if (isDeepStrictEqual(known, jail)) return [];
-      return [`jail ${name} is ${known ? "changed" : "new"}`];
-    }),
-    ...[...old.keys()].flatMap((name) => (present.has(name) ? [] : [`jail ${name} is gone`])),
-    ...RELOADED.filter((name) => name !== "jails" && differs(before, after, name)).map(
-      (name) => `${name} is changed`,
-    ),
-  ];
-}
-
-function differs(a: CoordinatorConfig, b: CoordinatorConfig, name: string): boolean {
-  const valueOf = (config: CoordinatorConfig) => new Map<string, unknown>(Object.entries(config));
-  return !isDeepStrictEqual(valueOf(a).get(name), valueOf(b).get(name));
-}
 
 /** At most as long as the wire carries. */
 const shorten = (text: string) => (text.length <= 256 ? text : `${text.slice(0, 255)}…`);
