@@ -12,6 +12,7 @@ import { banRestoreEndpoint } from "./ban-restore-endpoint.ts";
 import { drillEndpoint } from "./drill-endpoint.ts";
 import { failureAddEndpoint } from "./failure-add-endpoint.ts";
 import { failureEndpoints } from "./failure-endpoints.ts";
+import { hostEndpoints } from "./host-endpoints.ts";
 import { jailEndpoints } from "./jail-endpoints.ts";
 import { jailSettingEndpoints } from "./jail-setting-endpoints.ts";
 import { manyBansEndpoints } from "./many-bans-endpoints.ts";
@@ -45,6 +46,7 @@ export function endpointsOf({ context, login, publish }: EndpointsOptions): Endp
     ...jailEndpoints(context),
     ...jailSettingEndpoints(context),
     ...statusEndpoints(context),
+    ...hostEndpoints(context),
     ...failureEndpoints(context),
     ...notifyEndpoints(context),
     ...metricEndpoint(context),
