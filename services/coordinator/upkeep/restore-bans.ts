@@ -6,18 +6,14 @@
  * by what is known of the bans before it (see recalled-ban.ts).
  */
 import type { Log } from "../../process/log.ts";
-import { inSlices } from "../../process/slices.ts";
 import { sideBySide } from "../../process/side-by-side.ts";
-import type { Address } from "../../wire/address.ts";
-import type { Ban } from "../../wire/ban.ts";
-import { encodeAllowed, type Jail } from "../../wire/settings.ts";
-import { allowKey } from "../../wire/subjects.ts";
+import type { Jail } from "../../wire/settings.ts";
 import { isRemembered, type NewChange } from "../../policy/ban-memory.ts";
-import { recallEarlier, type RecordedBans } from "../../policy/recalled-ban.ts";
-import type { BanStore, Written } from "../buckets/ban-store.ts";
+import type { BanStore } from "../buckets/ban-store.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { History } from "../history/history.ts";
-import { restoreOlderSettings } from "../history/operator-settings.ts";
+import { createBanCorrection } from "./correct-bans.ts";
+import { restoreSettings } from "./restore-settings.ts";
 
 export interface RestoringOptions {
   bans: Pick<BanStore, "change" | "entries" | "revision" | "takeTampered">;
@@ -46,18 +42,12 @@ export interface Restoring {
 }
 
 const AT_ONCE = 64;
-const ADDRESSES_AT_ONCE = 500;
 
 export function createRestoring(options: RestoringOptions): Restoring {
-  const { bans, settings, history, policy, newChange, now, newId, log } = options;
+  const { bans, settings, history, policy, now, newId, log } = options;
+  const correcting = createBanCorrection(options);
   /** Bans that the bucket had when its restoring began are on record up to this revision. */
   let awaited: { created: string; revision: number } | undefined;
-
-  /** Corrects the ban of an entry by what `record` has of its address. */
-  function correct(present: Ban, record: RecordedBans): Ban | undefined {
-    const jail = policy().jails.find(({ name }) => name === present.jail);
-    return jail && recallEarlier(present, record, jail, newChange(jail, present.address));
-  }
 
   async function isRecorded(created: string): Promise<boolean> {
     if (awaited?.created !== created) awaited = { created, revision: bans.revision() };
@@ -81,58 +71,13 @@ export function createRestoring(options: RestoringOptions): Restoring {
     return { recorded: recorded.length, restored };
   }
 
-  async function correctAll(keptSeconds: number): Promise<number> {
-    const addresses = new Set<Address>();
-    await inSlices(bans.entries(), ({ ban }) => addresses.add(ban.address));
-    const waiting = [...addresses];
-    let corrected = 0;
-    while (waiting.length > 0) {
-      const some = waiting.splice(-ADDRESSES_AT_ONCE);
-      const byAddress = groupByAddress(await history.bansOf(some, now(), keptSeconds));
-      await sideBySide(byAddress, AT_ONCE, async ([address, record]) => {
-        for (const { name } of policy().jails) {
-          if (await correctEntry(name, address, record)) corrected += 1;
-        }
-      });
-    }
-    return corrected;
-  }
-
-  function correctEntry(
-    jail: string,
-    address: Address,
-    record: RecordedBans,
-  ): Promise<Written | undefined> {
-    return bans.change(jail, address, (present) => present && correct(present, record));
-  }
-
-  /**
-   * The record is some moments behind: an operator may have removed meanwhile what it still has. So
-   * only what the bucket never had is written, unless the bucket itself is older than the record.
-   */
-  async function restoreSettings(isRolledBack: boolean): Promise<void> {
-    const [allowed, operatorSettings] = [
-      await history.allowlist(),
-      await history.operatorSettings(),
-    ];
-    if (isRolledBack) {
-      for (const entry of allowed) await settings.allow(entry);
-      await restoreOlderSettings(operatorSettings, settings);
-      return;
-    }
-    for (const entry of allowed) await settings.restore(allowKey(entry), encodeAllowed(entry));
-    for (const { key, value } of operatorSettings) {
-      await settings.restore(key, Buffer.from(value));
-    }
-  }
-
   return {
     async restoreTampered() {
       for (const ban of bans.takeTampered()) {
         const { jail, address, state } = ban;
         const written = await bans.change(jail, address, (present) =>
           present && present.changedAt >= ban.changedAt
-            ? correct(present, new Map([[jail, [ban]]]))
+            ? correcting.correct(present, new Map([[jail, [ban]]]))
             : { ...ban, change: newId() },
         );
         if (written) log.warn({ jail, address, state }, "restored a ban");
@@ -140,28 +85,16 @@ export function createRestoring(options: RestoringOptions): Restoring {
     },
 
     async restoreRecorded(created, isRolledBack) {
-      await restoreSettings(isRolledBack);
+      await restoreSettings(options, isRolledBack);
       if (!(await isRecorded(created))) return false;
       const { jails, keptSeconds } = policy();
       const longest = Math.max(...jails.map(({ name }) => keptSeconds(name)));
       const { recorded, restored } = await writeMissing(longest);
-      const corrected = await correctAll(longest);
+      const corrected = await correcting.correctAll(longest);
       awaited = undefined;
       await settings.declareReady(created);
       log.info({ restored, corrected, recorded }, "bans bucket is complete");
       return true;
     },
   };
-}
-
-function groupByAddress(bans: readonly Ban[]): Map<Address, Map<string, Ban[]>> {
-  const groups = new Map<Address, Map<string, Ban[]>>();
-  for (const ban of bans) {
-    const ofAddress = groups.get(ban.address) ?? new Map<string, Ban[]>();
-    groups.set(ban.address, ofAddress);
-    const ofJail = ofAddress.get(ban.jail) ?? [];
-    ofAddress.set(ban.jail, ofJail);
-    ofJail.push(ban);
-  }
-  return groups;
 }

@@ -4,12 +4,13 @@
  * lets bans run out.
  */
 import { reasonOf } from "../../process/reason.ts";
+import { createComplaint } from "../../process/retry.ts";
 import type { Log } from "../../process/log.ts";
-import type { Jail, DuplicateNotice } from "../../wire/settings.ts";
+import type { DuplicateNotice } from "../../wire/settings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import type { NewChange } from "../../policy/ban-memory.ts";
-import { endOfPause, withPauses, type JailPauses } from "../../policy/jail-pause.ts";
+import { endOfPause, type JailPauses } from "../../policy/jail-pause.ts";
 import { jailPauseKey } from "../../wire/subjects.ts";
 import type { JailSettings } from "../buckets/jail-settings.ts";
 import { expireBans } from "./expire-bans.ts";
@@ -17,22 +18,11 @@ import { createRestoring, type RestoringOptions } from "./restore-bans.ts";
 import type { History } from "../history/history.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
-import type { Settings, WantedEntry } from "../buckets/settings-store.ts";
+import type { Settings } from "../buckets/settings-store.ts";
 import type { EndedDrills } from "./ended-drills.ts";
-import { isOver, type AllowedEntry } from "../allowed-config.ts";
 import type { AllowedBans } from "./allowed-bans.ts";
 import type { AllowedNames } from "./allowed-names.ts";
-
-export interface PublishedPolicy {
-  jails: readonly Jail[];
-  /** The same as agents get them. */
-  published: readonly Jail[];
-  allowed: readonly AllowedEntry[];
-  /** Seconds. */
-  longestFindtime: number;
-  /** Seconds that an ended ban of a jail is remembered. */
-  keptSeconds: (jail: string) => number;
-}
+import { PolicyPublisher, type PublishedPolicy } from "./policy-publisher.ts";
 
 export interface UpkeepOptions {
   bans: BanStore;
@@ -65,25 +55,13 @@ export interface Upkeep {
 }
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { bans, settings, hosts, history, isLeader, policy, names } = options;
-  const { pauses, now, log } = options;
-  /** The bans bucket and the policy that settings were published for; undefined: none were. */
-  let published: { created: string; policy: PublishedPolicy } | undefined;
-  /** The state of the host names and of the paused jails that settings were published for. */
-  let publishedChanges = "";
-  let said = "";
+  const { bans, settings, hosts, history, isLeader, policy, pauses, now, log } = options;
+  const publisher = new PolicyPublisher(options);
+  const restoring = createRestoring(options);
+  const complaint = createComplaint((reason) => log.warn({ reason }, "upkeep failed, will retry"));
   /** NATS has lost what is on record, and the record was not read since. */
   let isRolledBack = false;
-  const restoring = createRestoring(options);
-
-  function wantedEntries(): WantedEntry[] {
-    const ofAddresses = policy().allowed.flatMap((entry): WantedEntry[] => {
-      if (!("address" in entry) || isOver(entry, now())) return [];
-      return [{ ...entry, comment: entry.comment ?? "coordinator's configuration" }];
-    });
-    // What is named as an address, too, stays when the name has another one.
-    return [...names.entries(), ...ofAddresses];
-  }
+  let running: Promise<void> | undefined;
 
   /** Takes off the allowlist what was to be on it only for a time. */
   async function endAllowed(): Promise<void> {
@@ -101,21 +79,20 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     }
   }
 
+  async function restoreLost(created: string): Promise<void> {
+    await restoring.restoreTampered();
+    isRolledBack ||= history.takeRolledBack();
+    if (settings.readyFor() === created && !isRolledBack) return;
+    if (await restoring.restoreRecorded(created, isRolledBack)) isRolledBack = false;
+  }
+
   async function round(): Promise<void> {
-    void names.look();
+    void options.names.look();
     const created = bans.created();
-    if (!isLeader()) published = undefined; // another coordinator may publish another policy
+    if (!isLeader()) publisher.forget(); // another coordinator may publish another policy
     if (!isLeader() || !bans.isReady() || created === null) return;
     await settings.ready;
-    const changes = `${names.changes} ${pauses.changes}`;
-    const wanted = policy();
-    const isSame = published?.created === created && published.policy === wanted;
-    if (settings.takeTampered() || !isSame || publishedChanges !== changes) {
-      const jails = wanted.published.map((jail) => withPauses(jail, pauses.of(jail.name)));
-      await settings.publish(jails, { entries: wantedEntries(), keeps: names.keeps });
-      published = { created, policy: wanted };
-      publishedChanges = changes;
-    }
+    await publisher.publishChanged(created);
     await endAllowed();
     await options.jailSettings.endOld(settings, now());
     await forgetOldPauses();
@@ -124,11 +101,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     await options.machines.publishHosts(settings);
     await options.quarantines.forgetOld(settings, now());
     await options.endedDrills.endOld({ ...options, jails: () => policy().jails });
-    await restoring.restoreTampered();
-    isRolledBack ||= history.takeRolledBack();
-    if (settings.readyFor() !== created || isRolledBack) {
-      if (await restoring.restoreRecorded(created, isRolledBack)) isRolledBack = false;
-    }
+    await restoreLost(created);
     await expireBans({
       ...{ ...options, ...policy() },
       recordedRevision: () => history.recordedRevision(),
@@ -138,16 +111,13 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   async function roundOrComplain(): Promise<void> {
     try {
       await round();
-      said = "";
+      complaint.over();
     } catch (error) {
       // NATS or PostgreSQL is away; the next round tries again.
-      const reason = reasonOf(error);
-      if (reason !== said) log.warn({ reason }, "upkeep failed, will retry");
-      said = reason;
+      complaint.failed(reasonOf(error));
     }
   }
 
-  let running: Promise<void> | undefined;
   return {
     round: () => (running ??= roundOrComplain().finally(() => (running = undefined))),
   };
