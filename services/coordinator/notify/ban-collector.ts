@@ -9,6 +9,8 @@ import { DeliverPolicy, jetstreamManager, type ConsumerConfig } from "@nats-io/j
 import type { NatsConnection } from "@nats-io/nats-core";
 import { bucketStream } from "../../nats/follow-bucket.ts";
 import { followStream } from "../../nats/follow-stream.ts";
+import type { StreamState } from "../../nats/stream-consumer.ts";
+import type { StreamReader } from "../../nats/stream-run.ts";
 import type { StoredMessage } from "../../nats/delivery.ts";
 import type { Log } from "../../process/log.ts";
 import { withResolvers } from "../../process/with-resolvers.ts";
@@ -44,73 +46,117 @@ const GATHER_MS = 250;
 const PLACE_EVERY_MS = 5_000;
 
 export async function startBanCollector(options: BanCollectorOptions): Promise<BanCollector> {
-  const { connection, outbox, bucket, isWanted, onAppended, log } = options;
+  const { connection, log } = options;
   const begun = await beginningOf(options);
-  let { reached, revision } = begun;
-  let written = reached;
-  let writtenAt = performance.now();
-  let waiting: { event: NotifyEvent | undefined; place: Place }[] = [];
-  let created: string | undefined;
-  let storing: Promise<void> | undefined;
-  const over = withResolvers();
-  const end = over.reject;
+  const collection = new BanCollection(options, begun);
+  const following = followStream(
+    {
+      ...{ connection, stream: bucketStream(BANS_BUCKET), log },
+      startFrom: () => startAt(begun.reached),
+    },
+    collection,
+  );
+  return {
+    over: collection.over,
+    stop() {
+      following.stop();
+      return collection.stop();
+    },
+  };
+}
 
-  function take({ subject, data, headers, sequence, storedAt }: StoredMessage): void {
-    if (created === undefined) return;
-    const place = { created, sequence, storedAt };
-    if (isReached(place, begun.reached) || headers?.get("KV-Operation")) return;
+/** A change of a ban; undefined: no sink is to get an event of it. */
+interface Collected {
+  event: NotifyEvent | undefined;
+  place: Place;
+}
+
+class BanCollection implements StreamReader {
+  readonly #options: BanCollectorOptions;
+  /** Changes up to there were collected before. */
+  readonly #begunAt: Place;
+  /** The one run that is read, by when NATS has made the bucket; undefined: none has begun. */
+  #created: string | undefined;
+  /** Changes that are not stored yet, the oldest first. */
+  #waiting: Collected[] = [];
+  /** All events up to there are stored. */
+  #reached: Place;
+  /** The place as NATS has it, its revision, and when it was written by `performance.now`. */
+  #written: { place: Place; revision: number; at: number };
+  /** One batch is stored at a time. */
+  #storing: Promise<void> | undefined;
+  readonly #timer: NodeJS.Timeout;
+  readonly #settle = withResolvers();
+  readonly over = this.#settle.promise;
+
+  constructor(options: BanCollectorOptions, { reached, revision }: Beginning) {
+    this.#options = options;
+    this.#begunAt = reached;
+    this.#reached = reached;
+    this.#written = { place: reached, revision, at: performance.now() };
+    this.#timer = setInterval(() => this.#storeWaiting(), GATHER_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#settle.resolve();
+    await this.#storing;
+  }
+
+  begin({ created }: StreamState): void {
+    if (this.#created === undefined) {
+      this.#created = created;
+      return;
+    }
+    // Another run delivers again what waits here: the next collector reads from the place.
+    this.#settle.reject(new Error("the bans bucket is followed anew"));
+    this.#created = undefined;
+  }
+
+  message({ subject, data, headers, sequence, storedAt }: StoredMessage): void {
+    if (this.#created === undefined) return;
+    const place = { created: this.#created, sequence, storedAt };
+    if (isReached(place, this.#begunAt) || headers?.get("KV-Operation")) return;
     try {
       const event = eventOfBan(decodeBan(data, subject), place);
-      waiting.push({ event: event && isWanted(event) ? event : undefined, place });
+      const isWanted = event !== undefined && this.#options.isWanted(event);
+      this.#waiting.push({ event: isWanted ? event : undefined, place });
     } catch (error) {
       // Somebody who is no coordinator has written it: the ban store restores what was there.
       if (!(error instanceof WireError)) throw error;
     }
   }
 
-  async function store(): Promise<void> {
-    const batch = waiting;
-    waiting = [];
+  caughtUp(): void {}
+
+  #storeWaiting(): void {
+    this.#storing ??= this.#store()
+      .catch(this.#settle.reject)
+      .finally(() => (this.#storing = undefined));
+  }
+
+  async #store(): Promise<void> {
+    const { outbox, bucket, onAppended } = this.#options;
+    const batch = this.#waiting;
+    this.#waiting = [];
     const events = batch.flatMap(({ event }) => event ?? []);
     if (events.length > 0) {
       await outbox.append(events);
       onAppended();
     }
-    reached = batch.at(-1)?.place ?? reached;
-    if (reached === written || performance.now() - writtenAt < PLACE_EVERY_MS) return;
-    revision = await bucket.writePlace(reached, revision);
-    [written, writtenAt] = [reached, performance.now()];
+    this.#reached = batch.at(-1)?.place ?? this.#reached;
+    const { place, revision, at } = this.#written;
+    if (this.#reached === place || performance.now() - at < PLACE_EVERY_MS) return;
+    const reached = this.#reached;
+    const written = await bucket.writePlace(reached, revision);
+    this.#written = { place: reached, revision: written, at: performance.now() };
   }
+}
 
-  const timer = setInterval(() => {
-    storing ??= store()
-      .catch(end)
-      .finally(() => (storing = undefined));
-  }, GATHER_MS);
-  const following = followStream(
-    {
-      ...{ connection, stream: bucketStream(BANS_BUCKET), log },
-      startFrom: () => startAt(begun.reached),
-    },
-    {
-      begin(state) {
-        // Another run delivers again what waits here: the next collector reads from the place.
-        if (created !== undefined) end(new Error("the bans bucket is followed anew"));
-        created = created === undefined ? state.created : undefined;
-      },
-      message: take,
-      caughtUp: () => {},
-    },
-  );
-  return {
-    over: over.promise,
-    async stop() {
-      clearInterval(timer);
-      following.stop();
-      over.resolve();
-      await storing;
-    },
-  };
+interface Beginning {
+  reached: Place;
+  /** Of the place in the bucket of notifications. */
+  revision: number;
 }
 
 /**
@@ -122,10 +168,7 @@ async function beginningOf({
   outbox,
   bucket,
   since,
-}: Pick<BanCollectorOptions, "connection" | "outbox" | "bucket" | "since">): Promise<{
-  reached: Place;
-  revision: number;
-}> {
+}: Pick<BanCollectorOptions, "connection" | "outbox" | "bucket" | "since">): Promise<Beginning> {
   const { value: kept, revision } = await bucket.readPlace();
   const last = await outbox.lastPlace();
   const reached = kept && last && isReached(last, kept) ? kept : (last ?? kept);

@@ -14,11 +14,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { onReconnect } from "../../nats/reconnects.ts";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
-import { createComplaint } from "../../process/retry.ts";
+import { createComplaint, type Complaint } from "../../process/retry.ts";
 import { startBanCollector } from "./ban-collector.ts";
 import { startConditionWatcher, type Fleet } from "./condition-watcher.ts";
-import { createNotifyBucket, ensureNotifyBucket } from "./notify-bucket.ts";
-import { openOutbox, OutboxTaken } from "./outbox.ts";
+import type { NotifyEvent } from "./event.ts";
+import { createNotifyBucket, ensureNotifyBucket, type NotifyBucket } from "./notify-bucket.ts";
+import { openOutbox, OutboxTaken, type Outbox } from "./outbox.ts";
 import type { Resend } from "../../wire/settings.ts";
 import { Sender } from "./sender.ts";
 import { passes, type Outcome, type Sink } from "./sink.ts";
@@ -53,47 +54,97 @@ const RETRY_MS = 2_000;
 const STOP_WITHIN_MS = 1_000;
 
 export function startNotifier(options: NotifierOptions): Notifier {
-  const { connection, sinks, isLeader, log } = options;
-  const since = options.now();
-  const ended = new AbortController();
-  const commands = new Map<string, Pick<Resend, "at" | "since">>();
-  const bucket = createNotifyBucket(connection);
-  const states = createSinkStates({ sinks, bucket, isLeader });
-  const complaint = createComplaint((reason) => {
-    log.warn({ reason }, "notifications wait, keeps trying");
-  });
-  let readFleet: ReadFleet = () => Promise.resolve(undefined);
-  let senders: readonly Sender[] = [];
-  let turn: AbortController | undefined;
+  const turns = new NotifierTurns(options);
+  return {
+    sinks: options.sinks,
+    states: turns.states,
+    resend: (sink, command) => turns.resend(sink, command),
+    watchFleet: (read) => void (turns.readFleet = read),
+    stop: () => turns.stop(),
+  };
+}
+
+class NotifierTurns {
+  readonly #options: NotifierOptions;
+  /** When this coordinator began. */
+  readonly #since: number;
+  readonly #bucket: NotifyBucket;
+  readonly states: SinkStates;
+  readFleet: ReadFleet = () => Promise.resolve(undefined);
+  /** The last command to send again, by sink. */
+  readonly #commands = new Map<string, Pick<Resend, "at" | "since">>();
+  /** Of the present turn, or of the last one. */
+  #senders: readonly Sender[] = [];
+  /** Ends the turn; undefined: there was none yet. */
+  #turn: AbortController | undefined;
+  readonly #complaint: Complaint;
+  readonly #ended = new AbortController();
+  /** Resolves when no turn is taken any more. */
+  readonly #living: Promise<void>;
+
+  constructor(options: NotifierOptions) {
+    const { connection, sinks, isLeader, now, log } = options;
+    this.#options = options;
+    this.#since = now();
+    this.#bucket = createNotifyBucket(connection);
+    this.states = createSinkStates({ sinks, bucket: this.#bucket, isLeader });
+    this.#complaint = createComplaint((reason) => {
+      log.warn({ reason }, "notifications wait, keeps trying");
+    });
+    void onReconnect(connection, () => this.#turn?.abort(), this.#ended.signal);
+    this.#living = sinks.length > 0 ? this.#live() : Promise.resolve();
+  }
+
+  resend(sink: string, command: Pick<Resend, "at" | "since">): void {
+    this.#commands.set(sink, command);
+    this.#wakeSenders();
+  }
+
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    this.#turn?.abort();
+    this.states.stop();
+    // A receiver may take its time: what is under way is sent again by the next turn.
+    await Promise.race([this.#living, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
+  }
+
+  async #live(): Promise<void> {
+    const { connection, isLeader } = this.#options;
+    while (!this.#ended.signal.aborted && !connection.isClosed()) {
+      if (!isLeader()) {
+        await this.#pause(LOOK_EVERY_MS);
+        continue;
+      }
+      try {
+        await this.#takeTurn();
+      } catch (error) {
+        this.#noteFailed(error);
+        await this.#pause(RETRY_MS);
+      }
+    }
+  }
 
   /** Ends as soon as one of its parts does, and throws what ended it. */
-  async function takeTurn(): Promise<void> {
-    const { signal } = (turn = new AbortController());
-    await ensureNotifyBucket(connection, options.replicas);
-    const outbox = await openOutbox(options);
-    const open = (sink: Sink) =>
-      Sender.open({
-        ...{ sink, outbox, bucket, now: options.now, log },
-        resend: () => commands.get(sink.name),
-        onState: (state) => states.note(sink.name, state),
-        onOutcome: (outcome) => options.onOutcome?.(sink.name, outcome),
-      });
-    senders = await Promise.all(sinks.map(open));
-    const onAppended = () => senders.forEach((sender) => sender.wake());
-    const isWanted = (event: Parameters<typeof passes>[1]) =>
-      sinks.some(({ filter }) => passes(filter, event));
-    const common = { connection, outbox, bucket, isWanted, onAppended, log };
-    const collector = await startBanCollector({ ...common, since });
-    const watcher = startConditionWatcher({ ...options, ...common, readFleet: () => readFleet() });
+  async #takeTurn(): Promise<void> {
+    const turn = new AbortController();
+    this.#turn = turn;
+    const { connection, replicas, isLeader } = this.#options;
+    await ensureNotifyBucket(connection, replicas);
+    const outbox = await openOutbox(this.#options);
+    this.#senders = await this.#openSenders(outbox);
+    const common = this.#commonOf(outbox);
+    const collector = await startBanCollector({ ...common, since: this.#since });
+    const readFleet = () => this.readFleet();
+    const watcher = startConditionWatcher({ ...this.#options, ...common, readFleet });
     const leading = setInterval(() => {
-      if (!isLeader()) turn?.abort();
+      if (!isLeader()) turn.abort();
     }, LOOK_EVERY_MS);
     const aborted = new Promise<void>((resolve) => {
-      signal.addEventListener("abort", () => resolve());
+      turn.signal.addEventListener("abort", () => resolve());
     });
-    const working = senders.map((sender) => sender.run(signal));
-    states.trouble(undefined);
-    complaint.over();
+    const working = this.#senders.map((sender) => sender.run(turn.signal));
+    this.states.trouble(undefined);
+    this.#complaint.over();
     try {
       await Promise.race([aborted, collector.over, watcher.over, ...working]);
     } finally {
@@ -103,42 +154,38 @@ export function startNotifier(options: NotifierOptions): Notifier {
     }
   }
 
-  async function live(): Promise<void> {
-    while (!ended.signal.aborted && !connection.isClosed()) {
-      if (!isLeader()) {
-        await pause(LOOK_EVERY_MS);
-        continue;
-      }
-      try {
-        await takeTurn();
-      } catch (error) {
-        // Another coordinator sends: the lease will say so, too.
-        if (!(error instanceof OutboxTaken)) {
-          states.trouble(reasonOf(error));
-          complaint.failed(reasonOf(error));
-        }
-        await pause(RETRY_MS);
-      }
-    }
+  #openSenders(outbox: Outbox): Promise<Sender[]> {
+    const { sinks, onOutcome, now, log } = this.#options;
+    const open = (sink: Sink) =>
+      Sender.open({
+        ...{ sink, outbox, bucket: this.#bucket, now, log },
+        resend: () => this.#commands.get(sink.name),
+        onState: (state) => this.states.note(sink.name, state),
+        onOutcome: (outcome) => onOutcome?.(sink.name, outcome),
+      });
+    return Promise.all(sinks.map(open));
   }
 
-  const pause = (ms: number) => sleep(ms, undefined, { signal: ended.signal }).catch(() => {});
-  void onReconnect(connection, () => turn?.abort(), ended.signal);
-  const living = sinks.length > 0 ? live() : Promise.resolve();
-  return {
-    sinks,
-    states,
-    resend(sink, command) {
-      commands.set(sink, command);
-      senders.forEach((sender) => sender.wake());
-    },
-    watchFleet: (read) => void (readFleet = read),
-    async stop() {
-      ended.abort();
-      turn?.abort();
-      states.stop();
-      // A receiver may take its time: what is under way is sent again by the next turn.
-      await Promise.race([living, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
-    },
-  };
+  /** What the collector of bans and the watcher of conditions both need. */
+  #commonOf(outbox: Outbox) {
+    const { connection, sinks, log } = this.#options;
+    const isWanted = (event: NotifyEvent) => sinks.some(({ filter }) => passes(filter, event));
+    const onAppended = () => this.#wakeSenders();
+    return { connection, outbox, bucket: this.#bucket, isWanted, onAppended, log };
+  }
+
+  #wakeSenders(): void {
+    for (const sender of this.#senders) sender.wake();
+  }
+
+  #noteFailed(error: unknown): void {
+    // Another coordinator sends: the lease will say so, too.
+    if (error instanceof OutboxTaken) return;
+    this.states.trouble(reasonOf(error));
+    this.#complaint.failed(reasonOf(error));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#ended.signal }).catch(() => {});
+  }
 }

@@ -15,6 +15,7 @@ import {
   StorageType,
   type JetStreamManager,
   type StoredMsg,
+  type StreamState,
 } from "@nats-io/jetstream";
 import { nanos, type NatsConnection } from "@nats-io/nats-core";
 import { isConflict } from "../../nats/compare-and-set.ts";
@@ -129,17 +130,27 @@ export async function openOutbox({ connection, replicas }: OutboxOptions): Promi
     },
 
     async before(since) {
-      const { state: now } = await manager.streams.info(EVENTS_STREAM);
-      let [low, high] = [now.first_seq, now.last_seq + 1];
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        const message = await get({ seq: middle });
-        if (message && message.time.getTime() >= since) high = middle;
-        else low = middle + 1;
-      }
-      return low - 1;
+      const { state: present } = await manager.streams.info(EVENTS_STREAM);
+      return sequenceBefore(present, async (seq) => {
+        const message = await get({ seq });
+        return message !== undefined && message.time.getTime() >= since;
+      });
     },
   };
+}
+
+/** The sequence before the first message for which `isBehind` holds, which holds for all after it. */
+async function sequenceBefore(
+  { first_seq, last_seq }: StreamState,
+  isBehind: (sequence: number) => Promise<boolean>,
+): Promise<number> {
+  let [low, high] = [first_seq, last_seq + 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (await isBehind(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low - 1;
 }
 
 const isOfBan = (event: NotifyEvent) => event.ban !== undefined;
