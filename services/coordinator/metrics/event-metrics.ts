@@ -29,6 +29,53 @@ const DECISION_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 1, 10];
 const ENFORCEMENT_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 10];
 
 export function createEventMetrics(registry: Registry, sinks: readonly string[]): EventMetrics {
+  const metrics = registerEventMetrics(registry);
+  const { bans, unbans, heldBans, shadowBans, decisions, enforcements } = metrics;
+  for (const sink of sinks) {
+    for (const result of RESULTS) metrics.notifications.inc({ sink, result }, 0);
+  }
+
+  return {
+    showJails(jails) {
+      for (const { name: jail } of jails) {
+        for (const cause of BAN_CAUSES) bans.inc({ jail, cause }, 0);
+        for (const cause of UNBAN_CAUSES) unbans.inc({ jail, cause }, 0);
+        heldBans.inc({ jail }, 0);
+        shadowBans.inc({ jail }, 0);
+      }
+    },
+    banChanged(ban, previous) {
+      const { jail } = ban;
+      const change = countedChange(ban, previous);
+      switch (change?.type) {
+        case "banned":
+          bans.inc({ jail, cause: change.cause });
+          break;
+        case "unbanned":
+          unbans.inc({ jail, cause: change.cause });
+          break;
+        case "held":
+          heldBans.inc({ jail });
+          break;
+        case "shadow":
+          shadowBans.inc({ jail });
+          break;
+        case undefined:
+      }
+    },
+    decided: (milliseconds) => decisions.observe(Math.max(milliseconds, 0) / 1000),
+    enforced: (milliseconds) => enforcements.observe(Math.max(milliseconds, 0) / 1000),
+    enforcedLate: (hosts) => metrics.late.inc(hosts),
+    notified: (sink, result) => metrics.notifications.inc({ sink, result }),
+    answered(endpoint, code) {
+      const name = Object.hasOwn(api, endpoint) ? endpoint : OTHER;
+      metrics.requests.inc({ endpoint: name, code: String(code) });
+    },
+  };
+}
+
+/** What Prometheus sees; the names and texts stand in docs/metrics.md. */
+function registerEventMetrics(registry: Registry) {
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name, help, labelNames, registers });
@@ -65,50 +112,11 @@ export function createEventMetrics(registry: Registry, sinks: readonly string[])
     "Messages to sinks, by what has become of them",
     ["sink", "result"],
   );
-  for (const sink of sinks) {
-    for (const result of RESULTS) notifications.inc({ sink, result }, 0);
-  }
   const requests = counter(
     "fleetban_api_requests_total",
     "Requests of the CLI, by the code of the answer; 200 is no error",
     ["endpoint", "code"],
   );
-
-  return {
-    showJails(jails) {
-      for (const { name: jail } of jails) {
-        for (const cause of BAN_CAUSES) bans.inc({ jail, cause }, 0);
-        for (const cause of UNBAN_CAUSES) unbans.inc({ jail, cause }, 0);
-        heldBans.inc({ jail }, 0);
-        shadowBans.inc({ jail }, 0);
-      }
-    },
-    banChanged(ban, previous) {
-      const { jail } = ban;
-      const change = countedChange(ban, previous);
-      switch (change?.type) {
-        case "banned":
-          bans.inc({ jail, cause: change.cause });
-          break;
-        case "unbanned":
-          unbans.inc({ jail, cause: change.cause });
-          break;
-        case "held":
-          heldBans.inc({ jail });
-          break;
-        case "shadow":
-          shadowBans.inc({ jail });
-          break;
-        case undefined:
-      }
-    },
-    decided: (milliseconds) => decisions.observe(Math.max(milliseconds, 0) / 1000),
-    enforced: (milliseconds) => enforcements.observe(Math.max(milliseconds, 0) / 1000),
-    enforcedLate: (hosts) => late.inc(hosts),
-    notified: (sink, result) => notifications.inc({ sink, result }),
-    answered(endpoint, code) {
-      const name = Object.hasOwn(api, endpoint) ? endpoint : OTHER;
-      requests.inc({ endpoint: name, code: String(code) });
-    },
-  };
+  const ofBans = { bans, unbans, heldBans, shadowBans };
+  return { ...ofBans, decisions, enforcements, late, notifications, requests };
 }

@@ -26,16 +26,52 @@ export interface StateSources {
 /** Returns what brings the metrics up to date; `fleet` is how the fleet is now. */
 export function createStateMetrics(registry: Registry, sources: StateSources) {
   const { counters, history, lease, missed, spared, hostLabel } = sources;
+  const metrics = registerStateMetrics(registry);
+  const setBans = createBanGauges(registry, sources);
+  metrics.build.set({ version: sources.version }, 1);
+
+  return (fleet: Fleet): void => {
+    metrics.failures.reset();
+    for (const { jail, host, attempts } of counters.failures.entries()) {
+      metrics.failures.inc({ jail, host: hostLabel(host) }, Math.max(attempts, 0));
+    }
+    metrics.undecodable.reset();
+    metrics.undecodable.inc(counters.undecodable);
+    metrics.tracked.set(counters.tracked());
+    metrics.due.set(counters.due());
+    metrics.leads.set(lease.isLeader() ? 1 : 0);
+    const up = fleet.rows.filter(({ state }) => state === "up").length;
+    metrics.hosts.set({ state: "up" }, up);
+    metrics.hosts.set({ state: "down" }, fleet.rows.length - up);
+    metrics.reachable.set(history.reachable() ? 1 : 0);
+    metrics.lag.set(fleet.lag ?? NaN);
+    for (const code of Object.keys(WARNINGS)) metrics.warnings.set({ code }, 0);
+    metrics.warnings.set({ code: OTHER }, 0);
+    // What an agent of another version warns of is counted under one name.
+    for (const { code } of fleet.warnings)
+      metrics.warnings.inc({ code: code in WARNINGS ? code : OTHER });
+    metrics.missedOffences.reset();
+    for (const { host } of fleet.rows) metrics.missedOffences.inc({ host: hostLabel(host) }, 0);
+    for (const [host, count] of missed.byHost())
+      metrics.missedOffences.inc({ host: hostLabel(host) }, count);
+    metrics.sparedOffences.reset();
+    for (const [cause, count] of Object.entries(spared.counts()))
+      metrics.sparedOffences.inc({ cause }, count);
+    setBans();
+  };
+}
+
+/** The names and texts stand in docs/metrics.md. */
+function registerStateMetrics(registry: Registry) {
   const registers = [registry];
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name, help, labelNames, registers });
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name, help, labelNames, registers });
 
-  gauge("fleetban_build_info", "1, with the version of this coordinator", ["version"]).set(
-    { version: sources.version },
-    1,
-  );
+  const build = gauge("fleetban_build_info", "1, with the version of this coordinator", [
+    "version",
+  ]);
   const failures = counter("fleetban_failures_total", "Failed attempts counted", ["jail", "host"]);
   const undecodable = counter(
     "fleetban_undecodable_messages_total",
@@ -62,36 +98,9 @@ export function createStateMetrics(registry: Registry, sources: StateSources) {
     "Offences that brought no ban: of the allowlist, or of a machine of the fleet",
     ["cause"],
   );
-  const setBans = createBanGauges(gauge, sources);
-
-  return (fleet: Fleet): void => {
-    failures.reset();
-    for (const { jail, host, attempts } of counters.failures.entries()) {
-      failures.inc({ jail, host: hostLabel(host) }, Math.max(attempts, 0));
-    }
-    undecodable.reset();
-    undecodable.inc(counters.undecodable);
-    tracked.set(counters.tracked());
-    due.set(counters.due());
-    leads.set(lease.isLeader() ? 1 : 0);
-    const up = fleet.rows.filter(({ state }) => state === "up").length;
-    hosts.set({ state: "up" }, up);
-    hosts.set({ state: "down" }, fleet.rows.length - up);
-    reachable.set(history.reachable() ? 1 : 0);
-    lag.set(fleet.lag ?? NaN);
-    for (const code of Object.keys(WARNINGS)) warnings.set({ code }, 0);
-    warnings.set({ code: OTHER }, 0);
-    // What an agent of another version warns of is counted under one name.
-    for (const { code } of fleet.warnings) warnings.inc({ code: code in WARNINGS ? code : OTHER });
-    missedOffences.reset();
-    for (const { host } of fleet.rows) missedOffences.inc({ host: hostLabel(host) }, 0);
-    for (const [host, count] of missed.byHost())
-      missedOffences.inc({ host: hostLabel(host) }, count);
-    sparedOffences.reset();
-    for (const [cause, count] of Object.entries(spared.counts()))
-      sparedOffences.inc({ cause }, count);
-    setBans();
-  };
+  const ofDecider = { failures, undecodable, tracked, due, leads };
+  const ofFleet = { hosts, reachable, lag, warnings, missedOffences, sparedOffences };
+  return { build, ...ofDecider, ...ofFleet };
 }
 
 const BAN_GAUGES = {
@@ -100,11 +109,9 @@ const BAN_GAUGES = {
   shadow: ["fleetban_bans_in_shadow", "Bans of jails in shadow mode, in force nowhere"],
 } as const;
 
-type MakeGauge = (name: string, help: string, labelNames: readonly "jail"[]) => Gauge<"jail">;
-
-function createBanGauges(gauge: MakeGauge, { bans, jails, now }: StateSources): () => void {
-  const [active, held, shadow] = Object.values(BAN_GAUGES).map(([name, help]) =>
-    gauge(name, help, ["jail"]),
+function createBanGauges(registry: Registry, { bans, jails, now }: StateSources): () => void {
+  const [active, held, shadow] = Object.values(BAN_GAUGES).map(
+    ([name, help]) => new Gauge({ name, help, labelNames: ["jail"], registers: [registry] }),
   );
   return () => {
     const at = now();
