@@ -30,82 +30,92 @@ interface Instance {
   startedAt: number;
 }
 
-interface Place {
-  holder: Instance;
-  /** The instance that the present one has followed. */
-  before: Instance | undefined;
-  refused: Map<string, Instance>;
-}
-
 /** What a dead agent had said last may arrive this late. */
 const ECHO_MS = 1_000;
 
 export function createDuplicateAgents(): DuplicateAgents {
-  const places = new Map<string, Place>();
-
-  /** The place, without those that have not been heard for long. */
-  function tidy(place: Place, now: number): void {
-    for (const [instance, { seenAt }] of place.refused) {
-      if (now - seenAt >= HOST_SILENT_AFTER_MS) place.refused.delete(instance);
-    }
-  }
-
-  /** Both are alive: the one that started earlier has the place. */
-  function settle(place: Place, one: Instance, other: Instance): void {
-    const [earlier, later] = isEarlier(one, other) ? [one, other] : [other, one];
-    place.holder = earlier;
-    place.before = undefined;
-    place.refused.set(later.status.instance, later);
-  }
-
+  const places = new Map<string, HostPlace>();
   return {
     hear(status, at) {
       const place = places.get(status.host);
-      const heard = (known: Instance | undefined): Instance => ({
-        status,
-        firstHeardAt: known?.firstHeardAt ?? at,
-        seenAt: at,
-        startedAt: status.startedAt + (at - status.sentAt),
-      });
-      if (!place) {
-        places.set(status.host, {
-          holder: heard(undefined),
-          before: undefined,
-          refused: new Map(),
-        });
-        return true;
-      }
-      tidy(place, at);
-      const { holder, before, refused } = place;
-      if (status.instance === holder.status.instance) {
-        place.holder = heard(holder);
-        return true;
-      }
-      const known = refused.get(status.instance);
-      if (known && at - holder.seenAt < HOST_SILENT_AFTER_MS) {
-        refused.set(status.instance, heard(known));
-        return false;
-      }
-      if (before?.status.instance === status.instance) {
-        if (at - holder.firstHeardAt < ECHO_MS) return false;
-        settle(place, heard(before), holder);
-        return place.holder.status.instance === status.instance;
-      }
-      refused.delete(status.instance);
-      place.before = holder;
-      place.holder = heard(undefined);
+      if (place) return place.hear(status, at);
+      places.set(status.host, new HostPlace(heardNow(status, at, undefined)));
       return true;
     },
 
     refused(now) {
       const all = new Map<string, DuplicateAgent[]>();
       for (const [host, place] of places) {
-        tidy(place, now);
-        if (place.refused.size > 0) all.set(host, [...place.refused.values()]);
+        const refused = place.refused(now);
+        if (refused.length > 0) all.set(host, refused);
       }
       return all;
     },
   };
+}
+
+/** The place of one host, which one instance of its agent holds. */
+class HostPlace {
+  #holder: Instance;
+  /** The instance that the present one has followed. */
+  #before: Instance | undefined;
+  readonly #refused = new Map<string, Instance>();
+
+  constructor(holder: Instance) {
+    this.#holder = holder;
+  }
+
+  /** false: the word of this instance does not count. */
+  hear(status: HostStatus, at: number): boolean {
+    this.#tidy(at);
+    const { instance } = status;
+    if (instance === this.#holder.status.instance) {
+      this.#holder = heardNow(status, at, this.#holder);
+      return true;
+    }
+    const known = this.#refused.get(instance);
+    if (known && at - this.#holder.seenAt < HOST_SILENT_AFTER_MS) {
+      this.#refused.set(instance, heardNow(status, at, known));
+      return false;
+    }
+    if (this.#before?.status.instance === instance) {
+      if (at - this.#holder.firstHeardAt < ECHO_MS) return false;
+      this.#settle(heardNow(status, at, this.#before), this.#holder);
+      return this.#holder.status.instance === instance;
+    }
+    this.#refused.delete(instance);
+    this.#before = this.#holder;
+    this.#holder = heardNow(status, at, undefined);
+    return true;
+  }
+
+  /** Those that are refused and still heard. */
+  refused(now: number): DuplicateAgent[] {
+    this.#tidy(now);
+    return [...this.#refused.values()];
+  }
+
+  /** Forgets those that have not been heard for long. */
+  #tidy(now: number): void {
+    for (const [instance, { seenAt }] of this.#refused) {
+      if (now - seenAt >= HOST_SILENT_AFTER_MS) this.#refused.delete(instance);
+    }
+  }
+
+  /** Both are alive: the one that started earlier has the place. */
+  #settle(one: Instance, other: Instance): void {
+    const [earlier, later] = isEarlier(one, other) ? [one, other] : [other, one];
+    this.#holder = earlier;
+    this.#before = undefined;
+    this.#refused.set(later.status.instance, later);
+  }
+}
+
+/** `known` is the same instance as it was heard before. */
+function heardNow(status: HostStatus, at: number, known: Instance | undefined): Instance {
+  const firstHeardAt = known?.firstHeardAt ?? at;
+  const startedAt = status.startedAt + (at - status.sentAt);
+  return { status, firstHeardAt, seenAt: at, startedAt };
 }
 
 function isEarlier(one: Instance, other: Instance): boolean {
