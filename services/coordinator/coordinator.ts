@@ -247,7 +247,7 @@ function decideAndKeep(base: Base & Stores & Fleet, options: CoordinatorOptions,
 async function answerOperators(
   base: Base & Stores & Fleet & Deciding,
   options: CoordinatorOptions,
-  { onRelease }: Life,
+  { onRelease, onHangUp }: Life,
 ): Promise<void> {
   const { id, policy, startedAt, version, history, lease, deciding, notifier, now, log } = base;
   const { config, session, health, metrics, inDatabases: lookUp } = options;
@@ -307,6 +307,7 @@ async function answerOperators(
   if (web) {
     const server = await web.serve(answer, createWatch(context));
     onRelease(() => server.close());
+    onHangUp(web.hangUp);
   }
 }
 

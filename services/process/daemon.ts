@@ -15,7 +15,7 @@ export interface Life {
   onRelease: (undo: Release) => void;
   /** Ends the process because a part of it failed; the first call counts. */
   fail: (error: unknown) => void;
-  /** From now on SIGHUP calls `work` and does not end the process. */
+  /** From now on SIGHUP calls `work`, beside what it calls already, and does not end the process. */
   onHangUp: (work: () => void) => void;
   /** Reports to systemd that the daemon works, again and again as long as `isAlive` resolves. */
   ready: (isAlive?: () => Promise<unknown>) => void;
@@ -35,16 +35,16 @@ export async function runDaemon(
   const ready: Life["ready"] = (isAlive = () => Promise.resolve()) => {
     manager.ready(isAlive).catch(fail);
   };
-  let hangUp: (() => void) | undefined;
+  const hangUps: (() => void)[] = [];
   onEndSignals(
     () => end(EXIT.ok),
     () => process.exit(EXIT.unavailable),
     () => {
-      hangUp?.();
-      return hangUp !== undefined;
+      for (const work of hangUps) work();
+      return hangUps.length > 0;
     },
   );
-  const onHangUp: Life["onHangUp"] = (work) => (hangUp = work);
+  const onHangUp: Life["onHangUp"] = (work) => void hangUps.push(work);
   // The terminal may be gone before the process is.
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});

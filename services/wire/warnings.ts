@@ -89,6 +89,21 @@ export const WARNINGS = {
       "coordinator NAME --renew",
   }),
 
+  "web-certificate": declare<{ reason: string }>({
+    severity: "medium",
+    title: "the web page's new certificate cannot be used",
+    text: ({ reason }) =>
+      `the web page keeps the certificate that it has: ${reason}; put both files right, and ` +
+      "systemctl reload fleetban-coordinator",
+  }),
+  "web-certificate-expires": declare<Expiry>({
+    severity: expirySeverity,
+    title: "the web page's certificate expires soon",
+    text: (expiry) =>
+      `the days of the web page's certificate ${describeExpiry(expiry)}: put a new one in place of ` +
+      "the files in web.tls, the coordinator reads them by itself",
+  }),
+
   "host-alone": declare<{ since: number; bans: number }>({
     severity: "high",
     title: "a host is alone",

@@ -4,12 +4,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { freePort, startChild } from "../../services/standalone/child.ts";
 import { eventually } from "../harness/eventually.ts";
-import { programArguments } from "../harness/fleetban.ts";
 import { startOidcProvider, type OidcProvider } from "../harness/oidc-provider.ts";
 import { startTestNats } from "../harness/servers.ts";
 import { createWebClient } from "../harness/web-client.ts";
+import { startWebPage } from "../harness/web-page.ts";
 
 const CLIENT = { id: "fleetban", secret: "only-for-this-test" };
 
@@ -21,24 +20,9 @@ let behindProxy: string;
 let site: string;
 
 async function startPage(natsUrl: string, folder: string, web: object): Promise<string> {
-  const port = await freePort();
-  const config = join(folder, `${port}.yaml`);
-  const options = {
-    ...{
-      id: `c${port}`,
-      nats: { url: natsUrl },
-      http: { listen: `127.0.0.1:${await freePort()}` },
-    },
-    database: { url: "postgresql://nobody@127.0.0.1:1/none" },
-    web: { listen: `127.0.0.1:${port}`, ...web },
-  };
-  await writeFile(config, JSON.stringify(options), { mode: 0o600 });
-  const child = await startChild(process.execPath, {
-    args: [...programArguments("coordinator"), "run", "--config", config],
-    env: { PATH: process.env["PATH"] },
-  });
-  undo.push(() => child.stop("SIGKILL"));
-  const url = `http://127.0.0.1:${port}`;
+  const page = await startWebPage(natsUrl, folder, web);
+  undo.push(() => page.stop());
+  const url = `http://127.0.0.1:${page.port}`;
   await eventually("the page is there", () => fetch(`${url}/`).then(({ ok }) => ok), 30);
   return url;
 }

@@ -49,6 +49,7 @@ const TYPES: Partial<Record<WarningCode, ConditionType>> = {
   "host-down": "host-silent",
   "credentials-expire": "credentials-expire",
   "server-certificate-expires": "credentials-expire",
+  "web-certificate-expires": "credentials-expire",
   "lines-not-understood": "coverage",
   "source-failed": "coverage",
   "source-gap": "coverage",

@@ -3,29 +3,26 @@
  * answers of the API, and who is logged in stands in NATS.
  */
 import { once } from "node:events";
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import type { ApiRoutes } from "./api-routes.ts";
+import type { Certificate } from "./certificate.ts";
 import type { Feed } from "./feed.ts";
 import { errorReply, type HttpReply } from "./http-reply.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 import type { OidcRoutes } from "./oidc-routes.ts";
 import type { Session } from "./sessions.ts";
 import type { StaticPage } from "./static-page.ts";
-import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls-files.ts";
 import type { Site } from "./web-config.ts";
 import { WebError } from "./web-error.ts";
 
 export interface WebServerOptions {
   site: Site;
+  /** undefined: without TLS. */
+  certificate: Certificate | undefined;
   page: StaticPage;
   api: ApiRoutes;
   feed: Feed;
@@ -45,7 +42,7 @@ const REQUEST_WITHIN_MS = 30_000;
 const HEADERS_WITHIN_MS = 10_000;
 
 export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
-  const { site, page, api, feed, oidc, identify, log } = options;
+  const { site, certificate, page, api, feed, oidc, identify, log } = options;
   const { host, port } = site.listen;
 
   /** undefined: the answer goes on. */
@@ -91,17 +88,15 @@ export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
     response.end(request.method === "HEAD" ? undefined : reply.body);
   }
 
-  function openTls(files: TlsFiles, listener: RequestListener) {
-    const server = createTlsServer({ ...timeouts, ...readTlsFiles(files) }, listener);
-    return { server, stop: followTlsFiles(files, server, log) };
-  }
-
   const timeouts = { requestTimeout: REQUEST_WITHIN_MS, headersTimeout: HEADERS_WITHIN_MS };
   const listener = (request: IncomingMessage, response: ServerResponse) =>
     void respond(request, response);
-  const { server, stop } = site.tls
-    ? openTls(site.tls, listener)
-    : { server: createServer(timeouts, listener), stop: () => {} };
+  const openTls = (of: Certificate) => {
+    const tls = createTlsServer({ ...timeouts, ...of.pair() }, listener);
+    of.follow(tls);
+    return tls;
+  };
+  const server = certificate ? openTls(certificate) : createServer(timeouts, listener);
   server.listen(port, host);
   try {
     await once(server, "listening");
@@ -111,7 +106,6 @@ export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
   }
   return {
     async close() {
-      stop();
       server.close();
       server.closeAllConnections();
       await once(server, "close");

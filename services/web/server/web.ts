@@ -7,6 +7,7 @@ import type { Answer } from "../../wire/askers.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
 import { createApiRoutes } from "./api-routes.ts";
 import { readBundledPage } from "./bundled-page.ts";
+import { openCertificate } from "./certificate.ts";
 import { SESSION_COOKIE } from "./cookie.ts";
 import { createOidcRoutes, type OidcRoutes, type OidcRoutesOptions } from "./oidc-routes.ts";
 import { identifyByProxy } from "./proxy-login.ts";
@@ -38,6 +39,8 @@ export interface Web {
   /** Returns the address of a link that opens one session for this person. */
   createLink(person: Person): Promise<string>;
   warnings(): Warning[];
+  /** Reads the files of the certificate again. */
+  hangUp(): void;
   /** Serves the page, as soon as there is somebody to answer. */
   serve(answer: Answer, source: NewsSource): Promise<WebServer>;
   stop(): void;
@@ -46,6 +49,7 @@ export interface Web {
 export function openWeb(options: WebOptions): Web {
   const { site, connection, replicas, localLogin, version, now, log } = options;
   const { origin, basePath } = site;
+  const certificate = site.tls && openCertificate({ files: site.tls, now, log });
   const later: { feed?: Feed } = {};
   const onEnded = (hash: string) => later.feed?.end(hash);
   const bucket = openSessionBucket({ connection, replicas, onEnded, now, log });
@@ -68,8 +72,12 @@ export function openWeb(options: WebOptions): Web {
     createLink: async (person) => `${origin}${basePath}/login#${await sessions.createLink(person)}`,
     warnings() {
       const reason = bucket.trouble();
-      return reason === undefined ? [] : [warn("web-sessions", { reason })];
+      return [
+        ...(reason === undefined ? [] : [warn("web-sessions", { reason })]),
+        ...(certificate?.warnings() ?? []),
+      ];
     },
+    hangUp: () => certificate?.readAgain(),
     async serve(answer, source) {
       const feed = createFeed({ source, now });
       later.feed = feed;
@@ -80,10 +88,11 @@ export function openWeb(options: WebOptions): Web {
         identify,
       });
       const oidc = site.oidc && (await openOidc(site.oidc, { site, sessions, now, log }));
-      return serveWeb({ site, page, api, feed, oidc, identify, log });
+      return serveWeb({ site, certificate, page, api, feed, oidc, identify, log });
     },
     stop() {
       later.feed?.stop();
+      certificate?.stop();
       bucket.stop();
     },
   };
