@@ -155,7 +155,10 @@ class PolicyReloads {
     if (coordinators !== "recorded") {
       await this.#record(by, changes, { policyVersion, isForAll: coordinators === "every" });
     }
-    log.info({ by, changes, needRestart, policyVersion }, "coordinator.yaml is read again");
+    log.info({ by, changes, policyVersion }, "coordinator.yaml is read again");
+    if (needRestart.length > 0) {
+      log.warn({ needRestart }, "these parts of coordinator.yaml count after a restart");
+    }
     this.accepted = config;
     const isInUse = changes.length === 0 || (await this.#use(policy));
     return { faults: [], changes, needRestart, isInUse, policyVersion };
