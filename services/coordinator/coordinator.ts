@@ -303,7 +303,7 @@ async function answerOperators(
     ...{ endpoints, onAnswered: metrics.events.answered, log },
     whyNotSupport: createSupportLimits(base),
   });
-  answerNatsRequests({ connection, answer, isVerified });
+  answerNatsRequests({ connection, answer, isVerified, hasPage: web !== undefined });
   if (web) {
     const server = await web.serve(answer, createWatch(context));
     onRelease(() => server.close());

@@ -24,6 +24,8 @@ export const LOGINS_STREAM = "FLEETBAN_LOGINS";
 export const LOGINS_SUBJECTS = "fleetban.logins.*";
 export const STATUS_SUBJECTS = "fleetban.status.*";
 export const API_SUBJECTS = "fleetban.api.>";
+/** All requests for an endpoint: "fleetban.api.web.login.>" for "web.login". */
+export const endpointSubjects = (endpoint: string): string => `fleetban.api.${endpoint}.>`;
 /** Coordinators share the requests: each is answered by one of them. */
 export const API_QUEUE = "fleetban.api";
 

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { eventually } from "../harness/eventually.ts";
 import { fleetban } from "../harness/fleetban.ts";
 import { startTestNats, type TestNats } from "../harness/servers.ts";
+import { createWebClient, tokenOf } from "../harness/web-client.ts";
 import { startWebPage } from "../harness/web-page.ts";
 
 const undo: (() => Promise<unknown>)[] = [];
@@ -45,4 +46,29 @@ test("a changed web section is named as one that needs a restart, and then it co
   await page.stop();
   await page.start();
   await eventually("it counts", async () => (await urlOf()).startsWith(`${url}/login#`));
+});
+
+test("web login prints a link whichever coordinator is asked, if any of them has a page", async () => {
+  const start = (web: object) => startWebPage(nats.url, folder, web);
+  await using first = await start({ listen: undefined });
+  await using second = await start({ listen: undefined });
+  for (const { log } of [first, second]) {
+    await eventually("it answers", () => log().includes("coordinator is ready"));
+  }
+  const none = await cli("web", "login");
+  assert.equal(none.code, 1, none.stderr);
+  assert.equal(
+    none.stderr,
+    "fleetban: no coordinator of this fleet has a web page: web.listen in coordinator.yaml says where it is to be\n",
+  );
+
+  await using serving = await start({});
+  const site = `http://127.0.0.1:${serving.port}`;
+  await eventually("the page is there", () => fetch(`${site}/`).then(({ ok }) => ok));
+  for (let round = 0; round < 12; round += 1) {
+    const { code, stdout, stderr } = await cli("web", "login");
+    assert.equal(code, 0, stderr);
+    const { status, body } = await createWebClient(site).post("login", { token: tokenOf(stdout) });
+    assert.equal(status, 200, JSON.stringify(body));
+  }
 });

@@ -1,17 +1,27 @@
 /**
  * Answers what the CLI asks on `fleetban.api.<noun>.<verb>.<who>`. The subject names the asker: with
  * credentials NATS allows everybody only their own name there.
+ *
+ * One coordinator answers a request, whichever NATS chooses. Only a link to the web page comes from
+ * every coordinator that serves the page, and the asker takes the first answer. A refusal of a link
+ * waits, because another coordinator may be about to make one
+ * (docs/decisions/0049-2026-11-30-every-coordinator-with-a-page-makes-a-link.md).
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import type { NatsConfig } from "../../nats/nats-config.ts";
 import { readVersion } from "../../process/version.ts";
+import type { Endpoint } from "../../wire/api.ts";
 import type { Answer, Asker } from "../../wire/askers.ts";
 import { ERROR_CODE_HEADER, ERROR_HEADER, VERSION_HEADER } from "../../wire/reply-headers.ts";
 import { askerInbox } from "../../wire/rights.ts";
-import { API_QUEUE, API_SUBJECTS, parseApiSubject } from "../../wire/subjects.ts";
+import { API_QUEUE, API_SUBJECTS, endpointSubjects, parseApiSubject } from "../../wire/subjects.ts";
 
 /** The longest text of an error reply. */
 const MAX_ERROR_TEXT = 2_000;
+const LINK: Endpoint = "web.login";
+/** Another coordinator's link has arrived before the refusal does. */
+const REFUSE_LINK_AFTER_MS = 1_000;
 
 export interface NatsRequests {
   stop(): void;
@@ -22,6 +32,8 @@ export interface NatsRequestsOptions {
   answer: Answer;
   /** NATS vouches for who asks. */
   isVerified: boolean;
+  /** This coordinator serves the web page. */
+  hasPage: boolean;
 }
 
 /**
@@ -36,6 +48,7 @@ export function answerNatsRequests({
   connection,
   answer,
   isVerified,
+  hasPage,
 }: NatsRequestsOptions): NatsRequests {
   const version = readVersion();
 
@@ -48,23 +61,38 @@ export function answerNatsRequests({
       role: asked.role,
       by: `${asked.role} ${asked.who}${isVerified ? "" : " (unverified)"}`,
     };
-    const answered = await answer(`${noun}.${verb}`, message.data, asker);
+    const endpoint = `${noun}.${verb}`;
+    const answered = await answer(endpoint, message.data, asker);
     const fields = headers();
     fields.set(VERSION_HEADER, version);
     if (answered.code === 200) {
       message.respond(answered.reply, { headers: fields });
       return;
     }
+    if (endpoint === LINK) await sleep(REFUSE_LINK_AFTER_MS, undefined, { ref: false });
     fields.set(ERROR_CODE_HEADER, String(answered.code));
     fields.set(ERROR_HEADER, answered.error.replace(/[\r\n]+/g, " ").slice(0, MAX_ERROR_TEXT));
     message.respond(undefined, { headers: fields });
   }
 
-  const subscription = connection.subscribe(API_SUBJECTS, {
+  const shared = connection.subscribe(API_SUBJECTS, {
     queue: API_QUEUE,
     callback(error, message) {
-      if (!error) void respond(message);
+      const comesTwice = hasPage && parseApiSubject(message.subject)?.endpoint === LINK;
+      if (!error && !comesTwice) void respond(message);
     },
   });
-  return { stop: () => subscription.unsubscribe() };
+  const links = hasPage
+    ? connection.subscribe(endpointSubjects(LINK), {
+        callback(error, message) {
+          if (!error) void respond(message);
+        },
+      })
+    : undefined;
+  return {
+    stop() {
+      shared.unsubscribe();
+      links?.unsubscribe();
+    },
+  };
 }

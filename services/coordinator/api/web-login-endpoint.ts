@@ -31,7 +31,7 @@ export function webLoginEndpoint(options: WebLoginOptions): Pick<Endpoints, "web
     async "web.login"(request, by) {
       if (!web) {
         const remedy = "web.listen in coordinator.yaml says where it is to be";
-        throw new ApiError(409, `the coordinator has no web page: ${remedy}`);
+        throw new ApiError(409, `no coordinator of this fleet has a web page: ${remedy}`);
       }
       const person = personOf(request, by);
       return { url: await web.createLink(person), seconds: LINK_SECONDS };
