@@ -75,6 +75,11 @@ function describeAdded({ output, now }: Context, reply: Reply<"allow.add">): voi
   }
 }
 
+interface RemoveOptions extends JsonOption {
+  jail?: string;
+  reason?: string;
+}
+
 function removeCommand(context: AskingContext): Command {
   const { ask, output } = context;
   const where = "allow remove";
@@ -83,11 +88,12 @@ function removeCommand(context: AskingContext): Command {
     .description("take entries off the allowlist")
     .argument("<address...>", "addresses or networks as the list has them; -: those of stdin")
     .option("--jail <jail>", "the entries for this jail alone", check.jail)
+    .option("--reason <text>", "why, for fleetban audit list (default: none)", check.text)
     .option(...JSON_OPTION)
-    .action(async (given: string[], { json, jail }: JsonOption & { jail?: string }) => {
+    .action(async (given: string[], { json, jail, reason }: RemoveOptions) => {
       const addresses = await readAddresses(context, where, given, check.address);
       await forEachAddress(context, addresses, {
-        work: (address) => ask("allow.remove", { address, jail }),
+        work: (address) => ask("allow.remove", { address, jail, reason }),
         async tell(reply) {
           if (!json) describeRemoved(context, reply);
           else if (addresses.length === 1) output.json(reply);

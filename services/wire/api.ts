@@ -618,7 +618,12 @@ export const api = lazily({
     }),
   }),
   "allow.remove": () => ({
-    request: z.strictObject({ address: addressField, jail: jailField.optional() }),
+    request: z.strictObject({
+      address: addressField,
+      jail: jailField.optional(),
+      /** Why; the audit keeps it. */
+      reason: textField.optional(),
+    }),
     reply: z.object({
       allowed,
       /** The first bans that the allowlist had lifted and that are in force or held again. */

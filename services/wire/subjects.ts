@@ -177,6 +177,9 @@ export function coordinatorOfRefusedPolicyKey(key: string): string | undefined {
 /** The header of a deletion in the settings bucket that names the operator who deletes. */
 export const REMOVED_BY_HEADER = "Fleetban-By";
 
+/** The header of a deletion in the settings bucket that says why; there is none without a reason. */
+export const REMOVED_BECAUSE_HEADER = "Fleetban-Because";
+
 /** Settings bucket: the leader lives, see `SignOfLife`. */
 export const LEADER_KEY = "leader";
 

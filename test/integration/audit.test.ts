@@ -46,7 +46,7 @@ test("audit list names who has done what to bans, to the allowlist and to hosts"
   await eventually("the entry is on record", async () =>
     (await audited()).some(({ action }) => action === "allow add"),
   );
-  await ask("allow", "remove", "192.0.2.10");
+  await ask("allow", "remove", "192.0.2.10", "--reason", "moved to a “new” house: 7 %");
   await ask("host", "quarantine", "mx1", "--reason", "broken into");
   await eventually("the quarantine is on record", async () =>
     (await audited()).some(({ action }) => action === "host quarantine"),
@@ -61,7 +61,7 @@ test("audit list names who has done what to bans, to the allowlist and to hosts"
   assert.deepEqual(done.map(({ action, detail }) => `${action}: ${detail}`).sort(), [
     "allow add: 192.0.2.10: office",
     "allow add: 192.0.2.99: coordinator's configuration",
-    "allow remove: 192.0.2.10",
+    "allow remove: 192.0.2.10: moved to a “new” house: 7 %",
     "ban lifted: 198.51.100.1 in dovecot: by hand",
     "ban: 198.51.100.1 in dovecot: asked by abuse desk",
     "host quarantine --undo: mx1",

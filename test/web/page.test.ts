@@ -190,6 +190,19 @@ test("a network is banned only after a look at it, and what is allowed is refuse
   await notice("1 ban lifted").waitFor();
   assert.match(page.url(), /within=203\.0\.113\.0%2F24/);
   await page.getByText("No ban matches these filters.").waitFor();
+
+  await page.goto(`${site}/allowlist`);
+  await page.getByRole("button", { name: "Remove 198.51.100.8" }).click();
+  await command("Remove", "it is no longer ours");
+  await notice(/198\.51\.100\.8 is off the allowlist/).waitFor();
+  const removal = page.getByRole("row", {
+    name: /allow remove.*198\.51\.100\.8: it is no longer ours/,
+  });
+  await eventually("the removal is on record, with its reason", async () => {
+    await page.goto(`${site}/audit`);
+    await page.getByRole("table", { name: "Audit" }).waitFor();
+    return (await removal.count()) === 1;
+  });
 });
 
 test("a ban ends by itself, in the feed and in the list", async () => {

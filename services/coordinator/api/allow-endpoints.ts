@@ -58,7 +58,7 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       };
     },
 
-    async "allow.remove"({ address, jail }, by) {
+    async "allow.remove"({ address, jail, reason }, by) {
       const place = { address, ...(jail !== undefined && { jail }) };
       const allowed = find(place);
       if (!allowed) throw new ApiError(404, describeMissing(place));
@@ -66,7 +66,7 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
         const place = "the coordinator's configuration, allowlist";
         throw new ApiError(409, `${address}: comes from ${place}; remove it there`);
       }
-      await settings.disallow(place, by);
+      await settings.disallow(place, by, reason);
       const { first, changed, pending } = await bringBackWithin(context, place);
       return { allowed, back: firstRows(first, banSchema), backCount: changed, pending };
     },

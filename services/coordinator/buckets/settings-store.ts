@@ -27,6 +27,7 @@ import {
   jailKey,
   READY_KEY,
   duplicateKey,
+  REMOVED_BECAUSE_HEADER,
   REMOVED_BY_HEADER,
   SETTINGS_BUCKET,
 } from "../../wire/subjects.ts";
@@ -38,8 +39,8 @@ export interface Settings {
   /** Writes what the configuration says, and removes what it no longer says. */
   publish(jails: readonly Jail[], allowed: WantedAllowlist): Promise<void>;
   allow(entry: Allowed): Promise<void>;
-  /** `by` is who removes it, for the record. */
-  disallow(place: AllowedPlace, by: string): Promise<void>;
+  /** `by` is who removes it, for the record; `reason` is why, or empty. */
+  disallow(place: AllowedPlace, by: string, reason?: string): Promise<void>;
   /** Tells agents which of them are refused, by host, and takes back what no longer holds. */
   refuse(refused: ReadonlyMap<string, DuplicateNotice>): Promise<void>;
   /** Tells agents that the bans bucket created then is complete. */
@@ -95,7 +96,7 @@ export function openSettings(options: SettingsOptions): Settings {
     ready: store.mirror.ready,
     publish: (jails, allowed) => store.publish(jails, allowed),
     allow: (entry) => store.write(allowKey(entry), encodeAllowed(entry), never),
-    disallow: (place, by) => store.eraseBy(allowKey(place), by),
+    disallow: (place, by, reason) => store.eraseBy(allowKey(place), by, reason),
     refuse: (refused) => store.refuse(refused),
     declareReady: (bansCreated) =>
       store.write(READY_KEY, encodeBucketReady({ v: 1, bansCreated }), never),
@@ -175,8 +176,12 @@ class SettingsStore {
     return this.#erase(key, DELETED);
   }
 
-  eraseBy(key: string, by: string): Promise<void> {
-    return this.#erase(key, { ...DELETED, [REMOVED_BY_HEADER]: encodeURIComponent(by) });
+  eraseBy(key: string, by: string, reason = ""): Promise<void> {
+    return this.#erase(key, {
+      ...DELETED,
+      [REMOVED_BY_HEADER]: encodeURIComponent(by),
+      ...(reason !== "" && { [REMOVED_BECAUSE_HEADER]: encodeURIComponent(reason) }),
+    });
   }
 
   async #erase(key: string, marks: Record<string, string>): Promise<void> {

@@ -3,6 +3,7 @@
  * and hosts put into quarantine. Every change of a ban is on record by itself.
  */
 import type { JsMsg } from "@nats-io/jetstream";
+import type { MsgHdrs } from "@nats-io/nats-core";
 import type { PrismaClient } from "../../../prisma/client/client.ts";
 import type { AuditRow } from "../../wire/api.ts";
 import { endOfPause, isResumed } from "../../policy/jail-pause.ts";
@@ -12,6 +13,7 @@ import {
   placeOfAllowKey,
   hostOfQuarantineKey,
   jailOfPauseKey,
+  REMOVED_BECAUSE_HEADER,
   REMOVED_BY_HEADER,
   SETTINGS_BUCKET,
 } from "../../wire/subjects.ts";
@@ -27,7 +29,7 @@ const PREFIX = `$KV.${SETTINGS_BUCKET}.`;
 export function decodeAudited(message: JsMsg): Audited | undefined {
   const key = message.subject.slice(PREFIX.length);
   const said = message.headers?.get("KV-Operation")
-    ? removed(key, message.headers.get(REMOVED_BY_HEADER))
+    ? removed(key, message.headers)
     : done(key, decodeSetting(message.data, key));
   return said && { at: storedAtOf(message), ...said, key };
 }
@@ -35,14 +37,18 @@ export function decodeAudited(message: JsMsg): Audited | undefined {
 /** `at`: when it was done, also where NATS has stored it again because it had lost it. */
 type Said = Pick<AuditRow, "by" | "action" | "detail"> & Partial<Pick<AuditRow, "at">>;
 
-function removed(key: string, by: string): Said | undefined {
+function removed(key: string, headers: MsgHdrs): Said | undefined {
+  // Entries that a configuration no longer has, and those that go with NATS's tools, name nobody.
+  const by = readHeader(headers, REMOVED_BY_HEADER) || "config";
   const [kind, jail, ...option] = key.split(".");
   if (kind === "jail-setting") {
-    return { by: readName(by), action: "jail unset", detail: `${jail}: ${option.join(".")}` };
+    return { by, action: "jail unset", detail: `${jail}: ${option.join(".")}` };
   }
   const place = placeOfAllowKey(key);
   if (!place) return undefined;
-  return { by: readName(by), action: "allow remove", detail: nameAllowed(place) };
+  const reason = readHeader(headers, REMOVED_BECAUSE_HEADER);
+  const detail = reason === "" ? nameAllowed(place) : `${nameAllowed(place)}: ${reason}`;
+  return { by, action: "allow remove", detail };
 }
 
 /** "198.51.100.7 in jail dovecot". */
@@ -106,13 +112,12 @@ function done(key: string, setting: Setting): Said | undefined {
 const spellEnd = (until: number | undefined): string =>
   until === undefined ? "" : ` until ${new Date(until).toISOString()}`;
 
-/** Entries that a configuration no longer has, and those that go with NATS's tools, name nobody. */
-function readName(encoded: string): string {
-  if (encoded === "") return "config";
+/** Empty: there is no such header, or nobody of ours has written it. */
+function readHeader(headers: MsgHdrs, name: string): string {
   try {
-    return decodeURIComponent(encoded).slice(0, 256);
+    return decodeURIComponent(headers.get(name)).slice(0, 256);
   } catch {
-    return "config";
+    return "";
   }
 }
 

@@ -7,6 +7,7 @@ import { SelectField, TextField } from "../parts/fields.tsx";
 import { isNetwork, parseAddress, sizeOf } from "../text/addresses.ts";
 import { count } from "../text/numbers.ts";
 import { CommandDialog } from "./command-dialog.tsx";
+import { undone } from "./do-ban.ts";
 import { may, SUPPORT_SECONDS } from "./may.ts";
 
 const TERMS = [
@@ -16,6 +17,7 @@ const TERMS = [
   { value: "2592000", label: "30 days" },
   { value: "", label: "until somebody removes it" },
 ];
+const REMOVAL_REASONS = ["it is no longer ours", "the work there is done"];
 const REASONS = ["our own office", "a customer’s office", "a monitoring system"];
 
 /** Puts an address on the allowlist. */
@@ -125,7 +127,7 @@ interface AllowOrder {
 }
 
 async function allow(client: Client, order: AllowOrder, mayUndo: boolean): Promise<Notice> {
-  const { address, jail } = order;
+  const { address, jail, comment } = order;
   const { changed, liftedCount, pending } = await client.ask("allow.add", order);
   if (!changed) return { kind: "done", text: `${address} is on the allowlist already` };
   const lifted = liftedCount + pending;
@@ -138,7 +140,7 @@ async function allow(client: Client, order: AllowOrder, mayUndo: boolean): Promi
     undo: {
       label: "Undo",
       async run() {
-        await client.ask("allow.remove", entry);
+        await client.ask("allow.remove", { ...entry, reason: undone(comment) });
         return `${address} is off the allowlist again`;
       },
     },
@@ -154,8 +156,8 @@ export function DisallowDialog({ entry }: { entry: Allowed }) {
       title={`Remove ${address} from the allowlist`}
       action="Remove"
       isDangerous
-      isWithoutReason
-      run={() => disallow(client, entry)}
+      reasons={REMOVAL_REASONS}
+      run={(reason) => disallow(client, entry, reason)}
     >
       <p>
         Failures of {address}
@@ -166,10 +168,10 @@ export function DisallowDialog({ entry }: { entry: Allowed }) {
   );
 }
 
-async function disallow(client: Client, entry: Allowed): Promise<Notice> {
+async function disallow(client: Client, entry: Allowed, reason: string): Promise<Notice> {
   const { address, jail, comment, label, until } = entry;
   const which = { address, ...(jail !== undefined && { jail }) };
-  const { backCount = 0, pending = 0 } = await client.ask("allow.remove", which);
+  const { backCount = 0, pending = 0 } = await client.ask("allow.remove", { ...which, reason });
   const back = backCount + pending;
   const bans = back === 0 ? "" : `; ${count(back, "ban")} back in force`;
   return {

@@ -17,8 +17,6 @@ interface CommandDialogProps {
   children?: ComponentChildren;
   /** Common reasons. */
   reasons?: readonly string[];
-  /** The API keeps no reason of this command. */
-  isWithoutReason?: boolean;
   /** Why it cannot be done yet, such as a field that is empty. */
   isReady?: boolean;
   run: (reason: string) => Promise<Notice>;
@@ -46,21 +44,19 @@ export function CommandDialog(props: CommandDialogProps) {
     }
   }
 
-  const isComplete = isReady && (props.isWithoutReason === true || reason.trim() !== "");
+  const isComplete = isReady && reason.trim() !== "";
   return (
     <Dialog title={title} onClose={close}>
       <form onSubmit={(event) => void submit(event)}>
         {children}
-        {props.isWithoutReason !== true && (
-          <TextField
-            label="Reason"
-            value={reason}
-            onChange={setReason}
-            isRequired
-            suggestions={reasons}
-            hint="It is kept with the change, under your name, for everybody to read."
-          />
-        )}
+        <TextField
+          label="Reason"
+          value={reason}
+          onChange={setReason}
+          isRequired
+          suggestions={reasons}
+          hint="It is kept with the change, under your name, for everybody to read."
+        />
         {error && <Failed error={error} />}
         <footer>
           <button type="button" onClick={close}>

@@ -97,7 +97,9 @@ async function banAgain(
   lifted: readonly Ban[],
   { address, allowSeconds, reason }: UnbanOrder,
 ): Promise<string> {
-  if (allowSeconds !== undefined) await client.ask("allow.remove", { address });
+  if (allowSeconds !== undefined) {
+    await client.ask("allow.remove", { address, reason: undone(reason) });
+  }
   let reach: Reach | null = null;
   const due = lifted.filter(({ until }) => until === null || Date.parse(until) > Date.now());
   for (const { address: banned, jail, until } of due) {

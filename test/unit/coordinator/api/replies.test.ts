@@ -416,7 +416,7 @@ const REQUESTS: { [E in Endpoint]: Request<E> } = {
     ...{ dryRun: false, wait },
   },
   "allow.add": { address: WIDE, comment: longText(256) },
-  "allow.remove": { address: longAddress(1) },
+  "allow.remove": { address: longAddress(1), reason: longText(256) },
   "failure.list": { limit: 1_000, after: null },
   "failure.top": { by: "user", since: NOW, limit: 1_000 },
   "failure.erase": { user: longText(256), reason: longText(256), dryRun: false },
