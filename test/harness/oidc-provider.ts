@@ -1,6 +1,7 @@
 /**
  * A provider of OpenID Connect on loopback, for one client: discovery, keys, the authorization endpoint,
- * which logs in at once whoever the test names, and the token endpoint, which checks what it must check.
+ * which logs in at once whoever the test names, the token endpoint, which checks what it must check, and
+ * the userinfo.
  */
 import { createHash, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { once } from "node:events";
@@ -10,8 +11,10 @@ import type { AddressInfo } from "node:net";
 
 export interface OidcProvider extends AsyncDisposable {
   issuer: string;
-  /** Claims of whoever logs in next. */
+  /** Claims of whoever logs in next, in the ID token. */
   person: Record<string, unknown>;
+  /** Claims that stand in the userinfo; undefined: it refuses the access token. */
+  userinfo: Record<string, unknown> | undefined;
   /** What the next ID token is to have in place of what it should have. */
   forged: Record<string, unknown>;
 }
@@ -28,6 +31,7 @@ export async function startOidcProvider(client: {
 }): Promise<OidcProvider> {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const begun = new Map<string, Begun>();
+  const accessTokens = new Set<string>();
   const server = createServer((request, response) => {
     void answer(request).then(({ code, location, body }) => {
       response.writeHead(code, {
@@ -67,6 +71,7 @@ export async function startOidcProvider(client: {
             issuer,
             authorization_endpoint: `${issuer}/authorize`,
             token_endpoint: `${issuer}/token`,
+            userinfo_endpoint: `${issuer}/userinfo`,
             jwks_uri: `${issuer}/keys`,
             response_types_supported: ["code"],
             subject_types_supported: ["public"],
@@ -100,8 +105,15 @@ export async function startOidcProvider(client: {
           given("client_id") === client.id &&
           given("client_secret") === client.secret;
         if (!isRight || nonce === undefined) return { code: 400, body: { error: "invalid_grant" } };
-        const body = { access_token: "a", token_type: "Bearer", id_token: tokenOf(nonce) };
+        const token = randomUUID();
+        accessTokens.add(token);
+        const body = { access_token: token, token_type: "Bearer", id_token: tokenOf(nonce) };
         return { code: 200, body };
+      }
+      case "/userinfo": {
+        const token = request.headers.authorization?.replace(/^Bearer /, "") ?? "";
+        if (!accessTokens.has(token) || !provider.userinfo) return { code: 401 };
+        return { code: 200, body: provider.userinfo };
       }
       default:
         return { code: 404 };
@@ -111,6 +123,7 @@ export async function startOidcProvider(client: {
   const provider: OidcProvider = {
     issuer,
     person: {},
+    userinfo: {},
     forged: {},
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -60,6 +60,7 @@ beforeEach(() => {
     preferred_username: "dora@example.org",
     groups: ["staff", "admins"],
   };
+  provider.userinfo = { sub: "1" };
   provider.forged = {};
 });
 
@@ -101,6 +102,41 @@ test("OIDC logs in by name and group, and the session is like any other", async 
   const nobody = await createWebClient(site).post("session");
   assert.deepEqual(nobody.body["ways"], ["link", "oidc"]);
 });
+
+test("what the ID token does not say of a person is read from the userinfo", async () => {
+  for (const [person, userinfo, role] of [
+    [{ preferred_username: "nina" }, { groups: ["desk"] }, "support"],
+    [{ preferred_username: "nina" }, { groups: "staff" }, "viewer"],
+    [{ groups: ["admins"] }, { preferred_username: "nina" }, "operator"],
+    [{}, { preferred_username: "nina", groups: ["desk", "admins"] }, "operator"],
+  ] as const) {
+    provider.person = { sub: "1", ...person };
+    provider.userinfo = { sub: "1", ...userinfo };
+    const { back, cookie } = await beginLogin();
+    const response = await finishLogin(back, cookie);
+    assert.equal(response.status, 303, await response.text());
+    const client = createWebClient(site);
+    client.cookie = cookieIn(response, "__Host-fleetban");
+    const { body } = await client.post("session");
+    assert.deepEqual([body["name"], body["role"]], ["nina", role]);
+  }
+});
+
+for (const [what, userinfo] of [
+  ["is somebody else's", { sub: "2", groups: ["admins"] }],
+  ["names nobody", { groups: ["admins"] }],
+  ["is refused", undefined],
+  ["has no group that has a role", { sub: "1", groups: ["others"] }],
+] as const) {
+  test(`a userinfo that ${what} lets nobody in`, async () => {
+    provider.person = { sub: "1", preferred_username: "eve" };
+    provider.userinfo = userinfo;
+    const { back, cookie } = await beginLogin();
+    const response = await finishLogin(back, cookie);
+    assert.equal(response.status, 403);
+    assert.deepEqual(cookieIn(response, "__Host-fleetban"), "");
+  });
+}
 
 for (const [what, forge] of [
   ["of another client", { aud: "other" }],

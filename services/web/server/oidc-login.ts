@@ -73,7 +73,7 @@ export function createOidcLogin(config: OidcConfig, site: Site, log: Log): OidcL
     return discovered;
   }
 
-  /** Claims of the ID token, and of the provider's userinfo where the groups stand only there. */
+  /** Claims of the ID token, and of the provider's userinfo where name or groups stand only there. */
   async function claimsOf(request: IncomingMessage): Promise<Record<string, unknown>> {
     const begun = readCookie(request);
     const client = await provider();
@@ -88,9 +88,8 @@ export function createOidcLogin(config: OidcConfig, site: Site, log: Log): OidcL
       });
       const claims = tokens.claims();
       if (!claims) throw new Error("the provider has sent no ID token");
-      if (groupsClaim in claims || client.serverMetadata().userinfo_endpoint === undefined) {
-        return claims;
-      }
+      const isWhole = nameClaim in claims && groupsClaim in claims;
+      if (isWhole || client.serverMetadata().userinfo_endpoint === undefined) return claims;
       return { ...claims, ...(await fetchUserInfo(client, tokens.access_token, claims.sub)) };
     } catch (cause) {
       log.warn({ err: cause }, "a login with OIDC has failed");
