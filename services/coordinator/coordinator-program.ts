@@ -215,6 +215,8 @@ interface RunOptions {
 
 async function run({ config, opened, pid, ...again }: RunOptions, life: Life): Promise<void> {
   const log = createLog(NAME, config.log.level);
+  // A reload before the coordinator is at work must not end it, for example while NATS is away.
+  life.onHangUp(() => {});
   const id = coordinatorId(config, pid);
   const health = createHealth();
   const metrics = createMetrics(opened.sinks.map(({ name }) => name));

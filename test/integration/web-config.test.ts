@@ -48,6 +48,16 @@ test("a changed web section is named as one that needs a restart, and then it co
   await eventually("it counts", async () => (await urlOf()).startsWith(`${url}/login#`));
 });
 
+test("a reload while NATS is away does not end the coordinator", async () => {
+  await using other = await startTestNats();
+  await other.stop();
+  await using page = await startWebPage(other.url, folder, {});
+  await eventually("it waits for NATS", () => page.log().includes("NATS"));
+  process.kill(page.child().pid, "SIGHUP");
+  await other.start();
+  await eventually("it is at work", () => page.log().includes("coordinator is ready"));
+});
+
 test("web login prints a link whichever coordinator is asked, if any of them has a page", async () => {
   const start = (web: object) => startWebPage(nats.url, folder, web);
   await using first = await start({ listen: undefined });
