@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { after, before, describe, test } from "node:test";
+import { loadConfig } from "../../services/config/load-config.ts";
+import { coordinatorConfig } from "../../services/coordinator/coordinator-config.ts";
 import { installCollection } from "./ansible.ts";
 import { runProgram } from "./program.ts";
 
@@ -57,6 +59,37 @@ describe("the Ansible collection", { skip: without("ansible-galaxy") }, () => {
         role,
       );
     }
+  });
+
+  test("what the role coordinator writes of the web page is a configuration", async () => {
+    const file = join(folder, "coordinator.yaml");
+    const template = async (web: Record<string, unknown>) => {
+      const role = join(FOLDER, "roles/coordinator");
+      const fleet = { fleetban_name: "centre", fleetban_nats_url: "tls://centre:4222" };
+      const src = join(role, "templates/coordinator.yaml.j2");
+      const play = {
+        ...{ hosts: "localhost", connection: "local", gather_facts: false },
+        vars_files: [join(role, "defaults/main.yml")],
+        vars: { ...fleet, ...web },
+        tasks: [{ "ansible.builtin.template": { src, dest: file, mode: "0600" } }],
+      };
+      await writeFile(join(folder, "play.yml"), JSON.stringify([play]));
+      await check("ansible-playbook", [join(folder, "play.yml")]);
+      return (await loadConfig(coordinatorConfig, file, {}, {})).web;
+    };
+    assert.equal((await template({})).listen, undefined);
+    const { listen, url, tls, oidc } = await template({
+      fleetban_coordinator_web: {
+        ...{ listen: "0.0.0.0:9490", url: "https://bans.example.org:9490" },
+        oidc: { issuer: "https://login.example.org", clientId: "f", roles: { viewer: ["staff"] } },
+      },
+      fleetban_coordinator_web_cert: "/home/admin/web.pem",
+      fleetban_coordinator_web_key: "/home/admin/web.key",
+      fleetban_coordinator_web_oidc_secret: "secret",
+    });
+    assert.deepEqual([listen, url], ["0.0.0.0:9490", "https://bans.example.org:9490"]);
+    assert.deepEqual(tls, { cert: "/etc/fleetban/web.pem", key: "/etc/fleetban/web.key" });
+    assert.equal(oidc?.clientSecretFile, "/etc/fleetban/oidc.secret");
   });
 
   test("the example inventory is one", async () => {
