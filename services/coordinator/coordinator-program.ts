@@ -28,7 +28,9 @@ import { serveHttp } from "./http/http-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { openSinks, type OpenedSinks } from "./notify/open-sinks.ts";
 import { whoAsks } from "../process/who-asks.ts";
+import { siteSentence } from "../web/server/site-sentence.ts";
 import type { LocalLogin } from "../web/server/web.ts";
+import { siteOf } from "../web/server/web-config.ts";
 
 const NAME = "fleetban-coordinator";
 /** Of 256 bits in base64url. */
@@ -115,6 +117,8 @@ export function coordinatorProgram(options: ProgramOptions): Command {
     for (const { name, type, describe } of sinksOf(config).sinks) {
       write(`notifications: sink ${name}, ${type} to ${describe}\n`);
     }
+    const site = siteOf(config.web);
+    if (site) write(`web page: ${siteSentence(site)}\n`);
     if (configOnly) {
       write("configuration: ok\n");
       return EXIT.ok;

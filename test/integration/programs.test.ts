@@ -268,6 +268,30 @@ test("a coordinator's check says in sentences what a jail's options do", async (
   }
 });
 
+test("a coordinator's check says where its web page is, and looks at its files", async () => {
+  await using given = await folderWith(`web:
+  listen: 127.0.0.1:9490
+  url: https://bans.example.org/fleetban
+  session: 8h
+  tls: { cert: web.pem, key: web.key }
+  proxy: { addresses: [192.0.2.10], roles: { viewer: ["*"] } }
+`);
+  const args = ["check", "--config", given.config];
+  await using running = await start("coordinator", args, {
+    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    DATABASE_URL: "postgresql://nobody@127.0.0.1:1/none",
+  });
+  assert.equal(await running.ended, 69, "NATS is the first that fails");
+  assert.match(
+    running.output(),
+    /^web page: https:\/\/bans\.example\.org\/fleetban\/, listens at 127\.0\.0\.1:9490 with TLS; login by link, or by X-Remote-User from 192\.0\.2\.10; a session lasts 8h$/m,
+  );
+  assert.match(
+    running.output(),
+    /^FAIL +web certificate: web\.tls\.cert: \/\S+\/web\.pem: cannot/m,
+  );
+});
+
 test("a coordinator's check says of NATS and PostgreSQL whether they can be used", async () => {
   await using nats = await startTestNats();
   await using postgres = await startTestPostgres();

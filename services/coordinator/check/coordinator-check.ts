@@ -5,6 +5,7 @@ import { checkNats, createCheckReport, type CheckReport } from "../../nats/check
 import { EXIT, type ExitCode } from "../../process/exit.ts";
 import { natsOptions } from "../../nats/connect.ts";
 import type { CoordinatorConfig } from "../coordinator-config.ts";
+import { checkWeb } from "../../web/server/check-web.ts";
 import { checkNatsRights } from "./coordinator-rights-check.ts";
 
 /** Writes a line for every part; returns the code of the first that failed. Changes nothing. */
@@ -18,6 +19,7 @@ export async function checkCoordinator(
   await checkNats(nats, () => natsOptions(nats, "fleetban-coordinator check"), report);
   if (report.code() === EXIT.ok) await checkNatsRights(nats, report);
   await checkPostgres(database.url, report);
+  await checkWeb(config.web, report, Date.now());
   return report.code();
 }
 

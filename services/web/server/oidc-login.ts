@@ -5,14 +5,10 @@
  */
 import type { IncomingMessage } from "node:http";
 import {
-  allowInsecureRequests,
   authorizationCodeGrant,
   buildAuthorizationUrl,
   calculatePKCECodeChallenge,
-  ClientSecretPost,
-  discovery,
   fetchUserInfo,
-  None,
   randomNonce,
   randomPKCECodeVerifier,
   randomState,
@@ -23,7 +19,7 @@ import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import { createCookie } from "./cookie.ts";
 import type { HttpReply } from "./http-reply.ts";
-import { readPrivateFile } from "./private-text.ts";
+import { callbackOf, discover, readClientSecret } from "./oidc-discovery.ts";
 import { ASKER_NAME, roleOf } from "./role-lists.ts";
 import type { Person } from "./sessions.ts";
 import type { OidcConfig, Site } from "./web-config.ts";
@@ -33,7 +29,6 @@ import { WebError } from "./web-error.ts";
 const cookie = createCookie("__Host-fleetban-oidc", "Lax");
 /** Somebody may have to find a password meanwhile. */
 const LOGIN_SECONDS = 600;
-const PROVIDER_WITHIN_SECONDS = 10;
 
 const onTheWay = z.strictObject({ state: z.string(), nonce: z.string(), verifier: z.string() });
 
@@ -47,28 +42,16 @@ export interface OidcLogin {
 }
 
 export function createOidcLogin(config: OidcConfig, site: Site, log: Log): OidcLogin {
-  const { issuer, clientId, clientSecretFile, scope, nameClaim, groupsClaim, roles } = config;
-  const callback = `${site.origin}${site.basePath}/login/oidc/callback`;
-  const secret =
-    clientSecretFile === undefined
-      ? undefined
-      : readPrivateFile("web.oidc.clientSecretFile", clientSecretFile).trim();
+  const { issuer, scope, nameClaim, groupsClaim, roles } = config;
+  const callback = callbackOf(site);
+  const secret = readClientSecret(config);
   let discovered: Promise<Configuration> | undefined;
 
   /** What the provider says of itself, asked once it is needed. */
   function provider(): Promise<Configuration> {
-    // The configuration takes http:// only to this machine.
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out
-    const execute = new URL(issuer).protocol === "http:" ? [allowInsecureRequests] : [];
-    discovered ??= discovery(
-      new URL(issuer),
-      clientId,
-      undefined,
-      secret === undefined ? None() : ClientSecretPost(secret),
-      { timeout: PROVIDER_WITHIN_SECONDS, execute },
-    ).catch((cause: unknown) => {
+    discovered ??= discover(config, secret).catch((cause: unknown) => {
       discovered = undefined;
-      throw new WebError(503, `${issuer} does not answer: ${reasonOf(cause)}`, { cause });
+      throw new WebError(503, reasonOf(cause), { cause });
     });
     return discovered;
   }

@@ -2,14 +2,16 @@
 import { readFileSync } from "node:fs";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { explainFileError } from "../../process/file-error.ts";
-import { whyExposed } from "../../process/private-file.ts";
+import { whyDenied, whyExposed } from "../../process/private-file.ts";
 
 /** Throws a PlainError if it cannot be read. */
 export function readFile(option: string, file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    const text = `${option}: ${file}: cannot be read: ${explainFileError(cause)}`;
+    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
+    const reason = isDenied ? whyDenied(file) : explainFileError(cause);
+    const text = `${option}: ${file}: cannot be read: ${reason}`;
     throw new PlainError(text, EXIT.config, { cause });
   }
 }
