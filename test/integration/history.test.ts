@@ -11,7 +11,10 @@ import { openHistory, type History } from "../../services/coordinator/history/hi
 import { openDatabase, type Database } from "../../services/coordinator/history/database.ts";
 import { openRecordingSource } from "../../services/coordinator/history/recording-source.ts";
 import { insertBanChanges } from "../../services/coordinator/history/insert.ts";
-import { findBansToRestore } from "../../services/coordinator/history/ban-queries.ts";
+import {
+  readBansToRestore,
+  type RestoreQuery,
+} from "../../services/coordinator/history/ban-queries.ts";
 import { findFailures } from "../../services/coordinator/history/failure-queries.ts";
 import { recordFailures } from "../../services/coordinator/history/reported.ts";
 import { createWhereabouts } from "../../services/coordinator/history/whereabouts.ts";
@@ -61,6 +64,12 @@ function batchOf(host: string, from: number, ...given: readonly Partial<Failure>
     to: from + given.length,
   };
   return { v: 1, host, jail: "dovecot", ...place, failures };
+}
+
+async function bansToRestore(database: Database, query: RestoreQuery): Promise<Ban[]> {
+  const bans: Ban[] = [];
+  for await (const part of readBansToRestore(database, query)) bans.push(...part);
+  return bans;
 }
 
 const ban: Ban = {
@@ -203,7 +212,7 @@ test("hostile text is recorded as text, and what cannot be stored is replaced", 
     return { ban: decodeBan(sent, banKey(each.jail, each.address)), revision: index + 1 };
   });
   await database.ask((prisma) => insertBanChanges(prisma, changes));
-  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0, 0));
+  const bans = await bansToRestore(database, { now: T0, keptSeconds: 0 });
   assert.deepEqual(bans.map(({ reason }) => reason).sort(), expected.sort());
 });
 
@@ -219,7 +228,7 @@ test("a ban of a network is restored with the addresses that brought it", async 
       changes.map((each, index) => ({ ban: each, revision: index + 1 })),
     ),
   );
-  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0, 0));
+  const bans = await bansToRestore(database, { now: T0, keptSeconds: 0 });
   assert.deepEqual(new Set(bans), new Set(changes));
 });
 
@@ -237,7 +246,7 @@ test("a held ban, a shadow and a held widening are restored with the reason, als
   ];
   const rows = changes.map((each, index) => ({ ban: each, revision: index + 1 }));
   await database.ask((prisma) => insertBanChanges(prisma, rows));
-  const bans = await database.ask((prisma) => findBansToRestore(prisma, T0 + 2_000, 60));
+  const bans = await bansToRestore(database, { now: T0 + 2_000, keptSeconds: 60 });
   assert.deepEqual(new Set(bans), new Set(changes));
   assert.deepEqual(bans.map(isOffence).sort(), [false, false, false, true]);
 });
@@ -258,10 +267,13 @@ test("bans that have ended are restored as long as they are remembered", async (
     return { ban: each, revision: index + 1 };
   });
   await database.ask((prisma) => insertBanChanges(prisma, rows));
-  const find = (seconds: number) =>
-    database.ask((prisma) => findBansToRestore(prisma, T0, seconds));
+  const find = (keptSeconds: number, most?: number) =>
+    bansToRestore(database, { now: T0, keptSeconds, ...(most !== undefined && { most }) });
   assert.deepEqual(await find(0), []);
-  assert.deepEqual(new Set(await find(7200)), new Set([expired, active, lifted]));
+  assert.deepEqual(await find(7200), [expired, active, lifted]);
+  for (const most of [1, 2, 3]) {
+    assert.deepEqual(await find(7200, most), [expired, active, lifted], `in parts of ${most}`);
+  }
 });
 
 test("any instant and position that the wire allows can be recorded", async () => {

@@ -201,7 +201,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
     ...{ pauses: createJailPauses(), horizon: () => 2_400_000 },
     allowedBans: { settle: () => Promise.resolve() },
     history: {
-      ...{ bansToRestore: () => Promise.resolve([]), allowlist: () => Promise.resolve([]) },
+      ...{ bansToRestore: async function* () {}, allowlist: () => Promise.resolve([]) },
       ...{ bansOf: () => Promise.resolve([]), operatorSettings: () => Promise.resolve([]) },
       stalled: () => undefined,
       ...{ recordedRevision: () => Promise.resolve(0), takeRolledBack: () => false },

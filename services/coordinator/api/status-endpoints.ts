@@ -22,8 +22,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     },
 
     async "status.show"() {
-      const rows = await fleet.hostRows();
-      const lag = await history.lag();
+      const [rows, lag] = await Promise.all([fleet.hostRows(), history.lag()]);
       const up = rows.filter(({ state }) => state === "up");
       const warnings = fleet.warnings(rows, lag);
       return {

@@ -4,6 +4,7 @@ import { networkOf, prefixOf, type Address } from "../../wire/address.ts";
 import { banBasis, type Ban } from "../../wire/ban.ts";
 import { makersOf, type BanFilter } from "../../wire/ban-selection.ts";
 import { BAN_COLUMNS, SHOWN_COLUMNS } from "./ban-columns.ts";
+import type { Database } from "./database.ts";
 import { canonical } from "./inet.ts";
 import { markOf, placeOfMark, type Marked } from "./marks.ts";
 
@@ -70,17 +71,46 @@ export function stillCounts(now: Date): Prisma.Sql {
   )`;
 }
 
-/** Bans that still count, and those that have ended within the last `keptSeconds`. */
-export async function findBansToRestore(
+/** Rows that are read at once: the coordinator does nothing else while it takes them. */
+const RESTORED_AT_ONCE = 500;
+
+export interface RestoreQuery {
+  now: number;
+  keptSeconds: number;
+  /** Rows of a part. */
+  most?: number;
+}
+
+/**
+ * Bans that still count, and those that have ended within the last `keptSeconds`, in parts: there may
+ * be a million. Each part is read when it is asked for.
+ */
+export async function* readBansToRestore(
+  database: Pick<Database, "ask">,
+  { most = RESTORED_AT_ONCE, ...query }: RestoreQuery,
+): AsyncGenerator<Ban[], void> {
+  let last: Ban | undefined;
+  do {
+    const behind = last;
+    const part = await database.ask((prisma) => findToRestore(prisma, { ...query, most, behind }));
+    yield part;
+    last = part.length < most ? undefined : part.at(-1);
+  } while (last);
+}
+
+async function findToRestore(
   prisma: PrismaClient,
-  now: number,
-  keptSeconds: number,
+  { now, keptSeconds, most, behind }: Required<RestoreQuery> & { behind: Ban | undefined },
 ): Promise<Ban[]> {
   const since = new Date(now - keptSeconds * 1000);
+  const place = behind
+    ? Prisma.sql`(jail, address) > (${behind.jail}, ${behind.address}::inet)`
+    : Prisma.sql`true`;
   const rows = await prisma.$queryRaw<BanRow[]>(Prisma.sql`
     SELECT ${SHOWN_COLUMNS} FROM ban
-    WHERE ${stillCounts(new Date(now))}
-      OR (CASE WHEN state IN ('active', 'held', 'shadow') THEN until ELSE changed_at END) > ${since}`);
+    WHERE ${place} AND (${stillCounts(new Date(now))}
+      OR (CASE WHEN state IN ('active', 'held', 'shadow') THEN until ELSE changed_at END) > ${since})
+    ORDER BY jail, address LIMIT ${most}`);
   return rows.map(banOf);
 }
 

@@ -9,8 +9,8 @@ import { findAudit, type AuditQuery } from "./audit-queries.ts";
 import {
   findBans,
   findBansOf,
-  findBansToRestore,
   findChanges,
+  readBansToRestore,
   type BanQuery,
 } from "./ban-queries.ts";
 import type { Database } from "./database.ts";
@@ -30,8 +30,8 @@ import { replayFailures, type Replayed, type ReplayQuery } from "./replay-failur
 
 /** All of them throw HistoryUnavailable while PostgreSQL is away. */
 export interface HistoryQuestions {
-  /** `keptSeconds`: bans that have ended no longer ago are restored, too. */
-  bansToRestore(now: number, keptSeconds: number): Promise<Ban[]>;
+  /** In parts. `keptSeconds`: bans that have ended no longer ago are restored, too. */
+  bansToRestore(now: number, keptSeconds: number): AsyncIterable<readonly Ban[]>;
   /** The last state of each ban of these addresses that is still remembered, by their begin. */
   bansOf(addresses: readonly Address[], now: number, keptSeconds: number): Promise<Ban[]>;
   allowlist(): Promise<Allowed[]>;
@@ -54,8 +54,7 @@ export interface HistoryQuestions {
 
 export function createHistoryQuestions(database: Database): HistoryQuestions {
   return {
-    bansToRestore: (now, keptSeconds) =>
-      database.ask((prisma) => findBansToRestore(prisma, now, keptSeconds)),
+    bansToRestore: (now, keptSeconds) => readBansToRestore(database, { now, keptSeconds }),
     bansOf: (addresses, now, keptSeconds) =>
       database.ask((prisma) => findBansOf(prisma, { addresses, now, keptSeconds })),
     allowlist: () => database.ask(findAllowed),

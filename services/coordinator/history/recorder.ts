@@ -130,9 +130,10 @@ function isAway(error: unknown): boolean {
 }
 
 async function progressOf(connection: NatsConnection, stream: string, places: Places) {
-  const manager = await jetstreamManager(connection);
-  const { created, state } = await manager.streams.info(stream);
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  // The place first: what is recorded meanwhile would be ahead of the stream.
   const place = await places.lastKnown(stream);
+  const { created, state } = await manager.streams.info(stream);
   const isOfStream = place?.created === created && place.sequence <= state.last_seq;
   const sequence = isOfStream ? place.sequence : 0;
   const waiting = Math.min(state.messages, Math.max(state.last_seq - sequence, 0));

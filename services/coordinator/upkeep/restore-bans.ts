@@ -58,17 +58,19 @@ export function createRestoring(options: RestoringOptions): Restoring {
 
   /** Whatever the mirror has: it may not know yet that the bucket was made anew. */
   async function writeMissing(keptSeconds: number) {
-    const onRecord = await history.bansToRestore(now(), keptSeconds);
     const { keptSeconds: keptOf } = policy();
-    const recorded = onRecord.filter((ban) => isRemembered(ban, now(), keptOf(ban.jail)));
-    let restored = 0;
-    await sideBySide(recorded, AT_ONCE, async (ban) => {
-      const written = await bans.change(ban.jail, ban.address, (present) =>
-        present ? undefined : ban,
-      );
-      if (written) restored += 1;
-    });
-    return { recorded: recorded.length, restored };
+    const counts = { recorded: 0, restored: 0 };
+    for await (const onRecord of history.bansToRestore(now(), keptSeconds)) {
+      const recorded = onRecord.filter((ban) => isRemembered(ban, now(), keptOf(ban.jail)));
+      counts.recorded += recorded.length;
+      await sideBySide(recorded, AT_ONCE, async (ban) => {
+        const written = await bans.change(ban.jail, ban.address, (present) =>
+          present ? undefined : ban,
+        );
+        if (written) counts.restored += 1;
+      });
+    }
+    return counts;
   }
 
   return {

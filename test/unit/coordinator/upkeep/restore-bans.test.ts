@@ -59,7 +59,9 @@ function start({ present, recorded }: { present: Ban[]; recorded: Ban[] }) {
     history: {
       allowlist: () => Promise.resolve([]),
       operatorSettings: () => Promise.resolve([]),
-      bansToRestore: () => Promise.resolve(recorded),
+      async *bansToRestore() {
+        for (const ban of recorded) yield await Promise.resolve([ban]);
+      },
       bansOf: (addresses) =>
         Promise.resolve(recorded.filter(({ address }) => addresses.includes(address))),
       recordedRevision: () => Promise.resolve(state.recordedRevision),
