@@ -10,7 +10,9 @@ import * as z from "zod";
 import { freePort, startChild } from "../../services/standalone/child.ts";
 import { ensureDraft, type Artifacts } from "../harness/artifacts.ts";
 import { eventually } from "../harness/eventually.ts";
+import { startOidcProvider } from "../harness/oidc-provider.ts";
 import { startTestNats, startTestPostgres } from "../harness/servers.ts";
+import { createWebClient, tokenOf } from "../harness/web-client.ts";
 
 const PROGRAMS = ["fleetban", "fleetban-agent", "fleetban-coordinator"];
 let artifacts: Artifacts;
@@ -136,6 +138,52 @@ test("from the executables alone: the database is migrated, failures become a ba
       await agent.stop();
     }
     assert.equal(await agent.ended, 0);
+  } finally {
+    await coordinator.stop();
+  }
+});
+
+test("the coordinator's executable carries the web page, and what its logins need", async () => {
+  await using nats = await startTestNats();
+  await using provider = await startOidcProvider({ id: "fleetban", secret: "" });
+  const port = await freePort();
+  const site = `http://127.0.0.1:${port}/fleetban`;
+  const config = join(folder, "coordinator.yaml");
+  const oidc = { issuer: provider.issuer, clientId: "fleetban", roles: { viewer: ["staff"] } };
+  const web = { listen: `127.0.0.1:${port}`, url: site, oidc };
+  await writeFile(
+    config,
+    JSON.stringify({ web, database: { url: "postgresql://a@127.0.0.1:1/a" } }),
+  );
+  const coordinator = await start("fleetban-coordinator", ["run", "--config", config], {
+    ...{ NATS_URL: nats.url, FLEETBAN_HTTP_LISTEN: `127.0.0.1:${await freePort()}` },
+  });
+  try {
+    await eventually("the page is there", () => fetch(`${site}/`).then(({ ok }) => ok), 30);
+    const index = await (await fetch(`${site}/bans`)).text();
+    const names = [...index.matchAll(/(?:src|href)="\/fleetban(\/assets\/[\w.-]+)"/g)];
+    assert.deepEqual(
+      names.map(([, name = ""]) => /[^.]+$/.exec(name)?.[0]).sort(),
+      ["css", "js"],
+      index,
+    );
+    for (const [, name = ""] of names) {
+      const plain = await (
+        await fetch(site + name, { headers: { "accept-encoding": "identity" } })
+      ).text();
+      assert.ok(plain.length > 100, name);
+      for (const encoding of ["br", "gzip"]) {
+        const file = await fetch(site + name, { headers: { "accept-encoding": encoding } });
+        assert.equal(file.headers.get("content-encoding"), encoding, name);
+        assert.ok(plain === (await file.text()), `${name}: ${encoding} is the same file`);
+      }
+    }
+    const link = run("fleetban", ["web", "login"], { NATS_URL: nats.url });
+    const { status } = await createWebClient(site).post("login", { token: tokenOf(link) });
+    assert.equal(status, 200);
+    const begun = await fetch(`${site}/login/oidc`, { redirect: "manual" });
+    assert.equal(begun.status, 303);
+    assert.ok(begun.headers.get("location")?.startsWith(`${provider.issuer}/authorize?`));
   } finally {
     await coordinator.stop();
   }
