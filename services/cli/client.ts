@@ -1,10 +1,12 @@
 /** Asks a coordinator: one request, one reply. An error is one line. */
 import {
+  headers,
   NoRespondersError,
   PermissionViolationError,
   RequestError,
   TimeoutError,
   type Msg,
+  type RequestOptions,
 } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
@@ -15,7 +17,12 @@ import { withoutLogin } from "../nats/url.ts";
 import { readVersion } from "../process/version.ts";
 import type { Endpoint, Reply, Request } from "../wire/api.ts";
 import { readInstants, spellInstants } from "../wire/instants.ts";
-import { ERROR_CODE_HEADER, ERROR_HEADER, VERSION_HEADER } from "../wire/reply-headers.ts";
+import {
+  ASKER_ADDRESS_HEADER,
+  ERROR_CODE_HEADER,
+  ERROR_HEADER,
+  VERSION_HEADER,
+} from "../wire/api-headers.ts";
 import { askerInbox } from "../wire/rights.ts";
 import { apiSubject } from "../wire/subjects.ts";
 import type { Location } from "./location.ts";
@@ -82,7 +89,8 @@ export function createClient(who: string, locate: () => Promise<Location>): Clie
           name,
           credentials?.isSupport ? "support" : "operator",
         );
-        message = await connection.request(subject, question, { timeout });
+        const options = { timeout, ...addressHeader(connection) };
+        message = await connection.request(subject, question, options);
       } catch (error) {
         throw explainSilence(error, where, `${name} may not ask for ${noun} ${verb}`);
       }
@@ -94,6 +102,15 @@ export function createClient(who: string, locate: () => Promise<Location>): Clie
       await link?.connection.close();
     },
   };
+}
+
+/** Tells where the CLI asks from: a fleet never bans that automatically. */
+function addressHeader({ info }: NatsConnection): Pick<RequestOptions, "headers"> {
+  const address = info?.client_ip;
+  if (address === undefined) return {};
+  const fields = headers();
+  fields.set(ASKER_ADDRESS_HEADER, address);
+  return { headers: fields };
 }
 
 async function openLink({ nats, origin }: Location, who: string): Promise<Link> {

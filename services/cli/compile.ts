@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { readVersion } from "../process/version.ts";
 import type { Reply } from "../wire/api.ts";
 import { spellInstants } from "../wire/instants.ts";
-import { VERSION_HEADER } from "../wire/reply-headers.ts";
+import { VERSION_HEADER } from "../wire/api-headers.ts";
 import { compileScripts } from "./compiled-script.ts";
 
 const STATUS: Reply<"status.show"> = {

@@ -16,6 +16,7 @@ import { readVersion } from "../process/version.ts";
 import { createWarningLog } from "../process/warning-log.ts";
 import { openWeb, type LocalLogin } from "../web/server/web.ts";
 import { siteOf } from "../web/server/web-config.ts";
+import type { Address } from "../wire/address.ts";
 import { SIGN_OF_LIFE_EVERY_MS } from "../wire/settings.ts";
 import { HOST_SILENT_AFTER_MS } from "../wire/status.ts";
 import { BANS_BUCKET, LEASE_BUCKET, LEASE_KEY } from "../wire/subjects.ts";
@@ -303,7 +304,13 @@ async function answerOperators(
     ...{ endpoints, onAnswered: metrics.events.answered, log },
     whyNotSupport: createSupportLimits(base),
   });
-  answerNatsRequests({ connection, answer, isVerified, hasPage: web !== undefined });
+  const onAsked = (who: string, address: Address) => {
+    base.machines.noteCli(base.settings, who, address).catch((error: unknown) => {
+      log.debug({ err: error }, "the address of a CLI is not published");
+    });
+  };
+  const hasPage = web !== undefined;
+  answerNatsRequests({ connection, answer, isVerified, hasPage, onAsked });
   if (web) {
     const server = await web.serve(answer, createWatch(context));
     onRelease(() => server.close());

@@ -188,13 +188,14 @@ export const duplicateNotice = z.object({
 });
 export type DuplicateNotice = z.infer<typeof duplicateNotice>;
 
-/** An address of a machine of the fleet; `what` is "host mx1" or "PostgreSQL (db.example.org)". */
+/** An address of a machine of the fleet; `what` is "host mx1", "PostgreSQL (db.example.org)" or "alice's CLI". */
 export const ownAddress = z.object({ address: hostAddress, what: foreignText });
 
 /**
  * Addresses of the fleet's own machines, which no automatic ban may touch, under
- * `machine.host.<host>` and `machine.coordinator.<machine>`. Coordinators write them, so that every
- * coordinator knows them from its start on.
+ * `machine.host.<host>` and `machine.coordinator.<machine>`, and an address from which somebody uses
+ * the CLI, under `machine.cli.<address>`. Coordinators write them, so that every coordinator knows
+ * them from its start on.
  */
 export const machine = z.object({
   v: z.literal(1),

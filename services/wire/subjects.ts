@@ -131,7 +131,7 @@ export function duplicateKey(host: string): string {
 }
 
 /** Settings bucket: the addresses of one machine of the fleet, see `Machine`. */
-export function machineKey(kind: "host" | "coordinator", name: string): string {
+export function machineKey(kind: "host" | "coordinator" | "cli", name: string): string {
   return `machine.${kind}.${name}`;
 }
 

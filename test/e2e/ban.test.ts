@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createFleet, type Fleet } from "../harness/fleet.ts";
 import { eventually } from "../harness/eventually.ts";
+import { programArguments } from "../harness/fleetban.ts";
 import { needsRoot } from "../harness/netns.ts";
 
 interface Shown {
@@ -159,5 +160,21 @@ describe("a fleet of three hosts with a real Dovecot", { skip: needsRoot }, () =
       assert.match(stderr, /never banned|loopback/);
     }
     await fleet.untilInKernel(centre, false);
+  });
+
+  test("where an operator uses the CLI from is never banned automatically", async () => {
+    const { address4, run } = fleet.attackerNamespace;
+    const asked = ["status", "--nats", `nats://${fleet.centre.address4}:4222`];
+    await run(process.execPath, [...programArguments("cli"), ...asked]);
+    await eventually("the coordinator knows from where", async () => {
+      const { stdout } = await fleet.cli("ban", "why", address4);
+      return /^machine of the fleet +yes: .* is of .*'s CLI$/m.test(stdout);
+    });
+    await guess(8, 4);
+    const later = "10.77.0.105"; // attacks after it, and is banned: so all before has been decided
+    await fleet.attackerNamespace.addAddress(later);
+    await guess(5, 4, later);
+    await fleet.untilInKernel(later, true);
+    await fleet.untilInKernel(address4, false);
   });
 });

@@ -22,7 +22,7 @@ import {
   ERROR_CODE_HEADER,
   ERROR_HEADER,
   VERSION_HEADER,
-} from "../../services/wire/reply-headers.ts";
+} from "../../services/wire/api-headers.ts";
 import { askerInbox } from "../../services/wire/rights.ts";
 import { encodeHostStatus, type HostStatus } from "../../services/wire/status.ts";
 import {

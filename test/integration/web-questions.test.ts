@@ -9,7 +9,7 @@ import { connect } from "@nats-io/transport-node";
 import * as z from "zod";
 import { parseNetwork } from "../../services/wire/address.ts";
 import { api, type Endpoint, type Reply } from "../../services/wire/api.ts";
-import { ERROR_HEADER } from "../../services/wire/reply-headers.ts";
+import { ERROR_HEADER } from "../../services/wire/api-headers.ts";
 import { askerInbox } from "../../services/wire/rights.ts";
 import { apiSubject } from "../../services/wire/subjects.ts";
 import { startCentre, type Centre } from "../harness/centre.ts";

@@ -8,7 +8,7 @@ import { proveIdentity, type IdentityProof } from "../../services/nats/identity-
 import { api } from "../../services/wire/api.ts";
 import { ASKER_ROLES, mayAsk } from "../../services/wire/askers.ts";
 import { spellInstant } from "../../services/wire/instants.ts";
-import { ERROR_CODE_HEADER, ERROR_HEADER } from "../../services/wire/reply-headers.ts";
+import { ERROR_CODE_HEADER, ERROR_HEADER } from "../../services/wire/api-headers.ts";
 import { apiSubject } from "../../services/wire/subjects.ts";
 import { freePort } from "../../services/standalone/child.ts";
 import { openEventStream, type EventStream } from "../harness/event-stream.ts";

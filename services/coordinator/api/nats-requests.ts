@@ -12,8 +12,14 @@ import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import type { NatsConfig } from "../../nats/nats-config.ts";
 import { readVersion } from "../../process/version.ts";
 import type { Endpoint } from "../../wire/api.ts";
+import { parseAddress, type Address } from "../../wire/address.ts";
 import type { Answer, Asker } from "../../wire/askers.ts";
-import { ERROR_CODE_HEADER, ERROR_HEADER, VERSION_HEADER } from "../../wire/reply-headers.ts";
+import {
+  ASKER_ADDRESS_HEADER,
+  ERROR_CODE_HEADER,
+  ERROR_HEADER,
+  VERSION_HEADER,
+} from "../../wire/api-headers.ts";
 import { askerInbox } from "../../wire/rights.ts";
 import { API_QUEUE, API_SUBJECTS, endpointSubjects, parseApiSubject } from "../../wire/subjects.ts";
 
@@ -34,6 +40,8 @@ export interface NatsRequestsOptions {
   isVerified: boolean;
   /** This coordinator serves the web page. */
   hasPage: boolean;
+  /** Somebody's CLI has asked, from this address as it says. */
+  onAsked: (who: string, address: Address) => void;
 }
 
 /**
@@ -49,6 +57,7 @@ export function answerNatsRequests({
   answer,
   isVerified,
   hasPage,
+  onAsked,
 }: NatsRequestsOptions): NatsRequests {
   const version = readVersion();
 
@@ -61,6 +70,8 @@ export function answerNatsRequests({
       role: asked.role,
       by: `${asked.role} ${asked.who}${isVerified ? "" : " (unverified)"}`,
     };
+    const address = parseAddress(message.headers?.get(ASKER_ADDRESS_HEADER) ?? "");
+    if (asked && address !== undefined) onAsked(asked.who, address);
     const endpoint = `${noun}.${verb}`;
     const answered = await answer(endpoint, message.data, asker);
     const fields = headers();

@@ -1,7 +1,8 @@
 /**
- * Addresses of the fleet's own machines: every host as it reports them, the coordinators, and the
- * servers of NATS and PostgreSQL that the coordinators use. No automatic ban may touch them. A
- * monitoring script with an old password must not cut a host off from its fleet.
+ * Addresses of the fleet's own machines: every host as it reports them, the coordinators, the
+ * servers of NATS and PostgreSQL that the coordinators use, and where people use the CLI. No
+ * automatic ban may touch them. A monitoring script with an old password must not cut a host off
+ * from its fleet, nor an operator's own mail client the operator from the mail.
  *
  * The settings bucket keeps the addresses, so a coordinator knows those of silent hosts and of the
  * other coordinators, and knows all of them before it decides for the first time.
@@ -9,9 +10,10 @@
  * A host can report any address as its own, so only single addresses count, never networks.
  */
 import { createAddressTrie } from "../../wire/address-trie.ts";
-import { isNetwork, type Address } from "../../wire/address.ts";
+import { addressToken, isNetwork, type Address } from "../../wire/address.ts";
 import { encodeMachine, type Machine, type Setting } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
+import { whyNeverRemote } from "../../wire/never-remote.ts";
 import { machineKey } from "../../wire/subjects.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 
@@ -27,6 +29,8 @@ export interface OwnMachines {
   publishHosts(settings: Pick<Settings, "write" | "erase">): Promise<void>;
   /** Writes what this coordinator has found of itself and its servers: for every coordinator. */
   publishOwn(settings: Pick<Settings, "write">, own: OwnSurroundings): Promise<void>;
+  /** Somebody asks from this address: it counts for an hour. */
+  noteCli(settings: Pick<Settings, "write">, who: string, address: Address): Promise<void>;
   /** The host is no more. */
   forgetHost(settings: Pick<Settings, "erase">, host: string): Promise<void>;
 }
@@ -47,7 +51,13 @@ export interface OwnMachinesOptions {
 const WRITE_AGAIN_AFTER_MS = 3_600_000;
 /** The entry of a coordinator that is no more counts no longer than this. */
 const STALE_AFTER_MS = 86_400_000;
+/** The address of a CLI counts so long after its last request. */
+const CLI_STALE_AFTER_MS = 3_600_000;
+/** A CLI that asks again and again has its entry written again after this time. */
+const CLI_WRITE_AGAIN_AFTER_MS = 600_000;
 const MAX_ADDRESSES = 256;
+/** As many addresses of one name are spared at a time: whoever asks says themselves from where. */
+const MAX_ADDRESSES_OF_CLI = 8;
 
 export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): OwnMachines {
   /** Addresses that hosts have reported since the start, by the key of the settings bucket. */
@@ -56,8 +66,10 @@ export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): O
   let trie = createAddressTrie<OwnAddress>();
   let isTrieOld = false;
 
-  const isStale = (key: string, { seenAt }: Machine) =>
-    key.startsWith(machineKey("coordinator", "")) && seenAt < now() - STALE_AFTER_MS;
+  const isStale = (key: string, { seenAt }: Machine) => {
+    if (key.startsWith(machineKey("coordinator", ""))) return seenAt < now() - STALE_AFTER_MS;
+    return key.startsWith(machineKey("cli", "")) && seenAt < now() - CLI_STALE_AFTER_MS;
+  };
 
   const hostOf = (key: string): string | undefined => {
     const prefix = machineKey("host", "");
@@ -71,6 +83,10 @@ export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): O
       const host = hostOf(key);
       if (host === undefined || !isQuarantined(host)) yield* addresses;
     }
+  }
+
+  function countOf(what: string): number {
+    return [...stored.values()].filter(({ addresses }) => addresses[0]?.what === what).length;
   }
 
   function rebuild(): void {
@@ -130,6 +146,21 @@ export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): O
       await settings.write(machineKey("coordinator", machine), encodeMachine(value), isSame);
     },
 
+    async noteCli(settings, who, address) {
+      if (isNetwork(address) || whyNeverRemote(address) !== undefined) return;
+      const key = machineKey("cli", addressToken(address));
+      const what = `${who}'s CLI`;
+      const isWritten = ({ seenAt }: Machine) => seenAt > now() - CLI_WRITE_AGAIN_AFTER_MS;
+      const known = stored.get(key);
+      if (known ? isWritten(known) : countOf(what) >= MAX_ADDRESSES_OF_CLI) return;
+      const value: Machine = { v: 1, addresses: [{ address, what }], seenAt: now() };
+      await settings.write(
+        key,
+        encodeMachine(value),
+        (present) => present.type === "machine" && isWritten(present.machine),
+      );
+    },
+
     async forgetHost(settings, host) {
       const key = machineKey("host", host);
       reported.delete(key);
@@ -139,7 +170,7 @@ export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): O
   };
 }
 
-/** A host that reports other addresses every moment is written down once in a minute. */
+/** Somebody who reports other addresses every moment is written down once in a minute. */
 const APART_MS = 60_000;
 const isFresh = ({ seenAt }: Machine, now: number) => seenAt > now - APART_MS;
 

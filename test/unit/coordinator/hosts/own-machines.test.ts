@@ -8,6 +8,7 @@ import type { HostStatus } from "../../../../services/wire/status.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
 const DAY = 86_400_000;
+const HOUR = DAY / 24;
 const at = (text: string): Address => parseNetwork(text)!;
 const status = (host: string, ...addresses: string[]) =>
   ({ host, addresses: addresses.map(at) }) as HostStatus;
@@ -98,4 +99,39 @@ test("a coordinator finds the servers of NATS and PostgreSQL that its configurat
     "192.0.2.11": "a NATS server (192.0.2.11:4222)",
     "2001:db8::5": "PostgreSQL ([2001:db8::5]:5432)",
   });
+});
+
+test("where somebody uses the CLI is spared for an hour after the last request", async () => {
+  const { first, second, settings, clock, writes } = setUp();
+  await first.noteCli(settings, "alice", at("198.51.100.9"));
+  assert.equal(second.find(at("198.51.100.9"))?.what, "alice's CLI");
+  await first.noteCli(settings, "alice", at("198.51.100.9"));
+  assert.equal(writes(), 1);
+  clock.now += HOUR / 2;
+  await second.noteCli(settings, "alice", at("198.51.100.9"));
+  clock.now += HOUR / 2 + 1;
+  await first.publishHosts(settings);
+  assert.equal(first.find(at("198.51.100.9"))?.address, "198.51.100.9");
+  clock.now += HOUR / 2;
+  await first.publishHosts(settings);
+  assert.equal(first.find(at("198.51.100.9")), undefined);
+  assert.equal(second.find(at("198.51.100.9")), undefined);
+});
+
+test("a CLI spares at most eight addresses, and no network", async () => {
+  const { first, second, settings, clock } = setUp();
+  await first.noteCli(settings, "bob", at("198.51.100.0/24"));
+  await first.noteCli(settings, "bob", at("127.0.0.1"));
+  assert.equal(first.find(at("198.51.100.1")), undefined);
+  for (let last = 1; last <= 9; last += 1) {
+    await first.noteCli(settings, "bob", at(`198.51.100.${last}`));
+  }
+  assert.equal(second.find(at("198.51.100.8"))?.what, "bob's CLI");
+  assert.equal(first.find(at("198.51.100.9")), undefined);
+  await first.noteCli(settings, "alice", at("198.51.100.9"));
+  assert.equal(first.find(at("198.51.100.9"))?.what, "alice's CLI");
+  clock.now += HOUR + 1;
+  await first.publishHosts(settings);
+  await first.noteCli(settings, "bob", at("198.51.100.10"));
+  assert.equal(first.find(at("198.51.100.10"))?.what, "bob's CLI");
 });
