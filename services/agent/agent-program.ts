@@ -24,18 +24,36 @@ export interface ProgramOptions {
   exit: (code: ExitCode) => void;
 }
 
-export function agentProgram({ environment, write, exit }: ProgramOptions): Command {
+/** What every command has. */
+interface Context extends ProgramOptions {
+  program: Command;
+  /** What `--config` names, or the default file; undefined: there is none. */
+  fileOf(): string | undefined;
+  load(): Promise<AgentConfig>;
+}
+
+export function agentProgram(options: ProgramOptions): Command {
   const program = createProgram(
     NAME,
     "Reports Dovecot's authentication failures of this host, and applies the fleet's bans to its firewall.",
   ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
-
   const fileOf = () => {
     const { config } = program.opts<{ config?: string }>();
     return config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
   };
-  const load = () => loadConfig(agentConfig, fileOf(), environment, AGENT_VARIABLES);
+  const load = () => loadConfig(agentConfig, fileOf(), options.environment, AGENT_VARIABLES);
+  const context = { ...options, program, fileOf, load };
+  addRun(context);
+  addCheck(context);
+  addConfig(context);
+  addSetup(context);
+  addStatus(context);
+  addSets(context);
+  addUninstall(context);
+  return program;
+}
 
+function addRun({ program, exit, load }: Context): void {
   program
     .command("run")
     .description("watch and enforce until SIGTERM; bans stay in force after it")
@@ -43,7 +61,9 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const config = await load();
       exit(await runDaemon(NAME, (life) => run(config, life)));
     });
+}
 
+function addCheck({ program, write, exit, load }: Context): void {
   program
     .command("check")
     .description("say whether configuration, sources, firewall and NATS can be used")
@@ -68,7 +88,9 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const hostCode = await checkHost(write);
       exit(code === EXIT.ok ? hostCode : code);
     });
+}
 
+function addConfig({ program, environment, write, fileOf }: Context): void {
   program
     .command("config")
     .description("show every setting, and the file or variable that it comes from")
@@ -77,7 +99,9 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const rows = readConfigOrigins(agentConfig, fileOf(), environment, AGENT_VARIABLES);
       write(describeOrigins(await rows));
     });
+}
 
+function addSetup({ program, environment, write, exit }: Context): void {
   program
     .command("setup")
     .description(
@@ -94,7 +118,9 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const now = Date.now();
       exit(await setUp({ lookups, chooseFirewall, natsUrl, now, isYamlOnly, write }));
     });
+}
 
+function addStatus({ program, write, load }: Context): void {
   program
     .command("status")
     .description("show whether this host is alone, and the bans that it has given alone")
@@ -104,7 +130,9 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const { describeAlone } = await import("./alone/describe-alone.ts");
       write(await describeAlone(stateDir, json ? "json" : "text"));
     });
+}
 
+function addSets({ program, write }: Context): void {
   program
     .command("sets")
     .description("make the sets that saved rules of iptables name, before a boot loads them")
@@ -114,7 +142,9 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       const made = saved.length === 0 ? [] : await makeSavedSets(saved);
       for (const set of made) write(`made ${set}\n`);
     });
+}
 
+function addUninstall({ program, write, load }: Context): void {
   program
     .command("uninstall")
     .description("remove fleetban's rules and sets, and with them every ban on this host")
@@ -122,8 +152,6 @@ export function agentProgram({ environment, write, exit }: ProgramOptions): Comm
       await load();
       await uninstall(write);
     });
-
-  return program;
 }
 
 async function uninstall(write: (text: string) => void): Promise<void> {

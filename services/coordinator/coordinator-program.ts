@@ -1,40 +1,27 @@
 /** The command line of fleetban-coordinator. */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { Command } from "commander";
-import { isLoopback, parseListen } from "../config/listen.ts";
+import type { Command } from "commander";
 import { loadConfig } from "../config/load-config.ts";
 import type { Environment } from "../process/environment.ts";
-import { runDaemon, type Life } from "../process/daemon.ts";
+import { runDaemon } from "../process/daemon.ts";
 import { parseDuration } from "../config/duration.ts";
 import { EXIT, PlainError, type ExitCode } from "../process/exit.ts";
-import { createLog } from "../process/log.ts";
-import { natsOptions } from "../nats/connect.ts";
-import { openNatsSession } from "../nats/session.ts";
 import { createProgram } from "../process/program.ts";
 import {
   COORDINATOR_VARIABLES,
   coordinatorConfig,
-  coordinatorId,
   jailsOf,
   type CoordinatorConfig,
 } from "./coordinator-config.ts";
 import { allowedSentence } from "./allowed-config.ts";
 import { jailSentences } from "../policy/jail-sentences.ts";
-import { startCoordinator } from "./coordinator.ts";
 import { policyOf } from "./decide/policy.ts";
-import { createHealth } from "./http/health.ts";
-import { serveHttp } from "./http/http-server.ts";
-import { createMetrics } from "./metrics/metrics.ts";
 import { openSinks, type OpenedSinks } from "./notify/open-sinks.ts";
-import { whoAsks } from "../process/who-asks.ts";
+import { localLoginOf, NAME, runCoordinator } from "./coordinator-run.ts";
 import { siteSentence } from "../web/server/site-sentence.ts";
-import type { LocalLogin } from "../web/server/web.ts";
 import { siteOf } from "../web/server/web-config.ts";
 
-const NAME = "fleetban-coordinator";
-/** Of 256 bits in base64url. */
-const MIN_TOKEN_LENGTH = 43;
 const DEFAULT_FILE = "/etc/fleetban/coordinator.yaml";
 
 export interface ProgramOptions {
@@ -44,28 +31,50 @@ export interface ProgramOptions {
   exit: (code: ExitCode) => void;
 }
 
+/** What every command has. */
+interface Context extends ProgramOptions {
+  program: Command;
+  /** What `--config` names, or the default file; undefined: there is none. */
+  fileOf(): string | undefined;
+  load(file?: string): Promise<CoordinatorConfig>;
+  sinksOf(config: CoordinatorConfig): OpenedSinks;
+}
+
 export function coordinatorProgram(options: ProgramOptions): Command {
-  const { environment, write, exit } = options;
   const program = createProgram(
     NAME,
     "Counts authentication failures over all hosts and decides on bans.",
   ).option("-c, --config <file>", `configuration (default: ${DEFAULT_FILE}, if it exists)`);
+  const context = contextOf(program, options);
+  addRun(context);
+  addCheck(context);
+  addConfig(context);
+  addReady(context);
+  addMigrate(context);
+  return program;
+}
 
-  const fileOf = () => {
-    const { config } = program.opts<{ config?: string }>();
-    return config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+function contextOf(program: Command, options: ProgramOptions): Context {
+  const { environment } = options;
+  const given = () => program.opts<{ config?: string }>().config;
+  const fileOf = () => given() ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  return {
+    ...options,
+    program,
+    fileOf,
+    load: (file = fileOf()) =>
+      loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES),
+    // Sinks name files beside coordinator.yaml.
+    sinksOf({ notify, jails: configured }) {
+      const folder = dirname(resolve(given() ?? DEFAULT_FILE));
+      const jails = Object.keys(configured);
+      return openSinks(notify, { folder, environment, jails, now: Date.now });
+    },
   };
-  const load = (file = fileOf()) =>
-    loadConfig(coordinatorConfig, file, environment, COORDINATOR_VARIABLES);
+}
 
-  /** Sinks name files beside coordinator.yaml. */
-  const sinksOf = (config: CoordinatorConfig): OpenedSinks => {
-    const { config: given = DEFAULT_FILE } = program.opts<{ config?: string }>();
-    const jails = Object.keys(config.jails);
-    const folder = dirname(resolve(given));
-    return openSinks(config.notify, { folder, environment, jails, now: Date.now });
-  };
-
+function addRun(context: Context): void {
+  const { program, environment, pid, exit, fileOf, load, sinksOf } = context;
   program
     .command("run")
     .description("decide, record and answer until SIGTERM")
@@ -79,12 +88,14 @@ export function coordinatorProgram(options: ProgramOptions): Command {
         sinksOf(changed);
         return changed;
       };
-      const { pid } = options;
       const localLogin = localLoginOf(config, environment);
       const running = { config, loadConfig: loadAgain, opened, localLogin, pid };
-      exit(await runDaemon(NAME, (life) => run(running, life)));
+      exit(await runDaemon(NAME, (life) => runCoordinator(running, life)));
     });
+}
 
+function addCheck(context: Context): void {
+  const { program, write, exit } = context;
   program
     .command("check")
     .description(
@@ -93,7 +104,7 @@ export function coordinatorProgram(options: ProgramOptions): Command {
     .option("--config-only", "look at the configuration alone")
     .option("--as-is", "as this user, not as the service's user in the service's sandbox")
     .action(async ({ configOnly, asIs }: { configOnly?: true; asIs?: true }) => {
-      const here = () => check(configOnly);
+      const here = () => checkHere(context, configOnly);
       if (configOnly || asIs || process.getuid?.() !== 0) {
         exit(await here());
         return;
@@ -102,31 +113,39 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       const { config } = program.opts<{ config?: string }>();
       exit(await checkAsService({ unit: `${NAME}.service`, config, write, here }));
     });
+}
 
-  async function check(configOnly: true | undefined): Promise<ExitCode> {
-    const config = await load();
-    for (const jail of jailsOf(config)) {
-      const [first, ...others] = jailSentences(jail);
-      write(`jail ${jail.name}: ${first}\n`);
-      for (const sentence of others) write(`  ${sentence}\n`);
-    }
-    write(`policy version ${policyOf(config).version}\n`);
-    for (const entry of config.allowlist) {
-      write(`allowlist: ${allowedSentence(entry, Date.now())}\n`);
-    }
-    for (const { name, type, describe } of sinksOf(config).sinks) {
-      write(`notifications: sink ${name}, ${type} to ${describe}\n`);
-    }
-    const site = siteOf(config.web);
-    if (site) write(`web page: ${siteSentence(site)}\n`);
-    if (configOnly) {
-      write("configuration: ok\n");
-      return EXIT.ok;
-    }
-    const { checkCoordinator } = await import("./check/coordinator-check.ts");
-    return checkCoordinator(config, write);
+async function checkHere(context: Context, configOnly: true | undefined): Promise<ExitCode> {
+  const { write } = context;
+  const config = await context.load();
+  describeConfig(config, context);
+  if (configOnly) {
+    write("configuration: ok\n");
+    return EXIT.ok;
   }
+  const { checkCoordinator } = await import("./check/coordinator-check.ts");
+  return checkCoordinator(config, write);
+}
 
+/** What the configuration amounts to. */
+function describeConfig(config: CoordinatorConfig, { write, sinksOf }: Context): void {
+  for (const jail of jailsOf(config)) {
+    const [first, ...others] = jailSentences(jail);
+    write(`jail ${jail.name}: ${first}\n`);
+    for (const sentence of others) write(`  ${sentence}\n`);
+  }
+  write(`policy version ${policyOf(config).version}\n`);
+  for (const entry of config.allowlist) {
+    write(`allowlist: ${allowedSentence(entry, Date.now())}\n`);
+  }
+  for (const { name, type, describe } of sinksOf(config).sinks) {
+    write(`notifications: sink ${name}, ${type} to ${describe}\n`);
+  }
+  const site = siteOf(config.web);
+  if (site) write(`web page: ${siteSentence(site)}\n`);
+}
+
+function addConfig({ program, environment, write, fileOf }: Context): void {
   program
     .command("config")
     .description("show every setting, and the file or variable that it comes from")
@@ -140,7 +159,9 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       );
       write(describeOrigins(await rows));
     });
+}
 
+function addReady({ program, write, load }: Context): void {
   program
     .command("ready")
     .description("say whether the coordinator that runs here does all of its work; else exit 69")
@@ -156,7 +177,9 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       await untilReady(http.listen, seconds * 1000);
       write("ready\n");
     });
+}
 
+function addMigrate({ program, write, load }: Context): void {
   program
     .command("migrate")
     .description("bring the database's tables up to date (run does it, too)")
@@ -171,80 +194,4 @@ export function coordinatorProgram(options: ProgramOptions): Command {
       for (const name of applied) write(`applied ${name}\n`);
       write("database: up to date\n");
     });
-
-  return program;
-}
-
-/** What is away may be away for long: systemd then waits no longer, and /readyz says so. */
-const READY_AFTER_MS = 5_000;
-
-/**
- * systemd is told that the start has succeeded when the coordinator is at work, or when it can only
- * wait for others. So a coordinator that cannot start fails its `systemctl start`.
- */
-function readyOnce(life: Pick<Life, "ready" | "onRelease">): () => void {
-  let isSaid = false;
-  const ready = () => {
-    if (!isSaid) life.ready();
-    isSaid = true;
-  };
-  const timer = setTimeout(ready, READY_AFTER_MS);
-  life.onRelease(() => {
-    clearTimeout(timer);
-    isSaid = true;
-    return Promise.resolve();
-  });
-  return ready;
-}
-
-/** `npm start` has made the token, and shows its link on the terminal. */
-function localLoginOf(
-  { web }: CoordinatorConfig,
-  environment: Environment,
-): LocalLogin | undefined {
-  const token = environment["FLEETBAN_WEB_TOKEN"] ?? "";
-  const isLocal = web.listen !== undefined && isLoopback(parseListen(web.listen).host);
-  if (token.length < MIN_TOKEN_LENGTH || !isLocal) return undefined;
-  const name = `${whoAsks()} (unverified)`;
-  return { token, person: { name, role: "operator", key: null, keyUntil: null } };
-}
-
-interface RunOptions {
-  localLogin: LocalLogin | undefined;
-  config: CoordinatorConfig;
-  loadConfig: () => Promise<CoordinatorConfig>;
-  opened: OpenedSinks;
-  pid: number;
-}
-
-async function run({ config, opened, pid, ...again }: RunOptions, life: Life): Promise<void> {
-  const log = createLog(NAME, config.log.level);
-  // A reload before the coordinator is at work must not end it, for example while NATS is away.
-  life.onHangUp(() => {});
-  const id = coordinatorId(config, pid);
-  const health = createHealth();
-  const metrics = createMetrics(opened.sinks.map(({ name }) => name));
-  const http = await serveHttp({ ...parseListen(config.http.listen), health, metrics });
-  life.onRelease(() => http.close());
-  const ready = readyOnce(life);
-  const onTrouble = (reason: string) => {
-    health.unreached(reason);
-    ready();
-  };
-  const session = await openNatsSession(
-    {
-      ...{ config: config.nats, log, onTrouble },
-      options: (onCertificate) => natsOptions(config.nats, `${NAME} ${id}`, onCertificate),
-    },
-    life,
-  );
-  // NATS may be away for long: the start goes on beside the signals that end it.
-  const started = session.opened.then(async (session) => {
-    if (session) {
-      const parts = { session, health, metrics, log };
-      await startCoordinator({ id, config, ...opened, ...parts, ...again }, life);
-    }
-    ready();
-  });
-  started.catch(life.fail);
 }

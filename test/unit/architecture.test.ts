@@ -120,7 +120,7 @@ test("the web page imports of services/wire the types alone, and of npm what the
 
 test("no part of the coordinator but its configuration, wiring, check and login knows the web page", () => {
   const mayKnow =
-    /^coordinator\/(?:coordinator(?:-config|-program)?|check\/coordinator-check|api\/web-login-endpoint)\.ts$/;
+    /^coordinator\/(?:coordinator(?:-config|-program|-run)?|check\/coordinator-check|api\/web-login-endpoint)\.ts$/;
   for (const { file, imported } of importsOf(join(SERVICES, "coordinator"))) {
     if (!imported.startsWith("web/")) continue;
     assert.match(file, mayKnow, `${file} imports ${imported}`);
