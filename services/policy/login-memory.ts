@@ -45,26 +45,12 @@ export function createLoginMemory(options: LoginMemoryOptions): LoginMemory {
   const hosts = new Map<string, Map<Address, number>>();
   let size = 0;
 
-  /** A quarter at once: a Map that loses its first entry walks over those that it lost before. */
-  function forgetOldest(logins: Map<Address, number>): void {
-    let count = Math.ceil(logins.size / 4);
-    size -= count;
-    for (const address of logins.keys()) {
-      if (count-- === 0) return;
-      logins.delete(address);
-    }
-  }
-
   function loginsOn(host: string): Map<Address, number> {
     const known = hosts.get(host);
     if (known) return known;
     const made = new Map<Address, number>();
     hosts.set(host, made);
     return made;
-  }
-
-  function largest(): Map<Address, number> {
-    return [...hosts.values()].reduce((a, b) => (b.size > a.size ? b : a));
   }
 
   function* countedLogins(address: Address): Iterable<Login> {
@@ -83,8 +69,8 @@ export function createLoginMemory(options: LoginMemoryOptions): LoginMemory {
       if (before !== undefined && logins.delete(known)) size -= 1;
       logins.set(known, Math.max(before ?? at, at));
       size += 1;
-      if (logins.size > perHost) forgetOldest(logins);
-      else if (size > total) forgetOldest(largest());
+      if (logins.size > perHost) size -= forgetOldest(logins);
+      else if (size > total) size -= forgetOldest(largestOf(hosts.values()));
     },
     hasLoggedIn(address, since) {
       for (const { at } of countedLogins(address)) if (at >= since) return true;
@@ -103,4 +89,22 @@ export function createLoginMemory(options: LoginMemoryOptions): LoginMemory {
       return size;
     },
   };
+}
+
+/**
+ * Forgets a quarter at once, because a Map that loses its first entry walks over those that it lost
+ * before. Returns how many logins were forgotten.
+ */
+function forgetOldest(logins: Map<Address, number>): number {
+  const count = Math.ceil(logins.size / 4);
+  let left = count;
+  for (const address of logins.keys()) {
+    if (left-- === 0) break;
+    logins.delete(address);
+  }
+  return count;
+}
+
+function largestOf<K, V>(maps: Iterable<Map<K, V>>): Map<K, V> {
+  return [...maps].reduce((a, b) => (b.size > a.size ? b : a));
 }

@@ -2,18 +2,16 @@
  * What a policy would have done to failures of the past, of a log or on record: who is banned when,
  * and what that prevents. It decides with the code that the decider uses.
  */
-import { banForOffence } from "./ban-lifecycle.ts";
-import { createKeptSeconds, memoryOf, type BanMemory } from "./ban-memory.ts";
-import { createBannedNetworks, networkAround, type BannedNetworks } from "./banned-networks.ts";
+import { createKeptSeconds, memoryOf } from "./ban-memory.ts";
 import { countedAs } from "./counted-network.ts";
-import { bansLocallyFirst, confirmingOffence } from "./quorum.ts";
-import { createLoginMemory } from "./login-memory.ts";
-import { findRepeatedBans } from "./repeated-bans.ts";
-import { createWindows, type Attempts, type Offence, type Windows } from "./sliding-window.ts";
+import { createLoginMemory, type LoginMemory } from "./login-memory.ts";
+import { ReplayCounter, type ReplayRules, type SimulatedBan } from "./replay-counter.ts";
+import type { Attempts } from "./sliding-window.ts";
 import type { Address } from "../wire/address.ts";
-import { countedUntil, isInForce, type Ban } from "../wire/ban.ts";
 import { createHostGroup } from "../wire/host-pattern.ts";
 import type { Jail } from "../wire/settings.ts";
+
+export type { SimulatedBan } from "./replay-counter.ts";
 
 export interface SimulatedPolicy {
   jail: Jail;
@@ -25,22 +23,6 @@ export interface SimulatedPolicy {
   scope: "fleet" | "alone";
   /** "today": the fleet has it. "default": a fleet without a file has it. undefined: it is tried. */
   origin?: "today" | "default";
-}
-
-export interface SimulatedBan {
-  jail: string;
-  /** The address, or its network where addresses count by networks. */
-  address: Address;
-  /** Epoch milliseconds. */
-  at: number;
-  until: number | null;
-  /** How often it was banned, this time included. */
-  offence: number;
-  reason: string;
-  /** The hosts whose failures brought the ban. */
-  hosts: ReadonlyMap<string, number>;
-  /** Of a network: the addresses whose failures brought the ban. */
-  addresses?: ReadonlyMap<Address, number>;
 }
 
 export interface Replay {
@@ -64,135 +46,85 @@ export interface ReplayOptions {
   isSpared?: (address: Address) => boolean;
 }
 
-/** The hosts that count together: the whole fleet, or one host. */
-interface Counter {
-  windows: Windows;
-  /** The last ban of each address, by jail. */
-  bans: Map<string, Map<Address, Ban>>;
-  /** undefined: no network is banned for its addresses. */
-  networks: BannedNetworks | undefined;
-}
-
 /** The name of what counts for all hosts. */
 const EVERY_HOST = "";
-/** It stands in the middle of what rndtime may add. */
-const CHANGE_ID = "80000000-0000-4000-8000-000000000000";
 
 export function createReplay(options: ReplayOptions): Replay {
-  const { policy, onBan, isSpared = () => false } = options;
-  const { jail, recidive, dbpurgeage, scope } = policy;
-  const jails = recidive ? [jail, recidive] : [jail];
-  const memory = memoryOf(jails, dbpurgeage);
-  const keptSeconds = createKeptSeconds(jails, memory);
-  const counters = new Map<string, Counter>();
-  const isOfHost = jail.hosts && createHostGroup(jail.hosts);
-  const isConfirming = bansLocallyFirst(jail);
-  const logins = createLoginMemory({ perHost: Infinity, total: Infinity });
-  let prevented = 0;
-
-  /** Has somebody logged in on one of the hosts that count together? */
-  function hasLoggedIn(host: string, address: Address, since: number): boolean {
-    if (options.hasLoggedIn) return options.hasLoggedIn(address, since);
-    if (host === EVERY_HOST) return logins.hasLoggedIn(address, since);
-    return logins.loginsOf(address).some((login) => login.host === host && login.at >= since);
-  }
-
-  function counterOf(host: string): Counter {
-    const known = counters.get(host);
-    if (known) return known;
-    const windows = createWindows({
-      ...{ ...jail, findtime: jail.findtime * 1000 },
-      hasLoggedIn: (address, since) => hasLoggedIn(host, address, since),
-    });
-    const networks = jail.network && createBannedNetworks(jail.network, jail);
-    const made = { windows, networks, bans: new Map<string, Map<Address, Ban>>() };
-    counters.set(host, made);
-    return made;
-  }
-
-  /** The ban of the offence; undefined: an earlier one covers it. */
-  function give(counter: Counter, of: Jail, offence: Offence): Ban | undefined {
-    const ban = banIn(counter, of, offence, memory);
-    if (!ban) return undefined;
-    const { hosts, addresses } = offence;
-    const { address, until, offence: number, reason } = ban;
-    const facts = { jail: of.name, address, at: offence.at, until, offence: number, reason, hosts };
-    onBan({ ...facts, ...(addresses && { addresses }) });
-    return ban;
-  }
-
-  function giveNetwork(counter: Counter, ban: Ban): void {
-    const countedBefore = (network: Address) => {
-      const before = counter.bans.get(jail.name)?.get(network);
-      return before ? countedUntil(before) : -Infinity;
-    };
-    const offence = counter.networks?.note(ban, countedBefore);
-    if (offence) give(counter, jail, offence);
-  }
-
-  function isBanned(counter: Counter, counted: Address, at: number, host: string): boolean {
-    const around = jail.network && networkAround(counted, jail.network);
-    return [...counter.bans.values()].some((ofJail) =>
-      [counted, ...(around ? [around] : [])].some((each) => {
-        const ban = ofJail.get(each);
-        return ban !== undefined && isInForce(ban, at) && (ban.hosts?.includes(host) ?? true);
-      }),
-    );
-  }
-
-  /** The same as the decider's: a network that holds a spared address is never banned as a whole. */
-  function countedFor(address: Address): Address {
-    const counted = countedAs(address, jail);
-    return counted !== address && isSpared(counted) ? address : counted;
-  }
-
+  const replay = new PolicyReplay(options);
   return {
-    policy,
-    login(host, address, at) {
-      if (jail.knownGood) logins.note(host, address, at);
-    },
-    fail(host, failure) {
-      const { address, at, attempts } = failure;
-      if (isOfHost?.(host) === false || isSpared(address)) return;
-      const counter = counterOf(scope === "fleet" ? EVERY_HOST : host);
-      const counted = countedFor(address);
-      if (isBanned(counter, counted, at, host)) {
-        prevented += attempts; // they would not have been made: they count for nothing
-        return;
-      }
-      const own = counter.bans.get(jail.name)?.get(counted);
-      const confirming = isConfirming ? confirmingOffence(own, host, failure) : undefined;
-      if (confirming && give(counter, jail, confirming)) return;
-      const [offence] = counter.windows.add(counted, host, failure);
-      const ban = offence && give(counter, jail, offence);
-      if (!ban) return;
-      giveNetwork(counter, ban);
-      if (!recidive) return;
-      const before = counter.bans.get(recidive.name)?.get(counted);
-      const repeated = findRepeatedBans([ban], recidive, before ? countedUntil(before) : -Infinity);
-      if (repeated) give(counter, recidive, repeated);
-    },
-    sweep(now) {
-      for (const { windows, networks, bans } of counters.values()) {
-        windows.sweep(now);
-        networks?.sweep(now);
-        for (const ofJail of bans.values()) {
-          for (const [address, { jail: name, until }] of ofJail) {
-            const kept = Math.max(2 * jail.findtime, dbpurgeage, keptSeconds(name)) * 1000;
-            if (until !== null && until + kept < now) ofJail.delete(address);
-          }
-        }
-      }
-    },
-    prevented: () => prevented,
+    policy: options.policy,
+    login: (host, address, at) => replay.login(host, address, at),
+    fail: (host, failure) => replay.fail(host, failure),
+    sweep: (now) => replay.sweep(now),
+    prevented: () => replay.prevented,
   };
 }
 
-function banIn(counter: Counter, jail: Jail, offence: Offence, memory: BanMemory) {
-  const ofJail = counter.bans.get(jail.name) ?? new Map<Address, Ban>();
-  counter.bans.set(jail.name, ofJail);
-  const change = { now: offence.at, id: CHANGE_ID, memory };
-  const ban = banForOffence(ofJail.get(offence.address), jail, offence, change);
-  if (ban) ofJail.set(offence.address, ban);
-  return ban;
+class PolicyReplay {
+  readonly #options: ReplayOptions;
+  readonly #rules: ReplayRules;
+  readonly #isOfHost: ((host: string) => boolean) | undefined;
+  readonly #logins: LoginMemory = createLoginMemory({ perHost: Infinity, total: Infinity });
+  /** By the host that counts for itself; a fleet has one. */
+  readonly #counters = new Map<string, ReplayCounter>();
+  prevented = 0;
+
+  constructor(options: ReplayOptions) {
+    const { policy, onBan } = options;
+    const { jail, recidive, dbpurgeage } = policy;
+    const jails = recidive ? [jail, recidive] : [jail];
+    const memory = memoryOf(jails, dbpurgeage);
+    const keptSeconds = createKeptSeconds(jails, memory);
+    this.#options = options;
+    this.#rules = { jail, recidive, dbpurgeage, memory, keptSeconds, onBan };
+    this.#isOfHost = jail.hosts && createHostGroup(jail.hosts);
+  }
+
+  login(host: string, address: Address, at: number): void {
+    if (this.#rules.jail.knownGood) this.#logins.note(host, address, at);
+  }
+
+  fail(host: string, failure: Attempts): void {
+    const { address, at, attempts } = failure;
+    if (this.#isOfHost?.(host) === false || this.#isSpared(address)) return;
+    const counter = this.#counterOf(this.#options.policy.scope === "fleet" ? EVERY_HOST : host);
+    const counted = this.#countedFor(address);
+    if (counter.isBanned(counted, at, host)) {
+      this.prevented += attempts; // they would not have been made: they count for nothing
+      return;
+    }
+    counter.count(counted, host, failure);
+  }
+
+  sweep(now: number): void {
+    for (const counter of this.#counters.values()) counter.sweep(now);
+  }
+
+  #counterOf(host: string): ReplayCounter {
+    const known = this.#counters.get(host);
+    if (known) return known;
+    const hasLoggedIn = (address: Address, since: number) =>
+      this.#hasLoggedIn(host, address, since);
+    const counter = new ReplayCounter(this.#rules, hasLoggedIn);
+    this.#counters.set(host, counter);
+    return counter;
+  }
+
+  /** Has somebody logged in on one of the hosts that count together? */
+  #hasLoggedIn(host: string, address: Address, since: number): boolean {
+    if (this.#options.hasLoggedIn) return this.#options.hasLoggedIn(address, since);
+    if (host === EVERY_HOST) return this.#logins.hasLoggedIn(address, since);
+    const logins = this.#logins.loginsOf(address);
+    return logins.some((login) => login.host === host && login.at >= since);
+  }
+
+  #isSpared(address: Address): boolean {
+    return this.#options.isSpared?.(address) ?? false;
+  }
+
+  /** The same as the decider's: a network that holds a spared address is never banned as a whole. */
+  #countedFor(address: Address): Address {
+    const counted = countedAs(address, this.#rules.jail);
+    return counted !== address && this.#isSpared(counted) ? address : counted;
+  }
 }

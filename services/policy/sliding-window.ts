@@ -21,6 +21,7 @@ import {
   insert,
   type NewAttempt,
 } from "./counted-attempts.ts";
+import { createHostNumbers, type HostNumbers } from "./host-numbers.ts";
 import {
   createRules,
   mostNeeded,
@@ -97,20 +98,12 @@ export function createWindows(options: WindowOptions): Windows {
   const isOfHosts = needsHosts(options);
   const findOffence = createRules(options);
   const entries = new Map<Address, Entry>();
-  const hostNumbers = new Map<string, number>();
-  const hostNames: string[] = [];
-
-  function numberOf(host: string): number {
-    const known = hostNumbers.get(host);
-    if (known !== undefined) return known;
-    hostNumbers.set(host, hostNames.push(host) - 1);
-    return hostNames.length - 1;
-  }
+  const hostNumbers = createHostNumbers();
 
   function entryOf(counted: Address): Entry {
     const known = entries.get(counted);
     if (known) return known;
-    const made: Entry = {
+    const entry: Entry = {
       times: [],
       hosts: [],
       addresses: isNetwork(counted) ? [] : undefined,
@@ -118,29 +111,8 @@ export function createWindows(options: WindowOptions): Windows {
       domains: options.domains === undefined ? undefined : [],
       countedUntil: countedBefore(counted),
     };
-    entries.set(counted, made);
-    return made;
-  }
-
-  function takeOffence(counted: Address, entry: Entry, { begin, end, ...how }: Completed): Offence {
-    const at = entry.times[end] ?? 0;
-    const since = entry.times[begin] ?? at;
-    const places = [begin, end + 1] as const;
-    const hosts = countEach(entry.hosts.slice(...places).map((number) => hostNames[number] ?? ""));
-    const addresses = entry.addresses && countEach(entry.addresses.slice(...places));
-    spend(entry, at);
-    return { address: counted, at, since, hosts, ...(addresses && { addresses }), ...how };
-  }
-
-  function spend(entry: Entry, until: number): void {
-    entry.countedUntil = Math.max(entry.countedUntil, until);
-    dropUpTo(entry, until);
-  }
-
-  /** Older ones cannot lie in one window with anything that is still to come in time. */
-  function forgetOld(entry: Entry): void {
-    const newest = entry.times.at(-1) ?? 0;
-    while ((entry.times[0] ?? newest) <= newest - 2 * findtime) dropFirst(entry, 1);
+    entries.set(counted, entry);
+    return entry;
   }
 
   return {
@@ -148,15 +120,18 @@ export function createWindows(options: WindowOptions): Windows {
       const { at, attempts } = given;
       const entry = entryOf(counted);
       const offences: Offence[] = [];
-      const number = numberOf(host);
+      const number = hostNumbers.numberOf(host);
       for (let count = 0; count < attempts; count += 1) {
         if (at <= entry.countedUntil) break;
         const place = insert(entry, number, given);
         const completed = findOffence(entry, place, given.user, counted);
-        if (completed) offences.push(takeOffence(counted, entry, completed));
-        else if (isOfHosts) dropSurplus(entry, number, mostOfHost);
+        if (completed) {
+          const offence = offenceOf(counted, entry, completed, hostNumbers);
+          spend(entry, offence.at);
+          offences.push(offence);
+        } else if (isOfHosts) dropSurplus(entry, number, mostOfHost);
       }
-      forgetOld(entry);
+      forgetOld(entry, findtime);
       return offences;
     },
     spend(counted, until) {
@@ -168,7 +143,7 @@ export function createWindows(options: WindowOptions): Windows {
       if (entry?.addresses) dropOfAddress(entry, address, until);
     },
     forgetHost(host) {
-      const number = hostNumbers.get(host);
+      const number = hostNumbers.find(host);
       if (number === undefined) return;
       for (const entry of entries.values()) dropHost(entry, number);
     },
@@ -183,6 +158,38 @@ export function createWindows(options: WindowOptions): Windows {
       return entries.size;
     },
   };
+}
+
+function offenceOf(
+  counted: Address,
+  entry: Entry,
+  { begin, end, ...how }: Completed,
+  hostNumbers: HostNumbers,
+): Offence {
+  const at = entry.times[end] ?? 0;
+  const since = entry.times[begin] ?? at;
+  const places = [begin, end + 1] as const;
+  const names = entry.hosts.slice(...places).map((number) => hostNumbers.nameOf(number));
+  const addresses = entry.addresses && countEach(entry.addresses.slice(...places));
+  return {
+    address: counted,
+    at,
+    since,
+    hosts: countEach(names),
+    ...(addresses && { addresses }),
+    ...how,
+  };
+}
+
+function spend(entry: Entry, until: number): void {
+  entry.countedUntil = Math.max(entry.countedUntil, until);
+  dropUpTo(entry, until);
+}
+
+/** Older ones cannot lie in one window with anything that is still to come in time. */
+function forgetOld(entry: Entry, findtime: number): void {
+  const newest = entry.times.at(-1) ?? 0;
+  while ((entry.times[0] ?? newest) <= newest - 2 * findtime) dropFirst(entry, 1);
 }
 
 /** How often each of them is among `values`. */
