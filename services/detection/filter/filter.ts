@@ -65,80 +65,102 @@ const USER_GROUPS = /^(?:user|alt_user(?:_?\d+)?)$/;
 
 /** Throws a FilterError with everything that cannot be used. */
 export function compileFilter(rules: FilterRules): Filter {
-  const faults: FilterFault[] = [];
-  /** The prefregex already holds the address. */
-  let addressed = false;
+  const { find, ...expressions } = compileRules(rules);
+  return {
+    // A date stands near the beginning of a line.
+    findDate: (line, clock) => find(line.slice(0, MOST_LOOKED_AT), clock),
+    match: (line) => runThrough(matching(expressions, line)),
+    matching: (line) => matching(expressions, line),
+  };
+}
 
-  /** Notes what is wrong with an option, and goes on to the next. */
-  function attempt<T>(option: FilterFault["option"], index: number, make: () => T): T | undefined {
+/** The expressions of a filter. */
+interface Expressions {
+  prefix: RE2JS | undefined;
+  /** Where none of these matches a line, the prefix need not be tried; undefined: it is always tried. */
+  gates: readonly RE2JS[] | undefined;
+  fail: readonly RE2JS[];
+  ignore: readonly RE2JS[];
+}
+
+function compileRules(rules: FilterRules): Expressions & { find: FindDate } {
+  const { prefregex, datepattern } = rules;
+  const compiler = new FilterCompiler();
+  const prefix =
+    prefregex === undefined
+      ? undefined
+      : compiler.attempt("prefregex", 0, () => compiler.compile("prefregex", prefregex));
+  const fail = compiler.compileAll("failregex", rules.failregex);
+  const ignore = compiler.compileAll("ignoreregex", rules.ignoreregex);
+  const find =
+    datepattern === undefined
+      ? findDate
+      : compiler.attempt("datepattern", 0, () => compileDatePattern(datepattern));
+  if (compiler.faults.length > 0 || !find) throw new FilterError(compiler.faults);
+  return { prefix, gates: prefix && gatesOf(rules.failregex), fail, ignore, find };
+}
+
+class FilterCompiler {
+  readonly faults: FilterFault[] = [];
+  /** The prefregex already holds the address. */
+  #isAddressed = false;
+
+  /** Notes what is wrong with an option; undefined: something is. */
+  attempt<T>(option: FilterFault["option"], index: number, make: () => T): T | undefined {
     try {
       return make();
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const column = error instanceof RegexFault ? error.column : undefined;
       const reason = error.message.replace(/^error parsing regexp: /, "");
-      faults.push({ option, index, column, reason });
+      this.faults.push({ option, index, column, reason });
       return undefined;
     }
   }
 
-  function compile(option: FilterFault["option"], source: string): RE2JS {
+  compileAll(option: FilterFault["option"], sources: readonly string[] = []): RE2JS[] {
+    return sources.flatMap(
+      (source, index) => this.attempt(option, index, () => this.compile(option, source)) ?? [],
+    );
+  }
+
+  compile(option: FilterFault["option"], source: string): RE2JS {
     const compiled = RE2JS.compile(translateRegex(source));
     const hasAddress = ADDRESS_GROUPS.some((name) => name in compiled.namedGroups());
-    if (option === "prefregex") addressed = hasAddress;
-    if (option === "failregex" && !hasAddress && !addressed) {
+    if (option === "prefregex") this.#isAddressed = hasAddress;
+    if (option === "failregex" && !hasAddress && !this.#isAddressed) {
       const expected = "expected <HOST>, <ADDR>, <IP4>, <IP6> or (?P<host>...), got none";
       throw new RegexFault(undefined, expected);
     }
     return compiled;
   }
+}
 
-  const compileAll = (option: FilterFault["option"], sources: readonly string[] = []) =>
-    sources.flatMap((source, index) => attempt(option, index, () => compile(option, source)) ?? []);
-  const { prefregex, datepattern } = rules;
-  const prefix =
-    prefregex === undefined
-      ? undefined
-      : attempt("prefregex", 0, () => compile("prefregex", prefregex));
-  const fail = compileAll("failregex", rules.failregex);
-  const ignore = compileAll("ignoreregex", rules.ignoreregex);
-  const find =
-    datepattern === undefined
-      ? findDate
-      : attempt("datepattern", 0, () => compileDatePattern(datepattern));
-  if (faults.length > 0 || !find) throw new FilterError(faults);
-  const gates = prefix ? gatesOf(rules.failregex) : undefined;
-
-  function* matching(withoutEnd: string): Steps<Match | undefined> {
-    const line = `${lookedAt(withoutEnd)}\n`; // as fail2ban has it: a \s at the end finds that
-    let text = line;
-    let before: Groups = {};
-    if (prefix) {
-      if (gates && !gates.some((gate) => gate.test(line))) return undefined;
-      yield;
-      if (!prefix.test(line)) return undefined;
-      before = groupsOf(prefix, line);
-      if (before["content"]) text = `${before["content"]}\n`;
-    }
-    // test() notes no groups and is many times as fast.
-    for (const [index, each] of fail.entries()) {
-      yield;
-      if (!each.test(text)) continue;
-      yield;
-      if (ignore.some((other) => other.test(text))) return undefined;
-      const groups = { ...before, ...groupsOf(each, text) };
-      const address = addressIn(groups);
-      return address && { address, user: userIn(groups), rule: index + 1 };
-    }
-    return undefined;
+function* matching(
+  { prefix, gates, fail, ignore }: Expressions,
+  withoutEnd: string,
+): Steps<Match | undefined> {
+  const line = `${lookedAt(withoutEnd)}\n`; // as fail2ban has it: a \s at the end finds that
+  let text = line;
+  let before: Groups = {};
+  if (prefix) {
+    if (gates && !gates.some((gate) => gate.test(line))) return undefined;
+    yield;
+    if (!prefix.test(line)) return undefined;
+    before = groupsOf(prefix, line);
+    if (before["content"]) text = `${before["content"]}\n`;
   }
-
-  return {
-    // A date stands near the beginning of a line.
-    findDate: (line, clock) => find(line.slice(0, MOST_LOOKED_AT), clock),
-    match: (line) => runThrough(matching(line)),
-    matching,
-  };
+  // test() notes no groups and is many times as fast.
+  for (const [index, each] of fail.entries()) {
+    yield;
+    if (!each.test(text)) continue;
+    yield;
+    if (ignore.some((other) => other.test(text))) return undefined;
+    const groups = { ...before, ...groupsOf(each, text) };
+    const address = addressIn(groups);
+    return address && { address, user: userIn(groups), rule: index + 1 };
+  }
+  return undefined;
 }
 
 /**

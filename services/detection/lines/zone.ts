@@ -92,30 +92,41 @@ function namedZone(name: string): Zone {
     return isOfAfter ? after : before;
   }
 
-  // Lines of one log are of one time: ICU is asked once in a quarter of an hour, not for every line.
-  let quarter: number | undefined;
-  let offset = 0;
-  let askedQuarter: number | undefined;
-  let isRepeatedThere = false;
-
+  const keptOffset = offsetOncePerQuarter(offsetOfWall);
   return {
     instantOf(year, month, day, hours, minutes, seconds) {
       const wall = Date.UTC(year, month, day, hours, minutes, seconds);
-      const current = Math.floor(wall / QUARTER_MS);
-      if (current !== quarter) {
-        quarter = current;
-        offset = offsetOfWall(wall);
-      }
-      return wall - offset;
+      return wall - keptOffset(wall);
     },
-    isRepeated(at) {
-      const current = Math.floor(at / QUARTER_MS);
-      if (current !== askedQuarter) {
-        askedQuarter = current;
-        isRepeatedThere = offsetAt(at) - offsetAt(at + HOUR_MS) === HOUR_MS;
-      }
-      return isRepeatedThere;
-    },
+    isRepeated: isTrueOncePerQuarter((at) => offsetAt(at) - offsetAt(at + HOUR_MS) === HOUR_MS),
+  };
+}
+
+// Lines of one log are of one time: ICU is asked once in a quarter of an hour, not for every line.
+
+function offsetOncePerQuarter(offsetAt: (at: number) => number): (at: number) => number {
+  let asked: number | undefined;
+  let offset = 0;
+  return (at) => {
+    const quarter = Math.floor(at / QUARTER_MS);
+    if (quarter !== asked) {
+      asked = quarter;
+      offset = offsetAt(at);
+    }
+    return offset;
+  };
+}
+
+function isTrueOncePerQuarter(isTrueAt: (at: number) => boolean): (at: number) => boolean {
+  let asked: number | undefined;
+  let isTrue = false;
+  return (at) => {
+    const quarter = Math.floor(at / QUARTER_MS);
+    if (quarter !== asked) {
+      asked = quarter;
+      isTrue = isTrueAt(at);
+    }
+    return isTrue;
   };
 }
 
