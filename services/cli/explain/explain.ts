@@ -21,7 +21,7 @@ import {
   type ReadOptions,
 } from "./input.ts";
 import { settled } from "./settled.ts";
-import { createSummary } from "./summary.ts";
+import { createSummary, type Summary } from "./summary.ts";
 
 export interface ExplainOptions {
   stdin: Readable & { isTTY?: boolean };
@@ -43,7 +43,7 @@ const DOVECOT_UNIT = "dovecot.service";
 /** Addresses that the summary names. */
 const TOP = 10;
 
-export function explainCommand({ stdin, output, now }: ExplainOptions): Command {
+export function explainCommand(context: ExplainOptions): Command {
   const command = new Command("explain")
     .description("say what is seen and counted in a log; needs no server")
     .argument("[file...]", "log files, also .gz; none or -: stdin")
@@ -57,92 +57,123 @@ export function explainCommand({ stdin, output, now }: ExplainOptions): Command 
         .default("normal"),
     )
     .addHelpText("after", MORE)
-    .action(async (files: string[], options: Flags) => {
-      const { json, lines, unrecognized, mode, journal, ...flags } = options;
-      const { read, count, whatIsKnown } = readerOf("explain", flags);
-      const progress = createProgress({
-        ...{ total: sizeOfFiles(files), describe: describeMegabytes },
-        ...{ output, now },
-      });
-      const input =
-        journal === undefined
-          ? openInput(files, { read, onBytes: progress.advance })
-          : openJournal(files, journal, read);
-      const ledger = createLedger({ mode, canWait: true });
-      const summary = createSummary(whatIsKnown);
-      const isMany = files.length > 1;
-      try {
-        const each = settled(input, {
-          ledgerOf: () => ledger,
-          count: (line) => count(line, ledger, now()),
-        });
-        for await (const { line, counted } of each) {
-          summary.add(line.reading, counted);
-          if (unrecognized) {
-            if (!line.reading.isUnrecognized) continue;
-            if (json) await output.jsonLine(describeReading(line, mode));
-            else output.literal(`${placeOf(line, isMany)}  ${withoutPassword(line.text)}`);
-          } else if (json) {
-            if (lines) await output.jsonLine(describeReading(line, mode));
-            else if (counted) await output.jsonLine(describeCounted(line, counted));
-          } else if (lines) output.line(tellReading(line, mode, isMany));
-          else if (counted) output.line(tellCounted(line, counted, isMany));
-        }
-      } catch (error) {
-        throw unreadable("explain", error);
-      } finally {
-        progress.done();
-      }
-      if (json) return;
-      output.line("");
-      output.facts(summary.totals());
-      const forms = summary.forms();
-      if (forms.length === 1) {
-        noteNothing(summary.lines().all, journal, flags);
-        return;
-      }
-      output.line("");
-      output.table(forms);
-      const { rows, total } = summary.addresses(TOP);
-      if (total === 0) return;
-      output.line("");
-      output.table(rows);
-      if (total > TOP) output.note(`${total - TOP} more addresses; --json names them all`);
+    .action(async (files: string[], flags: Flags) => {
+      const summary = await explainLines(files, flags, context);
+      if (!flags.json) showSummary(summary, flags, context.output);
     });
-
   return addFilterOptions(command);
+}
 
-  function noteNothing(lines: number, journal: string | true | undefined, flags: FilterFlags) {
-    const unit = journal === true ? DOVECOT_UNIT : journal;
-    if (lines === 0 && unit !== undefined) {
-      const why = "is it the unit's name, and may you read the journal (group systemd-journal)?";
-      output.note(`explain: the journal has nothing of ${unit}: ${why}`);
-    } else if (lines > 0 && flags.failregex === undefined) {
-      const why = "is it the log that Dovecot's log_path or syslog's mail facility leads to?";
-      output.note(`explain: no line is of Dovecot's authentication: ${why}`);
+/** Says of the lines what is asked for. */
+async function explainLines(
+  files: readonly string[],
+  flags: Flags,
+  context: ExplainOptions,
+): Promise<Summary> {
+  const { output, now } = context;
+  const { read, count, whatIsKnown } = readerOf("explain", flags);
+  const progress = createProgress({
+    ...{ total: sizeOfFiles(files), describe: describeMegabytes },
+    ...{ output, now },
+  });
+  const input =
+    flags.journal === undefined
+      ? openInput(files, { read, onBytes: progress.advance }, context)
+      : openJournal(files, flags.journal, { read, now });
+  const ledger = createLedger({ mode: flags.mode, canWait: true });
+  const summary = createSummary(whatIsKnown);
+  const isMany = files.length > 1;
+  try {
+    const lines = settled(input, {
+      ledgerOf: () => ledger,
+      count: (line) => count(line, ledger, now()),
+    });
+    for await (const { line, counted } of lines) {
+      summary.add(line.reading, counted);
+      await showLine({ line, counted, isMany }, flags, output);
     }
+  } catch (error) {
+    throw unreadable("explain", error);
+  } finally {
+    progress.done();
   }
+  return summary;
+}
 
-  function openJournal(
-    files: readonly string[],
-    unit: string | true,
-    read: Read,
-  ): AsyncGenerator<InputLine> {
-    if (files.length === 0) {
-      return readJournalLines(unit === true ? DOVECOT_UNIT : unit, now(), read);
-    }
-    throw new UsageError("explain: expected either files or --journal, got both");
-  }
+interface ExplainedLine {
+  line: InputLine;
+  counted: Failure | undefined;
+  /** Does the line come from one of several files? */
+  isMany: boolean;
+}
 
-  function openInput(files: readonly string[], options: ReadOptions): AsyncGenerator<InputLine> {
-    if ((files.length === 0 || files.includes("-")) && stdin.isTTY) {
-      output.note("explain: reads lines from the terminal, Ctrl-D ends them");
-    }
-    const each = (files.length === 0 ? ["-"] : files).map((file) =>
-      file === "-" ? readLines("-", stdin, now(), options.read) : readFileLines(file, options),
-    );
-    return mergeByTime(each);
+async function showLine(
+  { line, counted, isMany }: ExplainedLine,
+  { json, lines, unrecognized, mode }: Flags,
+  output: Output,
+): Promise<void> {
+  if (unrecognized) {
+    if (!line.reading.isUnrecognized) return;
+    if (json) await output.jsonLine(describeReading(line, mode));
+    else output.literal(`${placeOf(line, isMany)}  ${withoutPassword(line.text)}`);
+  } else if (json) {
+    if (lines) await output.jsonLine(describeReading(line, mode));
+    else if (counted) await output.jsonLine(describeCounted(line, counted));
+  } else if (lines) output.line(tellReading(line, mode, isMany));
+  else if (counted) output.line(tellCounted(line, counted, isMany));
+}
+
+function showSummary(summary: Summary, flags: Flags, output: Output): void {
+  output.line("");
+  output.facts(summary.totals());
+  const forms = summary.forms();
+  if (forms.length === 1) {
+    noteNothing(summary.lines().all, flags, output);
+    return;
   }
+  output.line("");
+  output.table(forms);
+  const { rows, total } = summary.addresses(TOP);
+  if (total === 0) return;
+  output.line("");
+  output.table(rows);
+  if (total > TOP) output.note(`${total - TOP} more addresses; --json names them all`);
+}
+
+function noteNothing(lines: number, { journal, failregex }: Flags, output: Output): void {
+  const unit = journal === true ? DOVECOT_UNIT : journal;
+  if (lines === 0 && unit !== undefined) {
+    const why = "is it the unit's name, and may you read the journal (group systemd-journal)?";
+    output.note(`explain: the journal has nothing of ${unit}: ${why}`);
+  } else if (lines > 0 && failregex === undefined) {
+    const why = "is it the log that Dovecot's log_path or syslog's mail facility leads to?";
+    output.note(`explain: no line is of Dovecot's authentication: ${why}`);
+  }
+}
+
+function openJournal(
+  files: readonly string[],
+  unit: string | true,
+  { read, now }: { read: Read; now: () => number },
+): AsyncGenerator<InputLine> {
+  if (files.length === 0) {
+    return readJournalLines(unit === true ? DOVECOT_UNIT : unit, now(), read);
+  }
+  throw new UsageError("explain: expected either files or --journal, got both");
+}
+
+function openInput(
+  files: readonly string[],
+  options: ReadOptions,
+  { stdin, output, now }: ExplainOptions,
+): AsyncGenerator<InputLine> {
+  if ((files.length === 0 || files.includes("-")) && stdin.isTTY) {
+    output.note("explain: reads lines from the terminal, Ctrl-D ends them");
+  }
+  const inputs = (files.length === 0 ? ["-"] : files).map((file) =>
+    file === "-" ? readLines("-", stdin, now(), options.read) : readFileLines(file, options),
+  );
+  return mergeByTime(inputs);
 }
 
 /** Nobody counts a scan in normal mode: it is as nothing there. */

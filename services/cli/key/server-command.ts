@@ -89,26 +89,34 @@ export function serverCommand({ output, now }: KeyContext): Command {
     .addOption(dirOption())
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
-    .action(async (name: string, options: ServerCommandOptions) => {
-      const folder = openKeyFolder(options.dir);
-      const config = folder.at(`servers/${name}.conf`);
-      const isThere = folder.has(`servers/${name}.json`);
-      if (isThere && !options.renew) refuseToOverwrite(config);
-      const known = isThere ? readServer(folder, name) : undefined;
-      const own = ownCertificate(options, known);
-      const basis = withDefaults(name, known, options);
-      const server = { ...basis, ownCertificate: own !== undefined };
-      const seconds = Math.min(options.for, 100 * 31_557_600);
-      const validity = { from: now() - BACKDATED_MS, until: now() + seconds * 1000 };
-      const areAccountsNew = await renewAccounts(folder, options.maxHosts, now);
-      await writeServer(folder, server, own, validity);
-      if (options.json) await output.jsonLine({ ...server, config });
-      else {
-        output.line(`${config}: NATS server ${name}, known as ${server.addresses.join(", ")}`);
-        for (const line of installationOf(server, isThere)) output.note(line);
-        if (areAccountsNew && isThere) output.note(ACCOUNTS_CHANGED);
-      }
-    });
+    .action((name: string, options: ServerCommandOptions) =>
+      setUpServer(name, options, { output, now }),
+    );
+}
+
+async function setUpServer(
+  name: string,
+  options: ServerCommandOptions,
+  { output, now }: Pick<KeyContext, "output" | "now">,
+): Promise<void> {
+  const folder = openKeyFolder(options.dir);
+  const config = folder.at(`servers/${name}.conf`);
+  const isThere = folder.has(`servers/${name}.json`);
+  if (isThere && !options.renew) refuseToOverwrite(config);
+  const known = isThere ? readServer(folder, name) : undefined;
+  const own = ownCertificate(options, known);
+  const basis = withDefaults(name, known, options);
+  const server = { ...basis, ownCertificate: own !== undefined };
+  const seconds = Math.min(options.for, 100 * 31_557_600);
+  const validity = { from: now() - BACKDATED_MS, until: now() + seconds * 1000 };
+  const areAccountsNew = await renewAccounts(folder, options.maxHosts, now);
+  await writeServer(folder, server, own, validity);
+  if (options.json) await output.jsonLine({ ...server, config });
+  else {
+    output.line(`${config}: NATS server ${name}, known as ${server.addresses.join(", ")}`);
+    for (const line of installationOf(server, isThere)) output.note(line);
+    if (areAccountsNew && isThere) output.note(ACCOUNTS_CHANGED);
+  }
 }
 
 /** Options that are not given are as before. At first they fit the nats-server of Debian's package. */

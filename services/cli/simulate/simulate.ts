@@ -16,7 +16,12 @@ import {
 import type { Address } from "../../wire/address.ts";
 import { hostToken } from "../../wire/subjects.ts";
 import { checksOf, UsageError } from "../arguments.ts";
-import { addFilterOptions, readerOf, type FilterFlags } from "../explain/filter-options.ts";
+import {
+  addFilterOptions,
+  readerOf,
+  type FilterFlags,
+  type Reader,
+} from "../explain/filter-options.ts";
 import { mergeByTime, readFileLines, unreadable } from "../explain/input.ts";
 import { settled } from "../explain/settled.ts";
 import type { Ask } from "../client.ts";
@@ -66,55 +71,70 @@ export function simulateCommand({ ask, output, now }: SimulateOptions): Command 
       const inputs = [...logs.map((log): [string, string] => ["this host", log]), ...host];
       if (inputs.length === 0)
         throw new UsageError("simulate: expected at least one log, got none");
-      const { read, count } = readerOf("simulate", flags);
+      const understand = readerOf("simulate", flags);
       const defaults = policyDefaults(check);
-      const files = inputs.map(([, path]) => path);
-      const progress = createProgress({
-        ...{ total: sizeOfFiles(files), describe: describeMegabytes },
-        ...{ output, now },
-      });
-      const hosts = new Map(inputs.map(([name, file]) => [file, name]));
       const today = await readTodaysPolicy({ ask, output }, jail, policyOf(defaults));
       const replays = policiesOf(policyOf(flags), today).map(createTrial);
-      const successes = new Set<Address>();
-      const ledgers = new Map<string, Ledger>();
-      let attempts = 0;
-      try {
-        const onBytes = progress.advance;
-        const lines = mergeByTime(files.map((path) => readFileLines(path, { read, onBytes })));
-        const each = settled(lines, {
-          ledgerOf({ file }) {
-            const name = hosts.get(file) ?? "";
-            const ledger = ledgers.get(name) ?? createLedger({ mode: "normal", canWait: true });
-            ledgers.set(name, ledger);
-            return ledger;
-          },
-          count: (line, ledger) => count(line, ledger, now()),
-        });
-        for await (const { line, counted } of each) {
-          const { file, reading } = line;
-          const name = hosts.get(file) ?? "";
-          const { verdict, address, at = now() } = reading;
-          if (verdict === "success" && address !== undefined) {
-            successes.add(address);
-            for (const replay of replays) replay.login(name, address, at);
-          }
-          if (!counted) continue;
-          attempts += counted.attempts;
-          for (const replay of replays) {
-            replay.fail(name, counted);
-          }
-        }
-      } catch (error) {
-        throw unreadable("simulate", error);
-      } finally {
-        progress.done();
-      }
-      const facts = { attempts, hosts: new Set(hosts.values()).size, successes };
+      const facts = await replayLogs(inputs, replays, { understand, output, now });
       if (json) await output.jsonLine(describe(replays, facts));
       else tell(replays, facts, output);
     });
   return addFilterOptions(addPolicyOptions(command, check));
+}
+
+interface ReplayLogsOptions {
+  /** How lines are read and counted. */
+  understand: Reader;
+  output: Output;
+  now: () => number;
+}
+
+/** Gives the logins and failures of all logs to each policy, in the order of their time. */
+async function replayLogs(
+  inputs: readonly (readonly [host: string, file: string])[],
+  replays: readonly Trial[],
+  { understand: { read, count }, output, now }: ReplayLogsOptions,
+): Promise<Facts> {
+  const files = inputs.map(([, path]) => path);
+  const hosts = new Map(inputs.map(([name, file]) => [file, name]));
+  const progress = createProgress({
+    ...{ total: sizeOfFiles(files), describe: describeMegabytes },
+    ...{ output, now },
+  });
+  const successes = new Set<Address>();
+  const ledgers = new Map<string, Ledger>();
+  let attempts = 0;
+  try {
+    const onBytes = progress.advance;
+    const lines = settled(
+      mergeByTime(files.map((path) => readFileLines(path, { read, onBytes }))),
+      {
+        ledgerOf({ file }) {
+          const name = hosts.get(file) ?? "";
+          const ledger = ledgers.get(name) ?? createLedger({ mode: "normal", canWait: true });
+          ledgers.set(name, ledger);
+          return ledger;
+        },
+        count: (line, ledger) => count(line, ledger, now()),
+      },
+    );
+    for await (const { line, counted } of lines) {
+      const name = hosts.get(line.file) ?? "";
+      const { verdict, address, at = now() } = line.reading;
+      if (verdict === "success" && address !== undefined) {
+        successes.add(address);
+        for (const replay of replays) replay.login(name, address, at);
+      }
+      if (!counted) continue;
+      attempts += counted.attempts;
+      for (const replay of replays) replay.fail(name, counted);
+    }
+  } catch (error) {
+    throw unreadable("simulate", error);
+  } finally {
+    progress.done();
+  }
+  return { attempts, hosts: new Set(hosts.values()).size, successes };
 }
 
 /** A policy that is tried, and the bans that it would have brought. */
