@@ -1,4 +1,4 @@
-/** Before the app: who is logged in? Nobody, a person with a link, or a session that goes on. */
+/** Before the app: is somebody logged in? Nobody, a person with a link, or a session that goes on. */
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { createClient, RequestError, type Session } from "./api/client.ts";
 import { requestErrorOf } from "./api/use-query.ts";
@@ -25,6 +25,40 @@ function takeToken(base: string): string | undefined {
 }
 
 export function Entrance({ base }: { base: string }) {
+  const { entry, client, enter, onSignedOut } = useEntry(base);
+
+  switch (entry.phase) {
+    case "asking":
+      return (
+        <main class="alone">
+          <Loading what="who you are" />
+        </main>
+      );
+    case "failed":
+      return (
+        <main class="alone">
+          <h1>fleetban</h1>
+          <Failed error={entry.error} retry={() => void enter(undefined)} />
+        </main>
+      );
+    case "signed-out":
+      return (
+        <LoginPage
+          base={base}
+          ways={entry.ways}
+          reason={entry.reason}
+          retry={() => void enter(undefined)}
+        />
+      );
+    case "signed-in":
+      return (
+        <Shell base={base} client={client} session={entry.session} onSignedOut={onSignedOut} />
+      );
+  }
+}
+
+/** Enters with the session of the browser, or with a link. */
+function useEntry(base: string) {
   const [entry, setEntry] = useState<Entry>({ phase: "asking" });
   const onSignedOut = useCallback((error: RequestError) => {
     setEntry((before) => {
@@ -60,32 +94,5 @@ export function Entrance({ base }: { base: string }) {
     return () => removeEventListener("hashchange", onHash);
   }, [base, enter]);
 
-  switch (entry.phase) {
-    case "asking":
-      return (
-        <main class="alone">
-          <Loading what="who you are" />
-        </main>
-      );
-    case "failed":
-      return (
-        <main class="alone">
-          <h1>fleetban</h1>
-          <Failed error={entry.error} retry={() => void enter(undefined)} />
-        </main>
-      );
-    case "signed-out":
-      return (
-        <LoginPage
-          base={base}
-          ways={entry.ways}
-          reason={entry.reason}
-          retry={() => void enter(undefined)}
-        />
-      );
-    case "signed-in":
-      return (
-        <Shell base={base} client={client} session={entry.session} onSignedOut={onSignedOut} />
-      );
-  }
+  return { entry, client, enter, onSignedOut };
 }

@@ -32,70 +32,21 @@ const NAVIGATION: readonly (readonly [page: PageName, title: string, also: reado
   ];
 
 export function Shell({ base, client, session, onSignedOut }: ShellProps) {
-  const [route, setRoute] = useState(() => routeOf(base));
   const [dialog, show] = useState<ComponentChild>();
-  const [notices, setNotices] = useState<readonly ShownNotice[]>([]);
+  const closeDialog = useCallback(() => show(undefined), []);
+  const { route, go } = useRoute(base, closeDialog);
+  const { notices, notify, forget } = useNotices();
   const [changes, setChanges] = useState(0);
-  const nextNotice = useRef(0);
-  const main = useRef<HTMLElement>(null);
-
-  useEffect(() => {
-    const onMove = () => setRoute(routeOf(base));
-    addEventListener("popstate", onMove);
-    return () => removeEventListener("popstate", onMove);
-  }, [base]);
-
-  const go = useCallback<App["go"]>(
-    (page, subject = "", filters = {}, { replace } = { replace: false }) => {
-      const url = base + pathOf(page, subject, filters);
-      if (replace) history.replaceState(null, "", url);
-      else history.pushState(null, "", url);
-      setRoute({ page, subject, filters });
-      show(undefined);
-      if (!replace) scrollTo(0, 0);
-    },
-    [base],
-  );
-
-  useEffect(() => {
-    document.title = `${titleOf(route)} – fleetban`;
-  }, [route]);
-  const place = `${route?.page} ${route?.subject}`;
-  const isFirst = useRef(true);
-  useEffect(() => {
-    // Somebody who cannot see the page hears that it is another one.
-    if (!isFirst.current) main.current?.focus();
-    isFirst.current = false;
-  }, [place]);
-
-  const feed = useMemo(
-    () =>
-      createFeed(base, () => {
-        client.session().then(
-          () => {},
-          (error: unknown) => {
-            if (error instanceof RequestError && error.status === 401) onSignedOut(error);
-          },
-        );
-      }),
-    [base, client, onSignedOut],
-  );
-  const notify = useCallback((notice: Notice) => {
-    nextNotice.current += 1;
-    const id = nextNotice.current;
-    setNotices((before) => [...before.slice(-3), { ...notice, id }]);
-  }, []);
-  const forget = useCallback(
-    (id: number) => setNotices((before) => before.filter((notice) => notice.id !== id)),
-    [],
-  );
   const changed = useCallback(() => setChanges((before) => before + 1), []);
+  const feed = useFeed({ base, client, onSignedOut });
   const logOut = useCallback(() => {
     void client
       .logOut()
       .catch(() => {})
       .then(() => onSignedOut(new RequestError("You are logged out.", { status: 401 })));
   }, [client, onSignedOut]);
+  const place = `${route?.page} ${route?.subject}`;
+  const main = useFocusOnMove(place);
 
   const shownRoute: Route = route ?? { page: "now", subject: "", filters: {} };
   const app: App = {
@@ -114,17 +65,7 @@ export function Shell({ base, client, session, onSignedOut }: ShellProps) {
         <SearchBox />
         <AccountMenu app={app} />
       </header>
-      <nav aria-label="Pages">
-        <ul>
-          {NAVIGATION.map(([page, title, also]) => (
-            <li>
-              <Link page={page} isCurrent={route?.page === page || isOneOf(route, also)}>
-                {title}
-              </Link>
-            </li>
-          ))}
-        </ul>
-      </nav>
+      <Navigation route={route} />
       <main id="content" ref={main} tabIndex={-1}>
         <PageOf key={place} route={route} />
       </main>
@@ -134,9 +75,95 @@ export function Shell({ base, client, session, onSignedOut }: ShellProps) {
   );
 }
 
+/** The page that the address bar shows, and the way to another one. */
+function useRoute(base: string, onGo: () => void) {
+  const [route, setRoute] = useState(() => routeOf(base));
+
+  useEffect(() => {
+    const onMove = () => setRoute(routeOf(base));
+    addEventListener("popstate", onMove);
+    return () => removeEventListener("popstate", onMove);
+  }, [base]);
+
+  useEffect(() => {
+    document.title = `${titleOf(route)} – fleetban`;
+  }, [route]);
+
+  const go = useCallback<App["go"]>(
+    (page, subject = "", filters = {}, { replace } = { replace: false }) => {
+      const url = base + pathOf(page, subject, filters);
+      if (replace) history.replaceState(null, "", url);
+      else history.pushState(null, "", url);
+      setRoute({ page, subject, filters });
+      onGo();
+      if (!replace) scrollTo(0, 0);
+    },
+    [base, onGo],
+  );
+  return { route, go };
+}
+
+/** The element that gets the focus when the place changes, for somebody who cannot see the page. */
+function useFocusOnMove(place: string) {
+  const element = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current) element.current?.focus();
+    isFirst.current = false;
+  }, [place]);
+  return element;
+}
+
+function useNotices() {
+  const [notices, setNotices] = useState<readonly ShownNotice[]>([]);
+  const lastId = useRef(0);
+  const notify = useCallback((notice: Notice) => {
+    lastId.current += 1;
+    const id = lastId.current;
+    setNotices((before) => [...before.slice(-3), { ...notice, id }]);
+  }, []);
+  const forget = useCallback(
+    (id: number) => setNotices((before) => before.filter((notice) => notice.id !== id)),
+    [],
+  );
+  return { notices, notify, forget };
+}
+
+/** News of the fleet. Where they stop coming, the session may have ended. */
+function useFeed({ base, client, onSignedOut }: Omit<ShellProps, "session">) {
+  return useMemo(
+    () =>
+      createFeed(base, () => {
+        client.session().then(
+          () => {},
+          (error: unknown) => {
+            if (error instanceof RequestError && error.status === 401) onSignedOut(error);
+          },
+        );
+      }),
+    [base, client, onSignedOut],
+  );
+}
+
+function Navigation({ route }: { route: Route | undefined }) {
+  return (
+    <nav aria-label="Pages">
+      <ul>
+        {NAVIGATION.map(([page, title, also]) => (
+          <li>
+            <Link page={page} isCurrent={route?.page === page || isOneOf(route, also)}>
+              {title}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
 const routeOf = (base: string): Route | undefined => {
   const route = parseRoute(location.pathname.slice(base.length), location.search);
-  // Who is logged in has no business on the login page.
+  // Somebody who is logged in has no business on the login page.
   return route?.page === "login" ? { page: "now", subject: "", filters: {} } : route;
 };
 

@@ -61,17 +61,7 @@ export function BanDialog({ address: given = "" }: { address?: string }) {
       }
     >
       {given === "" && (
-        <TextField
-          label="Address or network"
-          value={typed}
-          onChange={setTyped}
-          isRequired
-          isMono
-          placeholder="198.51.100.7 or 198.51.100.0/24"
-          fault={
-            typed.trim() !== "" && address === undefined ? "This is no address yet." : undefined
-          }
-        />
+        <AddressField typed={typed} onChange={setTyped} isFault={address === undefined} />
       )}
       <div class="field-row">
         <SelectField
@@ -99,6 +89,27 @@ export function BanDialog({ address: given = "" }: { address?: string }) {
         <BanPreview address={address} preview={preview.data} />
       )}
     </CommandDialog>
+  );
+}
+
+interface AddressFieldProps {
+  typed: string;
+  onChange: (typed: string) => void;
+  /** Is what was typed no address? */
+  isFault: boolean;
+}
+
+function AddressField({ typed, onChange, isFault }: AddressFieldProps) {
+  return (
+    <TextField
+      label="Address or network"
+      value={typed}
+      onChange={onChange}
+      isRequired
+      isMono
+      placeholder="198.51.100.7 or 198.51.100.0/24"
+      fault={typed.trim() !== "" && isFault ? "This is no address yet." : undefined}
+    />
   );
 }
 
