@@ -438,7 +438,7 @@ export const api = lazily({
       jail: jailField,
       option: jailOptionField,
       value: optionValueField,
-      /** It ends after so long; undefined: never by itself. */
+      /** The setting ends after this time; undefined: never by itself. */
       seconds: secondsField.optional(),
     }),
     reply: jailChanged.extend({ setting: jailSetting }),
@@ -452,7 +452,7 @@ export const api = lazily({
   "jail.pause": () => ({
     request: z.strictObject({
       jail: jailField,
-      /** It ends after so long; undefined: when it is resumed. */
+      /** The pause ends after this time; undefined: when an operator resumes the jail. */
       seconds: secondsField.optional(),
       reason: textField,
     }),
@@ -603,7 +603,7 @@ export const api = lazily({
       comment: textField,
       /** undefined: the label that the entry has stays. */
       label: textField.optional(),
-      /** The entry ends after so long; undefined: never. */
+      /** The entry ends after this time; undefined: never. */
       seconds: secondsField.optional(),
     }),
     reply: z.object({
@@ -731,7 +731,7 @@ export const api = lazily({
       stale,
     }),
   }),
-  /** Who attacks an account, that is, a user name as clients spell it. */
+  /** The attacks on an account, that is, on a user name as clients spell it. */
   "account.show": () => ({
     request: z
       .strictObject({

@@ -17,7 +17,7 @@ export const BAN_EVENTS_SUBJECT = "fleetban.events.ban";
 export const CONDITION_EVENTS_SUBJECT = "fleetban.events.condition";
 /** How far notifications have come: of the bans bucket, and of each sink. */
 export const NOTIFY_BUCKET = "fleetban_notify";
-/** Who is logged in to the web page, and which links and credentials are used up. */
+/** Sessions and login links of the web page, and the credentials that are revoked. */
 export const WEB_BUCKET = "fleetban_web";
 /** Digests of successful logins; there is no such stream unless a jail has knownGood. */
 export const LOGINS_STREAM = "FLEETBAN_LOGINS";

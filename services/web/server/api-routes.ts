@@ -13,7 +13,7 @@ import { WebError } from "./web-error.ts";
 export interface ApiRoutesOptions {
   origin: string;
   sessions: Sessions;
-  /** Whose request it is; undefined: nobody is logged in. */
+  /** The session of the request; undefined: nobody is logged in. */
   identify: (request: IncomingMessage) => Promise<Session | undefined>;
   /** Opens a session with the secret of a link; undefined: it is used up, or none. */
   logIn: (secret: string) => Promise<{ secret: string; session: Session } | undefined>;

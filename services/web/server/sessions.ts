@@ -1,6 +1,6 @@
 /**
- * Who uses the page. A secret of 256 random bits stands for a session, in the browser's cookie, or
- * for a login link, behind its `#`. The bucket knows only the hash of the secret.
+ * The sessions and login links of the page. A secret of 256 random bits stands for a session, in the
+ * browser's cookie, or for a link, behind its `#`. The bucket knows only the hash of the secret.
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { Asker } from "../../wire/askers.ts";

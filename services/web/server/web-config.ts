@@ -85,7 +85,7 @@ export const webConfig = z
         "expected 5m to 7d",
       )
       .default(12 * 3_600),
-    /** Who may name the people whom it has logged in; undefined: nobody. */
+    /** A proxy that may name the people whom it has logged in; undefined: there is none. */
     proxy: proxyConfig.optional(),
     oidc: oidcConfig.optional(),
   })

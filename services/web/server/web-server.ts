@@ -28,7 +28,7 @@ export interface WebServerOptions {
   feed: Feed;
   /** undefined: nobody logs in so. */
   oidc: OidcRoutes | undefined;
-  /** Whose request it is; undefined: nobody is logged in. */
+  /** The session of the request; undefined: nobody is logged in. */
   identify: (request: IncomingMessage) => Promise<Session | undefined>;
   log: Log;
 }

@@ -1,4 +1,4 @@
-/** Who attacks a mailbox, from where, and did anybody get in? */
+/** The attacks on a mailbox: from which addresses, on which hosts, and did anybody get in? */
 import { useMemo, useState } from "preact/hooks";
 import type { Reply } from "../api/messages.ts";
 import { useQuery } from "../api/use-query.ts";

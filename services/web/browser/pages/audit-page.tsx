@@ -1,4 +1,4 @@
-/** Who has done what. */
+/** The commands of operators, as the record has them. */
 import type { AuditRow } from "../api/messages.ts";
 import { usePages } from "../api/use-pages.ts";
 import { useFilters } from "../app-context.ts";

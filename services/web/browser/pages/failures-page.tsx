@@ -1,4 +1,4 @@
-/** Who fails to log in, from where, and at whom. */
+/** Failed logins by address, by user and by what else they share. */
 import { useMemo } from "preact/hooks";
 import type { TopKind, TopRow } from "../api/messages.ts";
 import { useQuery } from "../api/use-query.ts";

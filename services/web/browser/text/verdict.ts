@@ -6,7 +6,7 @@ export interface Verdict {
   /** "well": nothing to do. "look": when there is time. "act": now. "empty": a fleet without hosts. */
   level: "well" | "look" | "act" | "empty";
   sentence: string;
-  /** What else is worth knowing. */
+  /** Facts beside the sentence, for somebody who reads on. */
   detail: string;
 }
 
