@@ -70,11 +70,12 @@ describe("the Ansible collection", { skip: without("ansible-galaxy") }, () => {
       const play = {
         ...{ hosts: "localhost", connection: "local", gather_facts: false },
         vars_files: [join(role, "defaults/main.yml")],
-        vars: { ...fleet, ...web },
         tasks: [{ "ansible.builtin.template": { src, dest: file, mode: "0600" } }],
       };
       await writeFile(join(folder, "play.yml"), JSON.stringify([play]));
-      await check("ansible-playbook", [join(folder, "play.yml")]);
+      // Above the defaults, as the variables of an inventory are.
+      const variables = JSON.stringify({ ...fleet, ...web });
+      await check("ansible-playbook", ["-e", variables, join(folder, "play.yml")]);
       return (await loadConfig(coordinatorConfig, file, {}, {})).web;
     };
     assert.equal((await template({})).listen, undefined);
