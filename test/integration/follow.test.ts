@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
-import { connect } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { connect, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { createLog } from "../../services/process/log.ts";
 import { mirrorBucket, type MirrorEvent } from "../../services/nats/bucket-mirror.ts";
 import { followBucket } from "../../services/nats/follow-bucket.ts";
@@ -14,6 +15,19 @@ import { startTestNats } from "../harness/servers.ts";
 import { startSlowLink } from "../harness/slow-link.ts";
 
 const log = createLog("test", "silent");
+
+/** Closed when the test ends, however it ends: an open connection would keep the process at work. */
+async function connectTo(
+  options: NodeConnectionOptions,
+): Promise<NatsConnection & AsyncDisposable> {
+  const connection = await connect(options);
+  return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.close() });
+}
+
+/** Stopped when the test ends, however it ends. */
+function stopping<T extends { stop(): void }>(follower: T): T & Disposable {
+  return Object.assign(follower, { [Symbol.dispose]: () => follower.stop() });
+}
 
 /** Does something to the stream S, and is done when it returns. */
 function changeStream(url: string, what: string): void {
@@ -30,37 +44,38 @@ function changeStream(url: string, what: string): void {
 for (const keep of [2, 0]) {
   test(`a follower has caught up when all but ${keep} messages are gone before they were delivered`, async () => {
     await using nats = await startTestNats();
-    const connection = await connect({ servers: nats.url });
+    await using connection = await connectTo({ servers: nats.url });
     const manager = await jetstreamManager(connection);
     await manager.streams.add({ name: "S", subjects: ["s"] });
     for (let count = 0; count < 5; count += 1) await jetstream(connection).publish("s");
     const delivered: number[] = [];
     const caughtUpAfter: number[] = [];
     let runs = 0;
-    const following = followStream(
-      { connection, stream: "S", startFrom: () => ({ deliver_policy: DeliverPolicy.All }), log },
-      {
-        // NATS has said what the stream holds, and delivers nothing yet.
-        begin() {
-          runs += 1;
-          if (runs === 1) changeStream(nats.url, `await streams.purge("S", { keep: ${keep} })`);
+    using following = stopping(
+      followStream(
+        { connection, stream: "S", startFrom: () => ({ deliver_policy: DeliverPolicy.All }), log },
+        {
+          // NATS has said what the stream holds, and delivers nothing yet.
+          begin() {
+            runs += 1;
+            if (runs === 1) changeStream(nats.url, `await streams.purge("S", { keep: ${keep} })`);
+          },
+          message: ({ sequence }) => void delivered.push(sequence),
+          caughtUp: () => void caughtUpAfter.push(delivered.length),
         },
-        message: ({ sequence }) => void delivered.push(sequence),
-        caughtUp: () => void caughtUpAfter.push(delivered.length),
-      },
+      ),
     );
     await eventually("it has caught up", () => caughtUpAfter.length > 0);
     await jetstream(connection).publish("s");
     await eventually("it goes on", () => delivered.at(-1) === 6);
     following.stop();
-    await connection.close();
     assert.deepEqual(caughtUpAfter, [keep], "once, and behind what was left");
   });
 }
 
 test("messages that expire while a follower reads do not hide those behind them", async () => {
   await using nats = await startTestNats();
-  const connection = await connect({ servers: nats.url });
+  await using connection = await connectTo({ servers: nats.url });
   const manager = await jetstreamManager(connection);
   await manager.streams.add({ name: "S", subjects: ["s.*"] });
   for (let count = 1; count <= 60; count += 1) await jetstream(connection).publish(`s.${count}`);
@@ -68,28 +83,29 @@ test("messages that expire while a follower reads do not hide those behind them"
   let delivered = new Set<number>();
   const caughtUpWith: number[] = [];
   let runs = 0;
-  const following = followStream(
-    { connection, stream: "S", startFrom: ALL, log },
-    {
-      begin() {
-        runs += 1;
-        delivered = new Set();
-        const what = `for (const n of ${JSON.stringify(expired)}) await streams.deleteMessage("S", n)`;
-        if (runs === 1) changeStream(nats.url, what);
+  using following = stopping(
+    followStream(
+      { connection, stream: "S", startFrom: ALL, log },
+      {
+        begin() {
+          runs += 1;
+          delivered = new Set();
+          const what = `for (const n of ${JSON.stringify(expired)}) await streams.deleteMessage("S", n)`;
+          if (runs === 1) changeStream(nats.url, what);
+        },
+        message: ({ sequence }) => void delivered.add(sequence),
+        caughtUp: () => void caughtUpWith.push(delivered.size),
       },
-      message: ({ sequence }) => void delivered.add(sequence),
-      caughtUp: () => void caughtUpWith.push(delivered.size),
-    },
+    ),
   );
   await eventually("it has caught up", () => caughtUpWith.length > 0, 20);
-  assert.deepEqual(caughtUpWith, [60 - expired.length]);
   following.stop();
-  await connection.close();
+  assert.deepEqual(caughtUpWith, [60 - expired.length]);
 });
 
 test("a link that stands still while a bucket is read makes nobody take a part of it for all", async () => {
   await using nats = await startTestNats();
-  const direct = await connect({ servers: nats.url });
+  await using direct = await connectTo({ servers: nats.url });
   const bucket = await new Kvm(direct).create("B", { history: 16 });
   const entries = 3_000;
   const value = "x".repeat(600);
@@ -101,28 +117,28 @@ test("a link that stands still while a bucket is read makes nobody take a part o
   await using link = await startSlowLink({
     ...{ port: nats.port, stallAfterBytes: 200_000, stallMs: 3_500 },
   });
-  const connection = await connect({ servers: `127.0.0.1:${link.port}` });
+  await using connection = await connectTo({ servers: `127.0.0.1:${link.port}` });
   let read = new Set<string>();
   const caughtUpWith: number[] = [];
-  const following = followBucket(
-    { connection, bucket: "B", log },
-    {
-      begin: () => void (read = new Set()),
-      entry: ({ key }) => void read.add(key),
-      caughtUp: (missing) => void caughtUpWith.push(read.size, missing),
-    },
+  using following = stopping(
+    followBucket(
+      { connection, bucket: "B", log },
+      {
+        begin: () => void (read = new Set()),
+        entry: ({ key }) => void read.add(key),
+        caughtUp: (missing) => void caughtUpWith.push(read.size, missing),
+      },
+    ),
   );
   await eventually("it has caught up", () => caughtUpWith.length > 0, 30);
+  following.stop();
   assert.equal(link.stalls(), 1);
   assert.deepEqual(caughtUpWith, [entries, 0]);
-  following.stop();
-  await connection.close();
-  await direct.close();
 });
 
 test("what is written while a bucket is read is reported ahead, and counts for nothing else", async () => {
   await using nats = await startTestNats();
-  const direct = await connect({ servers: nats.url });
+  await using direct = await connectTo({ servers: nats.url });
   const bucket = await new Kvm(direct).create("B", { history: 16 });
   const keys = Array.from({ length: 3_000 }, (_, n) => `key.${n}`);
   // Older states of every key come before the last ones.
@@ -134,7 +150,7 @@ test("what is written while a bucket is read is reported ahead, and counts for n
   await using link = await startSlowLink({
     ...{ port: nats.port, stallAfterBytes: 200_000, stallMs: 3_500 },
   });
-  const connection = await connect({
+  await using connection = await connectTo({
     ...{ servers: `127.0.0.1:${link.port}`, maxReconnectAttempts: -1, reconnectTimeWait: 100 },
   });
   const events: MirrorEvent<string>[] = [];
@@ -151,15 +167,17 @@ test("what is written while a bucket is read is reported ahead, and counts for n
       },
     });
   };
-  const mirror = mirrorBucket<string>({
-    ...{ connection, bucket: "B", log },
-    ahead: {
-      connectBeside,
-      onEntry: ({ key }) => void ahead.push(key),
-    },
-    decode: (value) => Buffer.from(value).toString(),
-    onEvent: (event) => void events.push(event),
-  });
+  using mirror = stopping(
+    mirrorBucket<string>({
+      ...{ connection, bucket: "B", log },
+      ahead: {
+        connectBeside,
+        onEntry: ({ key }) => void ahead.push(key),
+      },
+      decode: (value) => Buffer.from(value).toString(),
+      onEvent: (event) => void events.push(event),
+    }),
+  );
   const timesLive = () => events.filter(({ type }) => type === "live").length;
   await eventually("the link stands still", () => link.stalls() === 1, 20);
   await bucket.put("new", "1");
@@ -178,7 +196,4 @@ test("what is written while a bucket is read is reported ahead, and counts for n
     ["loading", "live"],
     "older states of a key that is known are no changes",
   );
-  mirror.stop();
-  await connection.close();
-  await direct.close();
 });
