@@ -14,7 +14,13 @@ import {
 } from "../../services/coordinator/history/failure-queries.ts";
 import { findTop } from "../../services/coordinator/history/failure-top.ts";
 import { insertBanChanges } from "../../services/coordinator/history/insert.ts";
-import { DAY_MS, dayOf, spellDay } from "../../services/coordinator/history/partitions.ts";
+import {
+  DAY_MS,
+  dayOf,
+  FAILURES,
+  listPartitions,
+  spellDay,
+} from "../../services/coordinator/history/partitions.ts";
 import { recordFailures } from "../../services/coordinator/history/reported.ts";
 import { keepRecord } from "../../services/coordinator/history/record-upkeep.ts";
 import { createWhereabouts } from "../../services/coordinator/history/whereabouts.ts";
@@ -26,7 +32,11 @@ import { eventually } from "../harness/eventually.ts";
 import { openRecord as openRecordAt, type RecordDatabase } from "../harness/record-database.ts";
 import { startTestPostgres, type TestPostgres } from "../harness/servers.ts";
 
-const NOW = new Date();
+/**
+ * Noon of yesterday: nothing depends on the hour of the test, and midnight may pass while it runs.
+ * PostgreSQL's clock is later.
+ */
+const NOW = new Date(dayOf(new Date()).getTime() - DAY_MS / 2);
 const TODAY = dayOf(NOW).getTime();
 const KEPT = { failures: 90 * 86_400, bans: 400 * 86_400 };
 const addressOf = (text: string) => parseNetwork(text)!;
@@ -210,7 +220,7 @@ test("erasing leaves neither name nor address in any table", async () => {
   await keepRecord(client, KEPT, new Date(TODAY - DAY_MS));
   const address = addressOf("203.0.113.9");
   await recordAt(record, TODAY - DAY_MS, batchOf({ user: "dave", address }, { user: "eve" }));
-  await keepRecord(client, KEPT, NOW.getTime() - TODAY > 600_000 ? NOW : new Date(TODAY + 700_000));
+  await keepRecord(client, KEPT, NOW);
   const order = { by: "operator alice", reason: "", at: TODAY, id: "1", failures: 1 };
   await database.ask((prisma) => eraseFailures(prisma, { address }, order, () => false));
   for (const table of ["failure", "failure_count", "audit", "reported"]) {
@@ -392,13 +402,15 @@ test("a database of one table is migrated while failures arrive, and has every r
   assert.equal(await database.ask((prisma) => prisma.failure.count()), 5002);
 
   // The old table is one partition, which is counted and dropped as a whole.
-  const tomorrow = new Date(TODAY + DAY_MS + 3_600_000);
-  assert.deepEqual((await keepRecord(client, KEPT, tomorrow)).counted, ["failure_before"]);
+  const [partition] = await listPartitions(client, FAILURES);
+  const end = partition!.until.getTime();
+  const { counted } = await keepRecord(client, KEPT, new Date(end + 3_600_000));
+  assert.deepEqual(counted, ["failure_before"]);
   const top = await database.ask((prisma) =>
-    findTop(prisma, { by: "host", since: TODAY - 50 * DAY_MS, until: TODAY + DAY_MS, limit: 1 }),
+    findTop(prisma, { by: "host", since: TODAY - 50 * DAY_MS, until: end + DAY_MS, limit: 1 }),
   );
   assert.deepEqual(top, { rows: [{ name: "mx1", attempts: 5002 }], attempts: 5002 });
-  const { dropped } = await keepRecord(client, KEPT, new Date(TODAY + 91 * DAY_MS));
+  const { dropped } = await keepRecord(client, KEPT, new Date(end + 90 * DAY_MS));
   assert.deepEqual(dropped.slice(0, 1), ["failure_before"]);
   const bans = await database.ask((prisma) =>
     findBans(prisma, { limit: 10, after: null, now: TODAY }),
