@@ -12,6 +12,10 @@ interface Status {
   postgres: { reachable: boolean; lag: number };
 }
 
+interface Shown {
+  bans: { offence: number; evidence: object[] }[];
+}
+
 describe("a fleet through a bad night", { skip: needsRoot }, () => {
   let fleet: Fleet;
   before(async () => {
@@ -35,10 +39,15 @@ describe("a fleet through a bad night", { skip: needsRoot }, () => {
     return failures.reduce((sum, { attempts }) => sum + attempts, 0);
   }
 
-  const decider = async () => {
-    const holder = (await status()).decider;
-    return fleet.coordinators[holder === "c1" ? 0 : 1]!;
-  };
+  /** The coordinator that decides, as it says itself: the other one may not know it yet. */
+  const decider = () =>
+    eventually("a coordinator decides", async () => {
+      for (const [index, coordinator] of fleet.coordinators.entries()) {
+        const metrics = await fleet.http(index, "/metrics");
+        if (/^fleetban_lease_held 1$/m.test(metrics)) return coordinator;
+      }
+      return undefined;
+    });
 
   test("a coordinator that is killed in the middle of a count bans at exactly maxretry", async () => {
     const address = "198.51.100.1";
@@ -50,11 +59,10 @@ describe("a fleet through a bad night", { skip: needsRoot }, () => {
     await fleet.untilInKernel(address, false);
     await fail(address, 1);
     await fleet.untilInKernel(address, true);
-    const { bans } = await fleet.ask<{ bans: { offence: number; evidence: object[] }[] }>(
-      "ban",
-      "show",
-      address,
-    );
+    const bans = await eventually("the coordinator that answers knows the ban", async () => {
+      const shown = await fleet.ask<Shown>("ban", "show", address);
+      return shown.bans.length > 0 && shown.bans;
+    });
     assert.deepEqual(
       bans.map(({ offence, evidence }) => [offence, evidence.length]),
       [[1, 3]],

@@ -55,23 +55,25 @@ async function edit(found: string, replacement: string, path = file()): Promise<
 const counted = async () => (await centre.status()).failures;
 const refusals = async () =>
   (await centre.status()).warnings.filter(({ code }) => code === "policy-refused");
+/** Asks more often than it takes until each of two coordinators has answered, and not for ever. */
+const QUESTIONS = 40;
 /** Does each of two coordinators say that these have refused their files, and no others? */
 const refusedBy =
   (...names: string[]) =>
   async () => {
     const answered = new Map<string, boolean>();
-    while (answered.size < 2) {
+    for (let asked = 0; answered.size < 2 && asked < QUESTIONS; asked += 1) {
       const { coordinator, warnings } = await centre.status();
       const refused = warnings.filter(({ code }) => code === "policy-refused");
       const found = refused.map(({ subject }) => subject);
       answered.set(coordinator, found.join() === names.join());
     }
-    return [...answered.values()].every(Boolean);
+    return answered.size === 2 && [...answered.values()].every(Boolean);
   };
 /** Has each of two coordinators this maxretry in place of what its own file says? */
 const setInBoth = (value: string, inFiles: readonly string[]) => async () => {
   const answered = new Map<string, string>();
-  while (answered.size < 2) {
+  for (let asked = 0; answered.size < 2 && asked < QUESTIONS; asked += 1) {
     const { code, stdout } = await centre.cli("jail", "show", "dovecot", "--json");
     if (code !== 0) return false;
     const { coordinator, jail, settings = [] } = JSON.parse(stdout) as Reply<"jail.show">;

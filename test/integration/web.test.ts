@@ -50,6 +50,11 @@ before(async () => {
   }
   for (const url of reached) {
     await eventually(`the page is at ${url}`, () => fetch(`${url}/`).then(({ ok }) => ok), 30);
+    // Either of them makes the link that the other one takes.
+    const stranger = createWebClient(site, url);
+    stranger.cookie = `__Host-fleetban=${"A".repeat(43)}`;
+    const isKnown = async () => (await stranger.post("session")).status === 401;
+    await eventually(`the sessions are known at ${url}`, isKnown, 30);
   }
 });
 after(async () => {
