@@ -84,6 +84,23 @@ async function ask<T>(...args: string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
+/**
+ * Waits until each of the two coordinators has given an answer that fits. One hears of a change after
+ * the other, and either may answer the next question.
+ */
+async function untilBoth<T extends { coordinator: string }>(
+  what: string,
+  question: () => Promise<T>,
+  fits: (answer: T) => boolean,
+): Promise<void> {
+  const fitting = new Set<string>();
+  await eventually(`both coordinators say that ${what}`, async () => {
+    const answer = await question();
+    if (fits(answer)) fitting.add(answer.coordinator);
+    return fitting.size === 2;
+  });
+}
+
 const listed = async (...args: string[]) =>
   (await ask<Reply<"ban.list">>("ban", "list", ...args)).total;
 const many = (count: number, third: number) =>
@@ -93,6 +110,13 @@ test("above the limit of a host bans are held, by whichever coordinator decides"
   await lie("mx7", many(10, 1));
   await eventually("seven bans are held", async () => (await listed("--held")) === 7);
   await eventually("three are in force", async () => (await listed()) === 3);
+  await untilBoth(
+    "seven are held",
+    () => centre.status(),
+    ({ bans, heldBans }) => {
+      return bans === 3 && heldBans === 7;
+    },
+  );
   const status = await centre.status();
   assert.equal(status.heldBans, 7);
   const warning = status.warnings.find(({ code }) => code === "bans-held");
@@ -137,6 +161,13 @@ test("held bans are released or dropped one by one and by host", async () => {
   // The other coordinator, which has not written them, may answer.
   await eventually("all others are in force", async () => (await listed()) === 3 + 8);
   await eventually("none is held", async () => (await listed("--held")) === 0);
+  await untilBoth(
+    "eleven are in force",
+    () => centre.status(),
+    ({ bans, heldBans }) => {
+      return bans === 11 && heldBans === 0;
+    },
+  );
 });
 
 test("what one host has caused is lifted with one command, and comes back by no replay", async () => {
@@ -164,12 +195,15 @@ test("a host that confirms the bans of others puts no more of them into force ev
   await lie("mx20", addresses, "local");
   await eventually("three are held", async () => (await listed("--held")) === 3);
   await eventually("three are everywhere", async () => (await local()).length === 3);
+  const shown = () => ask<Reply<"jail.show">>("jail", "show", "local");
+  await untilBoth("six are in force, three held for others", shown, ({ bans }) => {
+    return bans.inForce === 6 && bans.held === 3;
+  });
   const { stdout } = await centre.cli("ban", "list", "--held");
   assert.match(stdout, /held for other hosts: host mx20 has caused more than 3 bans/);
   const why = await centre.cli("ban", "why", String((await local())[0]?.address));
   assert.match(why.stdout, /held for other hosts +host mx20 has caused more than 3 bans/);
-  const { bans } = await ask<Reply<"jail.show">>("jail", "show", "local");
-  assert.deepEqual(bans, { inForce: 6, held: 3 });
+  assert.deepEqual((await shown()).bans, { inForce: 6, held: 3 });
   const preview = await centre.cli("ban", "discard", "--caused-by", "mx20", "--dry-run");
   assert.match(preview.stdout, /3 bans would be dropped/);
   await centre.cli("ban", "release", String((await local())[0]?.address), "--yes");
@@ -243,9 +277,11 @@ test("a host in quarantine bans nobody, in no coordinator; when that ends it cou
   await lie("mx6", ["203.0.113.3"]);
   await eventually("an honest host still bans", () => centre.isBanned("203.0.113.3"));
   assert.equal(await centre.isBanned("203.0.113.2"), false);
-  const { stdout } = await centre.cli("host", "list");
-  assert.match(stdout, /up, quarantined/);
-  assert.match(stdout, /its failures do not count/);
+  for (const words of [/up, quarantined/, /its failures do not count/]) {
+    await eventually(`the list says ${words}`, async () =>
+      words.test((await centre.cli("host", "list")).stdout),
+    );
+  }
   await ask("host", "quarantine", "mx1", "--undo");
   await centre.fail("203.0.113.4", 5);
   await eventually("it counts again", () => centre.isBanned("203.0.113.4"));
@@ -262,6 +298,11 @@ test("what a host causes is held while its logins fail for a reason of its own",
   await lie("mx1", ["203.0.113.50"]);
   await lie("mx6", ["203.0.113.51"]);
   await eventually("another host still bans", () => centre.isBanned("203.0.113.51"));
+  await untilBoth(
+    "one is held",
+    () => centre.status(),
+    ({ heldBans }) => heldBans === 1,
+  );
   const { bans } = await ask<Reply<"ban.list">>("ban", "list", "--held");
   assert.deepEqual(
     bans.map(({ address, held }) => [address, held]),
