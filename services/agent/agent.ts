@@ -76,6 +76,7 @@ export async function startAgent(
   enforcing.onApplied(status.soon);
   reporting.onLoginTrouble(status.soon);
   reporting.onDrill(status.soon);
+  settings.onRollCall(status.soon);
   onRelease(status.stop);
   await following;
   log.info({ host, firewall: kind }, "agent is at work");

@@ -37,6 +37,8 @@ export interface FleetSettings {
   hasPolicy(): boolean;
   /** Calls `listener` at every sign of life of the leader that is read. */
   onSignOfLife(listener: (sign: SignOfLife) => void): void;
+  /** Calls `listener` when a coordinator asks every agent for its status. */
+  onRollCall(listener: () => void): void;
   /** Calls `listener` when this host is to do a drill. */
   onDrill(listener: (drill: Drill) => void): void;
   /** Whether the allowlist, and everything else, has been read since this start. */
@@ -82,6 +84,7 @@ export function createFleetSettings(options: FleetSettingsOptions): FleetSetting
     allowed: spared.allowed,
     whySpared: (address, jail) => settings.whySpared(address, jail),
     hasPolicy: () => jails.hasPolicy(),
+    onRollCall: settings.rollCalls.add,
     onDrill: settings.drills.add,
     onSignOfLife: settings.signs.add,
     isKnown: () => settings.isKnown(),
@@ -106,6 +109,7 @@ class FollowedSettings {
   readonly changes = createListeners<[]>();
   readonly drills = createListeners<[Drill]>();
   readonly signs = createListeners<[SignOfLife]>();
+  readonly rollCalls = createListeners<[]>();
 
   constructor(options: FleetSettingsOptions) {
     const { stateDir, last, log } = options;
@@ -150,8 +154,9 @@ class FollowedSettings {
         return;
       case "put":
         this.#learn(event.key, event.value);
-        // A sign of life comes every other second, and changes nothing.
-        if (event.value.type !== "leader") this.#reportChange();
+        // A sign of life comes every other second, and changes nothing. Neither does a roll call.
+        if (event.value.type === "leader" || event.value.type === "roll-call") return;
+        this.#reportChange();
         return;
       case "deleted":
       case "rolled-back":
@@ -190,6 +195,9 @@ class FollowedSettings {
       case "leader":
         this.signs.call(setting.sign);
         return;
+      case "roll-call":
+        this.rollCalls.call();
+        return;
       case "ready":
         this.readyFor = setting.bansCreated;
         return;
@@ -204,6 +212,7 @@ class FollowedSettings {
       case "jail-setting":
       case "jail-pause":
       case "quarantine":
+      case "broken-logins":
       case "refused-policy":
       case "reload":
       case "resend":

@@ -47,8 +47,8 @@ export function hostPruneCommand(context: AskingContext): Command {
     });
 }
 
-const isSilent = ({ state, lastSeenAt }: HostRow, seconds: number, now: number): boolean =>
-  state === "down" && now - lastSeenAt >= seconds * 1000;
+const isSilent = ({ state, awaited, lastSeenAt }: HostRow, seconds: number, now: number): boolean =>
+  state === "down" && !awaited && now - lastSeenAt >= seconds * 1000;
 
 const describe = ({ host, lastSeenAt }: HostRow, now: number) => [
   host,

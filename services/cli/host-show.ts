@@ -25,13 +25,15 @@ export function hostShowCommand(context: Context): Command {
 }
 
 function describe({ host: row, version }: Reply<"host.show">, now: number): Cell[][] {
-  const { host, state, lastSeenAt, quarantine, status, missedOffences = 0 } = row;
-  const heard = `${state}, last heard ${formatRelative(lastSeenAt, now)}`;
+  const { host, state, awaited, lastSeenAt, quarantine, status, missedOffences = 0 } = row;
+  const heard = awaited
+    ? "not heard yet, the coordinator has just started"
+    : `${state}, last heard ${formatRelative(lastSeenAt, now)}`;
   const quarantined =
     quarantine && `since ${formatBoth(quarantine.since, now)}: ${quarantine.reason}`;
   return [
     ["host", { text: host, color: "bold" }],
-    ["state", { text: heard, color: state === "up" ? "green" : "red" }],
+    ["state", { text: heard, color: awaited ? "yellow" : state === "up" ? "green" : "red" }],
     ...(quarantined ? [["quarantine", { text: quarantined, color: "yellow" } as const]] : []),
     ...(status ? describeAgent(row, status, { version, now }) : [["agent", NEVER_HEARD]]),
     ...(missedOffences > 0 ? [["missed", describeMissed(missedOffences)]] : []),

@@ -85,12 +85,16 @@ const HEAD = [
   "VERSION",
 ];
 
+const colorOf = ({ state, awaited }: HostRow) =>
+  awaited ? "yellow" : state === "up" ? "green" : "red";
+
 function describeHost(row: HostRow, now: number): Cell[] {
   const { host, state, lastSeenAt, current, clockSkew, status } = row;
+  const known = row.awaited ? "not heard yet" : state;
   const shown: Cell = row.quarantine
-    ? { text: `${state}, quarantined`, color: "yellow" }
-    : { text: state, color: state === "up" ? "green" : "red" };
-  const heard = formatRelative(lastSeenAt, now);
+    ? { text: `${known}, quarantined`, color: "yellow" }
+    : { text: known, color: colorOf(row) };
+  const heard = row.awaited ? "-" : formatRelative(lastSeenAt, now);
   if (status === null) return [host, shown, heard, "-", "-", "-", "-", "-", "-"];
   const isCurrent: Cell = current ? "yes" : { text: "no", color: "yellow" };
   const bans = String(status.bansInForce);

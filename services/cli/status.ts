@@ -97,13 +97,15 @@ function describeSpared(spared: Status["sparedOffences"]): Cell[][] {
   return [["spared", text]];
 }
 
-function describeHosts({ up, down, current }: Status["hosts"]): Cell {
-  if (up + down === 0) return { text: "none yet: no agent has reported", color: "yellow" };
+function describeHosts({ up, down, current, awaited = 0 }: Status["hosts"]): Cell {
+  if (up + down + awaited === 0)
+    return { text: "none yet: no agent has reported", color: "yellow" };
   const behind = up - current;
   const bans = behind === 0 ? "all that are up have every ban" : `${behind} without the last bans`;
   const parts = [`${up} up`, ...(down > 0 ? [`${down} down`] : []), ...(up > 0 ? [bans] : [])];
+  if (awaited > 0) parts.push(`${awaited} not heard yet since the coordinator started`);
   const text = parts.join(", ");
-  return down + behind > 0 ? { text, color: down > 0 ? "red" : "yellow" } : text;
+  return down + behind + awaited > 0 ? { text, color: down > 0 ? "red" : "yellow" } : text;
 }
 
 function describePostgres({ reachable, lag }: Status["postgres"]): Cell {

@@ -41,6 +41,7 @@ import { createSignsOfLife } from "./decide/signs-of-life.ts";
 import { startDeciding, type DecidingLane } from "./decide/start-deciding.ts";
 import { createFleetEvents } from "./buckets/fleet-events.ts";
 import { openHistory } from "./history/history.ts";
+import { createBrokenHosts } from "./hosts/broken-logins.ts";
 import { watchClock } from "./hosts/clock-check.ts";
 import { createDrills } from "./hosts/drills.ts";
 import { createFleetStatus } from "./hosts/fleet-status.ts";
@@ -48,6 +49,7 @@ import { followHosts } from "./hosts/hosts.ts";
 import { createOwnMachines } from "./hosts/own-machines.ts";
 import { watchSurroundings } from "./hosts/own-surroundings.ts";
 import { createRefusedPolicies, PUBLISH_EVERY_MS } from "./hosts/refused-policies.ts";
+import { callRoll } from "./hosts/roll-call.ts";
 import type { Health } from "./http/health.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { startNotifier } from "./notify/notifier.ts";
@@ -104,6 +106,7 @@ export async function startCoordinator(options: CoordinatorOptions, life: Life):
   const stores = openStores(base, options, life);
   const fleet = followFleet({ ...base, ...stores }, options, life);
   await Promise.all([stores.bans.ready, stores.settings.ready]);
+  await callRoll({ ...base, ...stores, ...fleet });
   const deciding = decideAndKeep({ ...base, ...stores, ...fleet }, options, life);
   await answerOperators({ ...base, ...stores, ...fleet, ...deciding }, options, life);
   log.info({ id, jails: policy.current().jails.map(({ name }) => name) }, "coordinator is ready");
@@ -147,8 +150,10 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
   const { config, sinks, session, metrics } = options;
   const { connection } = session;
   const hosts = followHosts({ connection, now, log, onStatus: events.status.call });
+  const horizon = () => horizonOf(policy.current());
+  const brokenHosts = createBrokenHosts({ horizon, now });
   const quarantines = createQuarantines({
-    horizon: () => horizonOf(policy.current()),
+    horizon,
     onBegin: events.quarantined.call,
   });
   const machines = createOwnMachines({
@@ -173,6 +178,7 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
 
   events.status.add(drills.noteStatus);
   events.status.add(machines.noteStatus);
+  events.status.add(brokenHosts.noteStatus);
   events.status.add(history.hostSeen);
   events.setting.add(quarantines.noteSetting);
   events.setting.add(pauses.noteSetting);
@@ -181,6 +187,7 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
   });
   events.setting.add(refused.noteSetting);
   events.setting.add(machines.noteSetting);
+  events.setting.add(brokenHosts.noteSetting);
   events.setting.add(endedDrills.noteSetting);
   events.setting.add(allowedBans.noteSetting);
   events.setting.add((_, setting) => {
@@ -192,7 +199,7 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
   events.banChanged.add(metrics.events.banChanged);
   events.banChanged.add((ban) => feed.noteBan(ban, bans.revision()));
   return {
-    ...{ hosts, quarantines, machines, drills, endedDrills, feed, rates },
+    ...{ hosts, quarantines, machines, brokenHosts, drills, endedDrills, feed, rates },
     ...{ jailSettings, pauses, refused, allowedBans, notifier },
   };
 }

@@ -90,6 +90,8 @@ export const hostRow = z.object({
   quarantine: quarantine.optional(),
   /** Its last status; null if the coordinator has not heard the host since it started. */
   status: hostStatus.nullable(),
+  /** The coordinator has just started, and cannot know yet whether the host is up. */
+  awaited: z.boolean().optional(),
 });
 export type HostRow = z.infer<typeof hostRow>;
 
@@ -334,7 +336,13 @@ export const api = lazily({
       coordinator: z.string(),
       decider: z.string().nullable(),
       startedAt: instant,
-      hosts: z.object({ up: z.number(), down: z.number(), current: z.number() }),
+      hosts: z.object({
+        up: z.number(),
+        down: z.number(),
+        current: z.number(),
+        /** Hosts of which the coordinator, which has just started, has not heard yet. */
+        awaited: count.optional(),
+      }),
       bans: z.number(),
       /** Bans that a guard has held: in force nowhere until somebody releases them. */
       heldBans: count.optional(),

@@ -4,7 +4,14 @@ import { POLICY_VERSION } from "./ban.ts";
 import { address, decode, encode, foreignText, hostAddress, instant, textOf } from "./codec.ts";
 import { drill, type Drill } from "./drill.ts";
 import { HOST_PATTERN } from "./host-pattern.ts";
-import { JAIL_NAME, JAIL_OPTION, LEADER_KEY, READY_KEY, RELOAD_KEY } from "./subjects.ts";
+import {
+  JAIL_NAME,
+  JAIL_OPTION,
+  LEADER_KEY,
+  READY_KEY,
+  RELOAD_KEY,
+  ROLL_CALL_KEY,
+} from "./subjects.ts";
 
 /** The protocols whose ports a ban closes. "tcp,udp" is both; "all" is every protocol. */
 export const PROTOCOLS = ["tcp", "udp", "tcp,udp", "all"] as const;
@@ -218,6 +225,33 @@ export const quarantine = z.object({
 });
 export type Quarantine = z.infer<typeof quarantine>;
 
+/**
+ * A host whose logins fail for a reason of its own, under `broken-logins.<host>`: the bans that it
+ * causes are held. The coordinator that decides writes the entry, and erases it when that is over.
+ */
+export const brokenLogins = z.object({
+  v: z.literal(1),
+  /** What fails, as a clause. */
+  reason: foreignText,
+  /** When the host has said so, not more than some minutes before the last time. */
+  at: instant,
+  /** The start of the agent that has said so. */
+  instance: z.uuid(),
+});
+export type BrokenLogins = z.infer<typeof brokenLogins>;
+
+/**
+ * A coordinator has started and asks every agent for its status, under `roll-call`: the last one
+ * that did. An agent reports at once when the entry changes.
+ */
+export const rollCall = z.object({
+  v: z.literal(1),
+  /** Names the coordinator. */
+  id: textOf(128),
+  at: instant,
+});
+export type RollCall = z.infer<typeof rollCall>;
+
 /** How often the leader gives a sign of life. */
 export const SIGN_OF_LIFE_EVERY_MS = 2_000;
 
@@ -278,6 +312,8 @@ export const encodeResend = (value: Resend): Uint8Array => encode(resend, value)
 export const encodeQuarantine = (value: Quarantine): Uint8Array => encode(quarantine, value);
 export const decodeQuarantine = (bytes: Uint8Array, key: string): Quarantine =>
   decode(quarantine, bytes, key);
+export const encodeBrokenLogins = (value: BrokenLogins): Uint8Array => encode(brokenLogins, value);
+export const encodeRollCall = (value: RollCall): Uint8Array => encode(rollCall, value);
 export const encodeMachine = (value: Machine): Uint8Array => encode(machine, value);
 export const decodeMachine = (bytes: Uint8Array, key: string): Machine =>
   decode(machine, bytes, key);
@@ -311,6 +347,8 @@ export type Setting =
   | { type: "duplicate-agents"; host: string; refused: DuplicateNotice }
   | { type: "machine"; machine: Machine }
   | { type: "quarantine"; quarantine: Quarantine }
+  | { type: "broken-logins"; broken: BrokenLogins }
+  | { type: "roll-call"; call: RollCall }
   | { type: "resend"; sink: string; resend: Resend }
   | { type: "reload"; reload: Reload }
   | { type: "drill"; host: string; drill: Drill }
@@ -330,6 +368,7 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   if (key === READY_KEY) return { type: "ready", ...decodeBucketReady(bytes, key) };
   if (key === LEADER_KEY) return { type: "leader", sign: decode(signOfLife, bytes, key) };
   if (key === RELOAD_KEY) return { type: "reload", reload: decode(reload, bytes, key) };
+  if (key === ROLL_CALL_KEY) return { type: "roll-call", call: decode(rollCall, bytes, key) };
   const [kind = "", ...rest] = key.split(".");
   const name = rest.join(".");
   if (kind === "jail") return { type: "jail", jail: decodeJail(bytes, key) };
@@ -340,6 +379,9 @@ export function decodeSetting(bytes: Uint8Array, key: string): Setting {
   if (kind === "allow") return { type: "allowed", entry: decodeAllowed(bytes, key) };
   if (kind === "quarantine") {
     return { type: "quarantine", quarantine: decodeQuarantine(bytes, key) };
+  }
+  if (kind === "broken-logins") {
+    return { type: "broken-logins", broken: decode(brokenLogins, bytes, key) };
   }
   if (kind === "machine") return { type: "machine", machine: decodeMachine(bytes, key) };
   if (kind === "drill") return { type: "drill", host: name, drill: decode(drill, bytes, key) };

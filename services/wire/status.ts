@@ -9,6 +9,11 @@ import { warning, type WarningCode } from "./warnings.ts";
 /** An agent is taken to be down when nothing was heard of it for this long. */
 export const HOST_SILENT_AFTER_MS = 30_000;
 export const STATUS_EVERY_MS = 10_000;
+/**
+ * An agent judges by the logins of this time whether logins fail for a reason of its host's own
+ * (the warning logins-broken). So it knows that only when it has been at work for as long.
+ */
+export const LOGINS_WATCHED_MS = 300_000;
 
 export const hostStatus = z.object({
   v: z.literal(1),

@@ -145,6 +145,17 @@ export function hostOfQuarantineKey(key: string): string | undefined {
   return key.startsWith("quarantine.") ? key.slice("quarantine.".length) : undefined;
 }
 
+/** Settings bucket: logins fail on this host for a reason of its own, see `BrokenLogins`. */
+export function brokenLoginsKey(host: string): string {
+  return `broken-logins.${host}`;
+}
+
+/** undefined: it is the key of something else. */
+export function hostOfBrokenLoginsKey(key: string): string | undefined {
+  const prefix = brokenLoginsKey("");
+  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
+}
+
 /** Settings bucket: an operator has commanded `fleetban notify resend`, see `Resend`. */
 export function resendKey(sink: string): string {
   return `resend.${sink}`;
@@ -179,6 +190,9 @@ export const REMOVED_BY_HEADER = "Fleetban-By";
 
 /** The header of a deletion in the settings bucket that says why; there is none without a reason. */
 export const REMOVED_BECAUSE_HEADER = "Fleetban-Because";
+
+/** Settings bucket: a coordinator asks every agent for its status, see `RollCall`. */
+export const ROLL_CALL_KEY = "roll-call";
 
 /** Settings bucket: the leader lives, see `SignOfLife`. */
 export const LEADER_KEY = "leader";

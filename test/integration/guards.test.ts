@@ -9,12 +9,19 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { jetstream } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { freePort, startChild } from "../../services/standalone/child.ts";
 import type { Reply } from "../../services/wire/api.ts";
 import { encodeFailureBatch } from "../../services/wire/failure.ts";
-import { failureSubject } from "../../services/wire/subjects.ts";
+import { decodeHostStatus } from "../../services/wire/status.ts";
+import {
+  brokenLoginsKey,
+  failureSubject,
+  SETTINGS_BUCKET,
+  statusSubject,
+} from "../../services/wire/subjects.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
 import { startCentre, type Centre } from "../harness/centre.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -288,10 +295,56 @@ test("a host in quarantine bans nobody, in no coordinator; when that ends it cou
   assert.equal(await centre.isBanned("203.0.113.1"), false);
 });
 
-test("what a host causes is held while its logins fail for a reason of its own", async () => {
+/** Dovecot on mx1 reports that PAM's service file is missing. */
+async function breakLogins(): Promise<void> {
   const line =
     "auth-worker(77): Error: pam(bob,198.51.100.7): unknown user (/etc/pam.d/dovecot missing?)";
   await appendFile(join(folder, "mail.log"), `Nov 24 12:00:00 mx1 dovecot: ${line}\n`);
+}
+
+/** Waits until mx1, after this, has reported that its logins are broken. */
+async function untilReported(begin: () => Promise<void>): Promise<void> {
+  let isReported = false;
+  const statuses = connection.subscribe(statusSubject("mx1"), {
+    callback(error, { data, subject }) {
+      if (error) return;
+      const { warnings } = decodeHostStatus(data, subject);
+      isReported ||= warnings.some(({ code }) => code === "logins-broken");
+    },
+  });
+  await connection.flush();
+  await begin();
+  await eventually("the host says so", () => isReported);
+  statuses.unsubscribe();
+}
+
+/** Somebody logs in on mx1: logins work. */
+async function logIn(): Promise<void> {
+  const elements = "user=<bob>, method=PLAIN, rip=198.51.100.8, lip=192.0.2.25, session=<AAAAbob>";
+  const line = `Nov 24 12:00:01 mx1 dovecot: imap-login: Login: ${elements}\n`;
+  await appendFile(join(folder, "mail.log"), line);
+}
+
+/** Does the settings bucket say that logins are broken on mx1? */
+async function isWrittenDown(): Promise<boolean> {
+  const entry = await (await new Kvm(connection).open(SETTINGS_BUCKET)).get(brokenLoginsKey("mx1"));
+  return entry?.operation === "PUT";
+}
+
+/** What has become of bans on these addresses, once the coordinator has decided about them. */
+async function outcomeOf(addresses: readonly string[]): Promise<string[]> {
+  return Promise.all(
+    addresses.map((address) =>
+      eventually(`a ban of ${address} is decided`, async () => {
+        const { bans } = await ask<Reply<"ban.show">>("ban", "show", address);
+        return bans[0]?.state;
+      }),
+    ),
+  );
+}
+
+test("what a host causes is held while its logins fail for a reason of its own", async () => {
+  await breakLogins();
   await eventually("the host says so", async () => {
     return (await centre.status()).warnings.some(({ code }) => code === "logins-broken");
   });
@@ -313,4 +366,40 @@ test("what a host causes is held while its logins fail for a reason of its own",
       ],
     ],
   );
+});
+
+test("a coordinator that starts holds what a broken host causes, although it cannot hear the host", async () => {
+  await breakLogins();
+  await eventually("a coordinator writes it down", isWrittenDown);
+  await centre.agent.stop();
+  await Promise.all([centre.coordinator.stop(), second.stop()]);
+  await lie("mx1", many(2, 40));
+  await centre.coordinator.start();
+  await second.start();
+  assert.deepEqual(await outcomeOf(many(2, 40)), ["held", "held"]);
+  await centre.agent.start();
+});
+
+test("when the host's logins work again, what it causes is banned, also by a coordinator that starts", async () => {
+  await untilReported(breakLogins);
+  await eventually("it is written down", isWrittenDown);
+  await logIn();
+  await eventually("it is erased", async () => !(await isWrittenDown()));
+  await Promise.all([centre.coordinator.stop(), second.stop()]);
+  await lie("mx1", many(1, 41));
+  await centre.coordinator.start();
+  await second.start();
+  assert.deepEqual(await outcomeOf(many(1, 41)), ["active"]);
+});
+
+test("a coordinator hears the hosts before it decides, so logins that broke meanwhile hold bans, too", async () => {
+  await Promise.all([centre.coordinator.stop(), second.stop()]);
+  await untilReported(breakLogins);
+  assert.equal(await isWrittenDown(), false);
+  await lie("mx1", many(2, 42));
+  await centre.coordinator.start();
+  await second.start();
+  assert.deepEqual(await outcomeOf(many(2, 42)), ["held", "held"]);
+  const { stdout } = await centre.cli("host", "list");
+  assert.match(stdout, /^mx1 +(?:up|not heard yet) /m);
 });

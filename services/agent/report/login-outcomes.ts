@@ -9,7 +9,8 @@
  *   bring that about, because the attacker would have to log in as these users first.
  */
 import type { Reading } from "../../detection/dovecot/reading.ts";
-import { PassdbOutages, RecentLogins, RefusedKnown, WITHIN_MS } from "./login-signs.ts";
+import { LOGINS_WATCHED_MS } from "../../wire/status.ts";
+import { PassdbOutages, RecentLogins, RefusedKnown } from "./login-signs.ts";
 
 export interface LoginOutcomes {
   /** Takes what one line of Dovecot's says. */
@@ -37,7 +38,7 @@ export function createLoginOutcomes({ now, onChange }: LoginOutcomesOptions): Lo
   let wasTrouble = false;
 
   function explain(): string | undefined {
-    const since = now() - WITHIN_MS;
+    const since = now() - LOGINS_WATCHED_MS;
     for (const sign of [logins, outages, refusals]) sign.forgetBefore(since);
     const missingAt = pamMissingAt ?? -Infinity;
     if (missingAt >= since && !logins.hasSince(missingAt)) {

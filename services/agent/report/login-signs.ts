@@ -5,7 +5,6 @@
 import { detached } from "../../detection/lines/detached.ts";
 import { dropOldest } from "../../detection/attempts/bounded-map.ts";
 
-export const WITHIN_MS = 300_000;
 /** Lines about passdbs that could not be asked, and addresses that they name. */
 const OUTAGE_LINES = 10;
 const OUTAGE_ADDRESSES = 3;

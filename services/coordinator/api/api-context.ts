@@ -8,6 +8,7 @@ import type { LiveFeed } from "../decide/live-feed.ts";
 import type { Rates } from "../decide/rates.ts";
 import type { DeciderCounters } from "../decide/decider.ts";
 import type { Drills } from "../hosts/drills.ts";
+import type { BrokenHosts } from "../hosts/broken-logins.ts";
 import type { FleetStatus } from "../hosts/fleet-status.ts";
 import type { Clock } from "../hosts/clock-check.ts";
 import type { History } from "../history/history.ts";
@@ -48,6 +49,7 @@ export interface ApiContext {
   missed: MissedOffences;
   spared: Pick<SparedOffences, "counts" | "isSpared">;
   machines: OwnMachines;
+  brokenHosts: Pick<BrokenHosts, "forgetHost">;
   quarantines: Quarantines;
   fleet: FleetStatus;
   knownGood: Pick<KnownGood, "hasLoggedIn" | "loginsOf" | "isFollowing">;

@@ -38,6 +38,7 @@ export function hostEndpoints(context: ApiContext): HostEndpoints {
       if (!known && !wasRecorded) throw new ApiError(404, `${host}: is no host that is listed`);
       hosts.forget(host);
       await context.machines.forgetHost(settings, host);
+      await context.brokenHosts.forgetHost(settings, host);
       return { host, wasUp: known !== undefined && hosts.isUp(known) };
     },
   };

@@ -24,6 +24,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
     async "status.show"() {
       const [rows, lag] = await Promise.all([fleet.hostRows(), history.lag()]);
       const up = rows.filter(({ state }) => state === "up");
+      const awaited = rows.filter((row) => row.awaited).length;
       const warnings = fleet.warnings(rows, lag);
       return {
         version: context.version,
@@ -32,8 +33,9 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         startedAt: context.startedAt,
         hosts: {
           up: up.length,
-          down: rows.length - up.length,
+          down: rows.length - up.length - awaited,
           current: up.filter(({ current }) => current).length,
+          ...(awaited > 0 && { awaited }),
         },
         bans: bans.countInForce(now()),
         heldBans: [...bans.held()].filter((ban) => awaitsRelease(ban, now())).length,

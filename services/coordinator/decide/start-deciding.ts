@@ -9,7 +9,7 @@ import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { CoordinatorConfig } from "../coordinator-config.ts";
 import type { FleetEvents } from "../buckets/fleet-events.ts";
-import { whyDistrusted } from "../hosts/broken-logins.ts";
+import type { BrokenHosts } from "../hosts/broken-logins.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { RefusedPolicies } from "../hosts/refused-policies.ts";
@@ -41,6 +41,7 @@ export interface DecidingLaneOptions {
   pauses: JailPauses;
   quarantines: Quarantines;
   machines: OwnMachines;
+  brokenHosts: BrokenHosts;
   refused: RefusedPolicies;
   rates: Rates;
   /** Sees the failures that count. */
@@ -85,7 +86,7 @@ export function startDeciding(options: DecidingLaneOptions): DecidingLane {
     limits: () => policy.current().guard,
     isQuarantined,
     distrust: (host) =>
-      policy.current().guard.outages ? whyDistrusted(hosts.status(host)) : undefined,
+      policy.current().guard.outages ? options.brokenHosts.whyDistrusted(host) : undefined,
     now,
   });
   const jailOf = (name: string) => policy.current().jails.find((jail) => jail.name === name);

@@ -101,6 +101,8 @@ function done(key: string, setting: Setting): Said | undefined {
     case "jail":
     case "leader":
     case "machine":
+    case "broken-logins":
+    case "roll-call":
     case "ready":
     case "refused-policy":
     case "duplicate-agents":

@@ -5,6 +5,7 @@
 import type { HostRow } from "../../wire/api.ts";
 import { periodAt, type JailPauses } from "../../policy/jail-pause.ts";
 import type { JailPause } from "../../wire/settings.ts";
+import { STATUS_EVERY_MS } from "../../wire/status.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
 import type { Expiry } from "../../nats/credential-expiry.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
@@ -21,8 +22,12 @@ import type { Clock } from "./clock-check.ts";
 import type { DuplicateAgent } from "./duplicate-agents.ts";
 import { heldByHost, warnOfHeld } from "./held-bans.ts";
 import type { Host, Hosts } from "./hosts.ts";
+import type { OwnMachines } from "./own-machines.ts";
 
-/** Hosts that have reported since the start, and those that only the history knows. */
+/**
+ * Hosts that have reported since the start, and those that only the history knows, or the settings
+ * bucket: this one just after the start alone, because it does not say when a host was heard last.
+ */
 export interface ListedHosts {
   /** By name; a row is made when it is called, because a page shows a few of many hosts. */
   rows: ReadonlyMap<string, () => HostRow>;
@@ -44,6 +49,9 @@ export interface FleetParts {
   hosts: Hosts;
   history: History;
   missed: MissedOffences;
+  machines: Pick<OwnMachines, "hosts">;
+  /** When this coordinator has started. */
+  startedAt: number;
   quarantines: Pick<Quarantines, "of">;
   pauses: Pick<JailPauses, "list">;
   /** Settings of operators that do not fit the file of this coordinator. */
@@ -63,6 +71,9 @@ export interface FleetParts {
   /** Whether people can log in to the web page. */
   web: { warnings(): Warning[] };
 }
+
+/** Every host that is up has reported since the start, also one that no roll call reaches. */
+const HEARD_AFTER_MS = STATUS_EVERY_MS + 2_000;
 
 type HeldByHost = ReturnType<typeof heldByHost>;
 
@@ -115,16 +126,23 @@ export function createFleetStatus(parts: FleetParts): FleetStatus {
       const isRemoved = stale === null && !hosts.isUp(host) && !recordedNames.has(name);
       if (!isRemoved) rows.set(name, () => describeHost(host, refused.get(name) ?? [], held));
     }
-    for (const { host, lastSeenAt } of recorded) {
-      if (!rows.has(host)) rows.set(host, () => describeUnheard(host, lastSeenAt));
+    const isAwaiting = parts.now() - parts.startedAt < HEARD_AFTER_MS;
+    const unheard = recorded.map(({ host, lastSeenAt }): [string, number] => [host, lastSeenAt]);
+    if (isAwaiting) unheard.push(...parts.machines.hosts());
+    for (const [host, lastSeenAt] of unheard) {
+      if (rows.has(host)) continue;
+      rows.set(host, () => describeUnheard(host, { lastSeenAt, awaited: isAwaiting }));
     }
     return { rows, stale };
   }
 
-  const describeUnheard = (host: string, lastSeenAt: number): HostRow => {
-    const unheard = { current: false, clockSkew: 0, status: null };
-    return { host, state: "down", lastSeenAt, quarantine: quarantines.of(host), ...unheard };
-  };
+  const describeUnheard = (
+    host: string,
+    { lastSeenAt, awaited }: { lastSeenAt: number; awaited: boolean },
+  ): HostRow => ({
+    ...{ host, state: "down", lastSeenAt, quarantine: quarantines.of(host) },
+    ...{ current: false, clockSkew: 0, status: null, ...(awaited && { awaited }) },
+  });
 
   return {
     listHosts,
@@ -190,8 +208,8 @@ const hostWarnings = (row: HostRow): Warning[] =>
   warningsOfRow(row).map((warning) => ofHost(row.host, warning));
 
 /** The same in words that do not name it. */
-export const warningsOfRow = ({ state, status }: HostRow): Warning[] => [
-  ...(state === "down" ? [warn("host-down")] : []),
+export const warningsOfRow = ({ state, status, awaited }: HostRow): Warning[] => [
+  ...(state === "down" && !awaited ? [warn("host-down")] : []),
   ...(state === "up" && status?.firewall === "dry-run" ? [warn("dry-run")] : []),
   ...(status?.warnings ?? []),
 ];

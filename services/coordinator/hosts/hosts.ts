@@ -27,8 +27,6 @@ export interface Progress {
 export interface Hosts {
   list(): Host[];
   isUp(host: Host): boolean;
-  /** What the host has said last; undefined: nothing since the start. */
-  status(host: string): HostStatus | undefined;
   /**
    * Waits until every live host has applied the bans bucket that was made at `created` up to
    * `revision`, at most `patience` milliseconds; `since` is when that was written (performance.now).
@@ -38,6 +36,11 @@ export interface Hosts {
     since: number,
     patience: number,
   ): Promise<Progress>;
+  /**
+   * Waits until each of these hosts was heard since the start, at most `patience` milliseconds;
+   * resolves to those that were not.
+   */
+  untilHeard(names: Iterable<string>, patience: number): Promise<string[]>;
   /** Milliseconds by which the host's clock is ahead of this one's, as its statuses show. */
   aheadMs(host: string): number;
   /** When the host had applied the bans bucket that was made at `created` up to `revision`. */
@@ -86,7 +89,6 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
   return {
     list: () => [...hosts.values()].toSorted((a, b) => compare(a.status.host, b.status.host)),
     isUp,
-    status: (host) => hosts.get(host)?.status,
 
     untilApplied({ created, revision }, since, patience) {
       const up = [...hosts.values()].filter(isUp);
@@ -116,6 +118,24 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
         const timer = setTimeout(finish, patience);
         waiting.add(listen);
         if (missing.size === 0) finish();
+      });
+    },
+
+    untilHeard(names, patience) {
+      const unheard = new Set([...names].filter((host) => !hosts.has(host)));
+      return new Promise((resolve) => {
+        const finish = () => {
+          clearTimeout(timer);
+          waiting.delete(listen);
+          resolve([...unheard].sort(compare));
+        };
+        const listen = ({ host }: HostStatus) => {
+          unheard.delete(host);
+          if (unheard.size === 0) finish();
+        };
+        const timer = setTimeout(finish, patience);
+        waiting.add(listen);
+        if (unheard.size === 0) finish();
       });
     },
 

@@ -25,6 +25,8 @@ export interface OwnMachines {
   /** The settings bucket has this under the key now; undefined: nothing. */
   noteSetting(key: string, setting: Setting | undefined): void;
   noteStatus(status: HostStatus): void;
+  /** The fleet's hosts, as the settings bucket has them, and when each entry was written. */
+  hosts(): ReadonlyMap<string, number>;
   /** Writes what hosts report into the settings bucket: for the coordinator that decides. */
   publishHosts(settings: Pick<Settings, "write" | "erase">): Promise<void>;
   /** Writes what this coordinator has found of itself and its servers: for every coordinator. */
@@ -118,6 +120,15 @@ export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): O
       if (hasSame(reported.get(key)?.addresses, own)) return;
       reported.set(key, { addresses: own });
       isTrieOld = true;
+    },
+
+    hosts() {
+      const found = new Map<string, number>();
+      for (const [key, { seenAt }] of stored) {
+        const host = hostOf(key);
+        if (host !== undefined) found.set(host, seenAt);
+      }
+      return found;
     },
 
     async publishHosts(settings) {

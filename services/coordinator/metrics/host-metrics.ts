@@ -61,8 +61,10 @@ export function createHostMetrics(registry: Registry, { bans, hostLabel }: HostM
     for (const row of rows) {
       const host = hostLabel(row.host);
       if (host === OTHER) continue;
-      ofHost.up.set({ host }, row.state === "up" ? 1 : 0);
-      ofHost.seen.set({ host }, row.lastSeenAt / 1000);
+      if (!row.awaited) {
+        ofHost.up.set({ host }, row.state === "up" ? 1 : 0);
+        ofHost.seen.set({ host }, row.lastSeenAt / 1000);
+      }
       ofHost.quarantined.set({ host }, row.quarantine ? 1 : 0);
       for (const { code } of warningsOfRow(row)) {
         ofHost.warnings.inc({ host, code: code in WARNINGS ? code : OTHER });

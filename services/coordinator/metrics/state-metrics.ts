@@ -42,7 +42,8 @@ export function createStateMetrics(registry: Registry, sources: StateSources) {
     metrics.leads.set(lease.isLeader() ? 1 : 0);
     const up = fleet.rows.filter(({ state }) => state === "up").length;
     metrics.hosts.set({ state: "up" }, up);
-    metrics.hosts.set({ state: "down" }, fleet.rows.length - up);
+    const down = fleet.rows.filter(({ state, awaited }) => state === "down" && !awaited).length;
+    metrics.hosts.set({ state: "down" }, down);
     metrics.reachable.set(history.reachable() ? 1 : 0);
     metrics.lag.set(fleet.lag ?? NaN);
     for (const code of Object.keys(WARNINGS)) metrics.warnings.set({ code }, 0);

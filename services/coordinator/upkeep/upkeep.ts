@@ -16,6 +16,7 @@ import type { JailSettings } from "../buckets/jail-settings.ts";
 import { expireBans } from "./expire-bans.ts";
 import { createRestoring, type RestoringOptions } from "./restore-bans.ts";
 import type { History } from "../history/history.ts";
+import type { BrokenHosts } from "../hosts/broken-logins.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
@@ -40,6 +41,7 @@ export interface UpkeepOptions {
   policy: () => PublishedPolicy;
   names: Pick<AllowedNames, "look" | "entries" | "keeps" | "changes">;
   machines: Pick<OwnMachines, "publishHosts">;
+  brokenHosts: Pick<BrokenHosts, "publish">;
   quarantines: Pick<Quarantines, "forgetOld">;
   endedDrills: Pick<EndedDrills, "endOld">;
   allowedBans: Pick<AllowedBans, "settle">;
@@ -99,6 +101,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     await options.allowedBans.settle();
     await settings.refuse(duplicateNotices(hosts));
     await options.machines.publishHosts(settings);
+    await options.brokenHosts.publish(settings);
     await options.quarantines.forgetOld(settings, now());
     await options.endedDrills.endOld({ ...options, jails: () => policy().jails });
     await restoreLost(created);

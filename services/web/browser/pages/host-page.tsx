@@ -132,16 +132,19 @@ function Known({ row, version }: { row: HostRow; version: string }) {
 }
 
 function HostVerdict({ row }: { row: HostRow }) {
-  const { status, state } = row;
+  const { status, state, awaited } = row;
   const isBad =
-    state === "down" || (status?.warnings ?? []).some(({ severity }) => severity === "high");
+    (state === "down" && !awaited) ||
+    (status?.warnings ?? []).some(({ severity }) => severity === "high");
   const isWell = !isBad && row.current && (status?.warnings.length ?? 0) === 0;
   const level = isBad ? "act" : isWell ? "well" : "look";
   return (
     <section class={`verdict small ${level}`}>
       <Icon name={isWell ? "ok" : "alert"} />
       <p class="sentence" role="status">
-        {state === "down" ? (
+        {awaited ? (
+          "It was not heard yet: the coordinator has just started."
+        ) : state === "down" ? (
           <>
             Silent since <Time at={row.lastSeenAt} />: see systemctl status fleetban-agent there.
             Its kernel keeps the bans that it has until their time is over.

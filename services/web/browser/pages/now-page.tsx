@@ -156,7 +156,8 @@ function WarningText({ warning }: { warning: Warning }) {
 
 function Figures({ status }: { status: Status }) {
   const { hosts, bans, allowed, decider, postgres, failures, startedAt } = status;
-  const all = hosts.up + hosts.down;
+  const { awaited = 0 } = hosts;
+  const all = hosts.up + hosts.down + awaited;
   return (
     <dl class="figures">
       <Figure name="Hosts that report" isBad={hosts.down > 0}>
@@ -167,9 +168,11 @@ function Figures({ status }: { status: Status }) {
         <p>
           {all === 0
             ? "none has reported yet"
-            : hosts.up === hosts.current
-              ? "all that report have every ban"
-              : `${formatNumber(hosts.up - hosts.current)} behind`}
+            : awaited > 0
+              ? `${formatNumber(awaited)} not heard yet since the coordinator started`
+              : hosts.up === hosts.current
+                ? "all that report have every ban"
+                : `${formatNumber(hosts.up - hosts.current)} behind`}
         </p>
       </Figure>
       <Figure name="Bans in force">

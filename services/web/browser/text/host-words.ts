@@ -14,7 +14,8 @@ const look = (text: string): Word => ({ text, level: "look" });
 const bad = (text: string): Word => ({ text, level: "bad" });
 const UNKNOWN: Word = { text: "not known", level: "unknown" };
 
-export function stateOf({ state, quarantine }: HostRow): Word {
+export function stateOf({ state, awaited, quarantine }: HostRow): Word {
+  if (awaited) return look("not heard yet");
   if (state === "down") return bad("silent");
   return quarantine ? look("in quarantine") : good("reports");
 }

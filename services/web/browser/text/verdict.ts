@@ -12,6 +12,7 @@ export interface Verdict {
 
 export function verdictOf(status: Status): Verdict {
   const { hosts, bans, warningCounts, decider } = status;
+  const { awaited = 0 } = hosts;
   const { high, medium, low } = warningCounts;
   const detail = describeFleet(status);
   const things = high + medium + heldToName(status);
@@ -20,6 +21,10 @@ export function verdictOf(status: Status): Verdict {
   }
   if (things > 0) {
     return { level: "look", sentence: `${needs(things)}, none of them at once.`, detail };
+  }
+  if (awaited > 0) {
+    const unheard = `${count(awaited, "host")} ${awaited === 1 ? "was" : "were"} not heard yet`;
+    return { level: "look", sentence: `${unheard}: the coordinator has just started.`, detail };
   }
   if (hosts.up + hosts.down === 0) {
     return {
@@ -43,9 +48,10 @@ export function heldToName({ heldBans = 0, warnings }: Status): number {
 
 function describeFleet({ hosts, bans, decider }: Status): string {
   const behind = hosts.up - hosts.current;
-  const all = hosts.up + hosts.down;
+  const { awaited = 0 } = hosts;
+  const all = hosts.up + hosts.down + awaited;
   const parts = [
-    hosts.down === 0
+    hosts.up === all
       ? all === 1
         ? "The host reports"
         : `All ${count(all, "host")} report`

@@ -251,7 +251,9 @@ function largestFleet(
       find: (address: Address) =>
         address === ONE ? undefined : { address: longAddress(1), what: longText(256) },
       forgetHost: () => Promise.resolve(),
+      hosts: () => new Map(),
     },
+    brokenHosts: { forgetHost: () => Promise.resolve() },
     quarantines: { of: (host: string) => (host === longName(2) ? undefined : QUARANTINE) },
     spared: { counts: () => ({ allowlist: 9e15, machines: 9e15 }) },
     names: { warnings: () => warnings },

@@ -107,6 +107,11 @@ test("the first sentence says whether somebody has to do something", () => {
   );
   assert.equal(verdictOf({ ...STATUS, decider: null }).level, "act");
   assert.equal(verdictOf({ ...STATUS, hosts: { up: 0, down: 0, current: 0 } }).level, "empty");
+  const awaited = verdictOf({ ...STATUS, hosts: { up: 0, down: 0, current: 0, awaited: 2 } });
+  assert.deepEqual(
+    [awaited.level, awaited.sentence],
+    ["look", "2 hosts were not heard yet: the coordinator has just started."],
+  );
 });
 
 test("a warning of a host is told apart from its host", () => {
