@@ -1,6 +1,6 @@
 /**
- * Compiles the bundled CLI for `deploy/build`: `node compile.js run.cjs OTHER...`. It asks for the
- * status of a fleet that answers, so that V8 has compiled what a command that asks needs: the
+ * Compiles the bundled CLI for `deploy/build`: `node compile.js dist/cli`. It asks for the status of a
+ * fleet that answers, so that V8 has compiled what a command that asks needs: the
  * configuration, the credentials, the connection, the reply and the table.
  */
 import { once } from "node:events";
@@ -8,12 +8,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { readVersion } from "../process/version.ts";
 import type { Reply } from "../wire/api.ts";
 import { spellInstants } from "../wire/instants.ts";
 import { VERSION_HEADER } from "../wire/api-headers.ts";
-import { compileScripts } from "./compiled-script.ts";
+import { compileScript, type RunModule } from "./compiled-script.ts";
 
 const STATUS: Reply<"status.show"> = {
   ...{ version: readVersion(), coordinator: "centre", decider: "centre", startedAt: Date.now() },
@@ -44,33 +44,47 @@ function answer(socket: Socket): void {
   });
 }
 
-/** A client.yaml and credentials that nobody checks. */
-function writeClient(folder: string, port: number): void {
+/** Nobody checks them. */
+function credentials(): string {
   const claims = JSON.stringify({ name: "nobody", iss: "A", nats: {} });
-  const jwt = `e.${Buffer.from(claims).toString("base64url")}.s`;
-  const credentials = `
+  return `
 -----BEGIN NATS USER JWT-----
-${jwt}
+e.${Buffer.from(claims).toString("base64url")}.s
 ------END NATS USER JWT------
 -----BEGIN USER NKEY SEED-----
 SU${"A".repeat(56)}
 ------END USER NKEY SEED------
 `;
-  writeFileSync(join(folder, "nobody.creds"), credentials, { mode: 0o600 });
-  const yaml = `nats:\n  url: nats://127.0.0.1:${port}\n  creds: nobody.creds\n`;
-  writeFileSync(join(folder, "client.yaml"), yaml, { mode: 0o600 });
 }
 
+const clientYaml = (port: number) => `
+nats:
+  url: nats://127.0.0.1:${port}
+  creds: nobody.creds
+`;
+
+interface Yaml {
+  parseDocument: (text: string, options: object) => { toJS: (options: object) => unknown };
+}
+
+const scripts = resolve(process.argv[2] ?? "dist/cli");
+process.argv.splice(2, Infinity, "status");
+const load = createRequire(import.meta.url);
 const server = createServer(answer).listen(0, "127.0.0.1");
 await once(server, "listening");
 const folder = mkdtempSync(join(tmpdir(), "fleetban-compile-"));
 try {
-  writeClient(folder, (server.address() as AddressInfo).port);
+  const yaml = clientYaml((server.address() as AddressInfo).port);
+  writeFileSync(join(folder, "client.yaml"), yaml, { mode: 0o600 });
+  writeFileSync(join(folder, "nobody.creds"), credentials(), { mode: 0o600 });
   delete process.env["NATS_URL"];
   process.env["FLEETBAN_HOME"] = folder;
-  const [, , ...files] = process.argv;
-  process.argv.splice(2, Infinity, "status");
-  await compileScripts(files, createRequire(import.meta.url));
+  await compileScript(join(scripts, "run.cjs"), load, ({ run }: RunModule) => run());
+  await compileScript(join(scripts, "yaml.cjs"), load, ({ parseDocument }: Yaml) =>
+    parseDocument(yaml, { prettyErrors: true }).toJS({ maxAliasCount: 100 }),
+  );
+  await compileScript(join(scripts, "re2js.cjs"), load);
+  await compileScript(join(scripts, "x509.cjs"), load);
 } finally {
   rmSync(folder, { recursive: true });
   server.close();

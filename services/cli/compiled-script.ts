@@ -6,33 +6,31 @@
  * V8 does not notice another script of the same length: `deploy/build` always writes both files.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { Script } from "node:vm";
 
 /** What run.ts exports. */
-interface RunModule {
+export interface RunModule {
   run: () => Promise<void>;
 }
 
 /** `load` loads what the script requires, except scripts beside it: these are modules of Node. */
 export function openCompiled(file: string, load: Load): RunModule {
-  return evaluate(compile(file, readIfThere(codeOf(file))), file, load);
+  return evaluate(compile(file, readIfThere(codeOf(file))), file, load) as RunModule;
 }
 
 /**
- * Runs the command line of this process with the first script, and keeps the code of all of them.
- * The others are those that the first one requires when a command needs them.
+ * Compiles a script, and keeps the code. `use` gets what the script exports: V8 compiles most functions
+ * when they are called for the first time. Without it the script is not run.
  */
-export async function compileScripts(paths: readonly string[], load: Load): Promise<void> {
-  const [first, ...others] = paths.map((path) => resolve(path));
-  if (first === undefined) return;
-  const script = compile(first, undefined);
-  await evaluate(script, first, load).run();
-  // Now, because V8 compiles most functions when they are called for the first time.
-  writeFileSync(codeOf(first), script.createCachedData());
-  for (const file of others) {
-    writeFileSync(codeOf(file), compile(file, undefined).createCachedData());
-  }
+export async function compileScript(
+  file: string,
+  load: Load,
+  use?: (exports: never) => unknown,
+): Promise<void> {
+  const script = compile(file, undefined);
+  if (use) await use(evaluate(script, file, load) as never);
+  writeFileSync(codeOf(file), script.createCachedData());
 }
 
 function codeOf(file: string): string {
@@ -50,7 +48,7 @@ function compile(file: string, cachedData: Buffer | undefined): Script {
 type Load = (id: string) => unknown;
 type Wrapper = (...given: [Load, object, { exports: RunModule }, string, string]) => void;
 
-function evaluate(script: Script, file: string, load: Load): RunModule {
+function evaluate(script: Script, file: string, load: Load): unknown {
   const exports: RunModule = {
     run: () => Promise.reject(new Error(`${file}: exports no run()`)),
   };

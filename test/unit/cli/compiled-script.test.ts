@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
-import { compileScripts, openCompiled } from "../../../services/cli/compiled-script.ts";
+import {
+  compileScript,
+  openCompiled,
+  type RunModule,
+} from "../../../services/cli/compiled-script.ts";
 
 const load = createRequire(import.meta.url);
 
@@ -25,7 +29,8 @@ test("the script runs with its compiled code, with another program's code, and w
     const isOne = 'if (require("./other.cjs").times.read !== 1) throw new Error("read twice");';
     const run = `module.exports = { run: async () => { ${countReads} ${isOne} ${append}; } };`;
     writeFileSync(file, wrapped(`${run} // a comment`));
-    await compileScripts([file, other], load);
+    await compileScript(file, load, ({ run }: RunModule) => run());
+    await compileScript(other, load);
     const code = readFileSync(`${file}.code`);
     assert.ok(readFileSync(`${other}.code`).length > 0);
     await openCompiled(file, load).run();
