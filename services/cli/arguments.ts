@@ -43,21 +43,37 @@ export function checkPeriod(
 
 /** Checks of one command's arguments; `where` is its name, `note` tells what was understood. */
 export function checksOf(where: string, note: (text: string) => void) {
+  const checking = checkingOf(where);
+  return {
+    ...addressChecks(checking, (text) => note(`${where}: ${text}`)),
+    ...nameChecks(checking, (text) => note(`${where}: ${text}`)),
+    ...timeChecks(checking),
+    ...otherChecks(checking),
+  };
+}
+
+type Checking = ReturnType<typeof checkingOf>;
+
+function checkingOf(where: string) {
   const wrong = (text: string, sentence: string) =>
     new UsageError(`${where}: ${quote(text)}: ${sentence}`);
+  return {
+    wrong,
+    /** Returns a value that the coordinator accepts for this field, or throws in the coordinator's words. */
+    checked<T>(field: z.ZodType<T>, value: unknown, text: string, hint = ""): T {
+      const result = field.safeParse(value);
+      if (result.success) return result.data;
+      throw wrong(text, `${result.error.issues[0]?.message ?? "is not understood"}${hint}`);
+    },
+  };
+}
 
-  /** Returns a value that the coordinator accepts for this field, or throws in the coordinator's words. */
-  function checked<T>(field: z.ZodType<T>, value: unknown, text: string, hint = ""): T {
-    const result = field.safeParse(value);
-    if (result.success) return result.data;
-    throw wrong(text, `${result.error.issues[0]?.message ?? "is not understood"}${hint}`);
-  }
-
+function addressChecks({ checked, wrong }: Checking, note: (text: string) => void) {
   function address(text: string): Address {
     const parsed = checked(addressField, parseNetwork(text), text);
     const base = isNetwork(parsed) ? parseAddress(text.split("/")[0] ?? "") : undefined;
     if (base !== undefined && base !== parsed.split("/")[0]) {
-      note(`${where}: ${text} is taken as its network, ${parsed}`);
+      note(`${text} is taken as its network, ${parsed}`);
     }
     return parsed;
   }
@@ -71,6 +87,17 @@ export function checksOf(where: string, note: (text: string) => void) {
     /** An address that may be on the allowlist. */
     allowable: (text: string): Address => checked(allowableField, address(text), text),
 
+    /** One address, and no network. */
+    single(text: string): Address {
+      const parsed = address(text);
+      if (isNetwork(parsed)) throw wrong(text, "expected one address, and no network");
+      return parsed;
+    },
+  };
+}
+
+function nameChecks({ checked, wrong }: Checking, note: (text: string) => void) {
+  return {
     jail: (text: string): string => checked(jailField, text, text),
 
     /** A host's name as it stands in its messages: mx1.example.org is mx1-example-org. */
@@ -84,10 +111,14 @@ export function checksOf(where: string, note: (text: string) => void) {
     identity(text: string): string {
       const token = hostToken(text);
       if (!NAME.test(token)) throw wrong(text, "expected a name of letters, digits, - and _");
-      if (token !== text) note(`${where}: ${quote(text)} is called ${token}, one word for NATS`);
+      if (token !== text) note(`${quote(text)} is called ${token}, one word for NATS`);
       return token;
     },
+  };
+}
 
+function timeChecks({ checked }: Checking) {
+  return {
     /** Seconds; Infinity: for ever (commander takes null for a value that is missing). */
     seconds(text: string): number {
       // Not every negative number, as fail2ban takes it: a slip of the hand must not ban for ever.
@@ -113,7 +144,11 @@ export function checksOf(where: string, note: (text: string) => void) {
       const at = parseInstant(text) ?? beforeNow(parseDuration(text));
       return checked(instantField, at === undefined ? undefined : spellInstant(at), text);
     },
+  };
+}
 
+function otherChecks({ checked, wrong }: Checking) {
+  return {
     limit(text: string): number {
       const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
       if (limit >= 1) return limit;
@@ -123,13 +158,6 @@ export function checksOf(where: string, note: (text: string) => void) {
     /** Failed attempts, as many as one failure may stand for. */
     attempts: (text: string): number =>
       checked(attemptsField, /^\d{1,9}$/.test(text) ? Number(text) : undefined, text),
-
-    /** One address, and no network. */
-    single(text: string): Address {
-      const parsed = address(text);
-      if (isNetwork(parsed)) throw wrong(text, "expected one address, and no network");
-      return parsed;
-    },
 
     /** Free text that is stored with the ban or entry that it explains. */
     text(text: string): string {

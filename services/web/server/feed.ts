@@ -59,92 +59,109 @@ const MOST_READERS = 2_000;
 const MOST_WAITING = 64 * 1024;
 const PLACES = /^(\d{1,16})-(\d{1,16})$/;
 
-export function createFeed({ source, now }: FeedOptions): Feed {
-  const readers = new Set<Reader>();
+export function createFeed(options: FeedOptions): Feed {
+  const pages = new OpenPages(options);
+  return {
+    open: (request, response, session) => pages.open(request, response, session),
+    end: (hash) => pages.end(hash),
+    stop: () => pages.stop(),
+  };
+}
+
+class OpenPages {
+  readonly #options: FeedOptions;
+  readonly #readers = new Set<Reader>();
   /** How far most pages are. */
-  let places: Places | undefined;
-  let hosts: WatchedHosts = { hosts: [], hostCount: 0 };
-  let hostsReadAt = -Infinity;
-  let hostsSentAt = -Infinity;
-  let heartbeatAt = -Infinity;
-  let ticking: Promise<void> | undefined;
+  #places: Places | undefined;
+  #hosts: WatchedHosts = { hosts: [], hostCount: 0 };
+  #hostsReadAt = -Infinity;
+  #hostsSentAt = -Infinity;
+  #heartbeatAt = -Infinity;
+  readonly #timer: NodeJS.Timeout;
+  /** One round goes to all pages at a time. */
+  #ticking: Promise<void> | undefined;
 
-  function send({ response }: Reader, text: string): void {
-    if (response.writableLength > MOST_WAITING) response.destroy();
-    else response.write(text);
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      if (this.#readers.size === 0) this.#places = undefined;
+      else this.#ticking ??= this.#tick().finally(() => (this.#ticking = undefined));
+    }, TICK_MS);
   }
 
-  function finish(reader: Reader): void {
-    readers.delete(reader);
-    // A proxy is asked again who it is; other sessions are over.
-    const isOver = reader.session.hash !== undefined;
-    reader.response.end(isOver ? "event: ended\ndata: {}\n\n" : undefined);
+  open(request: IncomingMessage, response: ServerResponse, session: Session): void {
+    if (this.#readers.size >= MOST_READERS) throw new WebError(503, "too many pages are open");
+    const news = this.#options.source.news(placesOf(request.headers["last-event-id"]));
+    if (this.#readers.size === 0) this.#lookAtHosts();
+    const reader: Reader = { response, session, places: news.places };
+    response.writeHead(200, {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no", // nginx would keep events back
+    });
+    response.write(`retry: 2000\n\n${eventOf(news, this.#hosts)}`);
+    response.on("close", () => this.#readers.delete(reader));
+    this.#readers.add(reader);
   }
 
-  /** Returns whether they are to be sent. */
-  function lookAtHosts(): boolean {
-    if (now() - hostsReadAt < LOOK_AT_HOSTS_EVERY_MS) return false;
-    const before = stateOf(hosts);
-    hosts = source.hosts();
-    hostsReadAt = now();
-    const isDue = stateOf(hosts) !== before || now() - hostsSentAt >= SEND_HOSTS_EVERY_MS;
-    if (isDue) hostsSentAt = now();
-    return isDue;
+  end(hash: string): void {
+    for (const reader of this.#readers) if (reader.session.hash === hash) this.#finish(reader);
   }
 
-  async function tick(): Promise<void> {
-    const before = places;
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const { response } of this.#readers) response.destroy();
+  }
+
+  async #tick(): Promise<void> {
+    const { source, now } = this.#options;
+    const before = this.#places;
     const news = source.news(before);
-    places = news.places;
-    const isHostsDue = lookAtHosts();
-    const isHeartbeatDue = now() - heartbeatAt >= HEARTBEAT_MS;
-    if (isHeartbeatDue) heartbeatAt = now();
+    this.#places = news.places;
+    const areHostsDue = this.#lookAtHosts();
+    const isHeartbeatDue = now() - this.#heartbeatAt >= HEARTBEAT_MS;
+    if (isHeartbeatDue) this.#heartbeatAt = now();
     const heartbeat = isHeartbeatDue ? ": \n\n" : "";
-    const shared = isHostsDue || hasNews(news) ? eventOf(news, hosts) : heartbeat;
-    await inSlices(readers, (reader) => {
+    const textOf = (what: News) =>
+      areHostsDue || hasNews(what) ? eventOf(what, this.#hosts) : heartbeat;
+    const shared = textOf(news);
+    await inSlices(this.#readers, (reader) => {
       if (reader.session.expiresAt <= now()) {
-        finish(reader);
+        this.#finish(reader);
         return;
       }
-      let text = shared;
-      if (isSamePlaces(reader.places, before)) reader.places = news.places;
-      else {
-        const own = source.news(reader.places);
-        reader.places = own.places;
-        text = isHostsDue || hasNews(own) ? eventOf(own, hosts) : heartbeat;
-      }
+      const isAsFar = isSamePlaces(reader.places, before);
+      const own = isAsFar ? news : source.news(reader.places);
+      reader.places = own.places;
+      const text = isAsFar ? shared : textOf(own);
       if (text !== "") send(reader, text);
     });
   }
 
-  const timer = setInterval(() => {
-    if (readers.size === 0) places = undefined;
-    else ticking ??= tick().finally(() => (ticking = undefined));
-  }, TICK_MS);
+  /** Returns whether they are to be sent. */
+  #lookAtHosts(): boolean {
+    const { source, now } = this.#options;
+    if (now() - this.#hostsReadAt < LOOK_AT_HOSTS_EVERY_MS) return false;
+    const before = stateOf(this.#hosts);
+    this.#hosts = source.hosts();
+    this.#hostsReadAt = now();
+    const areOther = stateOf(this.#hosts) !== before;
+    const isDue = areOther || now() - this.#hostsSentAt >= SEND_HOSTS_EVERY_MS;
+    if (isDue) this.#hostsSentAt = now();
+    return isDue;
+  }
 
-  return {
-    open(request, response, session) {
-      if (readers.size >= MOST_READERS) throw new WebError(503, "too many pages are open");
-      const news = source.news(placesOf(request.headers["last-event-id"]));
-      if (readers.size === 0) lookAtHosts();
-      const reader: Reader = { response, session, places: news.places };
-      response.writeHead(200, {
-        "content-type": "text/event-stream",
-        "cache-control": "no-store",
-        "x-accel-buffering": "no", // nginx would keep events back
-      });
-      response.write(`retry: 2000\n\n${eventOf(news, hosts)}`);
-      response.on("close", () => readers.delete(reader));
-      readers.add(reader);
-    },
-    end(hash) {
-      for (const reader of readers) if (reader.session.hash === hash) finish(reader);
-    },
-    stop() {
-      clearInterval(timer);
-      for (const { response } of readers) response.destroy();
-    },
-  };
+  #finish(reader: Reader): void {
+    this.#readers.delete(reader);
+    // A proxy is asked again who it is; other sessions are over.
+    const isOver = reader.session.hash !== undefined;
+    reader.response.end(isOver ? "event: ended\ndata: {}\n\n" : undefined);
+  }
+}
+
+function send({ response }: Reader, text: string): void {
+  if (response.writableLength > MOST_WAITING) response.destroy();
+  else response.write(text);
 }
 
 const hasNews = ({ attempts, banCount }: News) => attempts > 0 || banCount > 0;

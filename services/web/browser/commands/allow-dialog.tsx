@@ -88,21 +88,24 @@ export function AllowDialog({ address: given = "" }: { address?: string }) {
         />
       )}
       {address !== undefined && covered.data && (
-        <div class="preview" role="status">
-          {isNetwork(address) && (
-            <p>
-              The network has <strong>{sizeOf(address)}</strong>: none of them is banned by itself
-              any more.
-            </p>
-          )}
-          <p>
-            {covered.data.total === 0
-              ? "No ban is in force on it."
-              : `${count(covered.data.total, "ban")} will be lifted.`}
-          </p>
-        </div>
+        <AllowPreview address={address} bans={covered.data.total} />
       )}
     </CommandDialog>
+  );
+}
+
+/** What would become of the bans of the address. */
+function AllowPreview({ address, bans }: { address: string; bans: number }) {
+  return (
+    <div class="preview" role="status">
+      {isNetwork(address) && (
+        <p>
+          The network has <strong>{sizeOf(address)}</strong>: none of them is banned by itself any
+          more.
+        </p>
+      )}
+      <p>{bans === 0 ? "No ban is in force on it." : `${count(bans, "ban")} will be lifted.`}</p>
+    </div>
   );
 }
 
