@@ -296,6 +296,10 @@ test("the keyboard leads everywhere, and no page is wider than its window", asyn
     await page.locator("main .panel, main .table-box, main .empty-box").first().waitFor();
     const wide = await page.evaluate<number>("document.documentElement.scrollWidth");
     assert.ok(wide <= width, `${path} is ${wide} wide in a window of ${width}`);
+    const end = await page.evaluate<number>(
+      "document.querySelector('nav [aria-current]').getBoundingClientRect().right",
+    );
+    assert.ok(Math.floor(end) <= width, `the link of ${path} can be seen`);
   }
   await page.setViewportSize({ width: 1280, height: 900 });
 });

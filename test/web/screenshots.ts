@@ -10,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "@nats-io/transport-node";
 import type { Browser } from "playwright-core";
 import { freePort, startChild } from "../../services/standalone/child.ts";
+import type { Reply } from "../../services/wire/api.ts";
 import { parseAddress } from "../../services/wire/address.ts";
 import type { Failure } from "../../services/wire/failure.ts";
 import { launchChromium, openPage, type WatchedPage } from "../harness/chromium.ts";
@@ -119,6 +120,8 @@ interface Fleet {
   folder: string;
   cli: (...args: string[]) => Promise<void>;
   hosts: ReportingHost[];
+  /** Until the coordinator warns of nothing. */
+  untilQuiet(): Promise<void>;
   addHosts(): Promise<void>;
   stopPostgres(): Promise<void>;
 }
@@ -155,6 +158,12 @@ async function withFleet(use: (fleet: Fleet) => Promise<void>): Promise<void> {
       async cli(...args) {
         const { code, stderr } = await fleetban(args, { NATS_URL: nats.url });
         if (code !== 0) throw new Error(`fleetban ${args.join(" ")}: ${stderr}`);
+      },
+      async untilQuiet() {
+        await eventually("there is no warning", async () => {
+          const { stdout } = await fleetban(["status", "--json"], { NATS_URL: nats.url });
+          return (JSON.parse(stdout) as Reply<"status.show">).warnings.length === 0;
+        });
       },
       async addHosts() {
         for (let number = 1; number <= HOST_COUNT; number += 1) {
@@ -272,7 +281,10 @@ const isForReadme = process.argv.includes("--readme");
 const browser = await launchChromium();
 try {
   await withFleet(async (fleet) => {
-    if (!isForReadme) await shootState(browser, fleet, "empty");
+    if (!isForReadme) {
+      await fleet.untilQuiet();
+      await shootState(browser, fleet, "empty");
+    }
     await prepareAttack(fleet);
     const stop = attack(fleet.hosts);
     await pause(isForReadme ? 45_000 : 20_000);

@@ -203,6 +203,9 @@ function whyOf(error: unknown): typeof HistoryRefused {
 /** A statement has taken too long. */
 const QUERY_CANCELED = "57014";
 
+/** "Raw query failed. Code: `N/A`. Message: `Can't reach database server at 127.0.0.1:5432`" */
+const RAW_QUERY_FAILED = /^Raw query failed\. Code: `[^`]*`\. Message: `(.+)`$/;
+
 /** Prisma explains at length; the reason is its last line. */
 function reasonOf(error: unknown): string {
   const { code, message: said } = answerOf(error) ?? {};
@@ -212,5 +215,6 @@ function reasonOf(error: unknown): string {
   if (/^SASL: .*client password must be a/m.test(text)) {
     return "PostgreSQL asks for a password, and database.url has none";
   }
-  return text.trim().split("\n").at(-1) ?? text;
+  const last = text.trim().split("\n").at(-1) ?? text;
+  return RAW_QUERY_FAILED.exec(last)?.[1] ?? last;
 }

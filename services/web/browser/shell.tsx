@@ -146,8 +146,14 @@ function useFeed({ base, client, onSignedOut }: Omit<ShellProps, "session">) {
 }
 
 function Navigation({ route }: { route: Route | undefined }) {
+  const element = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the links are a row that is wider than the window.
+    const current = element.current?.querySelector("[aria-current]");
+    current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [route?.page]);
   return (
-    <nav aria-label="Pages">
+    <nav aria-label="Pages" ref={element}>
       <ul>
         {NAVIGATION.map(([page, title, also]) => (
           <li>

@@ -33,7 +33,7 @@ export function AuditPage() {
         <FilterField
           label="By"
           value={by}
-          placeholder="alice, decider, config"
+          placeholder="alice, decider"
           onChange={(next) => set({ by: next })}
         />
         <SelectField
@@ -41,7 +41,7 @@ export function AuditPage() {
           value={since}
           onChange={(next) => set({ since: next })}
           choices={[
-            { value: "", label: "all that is on record" },
+            { value: "", label: "at any time" },
             ...PERIODS.map(({ value, words }) => ({ value, label: words })),
           ]}
         />

@@ -211,7 +211,7 @@ function columnsOf(about: ReadonlyMap<string, string>, isHeld: boolean): Column<
 
 function Reason({ ban: { reason, held, hosts } }: { ban: Ban }) {
   return (
-    <>
+    <div>
       <Foreign text={reason} length={90} />
       {held !== undefined && (
         <span class="faint">
@@ -220,7 +220,7 @@ function Reason({ ban: { reason, held, hosts } }: { ban: Ban }) {
         </span>
       )}
       {hosts && <span class="faint"> on {hosts.join(", ")} alone</span>}
-    </>
+    </div>
   );
 }
 

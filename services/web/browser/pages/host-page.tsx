@@ -20,7 +20,6 @@ import {
   lagOf,
   SOURCE_STATES,
   sourcesOf,
-  stateOf,
   versionOf,
 } from "../text/host-words.ts";
 import { count, formatBytes, formatNumber } from "../text/numbers.ts";
@@ -150,11 +149,19 @@ function HostVerdict({ row }: { row: HostRow }) {
             Its kernel keeps the bans that it has until their time is over.
           </>
         ) : (
-          `It ${stateOf(row).text === "reports" ? "reports" : "is in quarantine"}, ${row.current ? "has every ban" : "does not have the last bans yet"}${status && status.warnings.length > 0 ? `, and warns of ${count(status.warnings.length, "thing")}` : ""}.`
+          describeUp(row)
         )}
       </p>
     </section>
   );
+}
+
+function describeUp({ quarantine, current, status }: HostRow): string {
+  const state = quarantine ? "It is in quarantine" : "It reports";
+  const bans = current ? "has every ban" : "does not have the last bans yet";
+  const warnings = status?.warnings.length ?? 0;
+  if (warnings === 0) return `${state}, and ${bans}.`;
+  return `${state}, ${bans}, and warns of ${count(warnings, "thing")}.`;
 }
 
 function HostWarnings({ status }: { status: HostStatus }) {

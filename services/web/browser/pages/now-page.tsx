@@ -192,11 +192,16 @@ function Figures({ status }: { status: Status }) {
         <p>{decider === null ? "no new bans" : "on new bans"}</p>
       </Figure>
       <Figure name="Record" isBad={!postgres.reachable}>
-        <span class="word">{postgres.reachable ? "up to date" : "away"}</span>
+        <span class="word">{wordOfRecord(postgres)}</span>
         <p>{describeRecord(postgres)}</p>
       </Figure>
     </dl>
   );
+}
+
+function wordOfRecord({ reachable, lag }: Status["postgres"]): string {
+  if (!reachable) return "away";
+  return lag === null || lag === 0 ? "up to date" : "recording";
 }
 
 function describeRecord({ reachable, lag }: Status["postgres"]): string {

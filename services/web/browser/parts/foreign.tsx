@@ -8,10 +8,14 @@ interface ForeignProps {
   length?: number;
 }
 
+/** A rest of so few characters takes no more room than the button that would show it. */
+const SHORTEST_REST = 12;
+
 /** Text from elsewhere: isolated, with hidden characters as escapes, and cut until it is wanted. */
 export function Foreign({ text, length = 80 }: ForeignProps) {
   const [isWhole, setIsWhole] = useState(false);
-  const shown = isWhole ? { text, total: text.length } : cut(text, length);
+  const isShort = text.length <= length + SHORTEST_REST;
+  const shown = isWhole || isShort ? { text, total: text.length } : cut(text, length);
   const rest = shown.total - shown.text.length;
   return (
     <bdi class={isWhole ? "foreign whole" : "foreign"}>

@@ -82,6 +82,11 @@ function dataOf(since: number, step: number, series: readonly Series[]): uPlot.A
   return [times, ...series.map(({ values }) => [...values])];
 }
 
+/** From label to label: no more digits than the labels show. */
+const INCREMENTS = Array.from({ length: 10 }, (_, power) =>
+  [1, 2, 5].map((digit) => digit * 10 ** (power - 1)),
+).flat();
+
 function optionsOf(
   { series, stepSeconds, unit }: SeriesChartProps,
   element: HTMLElement,
@@ -106,7 +111,13 @@ function optionsOf(
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
       { ...axis, size: 28, values: timeLabels, space: 70 },
-      { ...axis, size: 52, values: (_, values) => values.map(formatNumber), space: 36 },
+      {
+        ...axis,
+        ...{ size: 52, values: (_, values) => values.map(formatNumber) },
+        incrs: INCREMENTS,
+        // A low chart has room for a second label, too.
+        space: Math.min(36, height / 5),
+      },
     ],
     series: [
       {},

@@ -50,6 +50,7 @@ function describeFleet({ hosts, bans, decider }: Status): string {
   const behind = hosts.up - hosts.current;
   const { awaited = 0 } = hosts;
   const all = hosts.up + hosts.down + awaited;
+  if (all === 0) return "No host has reported yet.";
   const parts = [
     hosts.up === all
       ? all === 1
