@@ -177,7 +177,7 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
   onRelease(() => notifier.stop());
 
   events.status.add(drills.noteStatus);
-  events.status.add(machines.noteStatus);
+  events.status.add((status) => machines.noteStatus(status));
   events.status.add(brokenHosts.noteStatus);
   events.status.add(history.hostSeen);
   events.setting.add(quarantines.noteSetting);
@@ -186,7 +186,7 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
     if (jailSettings.noteSetting(key, setting)) events.jailSettings.call();
   });
   events.setting.add(refused.noteSetting);
-  events.setting.add(machines.noteSetting);
+  events.setting.add((key, setting) => machines.noteSetting(key, setting));
   events.setting.add(brokenHosts.noteSetting);
   events.setting.add(endedDrills.noteSetting);
   events.setting.add(allowedBans.noteSetting);

@@ -9,7 +9,7 @@
  *
  * A host can report any address as its own, so only single addresses count, never networks.
  */
-import { createAddressTrie } from "../../wire/address-trie.ts";
+import { createAddressTrie, type AddressTrie } from "../../wire/address-trie.ts";
 import { addressToken, isNetwork, type Address } from "../../wire/address.ts";
 import { encodeMachine, type Machine, type Setting } from "../../wire/settings.ts";
 import type { HostStatus } from "../../wire/status.ts";
@@ -53,7 +53,9 @@ export interface OwnMachinesOptions {
 const WRITE_AGAIN_AFTER_MS = 3_600_000;
 /** The entry of a coordinator that is no more counts no longer than this. */
 const STALE_AFTER_MS = 86_400_000;
-/** The address of a CLI counts so long after its last request. */
+/** A host that reports other addresses every moment is written down once in a minute. */
+const APART_MS = 60_000;
+/** An address counts for this long after the last request of a CLI there. */
 const CLI_STALE_AFTER_MS = 3_600_000;
 /** A CLI that asks again and again has its entry written again after this time. */
 const CLI_WRITE_AGAIN_AFTER_MS = 600_000;
@@ -61,129 +63,146 @@ const MAX_ADDRESSES = 256;
 /** As many addresses of one name are spared at a time: whoever asks says themselves from where. */
 const MAX_ADDRESSES_OF_CLI = 8;
 
-export function createOwnMachines({ isQuarantined, now }: OwnMachinesOptions): OwnMachines {
+export function createOwnMachines(options: OwnMachinesOptions): OwnMachines {
+  return new KnownMachines(options);
+}
+
+/** Where several machines have an address, the last of these kinds names it. */
+const KINDS = ["cli", "host", "coordinator"] as const;
+
+class KnownMachines implements OwnMachines {
+  readonly #options: OwnMachinesOptions;
   /** Addresses that hosts have reported since the start, by the key of the settings bucket. */
-  const reported = new Map<string, { addresses: readonly OwnAddress[] }>();
-  const stored = new Map<string, Machine>();
-  let trie = createAddressTrie<OwnAddress>();
-  let isTrieOld = false;
+  readonly #reported = new Map<string, { addresses: readonly OwnAddress[] }>();
+  /** By key, what the settings bucket has. */
+  readonly #stored = new Map<string, Machine>();
+  /** undefined: it is to be built again. */
+  #trie: AddressTrie<OwnAddress> | undefined;
 
-  const isStale = (key: string, { seenAt }: Machine) => {
-    if (key.startsWith(machineKey("coordinator", ""))) return seenAt < now() - STALE_AFTER_MS;
-    return key.startsWith(machineKey("cli", "")) && seenAt < now() - CLI_STALE_AFTER_MS;
-  };
+  constructor(options: OwnMachinesOptions) {
+    this.#options = options;
+  }
 
-  const hostOf = (key: string): string | undefined => {
-    const prefix = machineKey("host", "");
-    return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
-  };
+  find(address: Address): OwnAddress | undefined {
+    this.#trie ??= this.#buildTrie();
+    return this.#trie.find(address);
+  }
 
-  /** Coordinators and servers come last: where a host has the address of one, too, that is named. */
-  function* addresses(): Iterable<OwnAddress> {
-    const known = [...new Map([...stored, ...reported])].sort(([a], [b]) => (a > b ? -1 : 1));
-    for (const [key, { addresses }] of known) {
+  noteSetting(key: string, setting: Setting | undefined): void {
+    if (key.startsWith("quarantine.")) this.#trie = undefined;
+    if (!key.startsWith("machine.")) return;
+    if (setting?.type === "machine" && !this.#isStale(key, setting.machine)) {
+      this.#stored.set(key, setting.machine);
+    } else this.#stored.delete(key);
+    this.#trie = undefined;
+  }
+
+  noteStatus({ host, addresses }: HostStatus): void {
+    const key = machineKey("host", host);
+    const own = addresses
+      .filter((address) => !isNetwork(address))
+      .map((address) => ({ address, what: `host ${host}` }));
+    if (hasSame(this.#reported.get(key)?.addresses, own)) return;
+    this.#reported.set(key, { addresses: own });
+    this.#trie = undefined;
+  }
+
+  hosts(): ReadonlyMap<string, number> {
+    const found = new Map<string, number>();
+    for (const [key, { seenAt }] of this.#stored) {
       const host = hostOf(key);
-      if (host === undefined || !isQuarantined(host)) yield* addresses;
+      if (host !== undefined) found.set(host, seenAt);
+    }
+    return found;
+  }
+
+  async publishHosts(settings: Pick<Settings, "write" | "erase">): Promise<void> {
+    const { now } = this.#options;
+    for (const [key, { addresses }] of this.#reported) {
+      await write(settings, key, { v: 1, addresses: [...addresses], seenAt: now() }, (present) => {
+        return hasSame(present.addresses, addresses) || present.seenAt > now() - APART_MS;
+      });
+    }
+    for (const [key, each] of this.#stored) {
+      if (this.#isStale(key, each)) await settings.erase(key);
     }
   }
 
-  function countOf(what: string): number {
-    return [...stored.values()].filter(({ addresses }) => addresses[0]?.what === what).length;
+  async publishOwn(settings: Pick<Settings, "write">, own: OwnSurroundings): Promise<void> {
+    const { now } = this.#options;
+    const addresses = own.addresses.slice(0, MAX_ADDRESSES);
+    const key = machineKey("coordinator", own.machine);
+    await write(settings, key, { v: 1, addresses, seenAt: now() }, (present) => {
+      const isFresh = present.seenAt > now() - WRITE_AGAIN_AFTER_MS;
+      return isFresh && hasSame(present.addresses, addresses);
+    });
   }
 
-  function rebuild(): void {
-    trie = createAddressTrie<OwnAddress>();
-    for (const each of addresses()) trie.set(each.address, each);
-    isTrieOld = false;
+  async noteCli(settings: Pick<Settings, "write">, who: string, address: Address): Promise<void> {
+    if (isNetwork(address) || whyNeverRemote(address) !== undefined) return;
+    const { now } = this.#options;
+    const key = machineKey("cli", addressToken(address));
+    const what = `${who}'s CLI`;
+    const isWritten = ({ seenAt }: Machine) => seenAt > now() - CLI_WRITE_AGAIN_AFTER_MS;
+    const known = this.#stored.get(key);
+    if (known ? isWritten(known) : this.#countOf(what) >= MAX_ADDRESSES_OF_CLI) return;
+    await write(settings, key, { v: 1, addresses: [{ address, what }], seenAt: now() }, isWritten);
   }
 
-  return {
-    find(address) {
-      if (isTrieOld) rebuild();
-      return trie.find(address);
-    },
+  async forgetHost(settings: Pick<Settings, "erase">, host: string): Promise<void> {
+    const key = machineKey("host", host);
+    this.#reported.delete(key);
+    this.#trie = undefined;
+    if (this.#stored.has(key)) await settings.erase(key);
+  }
 
-    noteSetting(key, setting) {
-      if (key.startsWith("quarantine.")) isTrieOld = true;
-      if (!key.startsWith("machine.")) return;
-      if (setting?.type === "machine" && !isStale(key, setting.machine)) {
-        stored.set(key, setting.machine);
-      } else stored.delete(key);
-      isTrieOld = true;
-    },
+  #isStale(key: string, { seenAt }: Machine): boolean {
+    const { now } = this.#options;
+    if (isOfKind(key, "coordinator")) return seenAt < now() - STALE_AFTER_MS;
+    return isOfKind(key, "cli") && seenAt < now() - CLI_STALE_AFTER_MS;
+  }
 
-    noteStatus({ host, addresses }) {
-      const key = machineKey("host", host);
-      const own = addresses
-        .filter((address) => !isNetwork(address))
-        .map((address) => ({ address, what: `host ${host}` }));
-      if (hasSame(reported.get(key)?.addresses, own)) return;
-      reported.set(key, { addresses: own });
-      isTrieOld = true;
-    },
+  #countOf(what: string): number {
+    return [...this.#stored.values()].filter(({ addresses }) => addresses[0]?.what === what).length;
+  }
 
-    hosts() {
-      const found = new Map<string, number>();
-      for (const [key, { seenAt }] of stored) {
+  #buildTrie(): AddressTrie<OwnAddress> {
+    const trie = createAddressTrie<OwnAddress>();
+    const known = [...new Map([...this.#stored, ...this.#reported])].toSorted(([a], [b]) =>
+      a > b ? -1 : 1,
+    );
+    for (const kind of KINDS) {
+      for (const [key, { addresses }] of known) {
         const host = hostOf(key);
-        if (host !== undefined) found.set(host, seenAt);
+        const isBelieved = host === undefined || !this.#options.isQuarantined(host);
+        if (!isOfKind(key, kind) || !isBelieved) continue;
+        for (const each of addresses) trie.set(each.address, each);
       }
-      return found;
-    },
-
-    async publishHosts(settings) {
-      for (const [key, { addresses }] of reported) {
-        const value: Machine = { v: 1, addresses: [...addresses], seenAt: now() };
-        await settings.write(
-          key,
-          encodeMachine(value),
-          (present) =>
-            present.type === "machine" &&
-            (hasSame(present.machine.addresses, addresses) || isFresh(present.machine, now())),
-        );
-      }
-      for (const [key, each] of stored) if (isStale(key, each)) await settings.erase(key);
-    },
-
-    async publishOwn(settings, { machine, addresses }) {
-      const value: Machine = {
-        ...{ v: 1, seenAt: now() },
-        addresses: addresses.slice(0, MAX_ADDRESSES),
-      };
-      const isSame = (present: Setting) =>
-        present.type === "machine" &&
-        hasSame(present.machine.addresses, value.addresses) &&
-        present.machine.seenAt > now() - WRITE_AGAIN_AFTER_MS;
-      await settings.write(machineKey("coordinator", machine), encodeMachine(value), isSame);
-    },
-
-    async noteCli(settings, who, address) {
-      if (isNetwork(address) || whyNeverRemote(address) !== undefined) return;
-      const key = machineKey("cli", addressToken(address));
-      const what = `${who}'s CLI`;
-      const isWritten = ({ seenAt }: Machine) => seenAt > now() - CLI_WRITE_AGAIN_AFTER_MS;
-      const known = stored.get(key);
-      if (known ? isWritten(known) : countOf(what) >= MAX_ADDRESSES_OF_CLI) return;
-      const value: Machine = { v: 1, addresses: [{ address, what }], seenAt: now() };
-      await settings.write(
-        key,
-        encodeMachine(value),
-        (present) => present.type === "machine" && isWritten(present.machine),
-      );
-    },
-
-    async forgetHost(settings, host) {
-      const key = machineKey("host", host);
-      reported.delete(key);
-      isTrieOld = true;
-      if (stored.has(key)) await settings.erase(key);
-    },
-  };
+    }
+    return trie;
+  }
 }
 
-/** Somebody who reports other addresses every moment is written down once in a minute. */
-const APART_MS = 60_000;
-const isFresh = ({ seenAt }: Machine, now: number) => seenAt > now - APART_MS;
+const isOfKind = (key: string, kind: (typeof KINDS)[number]) =>
+  key.startsWith(machineKey(kind, ""));
+
+/** undefined: the key is not that of a host. */
+function hostOf(key: string): string | undefined {
+  return isOfKind(key, "host") ? key.slice(machineKey("host", "").length) : undefined;
+}
+
+async function write(
+  settings: Pick<Settings, "write">,
+  key: string,
+  machine: Machine,
+  isSame: (present: Machine) => boolean,
+): Promise<void> {
+  await settings.write(
+    key,
+    encodeMachine(machine),
+    (present) => present.type === "machine" && isSame(present.machine),
+  );
+}
 
 function hasSame(known: readonly OwnAddress[] | undefined, wanted: readonly OwnAddress[]): boolean {
   return (

@@ -135,3 +135,10 @@ test("a CLI spares at most eight addresses, and no network", async () => {
   await first.noteCli(settings, "bob", at("198.51.100.10"));
   assert.equal(first.find(at("198.51.100.10"))?.what, "bob's CLI");
 });
+
+test("an address that a host has, too, is the host's", async () => {
+  const { first, settings } = setUp();
+  await first.noteCli(settings, "alice", at("192.0.2.1"));
+  first.noteStatus(status("mx1", "192.0.2.1"));
+  assert.equal(first.find(at("192.0.2.1"))?.what, "host mx1");
+});
