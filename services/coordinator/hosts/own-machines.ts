@@ -12,7 +12,7 @@
 import { createAddressTrie, type AddressTrie } from "../../wire/address-trie.ts";
 import { addressToken, isNetwork, type Address } from "../../wire/address.ts";
 import { encodeMachine, type Machine, type Setting } from "../../wire/settings.ts";
-import type { HostStatus } from "../../wire/status.ts";
+import { HOST_SILENT_AFTER_MS, type HostStatus } from "../../wire/status.ts";
 import { whyNeverRemote } from "../../wire/never-remote.ts";
 import { machineKey } from "../../wire/subjects.ts";
 import type { Settings } from "../buckets/settings-store.ts";
@@ -67,15 +67,23 @@ export function createOwnMachines(options: OwnMachinesOptions): OwnMachines {
   return new KnownMachines(options);
 }
 
+interface Reported {
+  addresses: OwnAddress[];
+  /** By our clock, epoch milliseconds. */
+  heardAt: number;
+}
+
 /** Where several machines have an address, the last of these kinds names it. */
 const KINDS = ["cli", "host", "coordinator"] as const;
 
 class KnownMachines implements OwnMachines {
   readonly #options: OwnMachinesOptions;
   /** Addresses that hosts have reported since the start, by the key of the settings bucket. */
-  readonly #reported = new Map<string, { addresses: readonly OwnAddress[] }>();
+  readonly #reported = new Map<string, Reported>();
   /** By key, what the settings bucket has. */
   readonly #stored = new Map<string, Machine>();
+  /** The last round of publishHosts. */
+  #publishing: Promise<void> = Promise.resolve();
   /** undefined: it is to be built again. */
   #trie: AddressTrie<OwnAddress> | undefined;
 
@@ -102,9 +110,9 @@ class KnownMachines implements OwnMachines {
     const own = addresses
       .filter((address) => !isNetwork(address))
       .map((address) => ({ address, what: `host ${host}` }));
-    if (hasSame(this.#reported.get(key)?.addresses, own)) return;
-    this.#reported.set(key, { addresses: own });
-    this.#trie = undefined;
+    const isKnown = hasSame(this.#reported.get(key)?.addresses, own);
+    this.#reported.set(key, { addresses: own, heardAt: this.#options.now() });
+    if (!isKnown) this.#trie = undefined;
   }
 
   hosts(): ReadonlyMap<string, number> {
@@ -116,9 +124,16 @@ class KnownMachines implements OwnMachines {
     return found;
   }
 
-  async publishHosts(settings: Pick<Settings, "write" | "erase">): Promise<void> {
+  publishHosts(settings: Pick<Settings, "write" | "erase">): Promise<void> {
+    this.#publishing = this.#publishHosts(settings);
+    return this.#publishing;
+  }
+
+  async #publishHosts(settings: Pick<Settings, "write" | "erase">): Promise<void> {
     const { now } = this.#options;
-    for (const [key, { addresses }] of this.#reported) {
+    for (const [key, { addresses, heardAt }] of this.#reported) {
+      // One that is silent may have been removed through another coordinator.
+      if (heardAt <= now() - HOST_SILENT_AFTER_MS) continue;
       await write(settings, key, { v: 1, addresses: [...addresses], seenAt: now() }, (present) => {
         return hasSame(present.addresses, addresses) || present.seenAt > now() - APART_MS;
       });
@@ -153,7 +168,9 @@ class KnownMachines implements OwnMachines {
     const key = machineKey("host", host);
     this.#reported.delete(key);
     this.#trie = undefined;
-    if (this.#stored.has(key)) await settings.erase(key);
+    // What the round writes of the host must not come after this.
+    await this.#publishing.catch(() => {});
+    await settings.erase(key);
   }
 
   #isStale(key: string, { seenAt }: Machine): boolean {
@@ -168,9 +185,8 @@ class KnownMachines implements OwnMachines {
 
   #buildTrie(): AddressTrie<OwnAddress> {
     const trie = createAddressTrie<OwnAddress>();
-    const known = [...new Map([...this.#stored, ...this.#reported])].toSorted(([a], [b]) =>
-      a > b ? -1 : 1,
-    );
+    const all = new Map<string, Pick<Machine, "addresses">>([...this.#stored, ...this.#reported]);
+    const known = [...all].toSorted(([a], [b]) => (a > b ? -1 : 1));
     for (const kind of KINDS) {
       for (const [key, { addresses }] of known) {
         const host = hostOf(key);

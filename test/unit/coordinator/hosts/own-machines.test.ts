@@ -4,7 +4,7 @@ import { createOwnMachines } from "../../../../services/coordinator/hosts/own-ma
 import { watchSurroundings } from "../../../../services/coordinator/hosts/own-surroundings.ts";
 import { parseNetwork, type Address } from "../../../../services/wire/address.ts";
 import { decodeSetting, type Setting } from "../../../../services/wire/settings.ts";
-import type { HostStatus } from "../../../../services/wire/status.ts";
+import { HOST_SILENT_AFTER_MS, type HostStatus } from "../../../../services/wire/status.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
 const DAY = 86_400_000;
@@ -141,4 +141,35 @@ test("an address that a host has, too, is the host's", async () => {
   await first.noteCli(settings, "alice", at("192.0.2.1"));
   first.noteStatus(status("mx1", "192.0.2.1"));
   assert.equal(first.find(at("192.0.2.1"))?.what, "host mx1");
+});
+
+test("a host that is removed while it is being written down stays removed", async () => {
+  const { first, settings, bucket } = setUp();
+  first.noteStatus(status("mx1", "192.0.2.1"));
+  let goOn = () => {};
+  const slow = {
+    ...settings,
+    async write(...args: Parameters<typeof settings.write>) {
+      await new Promise<void>((resolve) => (goOn = resolve));
+      await settings.write(...args);
+    },
+  };
+  const round = first.publishHosts(slow);
+  const removal = first.forgetHost(settings, "mx1");
+  goOn();
+  await Promise.all([round, removal]);
+  assert.equal(bucket.size, 0);
+});
+
+test("a silent host that another coordinator has removed is not written down again", async () => {
+  const { first, second, settings, bucket, clock } = setUp();
+  first.noteStatus(status("mx1", "192.0.2.1"));
+  await first.publishHosts(settings);
+  clock.now += HOST_SILENT_AFTER_MS;
+  await second.forgetHost(settings, "mx1");
+  await first.publishHosts(settings);
+  assert.equal(bucket.size, 0);
+  first.noteStatus(status("mx1", "192.0.2.1"));
+  await first.publishHosts(settings);
+  assert.equal(bucket.size, 1);
 });
