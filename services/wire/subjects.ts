@@ -102,8 +102,7 @@ export function jailPauseKey(jail: string): string {
 
 /** undefined: it is the key of something else. */
 export function jailOfPauseKey(key: string): string | undefined {
-  const prefix = jailPauseKey("");
-  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
+  return nameBehind(jailPauseKey(""), key);
 }
 
 /** Settings bucket: one entry of the allowlist, for every jail or for one. */
@@ -130,9 +129,16 @@ export function duplicateKey(host: string): string {
   return `duplicate.${host}`;
 }
 
+export type MachineKind = "host" | "coordinator" | "cli";
+
 /** Settings bucket: the addresses of one machine of the fleet, see `Machine`. */
-export function machineKey(kind: "host" | "coordinator" | "cli", name: string): string {
+export function machineKey(kind: MachineKind, name: string): string {
   return `machine.${kind}.${name}`;
+}
+
+/** undefined: it is the key of something else, or of a machine of another kind. */
+export function nameOfMachineKey(kind: MachineKind, key: string): string | undefined {
+  return nameBehind(machineKey(kind, ""), key);
 }
 
 /** Settings bucket: this host's failures do not count, see `Quarantine`. */
@@ -142,7 +148,7 @@ export function quarantineKey(host: string): string {
 
 /** undefined: it is the key of something else. */
 export function hostOfQuarantineKey(key: string): string | undefined {
-  return key.startsWith("quarantine.") ? key.slice("quarantine.".length) : undefined;
+  return nameBehind(quarantineKey(""), key);
 }
 
 /** Settings bucket: logins fail on this host for a reason of its own, see `BrokenLogins`. */
@@ -152,8 +158,7 @@ export function brokenLoginsKey(host: string): string {
 
 /** undefined: it is the key of something else. */
 export function hostOfBrokenLoginsKey(key: string): string | undefined {
-  const prefix = brokenLoginsKey("");
-  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
+  return nameBehind(brokenLoginsKey(""), key);
 }
 
 /** Settings bucket: an operator has commanded `fleetban notify resend`, see `Resend`. */
@@ -168,7 +173,7 @@ export function drillKey(host: string): string {
 
 /** undefined: it is the key of something else. */
 export function hostOfDrillKey(key: string): string | undefined {
-  return key.startsWith("drill.") ? key.slice("drill.".length) : undefined;
+  return nameBehind(drillKey(""), key);
 }
 
 /** Settings bucket: a policy was read again, see `Reload`. */
@@ -181,8 +186,7 @@ export function refusedPolicyKey(coordinator: string): string {
 
 /** undefined: it is the key of something else. */
 export function coordinatorOfRefusedPolicyKey(key: string): string | undefined {
-  const prefix = refusedPolicyKey("");
-  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
+  return nameBehind(refusedPolicyKey(""), key);
 }
 
 /** The header of a deletion in the settings bucket that names the operator who deletes. */
@@ -211,4 +215,9 @@ export function webKey(kind: "session" | "link", hash: string): string {
 /** Web bucket: the credentials with this public key are revoked, see `fleetban key revoke`. */
 export function revokedKey(publicKey: string): string {
   return `revoked.${publicKey}`;
+}
+
+/** undefined: `key` does not begin with `prefix`. */
+function nameBehind(prefix: string, key: string): string | undefined {
+  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
 }

@@ -84,13 +84,35 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
     },
   });
 
+  /** Gives every status to `note`, which takes hosts out of `missing`, for `patience` ms at most. */
+  function untilEmpty(
+    missing: ReadonlySet<string>,
+    note: (status: HostStatus) => void,
+    patience: number,
+  ): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        waiting.delete(listen);
+        resolve();
+      };
+      const listen = (status: HostStatus) => {
+        note(status);
+        if (missing.size === 0) finish();
+      };
+      const timer = setTimeout(finish, patience);
+      waiting.add(listen);
+      if (missing.size === 0) finish();
+    });
+  }
+
   const isUp = ({ seenAt }: Host) => now() - seenAt < HOST_SILENT_AFTER_MS;
 
   return {
     list: () => [...hosts.values()].toSorted((a, b) => compare(a.status.host, b.status.host)),
     isUp,
 
-    untilApplied({ created, revision }, since, patience) {
+    async untilApplied({ created, revision }, since, patience) {
       const up = [...hosts.values()].filter(isUp);
       const down = [...hosts.values()].filter((host) => !isUp(host));
       const missing = new Set(up.map(({ status }) => status.host));
@@ -101,42 +123,18 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
         applied.push({ host: status.host, ms: performance.now() - since });
       };
       for (const { status } of up) note(status);
-      return new Promise((resolve) => {
-        const finish = () => {
-          clearTimeout(timer);
-          waiting.delete(listen);
-          resolve({
-            applied,
-            missing: [...missing].sort(compare),
-            down: down.map(({ status }) => status.host).sort(compare),
-          });
-        };
-        const listen = (status: HostStatus) => {
-          note(status);
-          if (missing.size === 0) finish();
-        };
-        const timer = setTimeout(finish, patience);
-        waiting.add(listen);
-        if (missing.size === 0) finish();
-      });
+      await untilEmpty(missing, note, patience);
+      return {
+        applied,
+        missing: [...missing].sort(compare),
+        down: down.map(({ status }) => status.host).sort(compare),
+      };
     },
 
-    untilHeard(names, patience) {
+    async untilHeard(names, patience) {
       const unheard = new Set([...names].filter((host) => !hosts.has(host)));
-      return new Promise((resolve) => {
-        const finish = () => {
-          clearTimeout(timer);
-          waiting.delete(listen);
-          resolve([...unheard].sort(compare));
-        };
-        const listen = ({ host }: HostStatus) => {
-          unheard.delete(host);
-          if (unheard.size === 0) finish();
-        };
-        const timer = setTimeout(finish, patience);
-        waiting.add(listen);
-        if (unheard.size === 0) finish();
-      });
+      await untilEmpty(unheard, ({ host }) => unheard.delete(host), patience);
+      return [...unheard].sort(compare);
     },
 
     appliedAt: appliedRevisions.find,

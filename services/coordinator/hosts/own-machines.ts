@@ -14,7 +14,7 @@ import { addressToken, isNetwork, type Address } from "../../wire/address.ts";
 import { encodeMachine, type Machine, type Setting } from "../../wire/settings.ts";
 import { HOST_SILENT_AFTER_MS, type HostStatus } from "../../wire/status.ts";
 import { whyNeverRemote } from "../../wire/never-remote.ts";
-import { machineKey } from "../../wire/subjects.ts";
+import { machineKey, nameOfMachineKey, type MachineKind } from "../../wire/subjects.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 
 export type OwnAddress = Machine["addresses"][number];
@@ -74,7 +74,10 @@ interface Reported {
 }
 
 /** Where several machines have an address, the last of these kinds names it. */
-const KINDS = ["cli", "host", "coordinator"] as const;
+const KINDS: readonly MachineKind[] = ["cli", "host", "coordinator"];
+
+const isOfKind = (key: string, kind: MachineKind) => nameOfMachineKey(kind, key) !== undefined;
+const hostOf = (key: string) => nameOfMachineKey("host", key);
 
 class KnownMachines implements OwnMachines {
   readonly #options: OwnMachinesOptions;
@@ -197,14 +200,6 @@ class KnownMachines implements OwnMachines {
     }
     return trie;
   }
-}
-
-const isOfKind = (key: string, kind: (typeof KINDS)[number]) =>
-  key.startsWith(machineKey(kind, ""));
-
-/** undefined: the key is not that of a host. */
-function hostOf(key: string): string | undefined {
-  return isOfKind(key, "host") ? key.slice(machineKey("host", "").length) : undefined;
 }
 
 async function write(

@@ -92,41 +92,23 @@ function namedZone(name: string): Zone {
     return isOfAfter ? after : before;
   }
 
-  const keptOffset = offsetOncePerQuarter(offsetOfWall);
+  const keptOffset = oncePerQuarter(offsetOfWall);
   return {
     instantOf(year, month, day, hours, minutes, seconds) {
       const wall = Date.UTC(year, month, day, hours, minutes, seconds);
       return wall - keptOffset(wall);
     },
-    isRepeated: isTrueOncePerQuarter((at) => offsetAt(at) - offsetAt(at + HOUR_MS) === HOUR_MS),
+    isRepeated: oncePerQuarter((at) => offsetAt(at) - offsetAt(at + HOUR_MS) === HOUR_MS),
   };
 }
 
-// Lines of one log are of one time: ICU is asked once in a quarter of an hour, not for every line.
-
-function offsetOncePerQuarter(offsetAt: (at: number) => number): (at: number) => number {
-  let asked: number | undefined;
-  let offset = 0;
+/** Lines of one log are of one time: ICU is asked once in a quarter of an hour, not for every line. */
+function oncePerQuarter<T>(ask: (at: number) => T): (at: number) => T {
+  let kept: { quarter: number; answer: T } | undefined;
   return (at) => {
     const quarter = Math.floor(at / QUARTER_MS);
-    if (quarter !== asked) {
-      asked = quarter;
-      offset = offsetAt(at);
-    }
-    return offset;
-  };
-}
-
-function isTrueOncePerQuarter(isTrueAt: (at: number) => boolean): (at: number) => boolean {
-  let asked: number | undefined;
-  let isTrue = false;
-  return (at) => {
-    const quarter = Math.floor(at / QUARTER_MS);
-    if (quarter !== asked) {
-      asked = quarter;
-      isTrue = isTrueAt(at);
-    }
-    return isTrue;
+    if (kept?.quarter !== quarter) kept = { quarter, answer: ask(at) };
+    return kept.answer;
   };
 }
 

@@ -17,7 +17,7 @@ import {
   type TimedBan,
 } from "../firewall.ts";
 import { createInOrder, type Aside } from "../in-order.ts";
-import { createChains, type Chains, type Ensured } from "../iptables/iptables-chains.ts";
+import { createChains, ensureAll, type Chains, type Ensured } from "../iptables/iptables-chains.ts";
 import { FAMILIES, type Family } from "../names.ts";
 import { addBans, SESSION_AT_MOST } from "./ipset-adding.ts";
 import { createFilledSets, isLasting, type FilledSets } from "./ipset-filled-sets.ts";
@@ -174,15 +174,10 @@ class IpsetBans {
     return this.#jailNames().flatMap((jail) => FAMILIES.map(({ family }) => setName(jail, family)));
   }
 
-  async #ensureChains(): Promise<Ensured> {
-    const [repaired, ineffective]: [string[], string[]] = [[], []];
-    for (const { family, ensure } of this.#chains) {
-      const rulesOf = (jail: string) => [dropRule(setName(jail, family))];
-      const ensured = await ensure(this.#jails, rulesOf);
-      repaired.push(...ensured.repaired);
-      ineffective.push(...ensured.ineffective);
-    }
-    return { repaired, ineffective };
+  #ensureChains(): Promise<Ensured> {
+    return ensureAll(this.#chains, this.#jails, (jail, family) => [
+      dropRule(setName(jail, family)),
+    ]);
   }
 
   /** Makes sets and chains that are missing. `suspects` are sets that may have been emptied. */

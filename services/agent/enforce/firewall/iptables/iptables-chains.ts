@@ -61,6 +61,21 @@ export function createChains(
   return chainsOf({ program: iptables, iptables, parents, run });
 }
 
+/** `ensure` of every family's chains. */
+export async function ensureAll(
+  chains: readonly (Pick<Family, "family"> & Pick<Chains, "ensure">)[],
+  jails: readonly FirewallJail[],
+  rulesOf: (jail: string, family: Family["family"]) => readonly string[],
+): Promise<Ensured> {
+  const all: Ensured = { repaired: [], ineffective: [] };
+  for (const { family, ensure } of chains) {
+    const { repaired, ineffective } = await ensure(jails, (jail) => rulesOf(jail, family));
+    all.repaired.push(...repaired);
+    all.ineffective.push(...ineffective);
+  }
+  return all;
+}
+
 /** What `iptables` stood for before the administrator has changed that; undefined: there is nothing. */
 export async function otherChains(
   { iptables }: Pick<Family, "iptables">,

@@ -16,7 +16,7 @@ import {
 } from "../firewall.ts";
 import { createInOrder } from "../in-order.ts";
 import { FAMILIES, type Family } from "../names.ts";
-import { createChains, type Chains, type Ensured } from "./iptables-chains.ts";
+import { createChains, ensureAll, type Chains, type Ensured } from "./iptables-chains.ts";
 import { bansIn, type Line } from "./iptables-drop-rules.ts";
 import { RememberedRules } from "./iptables-remembered.ts";
 
@@ -117,14 +117,9 @@ class IptablesBans {
   }
 
   /** Makes the chains hold what is remembered, whatever they hold now. */
-  async #ensureChains(): Promise<Ensured> {
-    const [repaired, ineffective]: [string[], string[]] = [[], []];
-    for (const { family, ensure } of this.#chains) {
-      const rulesOf = (jail: string) => [...this.#remembered.rulesOf(jail, family), RETURN];
-      const ensured = await ensure(this.#jails, rulesOf);
-      repaired.push(...ensured.repaired);
-      ineffective.push(...ensured.ineffective);
-    }
-    return { repaired, ineffective };
+  #ensureChains(): Promise<Ensured> {
+    return ensureAll(this.#chains, this.#jails, (jail, family) => {
+      return [...this.#remembered.rulesOf(jail, family), RETURN];
+    });
   }
 }
