@@ -1,6 +1,7 @@
 /** `fleetban host prune`: no longer list hosts that have been silent for long. */
 import { Command, Option } from "commander";
 import { formatDuration } from "../config/duration.ts";
+import { isDown } from "../wire/host-state.ts";
 import type { HostRow } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { confirm, type AskingContext } from "./confirm.ts";
@@ -47,8 +48,8 @@ export function hostPruneCommand(context: AskingContext): Command {
     });
 }
 
-const isSilent = ({ state, awaited, lastSeenAt }: HostRow, seconds: number, now: number): boolean =>
-  state === "down" && !awaited && now - lastSeenAt >= seconds * 1000;
+const isSilent = (row: HostRow, seconds: number, now: number): boolean =>
+  isDown(row) && now - row.lastSeenAt >= seconds * 1000;
 
 const describe = ({ host, lastSeenAt }: HostRow, now: number) => [
   host,

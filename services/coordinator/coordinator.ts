@@ -66,8 +66,8 @@ const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
 const CLOCK_EVERY_MS = 10_000;
 const WARNINGS_EVERY_MS = 10_000;
-/** Every host that is up has reported since the start. */
-const HOSTS_HEARD_AFTER_MS = 2 * HOST_SILENT_AFTER_MS;
+/** Longer than hosts are awaited (see fleet-status.ts): before that, silence is no news. */
+const NOTIFY_AFTER_MS = 2 * HOST_SILENT_AFTER_MS;
 const OWN_ADDRESSES_EVERY_MS = 60_000;
 
 export interface CoordinatorOptions {
@@ -284,9 +284,7 @@ async function answerOperators(
     const lag = await history.lag();
     return { rows, stale, lag, warnings: fleet.warnings(rows, lag) };
   };
-  notifier.watchFleet(async () =>
-    now() - startedAt < HOSTS_HEARD_AFTER_MS ? undefined : readFleet(),
-  );
+  notifier.watchFleet(async () => (now() - startedAt < NOTIFY_AFTER_MS ? undefined : readFleet()));
   const logWarnings = createWarningLog(log, now);
   const sayWarnings = async () => logWarnings((await readFleet()).warnings);
   onRelease(repeat(WARNINGS_EVERY_MS, sayWarnings));
@@ -317,7 +315,7 @@ async function answerOperators(
     });
   };
   const hasPage = web !== undefined;
-  answerNatsRequests({ connection, answer, isVerified, hasPage, onAsked });
+  answerNatsRequests({ connection, answer, version, isVerified, hasPage, onAsked });
   if (web) {
     const server = await web.serve(answer, createWatch(context));
     onRelease(() => server.close());

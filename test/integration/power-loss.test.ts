@@ -192,7 +192,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   });
   const duties = createUpkeep({
     ...{ bans, settings, isLeader: () => true, policy: () => POLICY, log },
-    hosts: { list: () => [], refused: () => new Map<string, never>() },
+    hosts: { get: () => undefined, refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
     brokenHosts: { publish: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },
@@ -308,7 +308,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
   await bans.ready;
   const duties = createUpkeep({
     ...{ bans, settings, isLeader: () => true, policy: () => POLICY, log, history },
-    hosts: { list: () => [], refused: () => new Map<string, never>() },
+    hosts: { get: () => undefined, refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
     brokenHosts: { publish: () => Promise.resolve() },
     names: { look: () => Promise.resolve(), entries: () => [], keeps: () => false, changes: 0 },

@@ -25,7 +25,7 @@ export function drillEndpoint(context: ApiContext): Pick<Endpoints, "host.drill"
 
   return {
     async "host.drill"({ host: name, jail: jailName, wait }, by) {
-      const host = hosts.list().find(({ status }) => status.host === name);
+      const host = hosts.get(name);
       if (!host)
         throw new ApiError(404, `${name}: is no host that has reported; see fleetban host list`);
       if (!hosts.isUp(host)) throw new ApiError(409, `${name}: is silent, so it does no drill`);

@@ -33,7 +33,7 @@ export function hostEndpoints(context: ApiContext): HostEndpoints {
     },
 
     async "host.remove"({ host }) {
-      const known = hosts.list().find(({ status }) => status.host === host);
+      const known = hosts.get(host);
       const wasRecorded = await history.forgetHost(host);
       if (!known && !wasRecorded) throw new ApiError(404, `${host}: is no host that is listed`);
       hosts.forget(host);

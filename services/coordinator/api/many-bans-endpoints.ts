@@ -90,7 +90,9 @@ async function run(
   const { changed, pending } = dryRun
     ? { changed: 0, pending: 0 }
     : await changeMany(context, bans, order.step, {
-        ...{ work: order.work, facts: { selection }, remedy },
+        work: order.work,
+        facts: { selection },
+        remedy,
       });
   return {
     ...{ asOf, matched: bans.length, changed, pending, ...counts, ...spread },

@@ -10,7 +10,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import type { NatsConfig } from "../../nats/nats-config.ts";
-import { readVersion } from "../../process/version.ts";
 import type { Endpoint } from "../../wire/api.ts";
 import { parseAddress, type Address } from "../../wire/address.ts";
 import type { Answer, Asker } from "../../wire/askers.ts";
@@ -36,6 +35,8 @@ export interface NatsRequests {
 export interface NatsRequestsOptions {
   connection: NatsConnection;
   answer: Answer;
+  /** This coordinator's. */
+  version: string;
   /** NATS vouches for who asks. */
   isVerified: boolean;
   /** This coordinator serves the web page. */
@@ -55,12 +56,11 @@ export function hasOperators({ info }: NatsConnection, { creds }: NatsConfig): b
 export function answerNatsRequests({
   connection,
   answer,
+  version,
   isVerified,
   hasPage,
   onAsked,
 }: NatsRequestsOptions): NatsRequests {
-  const version = readVersion();
-
   async function respond(message: Msg): Promise<void> {
     const [, , noun = "", verb = "", who = ""] = message.subject.split(".");
     // Nobody gets our answers sent to where we may write and they may not.

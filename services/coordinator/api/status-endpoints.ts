@@ -1,4 +1,5 @@
 /** `fleetban status`, `fleetban audit list`, and whether a coordinator is there. */
+import { isDown } from "../../wire/host-state.ts";
 import { auditRow } from "../../wire/api.ts";
 import { awaitsRelease } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
@@ -33,7 +34,7 @@ export function statusEndpoints(context: ApiContext): StatusEndpoints {
         startedAt: context.startedAt,
         hosts: {
           up: up.length,
-          down: rows.length - up.length - awaited,
+          down: rows.filter(isDown).length,
           current: up.filter(({ current }) => current).length,
           ...(awaited > 0 && { awaited }),
         },

@@ -7,8 +7,7 @@
  *
  * An entry concerns the bans of its own host alone, so a host in quarantine has one like any other.
  */
-import type { HostStatus } from "../../wire/status.ts";
-import { LOGINS_WATCHED_MS } from "../../wire/status.ts";
+import { LOGINS_WATCHED_MS, type HostStatus } from "../../wire/status.ts";
 import { encodeBrokenLogins, type BrokenLogins, type Setting } from "../../wire/settings.ts";
 import { brokenLoginsKey, hostOfBrokenLoginsKey } from "../../wire/subjects.ts";
 import type { WarningCode } from "../../wire/warnings.ts";

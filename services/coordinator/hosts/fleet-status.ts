@@ -5,6 +5,7 @@
 import type { HostRow } from "../../wire/api.ts";
 import { periodAt, type JailPauses } from "../../policy/jail-pause.ts";
 import type { JailPause } from "../../wire/settings.ts";
+import { isDown } from "../../wire/host-state.ts";
 import { STATUS_EVERY_MS } from "../../wire/status.ts";
 import { warn, type Warning } from "../../wire/warnings.ts";
 import type { Expiry } from "../../nats/credential-expiry.ts";
@@ -208,10 +209,10 @@ const hostWarnings = (row: HostRow): Warning[] =>
   warningsOfRow(row).map((warning) => ofHost(row.host, warning));
 
 /** The same in words that do not name it. */
-export const warningsOfRow = ({ state, status, awaited }: HostRow): Warning[] => [
-  ...(state === "down" && !awaited ? [warn("host-down")] : []),
-  ...(state === "up" && status?.firewall === "dry-run" ? [warn("dry-run")] : []),
-  ...(status?.warnings ?? []),
+export const warningsOfRow = (row: HostRow): Warning[] => [
+  ...(isDown(row) ? [warn("host-down")] : []),
+  ...(row.state === "up" && row.status?.firewall === "dry-run" ? [warn("dry-run")] : []),
+  ...(row.status?.warnings ?? []),
 ];
 
 function ofHost(host: string, warning: Warning): Warning {

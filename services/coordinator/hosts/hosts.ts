@@ -26,6 +26,8 @@ export interface Progress {
 
 export interface Hosts {
   list(): Host[];
+  /** undefined: it has not reported since the start. */
+  get(host: string): Host | undefined;
   isUp(host: Host): boolean;
   /**
    * Waits until every live host has applied the bans bucket that was made at `created` up to
@@ -110,6 +112,7 @@ export function followHosts({ connection, now, log, onStatus }: HostsOptions): H
 
   return {
     list: () => [...hosts.values()].toSorted((a, b) => compare(a.status.host, b.status.host)),
+    get: (host) => hosts.get(host),
     isUp,
 
     async untilApplied({ created, revision }, since, patience) {

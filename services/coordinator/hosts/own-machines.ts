@@ -102,9 +102,8 @@ class KnownMachines implements OwnMachines {
   noteSetting(key: string, setting: Setting | undefined): void {
     if (key.startsWith("quarantine.")) this.#trie = undefined;
     if (!key.startsWith("machine.")) return;
-    if (setting?.type === "machine" && !this.#isStale(key, setting.machine)) {
-      this.#stored.set(key, setting.machine);
-    } else this.#stored.delete(key);
+    if (setting?.type === "machine") this.#stored.set(key, setting.machine);
+    else this.#stored.delete(key);
     this.#trie = undefined;
   }
 
@@ -182,13 +181,21 @@ class KnownMachines implements OwnMachines {
     return isOfKind(key, "cli") && seenAt < now() - CLI_STALE_AFTER_MS;
   }
 
+  /** What counts of the settings bucket. Entries that are stale stay there until a leader erases them. */
+  #current(): [string, Machine][] {
+    return [...this.#stored].filter(([key, each]) => !this.#isStale(key, each));
+  }
+
   #countOf(what: string): number {
-    return [...this.#stored.values()].filter(({ addresses }) => addresses[0]?.what === what).length;
+    return this.#current().filter(([, { addresses }]) => addresses[0]?.what === what).length;
   }
 
   #buildTrie(): AddressTrie<OwnAddress> {
     const trie = createAddressTrie<OwnAddress>();
-    const all = new Map<string, Pick<Machine, "addresses">>([...this.#stored, ...this.#reported]);
+    const all = new Map<string, Pick<Machine, "addresses">>([
+      ...this.#current(),
+      ...this.#reported,
+    ]);
     const known = [...all].toSorted(([a], [b]) => (a > b ? -1 : 1));
     for (const kind of KINDS) {
       for (const [key, { addresses }] of known) {

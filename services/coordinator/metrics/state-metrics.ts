@@ -1,5 +1,6 @@
 /** Metrics of how the fleet is at the moment of a scrape. */
 import { Counter, Gauge, type Registry } from "prom-client";
+import { isDown } from "../../wire/host-state.ts";
 import { WARNINGS } from "../../wire/warnings.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Lease } from "../buckets/lease.ts";
@@ -42,7 +43,7 @@ export function createStateMetrics(registry: Registry, sources: StateSources) {
     metrics.leads.set(lease.isLeader() ? 1 : 0);
     const up = fleet.rows.filter(({ state }) => state === "up").length;
     metrics.hosts.set({ state: "up" }, up);
-    const down = fleet.rows.filter(({ state, awaited }) => state === "down" && !awaited).length;
+    const down = fleet.rows.filter(isDown).length;
     metrics.hosts.set({ state: "down" }, down);
     metrics.reachable.set(history.reachable() ? 1 : 0);
     metrics.lag.set(fleet.lag ?? NaN);

@@ -18,7 +18,8 @@ export async function restoreSettings(
   { settings, history }: RestoreSettingsOptions,
   isRolledBack: boolean,
 ): Promise<void> {
-  const [allowed, operatorSettings] = [await history.allowlist(), await history.operatorSettings()];
+  const allowed = await history.allowlist();
+  const operatorSettings = await history.operatorSettings();
   if (isRolledBack) {
     for (const entry of allowed) await settings.allow(entry);
     await restoreOlderSettings(operatorSettings, settings);

@@ -28,7 +28,7 @@ import { PolicyPublisher, type PublishedPolicy } from "./policy-publisher.ts";
 export interface UpkeepOptions {
   bans: BanStore;
   settings: Settings;
-  hosts: Pick<Hosts, "list" | "refused">;
+  hosts: Pick<Hosts, "get" | "refused">;
   /** Options of jails that operators have set for a time. */
   jailSettings: Pick<JailSettings, "endOld">;
   pauses: Pick<JailPauses, "list" | "of" | "changes">;
@@ -127,10 +127,10 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
 }
 
 /** The notices that agents read, by host. */
-function duplicateNotices(hosts: Pick<Hosts, "list" | "refused">): Map<string, DuplicateNotice> {
+function duplicateNotices(hosts: Pick<Hosts, "get" | "refused">): Map<string, DuplicateNotice> {
   const told = new Map<string, DuplicateNotice>();
   for (const [host, duplicateAgents] of hosts.refused()) {
-    const holder = hosts.list().find(({ status }) => status.host === host);
+    const holder = hosts.get(host);
     if (!holder) continue;
     const { addresses, startedAt } = holder.status;
     const instances = duplicateAgents.map(({ status }) => status.instance).slice(0, 16);

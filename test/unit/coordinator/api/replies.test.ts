@@ -174,6 +174,7 @@ function largestFleet(
     },
     hosts: {
       list: () => hosts,
+      get: (name: string) => hosts.find(({ status: { host } }) => host === name),
       isUp: () => true,
       aheadMs: () => 9e14,
       appliedAt: () => ({ state: "applied", at: NOW, isExact: false }),

@@ -173,3 +173,14 @@ test("a silent host that another coordinator has removed is not written down aga
   await first.publishHosts(settings);
   assert.equal(bucket.size, 1);
 });
+
+test("an entry that ran out while no coordinator was at work counts no more, and is erased", async () => {
+  const { first, second, settings, bucket, clock } = setUp();
+  await first.noteCli(settings, "alice", at("198.51.100.9"));
+  clock.now += HOUR + 1;
+  const [[key, setting] = []] = bucket;
+  second.noteSetting(key ?? "", setting); // as it reads the bucket at its start
+  assert.equal(second.find(at("198.51.100.9")), undefined);
+  await second.publishHosts(settings);
+  assert.equal(bucket.size, 0);
+});
