@@ -66,10 +66,8 @@ export interface FleetSettingsOptions {
 }
 
 type Phase =
-  /** What this host knew last counts. */
+  /** The bucket was not read to its end since this start; what this host knew last counts. */
   | "unread"
-  /** The bucket is read for the first time since this start; what this host knew last counts. */
-  | "reading"
   /** The bucket's settings count; changes arrive as they are made. */
   | "read"
   /** The bucket is read again, after a reconnect or a loss; what is known of it counts meanwhile. */
@@ -149,7 +147,7 @@ class FollowedSettings {
   #onEvent(event: MirrorEvent<Setting>): void {
     switch (event.type) {
       case "loading":
-        this.#phase = this.isKnown() ? "reading-again" : "reading";
+        if (this.#phase === "read") this.#phase = "reading-again";
         this.#begun.resolve();
         return;
       case "put":

@@ -8,6 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Failure } from "../../detection/attempts/failure.ts";
+import { createListeners } from "../../process/listeners.ts";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import { DRILL_WITHIN_MS, type Drill, type DrillReport } from "../../wire/drill.ts";
@@ -38,7 +39,7 @@ export interface DrillsOptions {
 
 export function createDrills(options: DrillsOptions): Drills {
   const { now, log } = options;
-  const listeners: (() => void)[] = [];
+  const progressed = createListeners<[]>();
   let current: { drill: Drill; begunAt: number; report: DrillReport } | undefined;
 
   const isOver = () => current === undefined || now() - current.begunAt > DRILL_WITHIN_MS;
@@ -46,7 +47,7 @@ export function createDrills(options: DrillsOptions): Drills {
   function progress(id: string, facts: Omit<DrillReport, "id">): void {
     if (current?.drill.id !== id) return;
     current.report = { ...current.report, ...facts };
-    for (const listener of listeners) listener();
+    progressed.call();
   }
 
   async function attempt(drill: Drill): Promise<void> {
@@ -77,7 +78,7 @@ export function createDrills(options: DrillsOptions): Drills {
       }
     },
     report: () => (isOver() ? undefined : current?.report),
-    onProgress: (listener) => void listeners.push(listener),
+    onProgress: progressed.add,
   };
 }
 

@@ -8,6 +8,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { failureOf } from "../../process/child-failure.ts";
 import { journalArguments } from "../../process/journal.ts";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { explainFileError } from "../../process/file-error.ts";
@@ -73,8 +74,7 @@ export async function* readJournalLines(
 ): AsyncGenerator<InputLine> {
   const args = journalArguments({ unit }, []);
   const child = spawn("journalctl", args, { stdio: ["ignore", "pipe", "inherit"] });
-  const failed = new Promise<never>((_, reject) => child.once("error", reject));
-  failed.catch(() => {}); // the first line that is waited for says so
+  const failed = failureOf(child);
   try {
     const lines = readLines(unit, child.stdout, receivedAt, read);
     for (;;) {

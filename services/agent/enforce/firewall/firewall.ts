@@ -26,16 +26,17 @@ export function transportsOf({ ports, protocol }: FirewallJail): readonly Transp
   return protocol === "all" ? ["tcp", "udp"] : ["tcp"];
 }
 
-export interface TimedBan {
+export interface Banned {
   jail: string;
   address: Address;
+}
+
+export interface TimedBan extends Banned {
   /** Seconds left; undefined: for ever. The kernel lifts the ban by itself when they are over. */
   seconds: number | undefined;
 }
 
-export interface Refused {
-  jail: string;
-  address: Address;
+export interface Refused extends Banned {
   reason: string;
 }
 
@@ -65,7 +66,7 @@ export interface Firewall {
   replace(bans: readonly TimedBan[]): Promise<Refused[]>;
   /** Adds or renews; returns what the kernel would not take. */
   ban(bans: readonly TimedBan[]): Promise<Refused[]>;
-  unban(bans: readonly { jail: string; address: Address }[]): Promise<void>;
+  unban(bans: readonly Banned[]): Promise<void>;
   /** The bans in force, read back from the kernel rather than remembered. */
   list(): Promise<TimedBan[]>;
   /** Number of bans in force, read back. */
@@ -77,7 +78,7 @@ export interface Firewall {
 }
 
 /** Splits off the bans in jails that a firewall does not have. */
-export function sortOut<B extends { jail: string; address: Address }>(
+export function sortOut<B extends Banned>(
   bans: readonly B[],
   jails: readonly FirewallJail[],
 ): { known: B[]; refused: Refused[] } {

@@ -6,6 +6,7 @@
  * the same order; a journal that no longer has the cursor has lost entries, and the
  * epoch ends with it.
  */
+import { failureOf } from "../../../process/child-failure.ts";
 import { reasonOf } from "../../../process/reason.ts";
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
@@ -164,11 +165,4 @@ class JournalReader {
     // journald's own time needs no proof.
     await onLines({ lines: line, from, to, epoch, isFresh: false });
   }
-}
-
-/** Rejects when the process cannot be started, or is killed because the source was stopped. */
-function failureOf(child: Journalctl): Promise<never> {
-  const failed = new Promise<never>((_, reject) => child.once("error", reject));
-  failed.catch(() => {}); // Nobody may wait for it any more.
-  return failed;
 }

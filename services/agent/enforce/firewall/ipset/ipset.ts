@@ -10,6 +10,7 @@ import { inSlices } from "../../../../process/slices.ts";
 import { run as runCommand, start as startCommand, type Run, type Start } from "../command.ts";
 import {
   sortOut,
+  type Banned,
   type Firewall,
   type FirewallJail,
   type Refused,
@@ -33,8 +34,6 @@ export interface IpsetOptions {
   /** Bans in force per jail and family, for tests. */
   maxMembers?: number | undefined;
 }
-
-type Banned = Pick<TimedBan, "jail" | "address">;
 
 /** Without `added`, the ban is over. */
 interface Change {

@@ -19,6 +19,10 @@ export interface Line {
 /** The end of a ban in seconds since 1970; undefined: for ever. */
 export type End = number | undefined;
 
+/** The kernel applies a rule until the end of its last second. */
+export const isOver = (end: End, now: number): boolean =>
+  end !== undefined && end * 1000 + 999 < now;
+
 export function insertLine(jail: string, address: Address, end: End): Line {
   const text = `-I ${chainName(jail)} 1 ${dropRule(address, end)}`;
   return { family: familyOf(address), text };
@@ -53,9 +57,8 @@ export async function bansIn(
     const address = parseNetwork(source);
     if (address === undefined) return [];
     if (until === undefined) return [{ jail, address, seconds: undefined }];
-    const milliseconds = Date.parse(`${until}Z`) - now;
-    return milliseconds + 999 < 0
-      ? []
-      : [{ jail, address, seconds: Math.max(Math.ceil(milliseconds / 1000), 1) }];
+    const end = Date.parse(`${until}Z`) / 1000;
+    if (isOver(end, now)) return [];
+    return [{ jail, address, seconds: Math.max(Math.ceil((end * 1000 - now) / 1000), 1) }];
   });
 }

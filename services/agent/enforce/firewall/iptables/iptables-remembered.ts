@@ -2,7 +2,14 @@
 import { familyOf, type Address } from "../../../../wire/address.ts";
 import type { TimedBan } from "../firewall.ts";
 import { checked, type Family } from "../names.ts";
-import { deleteLine, dropRule, insertLine, type End, type Line } from "./iptables-drop-rules.ts";
+import {
+  deleteLine,
+  dropRule,
+  insertLine,
+  isOver,
+  type End,
+  type Line,
+} from "./iptables-drop-rules.ts";
 
 export class RememberedRules {
   /** This host's clock, which the kernel ends bans by. */
@@ -45,7 +52,7 @@ export class RememberedRules {
     const lines: Line[] = [];
     for (const [jail, ends] of this.#ends) {
       for (const [address, end] of ends) {
-        if (!this.#isOver(end)) continue;
+        if (!isOver(end, this.#now())) continue;
         lines.push(deleteLine(jail, address, end));
         ends.delete(address);
       }
@@ -79,9 +86,5 @@ export class RememberedRules {
 
   #endOf({ seconds }: TimedBan): End {
     return seconds === undefined ? undefined : Math.floor(this.#now() / 1000 + seconds);
-  }
-
-  #isOver(end: End): boolean {
-    return end !== undefined && end * 1000 + 999 < this.#now();
   }
 }

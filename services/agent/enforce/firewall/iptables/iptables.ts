@@ -8,6 +8,7 @@
 import { FirewallError, run as runCommand, type Run } from "../command.ts";
 import {
   sortOut,
+  type Banned,
   type Firewall,
   type FirewallJail,
   type Refused,
@@ -27,8 +28,6 @@ export interface IptablesOptions {
   now: () => number;
   run?: Run | undefined;
 }
-
-type Banned = Pick<TimedBan, "jail" | "address">;
 
 const RETURN = "-j RETURN";
 

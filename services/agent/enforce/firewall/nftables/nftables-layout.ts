@@ -4,10 +4,10 @@
  * Invariant: `sets` are those that packets are compared with. Sets that are filled or emptied while
  * all bans are replaced are aside: they are there, and no rule leads to them.
  */
-import { isNetwork, type Address } from "../../../../wire/address.ts";
+import { isNetwork } from "../../../../wire/address.ts";
 import { FirewallError, type Run } from "../command.ts";
 import { portMatch, type PortMatch } from "../connection-tracking.ts";
-import type { FirewallJail } from "../firewall.ts";
+import type { Banned, FirewallJail } from "../firewall.ts";
 import { readTable, type Present } from "./nftables-reading.ts";
 import {
   hooksFor,
@@ -19,8 +19,6 @@ import {
   TABLE,
   type Generation,
 } from "./nftables-table.ts";
-
-type Banned = readonly { jail: string; address: Address }[];
 
 export class NftablesLayout {
   jails: readonly FirewallJail[] = [];
@@ -82,14 +80,14 @@ export class NftablesLayout {
   }
 
   /** The sets of a generation that jails and bans need. */
-  setsFor(bans: Banned, generation: Generation = this.generation): Set<string> {
+  setsFor(bans: readonly Banned[], generation: Generation = this.generation): Set<string> {
     const all = new Set(this.jails.flatMap(({ name }) => plainSets(name, generation)));
     for (const ban of bans) if (isNetwork(ban.address)) all.add(setFor(ban, generation));
     return all;
   }
 
   /** The same with those of `kept` whose jail is still there. */
-  setsWith(bans: Banned, kept: Iterable<string> = this.sets): Set<string> {
+  setsWith(bans: readonly Banned[], kept: Iterable<string> = this.sets): Set<string> {
     const all = this.setsFor(bans);
     for (const set of kept) {
       const parts = partsOfSet(set);

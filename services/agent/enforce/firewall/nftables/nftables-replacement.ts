@@ -6,9 +6,8 @@
  * So the next generation of sets is filled in slices, takes its place in the rules at once, and the
  * generation before is emptied in slices before it is deleted.
  */
-import type { Address } from "../../../../wire/address.ts";
 import { FirewallError } from "../command.ts";
-import type { TimedBan } from "../firewall.ts";
+import type { Banned, TimedBan } from "../firewall.ts";
 import type { Aside } from "../in-order.ts";
 import type { NftablesLayout } from "./nftables-layout.ts";
 import {
@@ -20,11 +19,6 @@ import {
   TABLE,
   type Generation,
 } from "./nftables-table.ts";
-
-interface Banned {
-  jail: string;
-  address: Address;
-}
 
 /** What was changed beside a replacement, the newest change of each ban. Without `added`, it is over. */
 export type ChangesBeside = Map<string, { ban: Banned; added?: TimedBan }>;

@@ -17,7 +17,13 @@
 import { familyOf, parseAddress, prefixOf, type Address } from "../../../../wire/address.ts";
 import { JAIL_NAME } from "../../../../wire/subjects.ts";
 import type { PortMatch } from "../connection-tracking.ts";
-import { transportsOf, type FirewallJail, type TimedBan, type Transport } from "../firewall.ts";
+import {
+  transportsOf,
+  type Banned,
+  type FirewallJail,
+  type TimedBan,
+  type Transport,
+} from "../firewall.ts";
 import { checked, checkedJail } from "../names.ts";
 
 export const TABLE = "inet fleetban";
@@ -50,11 +56,6 @@ export type Generation = "" | ".b";
 
 export function nextGeneration(generation: Generation): Generation {
   return generation === "" ? ".b" : "";
-}
-
-interface Banned {
-  jail: string;
-  address: Address;
 }
 
 /** Name of the set that holds `address`. */

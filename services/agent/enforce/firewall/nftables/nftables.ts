@@ -6,9 +6,8 @@
  * while the table is looked through or all bans are replaced: bans change the sets that are in
  * force at once, and the sets that take their place before they do.
  */
-import type { Address } from "../../../../wire/address.ts";
 import { FirewallError, run as runCommand, type Run } from "../command.ts";
-import { sortOut, type Firewall, type Repair, type TimedBan } from "../firewall.ts";
+import { sortOut, type Banned, type Firewall, type Repair, type TimedBan } from "../firewall.ts";
 import { createInOrder, type Aside } from "../in-order.ts";
 import { FAMILIES } from "../names.ts";
 import { forwardedPorts } from "../published-ports.ts";
@@ -23,11 +22,6 @@ export interface NftablesOptions {
   chains: readonly string[];
   now: () => number;
   run?: Run | undefined;
-}
-
-interface Banned {
-  jail: string;
-  address: Address;
 }
 
 const keyOf = ({ jail, address }: Banned) => `${jail} ${address}`;
