@@ -8,7 +8,7 @@ import { checksOf } from "./arguments.ts";
 import { formatState } from "./ban-words.ts";
 import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { confirmWide, forEachAddress, readAddresses } from "./several.ts";
+import { confirmWide, forEachAddress, printJson, readAddresses } from "./several.ts";
 import { formatBoth } from "./time.ts";
 
 export function allowCommand(context: AskingContext): Command {
@@ -54,9 +54,8 @@ function addCommand(context: AskingContext): Command {
       await forEachAddress(context, addresses, {
         work: (address) => ask("allow.add", { address, jail, comment, label, seconds }),
         async tell(reply) {
-          if (!json) describeAdded(context, reply);
-          else if (addresses.length === 1) output.json(reply);
-          else await output.jsonRow(reply);
+          if (json) await printJson(context, reply, addresses);
+          else describeAdded(context, reply);
         },
       });
     });
@@ -95,9 +94,8 @@ function removeCommand(context: AskingContext): Command {
       await forEachAddress(context, addresses, {
         work: (address) => ask("allow.remove", { address, jail, reason }),
         async tell(reply) {
-          if (!json) describeRemoved(context, reply);
-          else if (addresses.length === 1) output.json(reply);
-          else await output.jsonRow(reply);
+          if (json) await printJson(context, reply, addresses);
+          else describeRemoved(context, reply);
         },
       });
     });

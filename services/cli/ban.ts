@@ -19,7 +19,7 @@ import {
   selectionOf,
   type SelectionOptions,
 } from "./many-bans.ts";
-import { confirmWide, forEachAddress, readAddresses } from "./several.ts";
+import { confirmWide, forEachAddress, printJson, readAddresses } from "./several.ts";
 import { noteStillBanned } from "./still-banned.ts";
 import { reportReach } from "./reach.ts";
 import { formatBoth, formatEnd } from "./time.ts";
@@ -178,16 +178,6 @@ function describeLifted({ now }: Context, ban: Ban): string {
     ? `; its failures do not count until ${formatBoth(immuneUntil, now())}`
     : "";
   return `${ban.address} is ${formatState(ban, now())} in ${ban.jail}${failures}`;
-}
-
-/** One document for one address, one line each for several. */
-async function printJson(
-  { output }: Context,
-  reply: Reply<"ban.add" | "ban.remove">,
-  addresses: readonly Address[],
-): Promise<void> {
-  if (addresses.length === 1) output.json(reply);
-  else await output.jsonRow(reply);
 }
 
 async function removeMany(context: AskingContext, options: RemoveOptions): Promise<void> {

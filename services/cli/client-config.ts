@@ -1,16 +1,15 @@
-/** client.yaml, whose schema is loaded only where there is such a file. */
+/**
+ * client.yaml, whose schema is loaded only where there is such a file. NATS_URL itself is seen to in
+ * location.ts: where it is set, no file is read.
+ */
 import * as z from "zod";
 import { readConfigOrigins, type SettingRow } from "../config/config-origins.ts";
 import { loadConfig } from "../config/load-config.ts";
-import { NATS_VARIABLES, natsConfig, type NatsConfig } from "../nats/nats-config.ts";
+import { natsConfig, type NatsConfig } from "../nats/nats-config.ts";
+import { LOGIN_VARIABLES } from "../nats/nats-variables.ts";
 import type { Environment } from "../process/environment.ts";
 
 const clientConfig = z.strictObject({ nats: natsConfig });
-
-/** NATS_URL itself is seen to in location.ts: where it is set, no file is read. */
-const LOGIN_VARIABLES = Object.fromEntries(
-  Object.entries(NATS_VARIABLES).filter(([, setting]) => setting !== "nats.url"),
-);
 
 /** Throws a PlainError if the file cannot be used; undefined: there is none. */
 export async function readClientConfig(

@@ -5,7 +5,7 @@ import type { HostRow, Reply } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { compareVersions } from "./compare-versions.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
-import { describeFirewall, describeSkew, warningsOf } from "./host-words.ts";
+import { colorOf, describeFirewall, describeSkew, warningsOf } from "./host-words.ts";
 import { count } from "./count.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatRelative } from "./time.ts";
@@ -33,7 +33,7 @@ function describe({ host: row, version }: Reply<"host.show">, now: number): Cell
     quarantine && `since ${formatBoth(quarantine.since, now)}: ${quarantine.reason}`;
   return [
     ["host", { text: host, color: "bold" }],
-    ["state", { text: heard, color: awaited ? "yellow" : state === "up" ? "green" : "red" }],
+    ["state", { text: heard, color: colorOf(row) }],
     ...(quarantined ? [["quarantine", { text: quarantined, color: "yellow" } as const]] : []),
     ...(status ? describeAgent(row, status, { version, now }) : [["agent", NEVER_HEARD]]),
     ...(missedOffences > 0 ? [["missed", describeMissed(missedOffences)]] : []),

@@ -65,3 +65,7 @@ export function warningsOf({ host, status }: HostRow): Cell[][] {
     ]),
   ];
 }
+
+/** Of a host's state. */
+export const colorOf = ({ state, awaited }: HostRow) =>
+  awaited ? "yellow" : state === "up" ? "green" : "red";

@@ -6,7 +6,13 @@ import { quarantineCommand } from "./host-quarantine.ts";
 import { hostPruneCommand } from "./host-prune.ts";
 import { hostShowCommand } from "./host-show.ts";
 import { hostWaitCommand } from "./host-wait.ts";
-import { describeFirewall, describeSkew, describeSources, warningsOf } from "./host-words.ts";
+import {
+  colorOf,
+  describeFirewall,
+  describeSkew,
+  describeSources,
+  warningsOf,
+} from "./host-words.ts";
 import { compareVersions } from "./compare-versions.ts";
 import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
@@ -84,9 +90,6 @@ const HEAD = [
   "CLOCK",
   "VERSION",
 ];
-
-const colorOf = ({ state, awaited }: HostRow) =>
-  awaited ? "yellow" : state === "up" ? "green" : "red";
 
 function describeHost(row: HostRow, now: number): Cell[] {
   const { host, state, lastSeenAt, current, clockSkew, status } = row;

@@ -9,6 +9,7 @@ import type { SettingRow } from "../config/config-origins.ts";
 import type { Environment } from "../process/environment.ts";
 import { EXIT, PlainError } from "../process/exit.ts";
 import type { NatsConfig } from "../nats/nats-config.ts";
+import { LOGIN_VARIABLES } from "../nats/nats-variables.ts";
 import { parseNatsUrls, withoutLogin } from "../nats/url.ts";
 import { quote } from "./visible.ts";
 
@@ -47,12 +48,10 @@ export async function locateNats(
 
 /** Beside an address that was given; any text will do, and an empty one is none. */
 function loginIn(environment: Environment): Omit<NatsConfig, "url"> {
-  return {
-    creds: environment["FLEETBAN_NATS_CREDS"] || undefined,
-    user: environment["FLEETBAN_NATS_USER"] || undefined,
-    password: environment["FLEETBAN_NATS_PASSWORD"] || undefined,
-    ca: environment["FLEETBAN_NATS_CA"] || undefined,
-  };
+  const settings = Object.entries(LOGIN_VARIABLES).map(([variable, setting]) => {
+    return [setting.slice("nats.".length), environment[variable] || undefined];
+  });
+  return Object.fromEntries(settings) as Omit<NatsConfig, "url">;
 }
 
 /** Every setting of this program, and where it comes from. */

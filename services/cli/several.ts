@@ -1,6 +1,7 @@
 /** Commands that take several addresses, from the command line or from stdin. */
 import { EXIT, PlainError, SilentExit, type ExitCode } from "../process/exit.ts";
 import type { Address } from "../wire/address.ts";
+import type { Endpoint, Reply } from "../wire/api.ts";
 import { familyOf, prefixOf } from "../wire/address.ts";
 import { UsageError } from "./arguments.ts";
 import { confirm, type AskingContext } from "./confirm.ts";
@@ -89,4 +90,14 @@ export async function forEachAddress<R>(
   }
   if (codes.has(EXIT.unavailable)) throw new SilentExit(EXIT.unavailable);
   if (codes.size > 0) throw new SilentExit(EXIT.refused);
+}
+
+/** One document for one address, one line each for several. */
+export async function printJson(
+  { output }: Pick<AskingContext, "output">,
+  reply: Reply<Endpoint>,
+  addresses: readonly Address[],
+): Promise<void> {
+  if (addresses.length === 1) output.json(reply);
+  else await output.jsonRow(reply);
 }

@@ -19,6 +19,14 @@ export function parseListen(text: string): ListenAddress {
   };
 }
 
+/** As `parseListen` reads it. */
+export function spellListen({ host, port }: ListenAddress): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The host of a URL; an IPv6 address without its brackets. */
+export const hostOfUrl = (url: URL): string => url.hostname.replace(/^\[|\]$/g, "");
+
 /** Can only this machine reach what listens on `host`? */
 export function isLoopback(host: string): boolean {
   return /^(?:127(?:\.\d+){3}|::1|localhost)$/.test(host);

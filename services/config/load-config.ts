@@ -7,8 +7,7 @@ import { dirname, resolve } from "node:path";
 import type * as z from "zod";
 import type { Environment } from "../process/environment.ts";
 import { EXIT, PlainError } from "../process/exit.ts";
-import { explainFileError } from "../process/file-error.ts";
-import { whyDenied, whyExposed } from "../process/private-file.ts";
+import { whyExposed, whyUnreadable } from "../process/private-file.ts";
 
 /** The configuration cannot be used; the message has a line for every fault. */
 export class ConfigError extends PlainError {
@@ -123,9 +122,7 @@ async function readYaml(path: string): Promise<Record<string, unknown>> {
   try {
     text = await files.readFile(path, "utf8");
   } catch (cause) {
-    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
-    const reason = isDenied ? whyDenied(path) : explainFileError(cause);
-    throw new ConfigError([`${path}: cannot be read: ${reason}`], { cause });
+    throw new ConfigError([`${path}: cannot be read: ${whyUnreadable(path, cause)}`], { cause });
   }
   // A program that reads no file starts without it.
   const { parseDocument } = await import("./yaml-document.ts");

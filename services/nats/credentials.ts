@@ -4,8 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { EXIT, PlainError } from "../process/exit.ts";
-import { explainFileError } from "../process/file-error.ts";
-import { whyDenied, whyExposed } from "../process/private-file.ts";
+import { isDenied, whyExposed, whyUnreadable } from "../process/private-file.ts";
 
 export interface Credentials {
   /** The name in the credentials: the host of an agent, or an operator. */
@@ -79,8 +78,7 @@ function readPrivately(file: string): string {
     return readFileSync(file, "utf8");
   } catch (cause) {
     if (cause instanceof PlainError || !(cause instanceof Error && "code" in cause)) throw cause;
-    const code = cause.code === "EACCES" ? EXIT.permission : EXIT.config;
-    const reason = cause.code === "EACCES" ? whyDenied(file) : explainFileError(cause);
-    throw new PlainError(`${file}: cannot be read: ${reason}`, code, { cause });
+    const code = isDenied(cause) ? EXIT.permission : EXIT.config;
+    throw new PlainError(`${file}: cannot be read: ${whyUnreadable(file, cause)}`, code, { cause });
   }
 }

@@ -25,12 +25,3 @@ export const natsConfig = z
   })
   .prefault({});
 export type NatsConfig = z.infer<typeof natsConfig>;
-
-/** Environment variables that stand for `nats:` settings. */
-export const NATS_VARIABLES = {
-  NATS_URL: "nats.url",
-  FLEETBAN_NATS_CREDS: "nats.creds",
-  FLEETBAN_NATS_USER: "nats.user",
-  FLEETBAN_NATS_PASSWORD: "nats.password",
-  FLEETBAN_NATS_CA: "nats.ca",
-} as const;

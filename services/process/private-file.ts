@@ -1,6 +1,7 @@
 /** Files with secrets: who may read them, and how an administrator corrects their mode. */
 import { statSync } from "node:fs";
 import { userInfo } from "node:os";
+import { explainFileError } from "./file-error.ts";
 
 /** Why others may know a file's secret; undefined: only its owner or the daemon's group reads it. */
 export function whyExposed(file: string): string | undefined {
@@ -16,6 +17,15 @@ function closingRemedy(file: string, owner: number): string {
   const group = daemonGroup();
   return owner === 0 && group !== undefined ? readingRemedy(file, group) : `chmod 600 ${file}`;
 }
+
+/** Why `file` could not be read, and what lets the daemon of this user read it. */
+export function whyUnreadable(file: string, cause: unknown): string {
+  return isDenied(cause) ? whyDenied(file) : explainFileError(cause);
+}
+
+/** May this user not read the file? */
+export const isDenied = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === "EACCES";
 
 /** The command that lets the daemon of this user read `file`. */
 export function whyDenied(file: string): string {

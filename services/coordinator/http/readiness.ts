@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
-import { parseListen } from "../../config/listen.ts";
+import { parseListen, spellListen } from "../../config/listen.ts";
 
 const EVERY_MS = 500;
 const ANSWER_WITHIN_MS = 2_000;
@@ -11,8 +11,7 @@ const readyz = z.object({ ready: z.boolean(), reasons: z.array(z.string()) });
 
 /** Asks until it is ready, at most for `patienceMs`; throws a PlainError that says why it is not. */
 export async function untilReady(listen: string, patienceMs: number): Promise<void> {
-  const { host, port } = parseListen(listen);
-  const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const where = spellListen(parseListen(listen));
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const trouble = await troubleAt(where);

@@ -22,6 +22,12 @@ export interface CertificatePair {
   key: string;
 }
 
+interface ReadCertificate {
+  pair: CertificatePair;
+  /** The certificate itself, not those of its authorities behind it. */
+  x509: X509Certificate;
+}
+
 export interface Certificate {
   /** What a server is made with. */
   pair(): CertificatePair;
@@ -44,22 +50,19 @@ const READ_EVERY_MS = 60_000;
 export const EXPIRES_SOON_MS = 14 * 86_400_000;
 
 /** Throws a PlainError if the files cannot be used. */
-export function readCertificate({ cert, key }: CertificateFiles): CertificatePair {
+export function readCertificate({ cert, key }: CertificateFiles): ReadCertificate {
   const pair = { cert: readFile("web.tls.cert", cert), key: readPrivateFile("web.tls.key", key) };
   try {
     createSecureContext(pair);
-    new X509Certificate(pair.cert);
+    return { pair, x509: new X509Certificate(pair.cert) };
   } catch (cause) {
     const expected = "expected a certificate and its key in PEM";
     const text = `web.tls: ${cert}, ${key}: ${expected}: ${reasonOf(cause)}`;
     throw new PlainError(text, EXIT.config, { cause });
   }
-  return pair;
 }
 
-/** When the certificate itself ends, not those of its authorities behind it. */
-export const endOf = ({ cert }: CertificatePair): number =>
-  Date.parse(new X509Certificate(cert).validTo);
+const endOf = ({ x509 }: ReadCertificate): number => Date.parse(x509.validTo);
 
 /** Throws a PlainError if the files cannot be used. */
 export function openCertificate({ files, now, log }: CertificateOptions): Certificate {
@@ -68,14 +71,15 @@ export function openCertificate({ files, now, log }: CertificateOptions): Certif
   let fault: string | undefined;
   let server: Pick<Server, "setSecureContext"> | undefined;
 
-  function read(): void {
+  function look(): void {
     try {
-      const pair = readCertificate(files);
+      const read = readCertificate(files);
+      const { pair } = read;
       fault = undefined;
-      if (pair.cert === inUse.cert && pair.key === inUse.key) return;
-      inUse = pair;
+      if (pair.cert === inUse.pair.cert && pair.key === inUse.pair.key) return;
+      inUse = read;
       server?.setSecureContext(pair);
-      const until = new Date(endOf(pair)).toISOString();
+      const until = new Date(endOf(read)).toISOString();
       log.info({ cert: files.cert, until }, "the web page has another certificate");
     } catch (error) {
       if (!(error instanceof PlainError)) throw error;
@@ -87,13 +91,13 @@ export function openCertificate({ files, now, log }: CertificateOptions): Certif
     }
   }
 
-  const timer = setInterval(read, READ_EVERY_MS);
+  const timer = setInterval(look, READ_EVERY_MS);
   return {
-    pair: () => inUse,
+    pair: () => inUse.pair,
     follow: (running) => (server = running),
     readAgain() {
       fault = undefined; // whoever asks gets an answer, also if it is the same as before
-      read();
+      look();
     },
     warnings() {
       const until = endOf(inUse);

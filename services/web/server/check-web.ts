@@ -2,12 +2,12 @@
  * What `fleetban-coordinator check` says of the web page: certificate, place and OpenID Connect. It
  * listens at the page's port for a moment, and changes nothing.
  */
-import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { get as getWithTls } from "node:https";
 import { createServer, isIP } from "node:net";
 import { text } from "node:stream/consumers";
+import { hostOfUrl } from "../../config/listen.ts";
 import type { CheckReport } from "../../nats/check.ts";
 import { EXIT, PlainError } from "../../process/exit.ts";
 import { reasonOf } from "../../process/reason.ts";
@@ -51,14 +51,14 @@ function checkCertificate({ files, site, now }: CertificateCheck, report: CheckR
   const part = "web certificate";
   const read = tryToRead(part, () => readCertificate(files), report);
   if (!read) return;
-  const certificate = new X509Certificate(read.value.cert);
+  const { x509: certificate } = read.value;
   const [from, until] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
   const days = `valid from ${spellDay(from)} to ${spellDay(until)}`;
   if (now < from || now >= until) {
     report.failed(part, `${files.cert}: ${days}: browsers refuse it today`, EXIT.config);
     return;
   }
-  const name = new URL(site.origin).hostname.replace(/^\[|\]$/g, "");
+  const name = hostOfUrl(new URL(site.origin));
   const isNamed =
     isIP(name) === 0
       ? certificate.checkHost(name, { subject: "never" })

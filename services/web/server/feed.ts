@@ -60,15 +60,10 @@ const MOST_WAITING = 64 * 1024;
 const PLACES = /^(\d{1,16})-(\d{1,16})$/;
 
 export function createFeed(options: FeedOptions): Feed {
-  const pages = new OpenPages(options);
-  return {
-    open: (request, response, session) => pages.open(request, response, session),
-    end: (hash) => pages.end(hash),
-    stop: () => pages.stop(),
-  };
+  return new OpenPages(options);
 }
 
-class OpenPages {
+class OpenPages implements Feed {
   readonly #options: FeedOptions;
   readonly #readers = new Set<Reader>();
   /** How far most pages are. */

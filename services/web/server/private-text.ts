@@ -1,17 +1,14 @@
 /** Files that coordinator.yaml names for the web page. */
 import { readFileSync } from "node:fs";
 import { EXIT, PlainError } from "../../process/exit.ts";
-import { explainFileError } from "../../process/file-error.ts";
-import { whyDenied, whyExposed } from "../../process/private-file.ts";
+import { whyExposed, whyUnreadable } from "../../process/private-file.ts";
 
 /** Throws a PlainError if it cannot be read. */
 export function readFile(option: string, file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
-    const reason = isDenied ? whyDenied(file) : explainFileError(cause);
-    const text = `${option}: ${file}: cannot be read: ${reason}`;
+    const text = `${option}: ${file}: cannot be read: ${whyUnreadable(file, cause)}`;
     throw new PlainError(text, EXIT.config, { cause });
   }
 }

@@ -1,7 +1,13 @@
 /** `web` of coordinator.yaml: where the web page is, and how people log in to it. */
 import * as z from "zod";
 import { duration } from "../../config/duration-setting.ts";
-import { isLoopback, listenConfig, parseListen, type ListenAddress } from "../../config/listen.ts";
+import {
+  hostOfUrl,
+  isLoopback,
+  listenConfig,
+  parseListen,
+  type ListenAddress,
+} from "../../config/listen.ts";
 import { parseNetwork, type Address } from "../../wire/address.ts";
 import { roleLists } from "./role-lists.ts";
 
@@ -22,7 +28,7 @@ function isPublicUrl(text: string): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopbackUrl(url));
 }
 
-const isLoopbackUrl = (url: URL) => isLoopback(url.hostname.replace(/^\[|\]$/g, ""));
+const isLoopbackUrl = (url: URL) => isLoopback(hostOfUrl(url));
 
 export const proxyConfig = z.strictObject({
   addresses: z

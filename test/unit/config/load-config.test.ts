@@ -6,7 +6,8 @@ import { test } from "node:test";
 import * as z from "zod";
 import { ConfigError, loadConfig } from "../../../services/config/load-config.ts";
 import { duration, durationOrForever } from "../../../services/config/duration-setting.ts";
-import { NATS_VARIABLES, natsConfig } from "../../../services/nats/nats-config.ts";
+import { natsConfig } from "../../../services/nats/nats-config.ts";
+import { NATS_VARIABLES } from "../../../services/nats/nats-variables.ts";
 
 const schema = z.strictObject({
   nats: natsConfig,

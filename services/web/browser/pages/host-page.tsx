@@ -20,6 +20,7 @@ import {
   lagOf,
   SOURCE_STATES,
   sourcesOf,
+  stateOf,
   versionOf,
 } from "../text/host-words.ts";
 import { count, formatBytes, formatNumber } from "../text/numbers.ts";
@@ -133,7 +134,7 @@ function Known({ row, version }: { row: HostRow; version: string }) {
 function HostVerdict({ row }: { row: HostRow }) {
   const { status, state, awaited } = row;
   const isBad =
-    (state === "down" && !awaited) ||
+    stateOf(row).level === "bad" ||
     (status?.warnings ?? []).some(({ severity }) => severity === "high");
   const isWell = !isBad && row.current && (status?.warnings.length ?? 0) === 0;
   const level = isBad ? "act" : isWell ? "well" : "look";
