@@ -32,7 +32,7 @@ interface UncheckedClaims {
 }
 
 const JWT = /-----BEGIN NATS USER JWT-----\s+(\S+)\s+-+END NATS USER JWT-+/;
-const SEED = /-----BEGIN USER NKEY SEED-----\s+(SU\w{56})\s/;
+const SEED = /-----BEGIN USER NKEY SEED-----\s+(SU[A-Z2-7]{56})\s/;
 
 /** Throws a PlainError: 78 if the file holds no credentials, 77 if it may not be read. */
 export function readCredentials(file: string): Credentials {
