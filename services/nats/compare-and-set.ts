@@ -27,8 +27,8 @@ export interface KeyOptions<T> {
   key: string;
   /** The value and revision that the caller expects. */
   present: Versioned<T>;
-  /** Makes the next value from the present one; undefined: leave it. */
-  step: (present: T | undefined) => T | undefined;
+  /** Makes the next value from the present one, and its revision; undefined: leave it. */
+  step: (present: T | undefined, revision: number) => T | undefined;
   read: (key: string) => Promise<Versioned<T>>;
   encode: (value: T) => Uint8Array;
   /** Is the value that the key holds the one that we have tried to write? */
@@ -96,7 +96,7 @@ async function changeKey<T>(
   const inDoubt: T[] = [];
   let from = present;
   for (let conflicts = 0; ;) {
-    const next = step(from.value);
+    const next = step(from.value, from.revision);
     if (next === undefined) return undefined;
     try {
       return { value: next, revision: await write(next, from.revision) };

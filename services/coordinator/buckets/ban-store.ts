@@ -19,8 +19,8 @@ import { BanIndex } from "./ban-index.ts";
 import { TamperedBans } from "./tampered-bans.ts";
 import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
 
-/** Makes the next state of an entry from its present one; undefined: leave it. */
-export type Step = (present: Ban | undefined) => Ban | undefined;
+/** Makes the next state of an entry from its present one, and its revision; undefined: leave it. */
+export type Step = (present: Ban | undefined, revision: number) => Ban | undefined;
 
 export interface Written {
   ban: Ban;

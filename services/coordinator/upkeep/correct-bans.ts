@@ -1,8 +1,10 @@
 /**
  * Corrects bans by what is on record of the bans before them (see recalled-ban.ts): a ban that was
  * decided before they were known may have the wrong offence number, length and end.
+ *
+ * The record follows the bucket. Where it does not have the last change of a ban yet, it may show as
+ * in force what has been lifted since, so such a ban waits for the record.
  */
-import { inSlices } from "../../process/slices.ts";
 import { sideBySide } from "../../process/side-by-side.ts";
 import type { Address } from "../../wire/address.ts";
 import type { Ban } from "../../wire/ban.ts";
@@ -13,8 +15,8 @@ import type { BanStore } from "../buckets/ban-store.ts";
 import type { History } from "../history/history.ts";
 
 export interface BanCorrectionOptions {
-  bans: Pick<BanStore, "change" | "entries">;
-  history: Pick<History, "bansOf">;
+  bans: Pick<BanStore, "change">;
+  history: Pick<History, "bansOf" | "recordedRevision" | "stalled">;
   policy: () => { jails: readonly Jail[] };
   newChange: NewChange;
   now: () => number;
@@ -23,8 +25,15 @@ export interface BanCorrectionOptions {
 export interface BanCorrection {
   /** Corrects the ban of an entry by what `record` has of its address; undefined: it is right. */
   correct(present: Ban, record: RecordedBans): Ban | undefined;
-  /** Corrects all bans of the bucket; returns how many were wrong. */
-  correctAll(keptSeconds: number): Promise<number>;
+  /** Corrects the bans of these addresses. */
+  correctAll(addresses: readonly Address[], keptSeconds: number): Promise<Corrected>;
+}
+
+export interface Corrected {
+  /** How many bans were wrong. */
+  corrected: number;
+  /** Addresses with a ban whose last change is not on record yet. */
+  late: Set<Address>;
 }
 
 const AT_ONCE = 64;
@@ -38,38 +47,47 @@ export function createBanCorrection(options: BanCorrectionOptions): BanCorrectio
     return jail && recallEarlier(present, record, jail, newChange(jail, present.address));
   }
 
-  /** Returns how many bans of the address were wrong. */
-  async function correctAddress(address: Address, record: RecordedBans): Promise<number> {
-    let corrected = 0;
+  /** `record` has all changes up to the revision `reached`. */
+  async function correctAddress(
+    address: Address,
+    { record, reached, into }: { record: RecordedBans; reached: number; into: Corrected },
+  ): Promise<void> {
     for (const { name } of policy().jails) {
-      const written = await bans.change(
-        name,
-        address,
-        (present) => present && correct(present, record),
-      );
-      if (written) corrected += 1;
+      const written = await bans.change(name, address, (present, revision) => {
+        if (!present) return undefined;
+        // A ban that was restored has a new revision, and is on record as it is.
+        if (revision <= reached || hasChange(record, present)) return correct(present, record);
+        into.late.add(address);
+        return undefined;
+      });
+      if (written) into.corrected += 1;
     }
-    return corrected;
   }
 
-  async function correctAll(keptSeconds: number): Promise<number> {
-    const addresses = new Set<Address>();
-    await inSlices(bans.entries(), ({ ban }) => addresses.add(ban.address));
-    const waiting = [...addresses];
-    let corrected = 0;
-    while (waiting.length > 0) {
-      const some = waiting.splice(-ADDRESSES_AT_ONCE);
+  /** What the record is sure to have when it is read after this. */
+  async function reachedRevision(): Promise<number> {
+    // PostgreSQL has no room, for example: what it has must do.
+    return history.stalled() === undefined ? history.recordedRevision() : Infinity;
+  }
+
+  async function correctAll(addresses: readonly Address[], keptSeconds: number) {
+    const into: Corrected = { corrected: 0, late: new Set() };
+    for (let from = 0; from < addresses.length; from += ADDRESSES_AT_ONCE) {
+      const some = addresses.slice(from, from + ADDRESSES_AT_ONCE);
+      const reached = await reachedRevision();
       const byAddress = groupByAddress(await history.bansOf(some, now(), keptSeconds));
-      await sideBySide(byAddress, AT_ONCE, async ([address, record]) => {
-        const ofAddress = await correctAddress(address, record);
-        corrected += ofAddress;
-      });
+      await sideBySide(byAddress, AT_ONCE, ([address, record]) =>
+        correctAddress(address, { record, reached, into }),
+      );
     }
-    return corrected;
+    return into;
   }
 
   return { correct, correctAll };
 }
+
+const hasChange = (record: RecordedBans, { jail, change }: Ban): boolean =>
+  record.get(jail)?.some((recorded) => recorded.change === change) ?? false;
 
 function groupByAddress(bans: readonly Ban[]): Map<Address, Map<string, Ban[]>> {
   const groups = new Map<Address, Map<string, Ban[]>>();

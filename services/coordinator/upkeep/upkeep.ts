@@ -83,7 +83,10 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
 
   async function restoreLost(created: string): Promise<void> {
     await restoring.restoreTampered();
-    isRolledBack ||= history.takeRolledBack();
+    if (history.takeRolledBack()) {
+      isRolledBack = true;
+      restoring.startAgain();
+    }
     if (settings.readyFor() === created && !isRolledBack) return;
     if (await restoring.restoreRecorded(created, isRolledBack)) isRolledBack = false;
   }

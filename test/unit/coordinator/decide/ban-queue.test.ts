@@ -19,7 +19,7 @@ function setUp() {
   const bans = createBanQueue({
     bans: {
       change(_jail, address, step) {
-        const ban = step(undefined);
+        const ban = step(undefined, 0);
         begun.push(address);
         return new Promise((resolve, fail) => {
           underWay.push({

@@ -95,7 +95,7 @@ function setUp(
     },
     change(jail, address, step) {
       if (nats.isAway) return Promise.reject(new Error("no responders"));
-      const ban = step(bucket.get(keyOf(jail, address)));
+      const ban = step(bucket.get(keyOf(jail, address)), 0);
       if (!ban) return Promise.resolve(undefined);
       bucket.set(keyOf(jail, address), ban);
       written.push(ban);

@@ -25,7 +25,7 @@ function start(onWrite: () => void) {
     bans: {
       entries: () => [{ key: "dovecot.198-51-100-7", ban: bucket.ban, revision: 1 }].values(),
       async change(_jail: string, _address: unknown, step: Step) {
-        const ban = step(bucket.ban);
+        const ban = step(bucket.ban, 1);
         if (ban) bucket.ban = ban;
         await Promise.resolve().then(onWrite);
         return ban && { ban, revision: 2 };

@@ -33,17 +33,21 @@ const banOf = (address: Address, more: Partial<Ban> = {}): Ban => ({
 
 /** A bucket that was made anew and has `present`, and a record that has `recorded`. */
 function start({ present, recorded }: { present: Ban[]; recorded: Ban[] }) {
-  const bucket = new Map(present.map((ban) => [banKey(ban.jail, ban.address), ban]));
+  let revision = 0;
+  const entryOf = (ban: Ban) => ({ ban, revision: (revision += 1) });
+  const bucket = new Map(present.map((ban) => [banKey(ban.jail, ban.address), entryOf(ban)]));
+  const put = (ban: Ban) => bucket.set(banKey(ban.jail, ban.address), entryOf(ban));
   const state = { recordedRevision: 0, isStalled: false, isReady: false, tampered: [] as Ban[] };
   const bans = {
-    get: (name: string, address: Address) => bucket.get(banKey(name, address)),
-    entries: () => [...bucket].map(([key, ban]) => ({ key, ban, revision: 1 })).values(),
-    revision: () => bucket.size,
+    get: (name: string, address: Address) => bucket.get(banKey(name, address))?.ban,
+    entries: () => [...bucket].map(([key, entry]) => ({ key, ...entry })).values(),
+    revision: () => revision,
     takeTampered: () => state.tampered.splice(0),
     change(name: string, address: Address, step: Step) {
-      const ban = step(bucket.get(banKey(name, address)));
-      if (ban) bucket.set(banKey(name, address), ban);
-      return Promise.resolve(ban && { ban, revision: 1 });
+      const entry = bucket.get(banKey(name, address));
+      const ban = step(entry?.ban, entry?.revision ?? 0);
+      if (ban) put(ban);
+      return Promise.resolve(ban && { ban, revision });
     },
   };
   const now = () => T0 + 1_000 * SECOND;
@@ -70,7 +74,7 @@ function start({ present, recorded }: { present: Ban[]; recorded: Ban[] }) {
     policy: () => ({ jails: [jail], keptSeconds: () => 86_400 }),
     newChange: createChanges({ jails: [jail], bans, memory, now, newId }),
   });
-  return { state, restoring, ban: (address: Address) => bans.get("dovecot", address) };
+  return { state, restoring, put, ban: (address: Address) => bans.get("dovecot", address) };
 }
 
 test("missing bans are written, those decided meanwhile are corrected, and then agents are told", async () => {
@@ -98,6 +102,42 @@ test("the record is read when it has what the bucket had at first, or cannot hav
   state.isStalled = true;
   assert.equal(await restoring.restoreRecorded("bucket", false), true);
   assert.deepEqual([ban(B!)?.state, state.isReady], ["active", true]);
+});
+
+test("a ban is corrected only by a record that has its last change", async () => {
+  const decided = banOf(A!);
+  const recorded = [decided];
+  const { state, restoring, put, ban } = start({ present: [decided], recorded });
+  assert.equal(await restoring.restoreRecorded("bucket", false), false);
+
+  const at = { startsAt: T0 + SECOND, changedAt: T0 + SECOND };
+  const byAlice = banOf(A!, { ...at, by: "operator alice", evidence: [], countedUntil: null });
+  put(byAlice); // the ban before it was lifted, which is not on record yet
+  state.recordedRevision = 1;
+  assert.equal(await restoring.restoreRecorded("bucket", false), false);
+  assert.deepEqual([ban(A!), state.isReady], [byAlice, false]);
+
+  recorded.splice(0, 1, { ...decided, state: "lifted", changedAt: T0 + 500 }, byAlice);
+  state.recordedRevision = 2;
+  assert.equal(await restoring.restoreRecorded("bucket", false), true);
+  assert.deepEqual([ban(A!)?.startsAt, state.isReady], [byAlice.startsAt, true]);
+});
+
+test("what is written once nothing is missing does not wait for the record", async () => {
+  const decided = banOf(A!);
+  const recorded = [decided];
+  const { state, restoring, put, ban } = start({ present: [decided], recorded });
+  assert.equal(await restoring.restoreRecorded("bucket", false), false);
+  put({ ...decided, change: newId() });
+  state.recordedRevision = 1;
+  assert.equal(await restoring.restoreRecorded("bucket", false), false);
+
+  recorded.push(banOf(C!));
+  const later = banOf(C!, { startsAt: T0 + SECOND, changedAt: T0 + SECOND });
+  put(later);
+  state.recordedRevision = 2;
+  assert.equal(await restoring.restoreRecorded("bucket", false), true);
+  assert.deepEqual([ban(C!), state.isReady], [later, true]);
 });
 
 test("what the coordinator itself remembers corrects a ban that was decided since", async () => {
