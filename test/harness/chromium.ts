@@ -17,8 +17,8 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-/** On an idle machine; a busy one may need more. */
-const PATIENCE_MS = 30_000;
+/** For Chromium to start, and for each step in a page, on a machine that does much else. */
+const PATIENCE_MS = 90_000;
 /** Chromium's own line for an answer that the page expects: nobody is logged in, nothing is known. */
 const EXPECTED =
   /status of (?:401|404|409|503)|net::ERR_CONNECTION_REFUSED|net::ERR_INCOMPLETE_CHUNKED/;
@@ -33,7 +33,7 @@ export function launchChromium(): Promise<Browser> {
   if (!existsSync(PROGRAM)) {
     throw new Error(`${PROGRAM} is missing: apt-get install -y --no-install-recommends chromium`);
   }
-  return chromium.launch({ executablePath: PROGRAM, args: ARGUMENTS });
+  return chromium.launch({ executablePath: PROGRAM, args: ARGUMENTS, timeout: PATIENCE_MS });
 }
 
 /** A page with cookies of its own. */

@@ -48,7 +48,7 @@ before(async () => {
   await eventually(
     "the coordinator is ready",
     () => coordinator.log().includes("coordinator is ready"),
-    10,
+    30,
   );
   for (const name of ["mx1", "mx2"]) {
     const connection = await fleet.connect(await fleet.credentials("agent", name));
