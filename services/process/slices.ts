@@ -20,3 +20,22 @@ export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void): 
     began = performance.now();
   }
 }
+
+/** The first `count` of the items that are wanted. Reads no further than to these. */
+export async function firstInSlices<T>(
+  items: Iterable<T>,
+  count: number,
+  isWanted: (item: T) => boolean,
+): Promise<T[]> {
+  const found: T[] = [];
+  function* untilFound() {
+    for (const item of items) {
+      yield item;
+      if (found.length === count) return;
+    }
+  }
+  await inSlices(untilFound(), (item) => {
+    if (isWanted(item)) found.push(item);
+  });
+  return found;
+}

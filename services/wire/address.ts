@@ -63,6 +63,11 @@ export function networkOf(address: Address, prefix: number): Address {
   return `${head.join(":")}::/${prefix}` as Address;
 }
 
+/** The wider networks that hold `address`, the widest one first. */
+export function networksAround(address: Address): Address[] {
+  return Array.from({ length: prefixOf(address) }, (_, prefix) => networkOf(address, prefix));
+}
+
 /** The two networks that `network` consists of, the lower one first; none for a single address. */
 export function halvesOf(network: Address): Address[] {
   if (!isNetwork(network)) return [];

@@ -82,8 +82,13 @@ export function parseApiSubject(
 
 /** The bans bucket holds one entry per jail and banned address. */
 export function banKey(jail: string, address: Address): string {
-  return `${jail}.${addressToken(address)}`;
+  return `${banKeyPrefix(jail)}${addressToken(address)}`;
 }
+
+/** The beginning of the keys of all bans of the jail. */
+export const banKeyPrefix = (jail: string): string => `${jail}.`;
+
+export const jailOfBanKey = (key: string): string => key.split(".", 1)[0] ?? "";
 
 /** Settings bucket: what agents need to know of a jail. */
 export function jailKey(jail: string): string {

@@ -133,7 +133,9 @@ export async function liftCovered(
   const { bans, now, newId } = context;
   const covering = createAllowlist(places.map((place) => entryFor(place, by, now())));
   const found: Ban[] = [];
-  await inSlices(bans.entries(), ({ ban }) => {
+  const [place = {}, ...others] = places;
+  const entries = others.length === 0 ? bans.entriesAt(place) : bans.entries();
+  await inSlices(entries, ({ ban }) => {
     const isCovered = covering.find(ban.address, ban.jail) !== undefined;
     if (isCovered && isDue(ban, now())) found.push(ban);
   });
@@ -164,7 +166,7 @@ async function bringBackWithin(context: ApiContext, place: AllowedPlace): Promis
   const { bans, settings, now, newId } = context;
   const { find } = settings.allowlist;
   const found: Ban[] = [];
-  await inSlices(bans.entries(), ({ ban }) => {
+  await inSlices(bans.entriesAt(place), ({ ban }) => {
     const isFree = isSpared(ban, now()) && covers(place, ban);
     if (isFree && find(ban.address, ban.jail) === undefined) found.push(ban);
   });

@@ -3,18 +3,20 @@ import { contains } from "../../wire/address.ts";
 import { isInForce, type Ban } from "../../wire/ban.ts";
 import { makersOf, type BanFilter } from "../../wire/ban-selection.ts";
 
-/** Does everything that the filter names hold of the ban? */
-export function passesFilter(ban: Ban, filter: BanFilter, now: number): boolean {
-  const { within, by, policyVersion, reason, since, until, endingWithin } = filter;
-  return (
+/** Tells of each ban whether everything holds of it that the filter names. */
+export function createBanFilter(filter: BanFilter, now: number): (ban: Ban) => boolean {
+  const { within, by, policyVersion, since, until, endingWithin } = filter;
+  // A million bans may be asked about, so this is done once.
+  const makers = by === undefined ? [] : makersOf(by);
+  const words = filter.reason?.toLowerCase();
+  return (ban) =>
     (since === undefined || ban.changedAt >= since) &&
     (until === undefined || ban.changedAt <= until) &&
-    (within === undefined || contains(within, ban.address)) &&
-    (by === undefined || makersOf(by).includes(ban.by)) &&
+    (by === undefined || makers.includes(ban.by)) &&
     (policyVersion === undefined || ban.policyVersion === policyVersion) &&
-    (reason === undefined || ban.reason.toLowerCase().includes(reason.toLowerCase())) &&
-    (endingWithin === undefined || endsWithin(ban, endingWithin, now))
-  );
+    (endingWithin === undefined || endsWithin(ban, endingWithin, now)) &&
+    (words === undefined || ban.reason.toLowerCase().includes(words)) &&
+    (within === undefined || contains(within, ban.address));
 }
 
 const endsWithin = (ban: Ban, seconds: number, now: number): boolean =>

@@ -3,12 +3,12 @@ import { overlaps } from "../../wire/address.ts";
 import type { Request } from "../../wire/api.ts";
 import { awaitsRelease, ban as banSchema, isInForce, isShadow, type Ban } from "../../wire/ban.ts";
 import { banKey } from "../../wire/subjects.ts";
-import { inSlices } from "../../process/slices.ts";
-import type { Marked } from "../history/marks.ts";
+import { firstInSlices } from "../../process/slices.ts";
+import type { BanEntry } from "../buckets/ban-store.ts";
 import { fromHistory, staleRecord } from "../history/stale-answers.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
-import { passesFilter } from "./ban-filter.ts";
+import { createBanFilter } from "./ban-filter.ts";
 import { firstAfter, pageOf, type Page } from "./page.ts";
 
 type ListContext = Pick<ApiContext, "bans" | "history" | "jails" | "now">;
@@ -40,45 +40,45 @@ function inForce(context: ListContext, query: Query): Promise<BanPage> {
 
 const isShown = (ban: Ban, at: number) => isInForce(ban, at) || isShadow(ban, at);
 
-/** Reads no more bans than the page has, for there may be a million. */
+/** Reads little more bans than the page has, for there may be a million. */
 async function unfiltered({ bans, now }: ListContext, query: Query): Promise<BanPage> {
   const { jail, limit, after } = query;
   const at = now();
-  const isOfJail = (each: { jail: string }) => jail === undefined || each.jail === jail;
-  const found: Marked<Ban>[] = [];
-  function* untilFound() {
-    for (const entry of bans.entriesBehind(after)) {
-      if (found.length > limit) return;
-      yield entry;
-    }
-  }
-  await inSlices(untilFound(), ({ key, ban }) => {
-    if (isOfJail(ban) && isShown(ban, at)) found.push({ row: ban, mark: key });
-  });
-  const counted = bans.countDue(at).filter((each) => each.state !== "held" && isOfJail(each));
+  const found = await firstInSlices(bans.entriesBehind(after, jail), limit + 1, ({ ban }) =>
+    isShown(ban, at),
+  );
+  const marked = found.map(({ key, ban }) => ({ row: ban, mark: key }));
+  const counted = bans
+    .countDue(at)
+    .filter((each) => each.state !== "held" && (jail === undefined || each.jail === jail));
   const total = counted.reduce((sum, { count }) => sum + count, 0);
-  return { ...pageOf(found, banSchema, limit), total };
+  return { ...pageOf(marked, banSchema, limit), total };
 }
 
 async function filtered({ bans, now }: ListContext, query: Query): Promise<BanPage> {
   const { jail, address, held = false, limit, after } = query;
   const at = now();
   const isWantedState = held ? awaitsRelease : isShown;
-  const { first, total } = await firstAfter(held ? bans.held() : bansOf(bans.entries()), {
-    isWanted: (ban) =>
+  const passes = createBanFilter(query, at);
+  const entries: Iterable<Entry> = held ? heldEntries(bans.held()) : bans.entriesAt(query);
+  const { first, total } = await firstAfter(entries, {
+    isWanted: ({ ban }) =>
       isWantedState(ban, at) &&
-      passesFilter(ban, query, at) &&
       (jail === undefined || ban.jail === jail) &&
+      passes(ban) &&
       (address === undefined || overlaps(ban.address, address)),
-    nameOf: (ban) => banKey(ban.jail, ban.address),
+    nameOf: ({ key }) => key,
     after,
     count: limit + 1,
   });
-  return { ...pageOf(first, banSchema, limit), total };
+  const found = first.map(({ row, mark }) => ({ row: row.ban, mark }));
+  return { ...pageOf(found, banSchema, limit), total };
 }
 
-function* bansOf(entries: Iterable<{ ban: Ban }>): Generator<Ban> {
-  for (const { ban } of entries) yield ban;
+type Entry = Pick<BanEntry, "key" | "ban">;
+
+function* heldEntries(bans: Iterable<Ban>): Generator<Entry> {
+  for (const ban of bans) yield { key: banKey(ban.jail, ban.address), ban };
 }
 
 /** A page of the record; of the bans in force, where a list began without PostgreSQL. */

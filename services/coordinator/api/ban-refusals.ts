@@ -53,7 +53,7 @@ export async function describeMissing(
     return `${nameBan(address, jail)}: is not banned: a guard holds its ban; ${remedy}`;
   }
   const missing = `${nameBan(address, jail)}: is not banned`;
-  const { first, total } = await firstAfter(bans.entries(), {
+  const { first, total } = await firstAfter(bans.entriesAt({ address, jail }), {
     isWanted: ({ ban }) =>
       (jail === undefined || ban.jail === jail) &&
       overlaps(ban.address, address) &&

@@ -58,7 +58,7 @@ export function banShowEndpoint(context: ApiContext): Pick<Endpoints, "ban.show"
 
 /** The first bans as they stand that have an address in common with this one. */
 async function presentBans({ bans }: Pick<ApiContext, "bans">, { address, jail }: Asked) {
-  const { first, total } = await firstAfter(bans.entries(), {
+  const { first, total } = await firstAfter(bans.entriesAt({ address, jail }), {
     isWanted: ({ ban }) =>
       overlaps(ban.address, address) && (jail === undefined || ban.jail === jail),
     nameOf: ({ key }) => key,

@@ -1,5 +1,5 @@
 /** Bans that keep an address out: its own, and those of the networks around it. */
-import { networkOf, prefixOf, type Address } from "../../wire/address.ts";
+import { networksAround, type Address } from "../../wire/address.ts";
 import { isInForce, type Ban } from "../../wire/ban.ts";
 import type { ApiContext } from "./api-context.ts";
 
@@ -12,8 +12,7 @@ export function bansAround(
   }: Pick<ApiContext, "jails" | "now"> & { bans: Pick<ApiContext["bans"], "get"> },
   address: Address,
 ): Ban[] {
-  const prefixes = Array.from({ length: prefixOf(address) + 1 }, (_, bits) => bits);
-  const around = prefixes.map((bits) => networkOf(address, bits)).reverse();
+  const around = [...networksAround(address), address].reverse();
   return jails().flatMap(({ name }) =>
     around
       .flatMap((network) => bans.get(name, network) ?? [])

@@ -4,7 +4,7 @@ import type { BanSelection, ManyBansReply } from "../../wire/ban-selection.ts";
 import { isCausedAloneBy } from "../../policy/ban-cause.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { ApiContext } from "./api-context.ts";
-import { passesFilter } from "./ban-filter.ts";
+import { createBanFilter } from "./ban-filter.ts";
 
 export interface Wanted {
   selection: BanSelection;
@@ -43,9 +43,10 @@ export async function selectBans(
   const found: Ban[] = [];
   const spread = new Spread();
   const counts = { spared: 0, ordered: 0, held: 0 };
-  await inSlices(bans.entries(), ({ ban }) => {
+  const isSelected = createSelection(wanted.selection, meaning, now);
+  await inSlices(bans.entriesAt(wanted.selection), ({ ban }) => {
     if (ban.changedAt > (wanted.asOf ?? now)) return;
-    if (!matches(ban, wanted.selection, meaning, now)) return;
+    if (!isSelected(ban)) return;
     if (!meaning.isRight(ban, now)) {
       if (isHeld(ban, now)) counts.held += 1;
     } else if (meaning.isSpared(ban)) {
@@ -59,18 +60,17 @@ export async function selectBans(
   return { bans: found, counts, spread: spread.show() };
 }
 
-function matches(
-  ban: Ban,
+function createSelection(
   { jail, causedBy, alone, ...filter }: BanSelection,
   meaning: Meaning,
   now: number,
-): boolean {
-  return (
+): (ban: Ban) => boolean {
+  const passes = createBanFilter(filter, now);
+  return (ban) =>
     (jail === undefined || ban.jail === jail) &&
-    passesFilter(ban, filter, now) &&
+    passes(ban) &&
     (causedBy === undefined ||
-      (alone === true ? isCausedAloneBy(ban, causedBy) : meaning.isCausedBy(ban, causedBy)))
-  );
+      (alone === true ? isCausedAloneBy(ban, causedBy) : meaning.isCausedBy(ban, causedBy)));
 }
 
 /** How many of the bans share a jail, a host, a maker and a version of the policy. */

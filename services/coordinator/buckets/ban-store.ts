@@ -15,7 +15,7 @@ import type { Address } from "../../wire/address.ts";
 import { decodeBan, encodeBan, type Ban } from "../../wire/ban.ts";
 import { WireError } from "../../wire/codec.ts";
 import type { CountedBans } from "./ban-census.ts";
-import { BanIndex } from "./ban-index.ts";
+import { BanIndex, type BanPlace } from "./ban-index.ts";
 import { TamperedBans } from "./tampered-bans.ts";
 import { BANS_BUCKET, banKey } from "../../wire/subjects.ts";
 
@@ -37,8 +37,13 @@ export interface BanStore {
   get(jail: string, address: Address): Ban | undefined;
   /** All entries, in the order of their keys' first appearance. */
   entries(): IterableIterator<BanEntry>;
-  /** The entries behind the key in the order of their keys; null: all of them. They may change meanwhile. */
-  entriesBehind(key: string | null): IterableIterator<BanEntry>;
+  /**
+   * The entries behind the key in the order of their keys, of one jail or of all; null: from the first
+   * one. They may change meanwhile.
+   */
+  entriesBehind(key: string | null, jail?: string): IterableIterator<BanEntry>;
+  /** All entries at the place, and some beside it: whoever asks looks at each ban. */
+  entriesAt(place: BanPlace): IterableIterator<BanEntry>;
   /** Applies `step` to the entry; returns what was written, undefined when nothing was. */
   change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   /** Deletes an entry with its history, if its revision is still this one. */
@@ -103,6 +108,19 @@ export function openBanStore(options: BanStoreOptions): BanStore {
     return isOfBucket ? entry : { value: undefined, revision: 0 };
   };
 
+  function* entries(): Generator<BanEntry> {
+    for (const [key, { value, revision }] of mirror.entries) yield { key, ban: value, revision };
+  }
+
+  function* entriesOf(parts: Iterable<readonly string[]>): Generator<BanEntry> {
+    for (const keys of parts) {
+      for (const key of keys) {
+        const entry = mirror.entries.get(key);
+        if (entry) yield { key, ban: entry.value, revision: entry.revision };
+      }
+    }
+  }
+
   return {
     ready: mirror.ready,
     isReady: () => mirror.state().phase === "live",
@@ -110,16 +128,9 @@ export function openBanStore(options: BanStoreOptions): BanStore {
     created: bucketId,
     get: (jail, address) => mirror.entries.get(banKey(jail, address))?.value,
 
-    *entries() {
-      for (const [key, { value, revision }] of mirror.entries) yield { key, ban: value, revision };
-    },
-
-    *entriesBehind(after) {
-      for (const key of index.keysBehind(after)) {
-        const entry = mirror.entries.get(key);
-        if (entry) yield { key, ban: entry.value, revision: entry.revision };
-      }
-    },
+    entries,
+    entriesBehind: (after, jail) => entriesOf(index.keysBehind(after, jail)),
+    entriesAt: (place) => (isEverywhere(place) ? entries() : entriesOf(index.keysAt(place))),
 
     async change(jail, address, step) {
       const key = banKey(jail, address);
@@ -148,6 +159,9 @@ export function openBanStore(options: BanStoreOptions): BanStore {
     stop: mirror.stop,
   };
 }
+
+const isEverywhere = ({ jail, address, within }: BanPlace): boolean =>
+  jail === undefined && address === undefined && within === undefined;
 
 /** Reads the entry itself. What an unauthorized writer has made of it is to be written over. */
 async function readBan(connection: NatsConnection, key: string): Promise<Versioned<Ban>> {

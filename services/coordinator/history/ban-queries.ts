@@ -1,6 +1,6 @@
 /** Questions about bans. Lists go from newest to oldest, by the last change. */
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
-import { networkOf, prefixOf, type Address } from "../../wire/address.ts";
+import { networksAround, type Address } from "../../wire/address.ts";
 import { banBasis, type Ban } from "../../wire/ban.ts";
 import { makersOf, type BanFilter } from "../../wire/ban-selection.ts";
 import { BAN_COLUMNS, SHOWN_COLUMNS } from "./ban-columns.ts";
@@ -223,9 +223,4 @@ function commonCondition({ address }: Pick<BanQuery, "address">): Prisma.Sql {
   // An index finds the networks around an address by their names, because they are few.
   const around = networksAround(address);
   return Prisma.sql`(address <<= ${address}::inet OR address = ANY(${around}::inet[]))`;
-}
-
-/** The wider networks that hold `address`. */
-function networksAround(address: Address): Address[] {
-  return Array.from({ length: prefixOf(address) }, (_, prefix) => networkOf(address, prefix));
 }

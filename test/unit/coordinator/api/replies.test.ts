@@ -20,7 +20,7 @@ import { createLog } from "../../../../services/process/log.ts";
 import { type Address, parseNetwork } from "../../../../services/wire/address.ts";
 import { api, MAX_STEPS, type Endpoint, type Request } from "../../../../services/wire/api.ts";
 import { BanCensus } from "../../../../services/coordinator/buckets/ban-census.ts";
-import { SortedKeys } from "../../../../services/coordinator/buckets/sorted-keys.ts";
+import { SortedList } from "../../../../services/coordinator/buckets/sorted-list.ts";
 import { ban as banSchema, isInForce, type Ban } from "../../../../services/wire/ban.ts";
 import { MAX_MESSAGE_BYTES } from "../../../../services/wire/codec.ts";
 import {
@@ -135,17 +135,21 @@ function largestFleet(
   });
   /** 10,000 of them are in the network that is asked for. */
   const banOf = (index: number): Ban => (index % 100 === 0 ? inside! : outside!);
-  const sortedKeys = new SortedKeys();
+  const sortedKeys = new SortedList<string>((a, b) => a < b);
   for (let index = 0; index < 10_000; index += 1) sortedKeys.add(`jail-of-16-chars.${index}`);
+  function* entries() {
+    for (let index = 0; index < BANS; index += 1) {
+      yield { key: `jail-of-16-chars.${index}`, ban: banOf(index), revision: index };
+    }
+  }
   const parts = {
     bans: {
-      *entries() {
-        for (let index = 0; index < BANS; index += 1) {
-          yield { key: `jail-of-16-chars.${index}`, ban: banOf(index), revision: index };
-        }
-      },
+      entries,
+      entriesAt: entries,
       *entriesBehind(after: string | null) {
-        for (const key of sortedKeys.behind(after)) yield { key, ban: banOf(1), revision: 1 };
+        for (const key of [...sortedKeys.behind(after ?? undefined)].flat()) {
+          yield { key, ban: banOf(1), revision: 1 };
+        }
       },
       countDue: () => [{ state: "active" as const, jail: LONGEST_BAN.jail, count: BANS }],
       change: (name: string, address: Ban["address"], step: (ban: Ban) => Ban | undefined) => {
@@ -525,7 +529,7 @@ test("bans in force are listed page by page, each once, in the order of their na
     const state = index % 5 === 0 ? ("lifted" as const) : ("active" as const);
     return { ...LONGEST_BAN, evidence: [], address, state };
   });
-  const sortedKeys = new SortedKeys();
+  const sortedKeys = new SortedList<string>((a, b) => a < b);
   const census = new BanCensus();
   const byKey = new Map(listed.map((ban) => [banKey(ban.jail, ban.address), ban]));
   for (const [key, ban] of byKey) {
@@ -535,7 +539,7 @@ test("bans in force are listed page by page, each once, in the order of their na
   const bans = {
     ...context.bans,
     *entriesBehind(after: string | null) {
-      for (const key of sortedKeys.behind(after)) {
+      for (const key of [...sortedKeys.behind(after ?? undefined)].flat()) {
         yield { key, ban: byKey.get(key)!, revision: 1 };
       }
     },

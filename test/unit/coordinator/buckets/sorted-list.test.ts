@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { SortedKeys } from "../../../../services/coordinator/buckets/sorted-keys.ts";
+import { SortedList } from "../../../../services/coordinator/buckets/sorted-list.ts";
 
 const key = fc.nat(3_000).map((n) => `dovecot.${n}`);
 
-test("the keys behind a key are those that were added and not deleted, in their order", () => {
+test("the items behind an item are those that were added and not deleted, in their order", () => {
   const change = fc.record({ key, isAdded: fc.boolean() });
   fc.assert(
     fc.property(
@@ -13,7 +13,7 @@ test("the keys behind a key are those that were added and not deleted, in their 
       fc.array(change),
       key,
       (first, changes, after) => {
-        const keys = new SortedKeys();
+        const keys = new SortedList<string>((a, b) => a < b);
         const expected = new Set(first);
         for (const each of first) keys.add(each);
         for (const { key: each, isAdded } of changes) {
@@ -23,25 +23,31 @@ test("the keys behind a key are those that were added and not deleted, in their 
           else expected.delete(each);
         }
         const sorted = [...expected].sort();
-        assert.deepEqual([...keys.behind(null)], sorted);
+        assert.deepEqual([...keys.behind(undefined)].flat(), sorted);
         assert.deepEqual(
-          [...keys.behind(after)],
+          [...keys.behind(after)].flat(),
           sorted.filter((each) => each > after),
+        );
+        assert.equal(
+          keys.next(after),
+          sorted.find((each) => each > after),
         );
       },
     ),
   );
 });
 
-test("keys that are added and deleted while somebody reads hide no other key, and repeat none", () => {
-  const keys = new SortedKeys();
+test("items that are added and deleted while somebody reads hide no other item, and repeat none", () => {
+  const keys = new SortedList<string>((a, b) => a < b);
   const nameOf = (n: number) => String(n).padStart(5, "0");
   for (let n = 0; n < 10_000; n += 2) keys.add(nameOf(n));
   const seen: string[] = [];
-  for (const each of keys.behind(null)) {
-    seen.push(each);
-    keys.delete(each);
-    keys.add(nameOf(((seen.length * 7_919) % 10_000) | 1));
+  for (const part of keys.behind(undefined)) {
+    for (const each of part) {
+      seen.push(each);
+      keys.delete(each);
+      keys.add(nameOf(((seen.length * 7_919) % 10_000) | 1));
+    }
   }
   const even = seen.filter((each) => Number(each) % 2 === 0);
   assert.deepEqual(
