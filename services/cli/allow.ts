@@ -8,6 +8,7 @@ import { checksOf } from "./arguments.ts";
 import { formatState } from "./ban-words.ts";
 import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
+import { count } from "./count.ts";
 import { confirmWide, forEachAddress, printJson, readAddresses } from "./several.ts";
 import { formatBoth } from "./time.ts";
 
@@ -27,6 +28,7 @@ interface AddOptions extends JsonOption {
   jail?: string;
   label?: string;
   for?: number;
+  dryRun?: true;
   yes?: true;
 }
 
@@ -43,22 +45,35 @@ function addCommand(context: AskingContext): Command {
     .option("--jail <jail>", "spare it in this jail alone (default: in every one)", check.jail)
     .option("--label <text>", "a word to find the entry by", check.text)
     .option("--for <duration>", "only for so long: 2h, 7d (default: always)", check.seconds)
+    .option("--dry-run", "only say what would be done")
     .option("--yes", "do not ask, also where a network is wider than /16, for IPv6 /48")
     .option(...JSON_OPTION)
     .addHelpText("after", EXAMPLES)
     .action(async (given: string[], options: AddOptions) => {
-      const { json, jail, comment, label, yes } = options;
+      const { json, jail, comment, label, dryRun, yes } = options;
       const addresses = await readAddresses(context, where, given, check.allowable);
-      await confirmWide(context, where, { addresses, what: "would never be banned", yes });
+      const isSure = dryRun ?? yes;
+      await confirmWide(context, where, { addresses, what: "would never be banned", yes: isSure });
       const seconds = options.for === Infinity ? undefined : options.for;
+      const wanted = { jail, comment, label, seconds, ...(dryRun && { dryRun }) };
       await forEachAddress(context, addresses, {
-        work: (address) => ask("allow.add", { address, jail, comment, label, seconds }),
+        work: (address) => ask("allow.add", { address, ...wanted }),
         async tell(reply) {
           if (json) await printJson(context, reply, addresses);
+          else if (dryRun) describePlanned(context, reply);
           else describeAdded(context, reply);
         },
       });
     });
+}
+
+function describePlanned({ output, now }: Context, reply: Reply<"allow.add">): void {
+  const { allowed, changed, liftedCount } = reply;
+  const { until } = allowed;
+  const state = changed ? "would be" : "is already";
+  const end = until === undefined ? "" : ` until ${formatBoth(until, now())}`;
+  output.line(`${allowed.address} ${state} on ${nameList(allowed.jail)}${end}`);
+  if (liftedCount > 0) output.line(`${count(liftedCount, "ban")} would be lifted`);
 }
 
 function describeAdded({ output, now }: Context, reply: Reply<"allow.add">): void {

@@ -55,10 +55,8 @@ function heldCommand(context: AskingContext, held: HeldVerb): Command {
         throw new UsageError(`${where}: ${address}: expected an address or --network, not both`);
       }
       const network = address ?? options.network;
-      const selection = selectionOf(where, {
-        ...options,
-        ...(network !== undefined && { network }),
-      });
+      const selected = { ...options, ...(network !== undefined && { network }) };
+      const selection = selectionOf(where, selected, "an address");
       const request = { selection, reason: options.reason ?? "by hand" };
       const endpoint = `ban.${verb}` as const;
       await changeManyBans(context, { where, endpoint, request, options, words });

@@ -44,6 +44,7 @@ interface AddOptions extends JsonOption {
   reason: string;
   replace?: boolean;
   wait?: number;
+  dryRun?: true;
   yes?: true;
 }
 
@@ -61,20 +62,23 @@ function addCommand(context: AskingContext): Command {
     .option("--for <duration>", "20m, 1d 12h; -1: for ever (default: the jail's)", check.seconds)
     .option("--reason <text>", "why", check.text, "by hand")
     .option("--replace", "also when the present ban lasts longer")
+    .option("--dry-run", "only say what would be done")
     .option("--yes", "do not ask, also where a network is wider than /16, for IPv6 /48")
     .addOption(waitOption(check.wait))
     .option(...JSON_OPTION)
     .addHelpText("after", ADD_EXAMPLES)
     .action(async (given: string[], options: AddOptions) => {
-      const { json, jail, reason, replace = false, wait = null, yes } = options;
+      const { json, jail, reason, replace = false, wait = null, dryRun, yes } = options;
       const addresses = await readAddresses(context, where, given, check.bannable);
-      await confirmWide(context, where, { addresses, what: "would be banned", yes });
+      const isSure = dryRun ?? yes;
+      await confirmWide(context, where, { addresses, what: "would be banned", yes: isSure });
       const seconds = options.for === Infinity ? null : options.for;
+      const order = { jail, seconds, reason, replace, wait, ...(dryRun && { dryRun }) };
       await forEachAddress(context, addresses, {
-        work: (address) => ask("ban.add", { address, jail, seconds, reason, replace, wait }),
+        work: (address) => ask("ban.add", { address, ...order }),
         async tell(reply) {
           if (json) await printJson(context, reply, addresses);
-          else describeAdded(reply);
+          else describeAdded(reply, dryRun);
           if (!reply.changed) output.note("it lasts as long or longer; --replace sets another end");
           if (!reply.reach) return;
           reportReach(context, where, { reach: reply.reach, change: "in force", json });
@@ -82,9 +86,10 @@ function addCommand(context: AskingContext): Command {
       });
     });
 
-  function describeAdded({ ban, changed }: Reply<"ban.add">): void {
-    const already = changed ? "" : "already ";
-    output.line(`${ban.address} is ${already}banned in ${ban.jail} ${formatEnd(ban.until, now())}`);
+  function describeAdded({ ban, changed }: Reply<"ban.add">, dryRun: true | undefined): void {
+    const done = dryRun ? "would be" : "is";
+    const state = changed ? `${done} banned` : "is already banned";
+    output.line(`${ban.address} ${state} in ${ban.jail} ${formatEnd(ban.until, now())}`);
   }
 }
 
@@ -188,7 +193,7 @@ async function removeMany(context: AskingContext, options: RemoveOptions): Promi
     throw new UsageError(`${where}: ${flag}: expected it with addresses`);
   }
   const { reason, immunity } = options;
-  const request = { selection: selectionOf(where, options), reason, immunity };
+  const request = { selection: selectionOf(where, options, "addresses"), reason, immunity };
   const words = { would: "would be lifted", done: "lifted" };
   await changeManyBans(context, { where, endpoint: "ban.lift", request, options, words });
 }

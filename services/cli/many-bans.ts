@@ -56,7 +56,12 @@ export function isSelecting(options: SelectionOptions): boolean {
   return given.some((each) => each !== undefined);
 }
 
-export function selectionOf(where: string, options: SelectionOptions): BanSelection {
+/** Throws a UsageError where the options choose nothing; `others` would do so, too: "addresses". */
+export function selectionOf(
+  where: string,
+  options: SelectionOptions,
+  others: string,
+): BanSelection {
   const { jail, network, causedBy, alone, by, policyVersion, since, all } = options;
   if (alone && causedBy === undefined) {
     throw new UsageError(`${where}: --alone: expected --caused-by beside it`);
@@ -64,9 +69,8 @@ export function selectionOf(where: string, options: SelectionOptions): BanSelect
   const selection = { jail, within: network, causedBy, alone, by, policyVersion, since };
   const isEmpty = Object.values(selection).every((each) => each === undefined);
   if (isEmpty && !all) {
-    const expected =
-      "expected --caused-by, --by, --policy-version, --since, --network, --jail or --all";
-    throw new UsageError(`${where}: ${expected}`);
+    const selecting = "--caused-by, --by, --policy-version, --since, --network, --jail or --all";
+    throw new UsageError(`${where}: expected ${others}, or ${selecting}`);
   }
   if (!isEmpty && all) {
     throw new UsageError(`${where}: --all: expected it alone, without what chooses some bans`);

@@ -98,6 +98,7 @@ answer may be old or null, "next" not null if there is more than --limit.
 
 Exit codes: 0 done; 1 no such thing, or it may not be done; 64 wrong usage;
 66 a file cannot be read; 69 NATS or the coordinator does not answer, or --wait
-was in vain; 77 NATS refuses the login, or its certificate is not to be
-trusted; 78 client.yaml, or a file that it names, is wrong.
+was in vain; 74 the answer cannot be written; 77 NATS refuses the login, or its
+certificate is not to be trusted; 78 client.yaml, or a file that it names, is
+wrong.
 `;

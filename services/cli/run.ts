@@ -1,6 +1,7 @@
 /** Runs the command line with the streams, the environment and the user of this process. */
 import { homedir } from "node:os";
 import { EXIT } from "../process/exit.ts";
+import { explainFileError } from "../process/file-error.ts";
 import { runProgram } from "../process/program.ts";
 import { whoAsks } from "../process/who-asks.ts";
 import { packageRootOf } from "./location.ts";
@@ -11,9 +12,11 @@ export async function run(): Promise<void> {
   // zod, where a command loads it: to compile a schema takes longer than to check the few values of
   // one call without it.
   Object.assign(globalThis, { __zod_globalConfig: { jitless: true } });
-  // "fleetban ban list | head" ends head first: no fault of ours.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.bug);
+    // "fleetban ban list | head" ends head first: no fault of ours.
+    if (error.code === "EPIPE") process.exit(EXIT.ok);
+    process.stderr.write(`fleetban: the answer cannot be written: ${explainFileError(error)}\n`);
+    process.exit(EXIT.output);
   });
   process.stderr.on("error", () => {}); // nobody reads it; the exit code remains
   const { program, client } = fleetbanProgram(

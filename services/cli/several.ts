@@ -28,7 +28,9 @@ export async function readAddresses(
     }
     const bytes = await readListSource({ where, source: "-", stdin });
     const { entries, faults } = parseList(bytes.toString("utf8"), "plain", now());
-    if (faults.length > 0) throw new UsageError(`${where}: ${describeFaults("stdin", faults)}`);
+    if (faults.length > 0) {
+      throw new UsageError(`${where}: ${describeFaults("stdin", faults, "correct them")}`);
+    }
     for (const { address } of entries) found.add(check(address));
   }
   if (found.size === 0) throw new UsageError(`${where}: stdin: expected addresses, got none`);

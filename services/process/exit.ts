@@ -11,6 +11,8 @@ export const EXIT = {
   noInput: 66,
   unavailable: 69,
   bug: 70,
+  /** The answer cannot be written, for example because the disk is full. */
+  output: 74,
   permission: 77,
   config: 78,
 } as const;

@@ -15,7 +15,6 @@ export function createProgram(name: string, description: string): Command {
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .configureHelp(HELP)
-    .showHelpAfterError("(--help lists what there is)")
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, `${name}: `)),
     })
@@ -28,7 +27,7 @@ export async function runProgram(
   argv: readonly string[],
   stderr: Pick<Writable, "write"> = process.stderr,
 ): Promise<ExitCode> {
-  overrideExit(program);
+  explainErrors(program, program.name());
   if (asksForEveryVersion(argv.slice(2))) {
     process.stdout.write(describeVersion());
     return EXIT.ok;
@@ -47,9 +46,20 @@ const asksForEveryVersion = (args: readonly string[]) =>
   args.length === 2 && args.includes("--verbose") && args.some((each) => VERSION.has(each));
 const VERSION: ReadonlySet<string> = new Set(["-V", "--version"]);
 
-/** Subcommands that were made elsewhere do not inherit it. */
-function overrideExit(command: Command): void {
+/** Subcommands that were made elsewhere inherit none of this. */
+function explainErrors(command: Command, path: string): void {
   command.exitOverride();
-  command.showHelpAfterError("(--help lists what there is)");
-  for (const each of command.commands) overrideExit(each);
+  command.showHelpAfterError(`(${describeUsage(command, path)})`);
+  for (const each of command.commands) explainErrors(each, `${path} ${each.name()}`);
+}
+
+/** What would be right, behind the error of a command line that is wrong. */
+function describeUsage(command: Command, path: string): string {
+  const names = command
+    .createHelp()
+    .visibleCommands(command)
+    .map((each) => each.name());
+  return names.length === 0
+    ? `usage: ${path} ${command.usage()}; --help explains it`
+    : `${path} has ${names.join(", ")}; --help explains them`;
 }

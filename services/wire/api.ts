@@ -548,7 +548,10 @@ export const api = lazily({
       /** true: a shorter time replaces a longer one. */
       replace: flagField,
       wait,
+      /** true: only says what would be done. */
+      dryRun: flagField.optional(),
     }),
+    /** In a dry run: the ban that would be there, and whether it would change. */
     reply: z.object({ ban, changed: z.boolean(), reach: reach.nullable() }),
   }),
   "ban.remove": () => ({
@@ -613,6 +616,8 @@ export const api = lazily({
       label: textField.optional(),
       /** The entry ends after this time; undefined: never. */
       seconds: secondsField.optional(),
+      /** true: only says what would be done. */
+      dryRun: flagField.optional(),
     }),
     reply: z.object({
       allowed,

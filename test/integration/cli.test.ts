@@ -524,6 +524,9 @@ test("a list with a fault changes nothing, and names the fault", async (t) => {
   assert.equal(jail.code, 1);
   assert.equal((await fleetban("ban", "import", "/nonexistent", "--yes")).code, 66);
   assert.equal((await fleetban("ban", "import", "http://127.0.0.1/x", "--yes")).code, 64);
+  const empty = await fleetban("ban", "import", "-", "--yes");
+  assert.match(empty.stderr, /ban import: stdin: has no entry, expected an address or network/);
+  assert.equal(empty.code, 64);
 });
 
 test("a list comes over https from a server that is trusted, and never from another", async (t) => {
@@ -564,6 +567,15 @@ test("several addresses are banned, lifted and allowed at once; what is refused 
   assert.match(stdin.stderr, /ban add: stdin: expected addresses, got none/);
   const wide = await fleetban("ban", "add", "198.0.0.0/8");
   assert.match(wide.stderr, /ban add: 198\.0\.0\.0\/8 would be banned; expected --yes/);
+  const planned = await ask("ban", "add", "198.0.0.0/8", "198.51.100.231", "--for=1m", "--dry-run");
+  assert.match(planned.stdout, /^198\.0\.0\.0\/8 would be banned .*\n198\.51\.100\.231 is already/);
+  assert.equal((await fleetban("ban", "remove", "198.0.0.0/8")).code, 1);
+  const spared = await ask("allow", "add", "198.51.100.230/31", "--for", "4h", "--dry-run");
+  assert.match(
+    spared.stdout,
+    /^198\.51\.100\.230\/31 would be on the allowlist until .*\(in 4h\)\n1 ban would be lifted\n$/,
+  );
+  assert.equal((await fleetban("allow", "check", "198.51.100.231")).code, 1);
 
   const freed = await ask("ban", "remove", "198.51.100.231", "--allow-for", "1d");
   assert.match(

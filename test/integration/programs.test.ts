@@ -83,7 +83,7 @@ for (const program of PROGRAMS) {
         assert.equal(await running.ended, 64, args.join(" "));
         assert.match(
           running.output(),
-          /^fleetban-(?:agent|coordinator): .*\n\(--help lists what there is\)/,
+          /^fleetban-(?:agent|coordinator): .*\n\((?:usage: )?fleetban-.*; --help explains/,
         );
       }
     });

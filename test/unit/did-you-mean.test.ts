@@ -39,4 +39,21 @@ for (const { name, command: create } of PROGRAMS) {
       }
     }
   });
+
+  test(`${name} says behind a wrong call how that very command is called`, async () => {
+    for (const { command, words } of commandsOf(create())) {
+      const path = [name, ...words].join(" ");
+      const said = await complaintOf(create(), [...words, "--nonsense"]);
+      const [, call = "", rest = ""] = /\n\((usage: )?(.*); --help explains/.exec(said) ?? [];
+      assert.ok(rest.startsWith(call ? `${path} [options]` : `${path} has `), said);
+      for (const inner of command.commands) assert.ok(rest.includes(inner.name()), said);
+    }
+  });
+
+  test(`${name} has --dry-run wherever --yes keeps it from asking`, () => {
+    for (const { command, words } of commandsOf(create())) {
+      const flags = command.options.map(({ long }) => long);
+      if (flags.includes("--yes")) assert.ok(flags.includes("--dry-run"), words.join(" "));
+    }
+  });
 }

@@ -1,10 +1,11 @@
 /** What `ban import` and `allow import` share: their options, and how they load their list. */
 import { Option, type Command } from "commander";
-import { EXIT, PlainError } from "../../process/exit.ts";
+import { UsageError } from "../arguments.ts";
 import type { AskingContext } from "../confirm.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "../context.ts";
 import { count } from "../count.ts";
 import { LIST_FORMATS, type ListFormat } from "./list-entry.ts";
+import { visible } from "../visible.ts";
 import { loadList, type LoadedList, type LoadOptions } from "./load-list.ts";
 
 export interface ImportOptions extends JsonOption {
@@ -40,7 +41,8 @@ export async function loadToImport(
   const list = await loadList({ ...given, stdin, format, skipsFaults, now: now() });
   notePassedOver(context, list);
   if (list.entries.length > 0) return list;
-  throw new PlainError(`${given.where}: ${list.name}: no entry`, EXIT.refused);
+  const expected = "has no entry, expected an address or network in each line";
+  throw new UsageError(`${given.where}: ${visible(list.name)}: ${expected}`);
 }
 
 function notePassedOver({ output }: Pick<Context, "output">, list: LoadedList): void {

@@ -47,7 +47,8 @@ export async function loadList(options: LoadOptions): Promise<LoadedList> {
     else faults.push({ where: entry.address, reason: result.error.issues[0]?.message ?? "" });
   }
   if (faults.length > 0 && !skipsFaults) {
-    throw new UsageError(`${where}: ${describeFaults(name, faults)}`);
+    const cure = "correct them, or leave them out with --skip-faults";
+    throw new UsageError(`${where}: ${describeFaults(name, faults, cure)}`);
   }
   const unique = withoutRepeated(usable);
   return { name, entries: unique, passedOver, faults, repeated: usable.length - unique.length };
@@ -69,11 +70,11 @@ async function parse(options: LoadOptions): Promise<ParsedList> {
   return { entries, faults: [], passedOver: 0 };
 }
 
-export function describeFaults(name: string, faults: readonly ListFault[]): string {
+/** `cure` is what the command has against faults: "correct them". */
+export function describeFaults(name: string, faults: readonly ListFault[], cure: string): string {
   const shown = faults.slice(0, FAULTS_SHOWN).map(({ where, reason }) => `\n  ${where}: ${reason}`);
   const more = faults.length - FAULTS_SHOWN;
   const rest = more > 0 ? `\n  and ${more} more` : "";
-  const cure = "correct them, or leave them out with --skip-faults";
   const lines = [...shown, rest].join("").split("\n").map(visible).join("\n");
   return `${visible(name)}: ${count(faults.length, "entry", "entries")} cannot be used, and nothing was changed; ${cure}${lines}`;
 }

@@ -1,8 +1,9 @@
 /** `fleetban allow list|add|remove`. */
 import { overlaps } from "../../wire/address.ts";
 import { ban as banSchema, isDue, type Ban } from "../../wire/ban.ts";
+import { FIRST } from "../../wire/reach.ts";
 import { allowed as allowedSchema, type Allowed } from "../../wire/settings.ts";
-import { createAllowlist, type AllowedPlace } from "../../policy/allowlist.ts";
+import { createAllowlist, type AllowedPlace, type Allowlist } from "../../policy/allowlist.ts";
 import { isSpared, settleAllowed, spareBan } from "../../policy/spared-ban.ts";
 import { inSlices } from "../../process/slices.ts";
 import type { Step } from "../buckets/ban-store.ts";
@@ -41,14 +42,16 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       };
     },
 
-    async "allow.add"({ address, jail, comment, label, seconds }, by) {
+    async "allow.add"({ address, jail, comment, label, seconds, dryRun = false }, by) {
       if (jail !== undefined) jailNamed(context, jail);
       const place = { address, ...(jail !== undefined && { jail }) };
       const until = seconds === undefined ? undefined : now() + seconds * 1000;
       const wanted = { place, comment, label, until, by, now: now() };
       const { allowed, isNew } = nextEntry(find(place), wanted);
-      if (isNew) await settings.allow(allowed);
-      const { first, changed, pending } = await liftCovered(context, [place], by);
+      if (isNew && !dryRun) await settings.allow(allowed);
+      const { first, changed, pending } = await (dryRun
+        ? previewCovered(context, place, by)
+        : liftCovered(context, [place], by));
       return {
         allowed,
         changed: isNew,
@@ -130,15 +133,9 @@ export async function liftCovered(
   places: readonly AllowedPlace[],
   by: string,
 ): Promise<ManyChanges> {
-  const { bans, now, newId } = context;
+  const { now, newId } = context;
   const covering = createAllowlist(places.map((place) => entryFor(place, by, now())));
-  const found: Ban[] = [];
-  const [place = {}, ...others] = places;
-  const entries = others.length === 0 ? bans.entriesAt(place) : bans.entries();
-  await inSlices(entries, ({ ban }) => {
-    const isCovered = covering.find(ban.address, ban.jail) !== undefined;
-    if (isCovered && isDue(ban, now())) found.push(ban);
-  });
+  const found = await findCovered(context, places, covering);
   const lift =
     (ban: Ban): Step =>
     (present) => {
@@ -155,6 +152,32 @@ export async function liftCovered(
     ...{ work: "lifts bans of allowlisted addresses", remedy },
     facts: { address, jail, entries: places.length },
   });
+}
+
+/** The bans that a new entry would lift. */
+async function previewCovered(
+  context: ApiContext,
+  place: AllowedPlace,
+  by: string,
+): Promise<ManyChanges> {
+  const covering = createAllowlist([entryFor(place, by, context.now())]);
+  const found = await findCovered(context, [place], covering);
+  return { first: found.slice(0, FIRST), changed: found.length, pending: 0 };
+}
+
+async function findCovered(
+  { bans, now }: Pick<ApiContext, "bans" | "now">,
+  places: readonly AllowedPlace[],
+  covering: Pick<Allowlist, "find">,
+): Promise<Ban[]> {
+  const found: Ban[] = [];
+  const [place = {}, ...others] = places;
+  const entries = others.length === 0 ? bans.entriesAt(place) : bans.entries();
+  await inSlices(entries, ({ ban }) => {
+    const isCovered = covering.find(ban.address, ban.jail) !== undefined;
+    if (isCovered && isDue(ban, now())) found.push(ban);
+  });
+  return found;
 }
 
 const entryFor = (place: AllowedPlace, by: string, now: number): Allowed => ({

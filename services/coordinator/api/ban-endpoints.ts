@@ -1,5 +1,5 @@
 /** `fleetban ban add|remove`, and together with them `ban list|show`. */
-import { ban as banSchema, isInForce } from "../../wire/ban.ts";
+import { ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
 import { scopeOf } from "../../wire/ban-scope.ts";
 import { banByOperator, liftBan } from "../../policy/ban-lifecycle.ts";
 import type { Written } from "../buckets/ban-store.ts";
@@ -22,18 +22,21 @@ export function banEndpoints(context: ApiContext): BanEndpoints {
     ...banListEndpoint(context),
     ...banShowEndpoint(context),
 
-    async "ban.add"({ address, jail: jailName, seconds, reason, replace, wait }, by) {
-      const jail = jailNamed(context, jailName);
+    async "ban.add"(request, by) {
+      const { address, seconds, reason, replace, wait, dryRun = false } = request;
+      const jail = jailNamed(context, request.jail);
       checkBannable(context, address, jail.name);
       const since = performance.now();
       const order = { jail, address, seconds, reason, by, replace };
-      const written = await bans.change(jail.name, address, (present) =>
-        banByOperator(present, order, context.newChange(jail, address)),
-      );
-      const ban = written?.ban ?? bans.get(jail.name, address);
+      const step = (present: Ban | undefined) =>
+        banByOperator(present, order, context.newChange(jail, address));
+      const planned = dryRun ? step(bans.get(jail.name, address)) : undefined;
+      const written = dryRun ? undefined : await bans.change(jail.name, address, step);
+      const ban = planned ?? written?.ban ?? bans.get(jail.name, address);
       if (!ban) {
         throw new ApiError(503, `${address}: the ban was lifted by somebody else meanwhile`);
       }
+      if (dryRun) return { ban, changed: planned !== undefined, reach: null };
       const changes = written ? [written] : [];
       const isFor = scopeOf(ban, jail);
       const reach = await reaches.untilApplied({ banned: address }, changes, since, wait, isFor);

@@ -1,10 +1,12 @@
 /** The program as a process: what it says, where it says it, and how it ends. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { runFleetban, spawnFleetban } from "../../harness/fleetban.ts";
+import { programArguments, runFleetban, spawnFleetban } from "../../harness/fleetban.ts";
 
 /** A port on which nobody listens: an address that was asked would show as exit 69. */
 const NOBODY = { NATS_URL: "nats://127.0.0.1:1" };
@@ -13,7 +15,12 @@ for (const [args, stderr] of [
   [["bna"], /unknown command 'bna'\n\(Did you mean ban\?\)/],
   [["ban", "lst"], /unknown command 'lst'\n\(Did you mean list\?\)/],
   [["ban", "list", "--jal", "x"], /unknown option '--jal'\n\(Did you mean --jail\?\)/],
-  [["ban", "add"], /missing required argument 'address'/],
+  [
+    ["ban", "add"],
+    /missing required argument 'address'\n\(usage: fleetban ban add \[options\] <address\.\.\.>;/,
+  ],
+  [["ban", "remove"], /ban remove: expected addresses, or --caused-by/],
+  [["ban", "release"], /ban release: expected an address, or --caused-by/],
   [["status", "please"], /too many arguments/],
   [["ban", "add", "999.1.1.1"], /ban add: "999\.1\.1\.1": expected an IPv4 or IPv6 address/],
   [["ban", "add", "0.0.0.0/0"], /ban add: "0\.0\.0\.0\/0": is too wide/],
@@ -160,6 +167,17 @@ test("--version is the package's", async () => {
   const { stdout, code } = await runFleetban(["--version"]);
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
   assert.equal(code, 0);
+});
+
+test("an answer that cannot be written is an error with its reason, exit 74", () => {
+  const full = openSync("/dev/full", "w");
+  const { stderr, status } = spawnSync(process.execPath, [...programArguments("cli"), "--help"], {
+    stdio: ["ignore", full, "pipe"],
+    encoding: "utf8",
+  });
+  closeSync(full);
+  const expected = "fleetban: the answer cannot be written: no space is left on the disk\n";
+  assert.deepEqual([stderr, status], [expected, 74]);
 });
 
 test("a reader that goes away early is no error", async () => {
