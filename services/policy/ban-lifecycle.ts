@@ -182,11 +182,18 @@ export function isOver(
   keptSeconds: number,
 ): boolean {
   if (!isEnded(ban) || isSpared(ban, now)) return false;
-  const rest = Math.max(ban.changedAt, ban.immuneUntil ?? 0);
-  return rest + Math.max(2 * longestFindtime, keptSeconds) * 1000 < now;
+  return restsSince(ban) + rememberedMs(longestFindtime, keptSeconds) < now;
 }
 
-const isEnded = ({ state }: Ban): boolean => state === "lifted" || state === "expired";
+/** For how long after that a ban at rest is remembered, in milliseconds. */
+export const rememberedMs = (longestFindtime: number, keptSeconds: number): number =>
+  Math.max(2 * longestFindtime, keptSeconds) * 1000;
+
+/** Since when a ban that has ended changes nothing any more. */
+export const restsSince = ({ changedAt, immuneUntil }: Ban): number =>
+  Math.max(changedAt, immuneUntil ?? 0);
+
+export const isEnded = ({ state }: Ban): boolean => state === "lifted" || state === "expired";
 
 /** Would the ban of this offence be over by now? */
 export function isOffenceOver(

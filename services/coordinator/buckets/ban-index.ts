@@ -1,13 +1,14 @@
 /**
  * What is asked of all bans together: which are held, how many are due, which come next in the order
- * of their keys, and which lie in a network. There may be a million bans, so each event of the bucket
- * changes the answers, and no question looks at every ban.
+ * of their keys, which lie in a network, and which have ended. There may be a million bans, so each
+ * event of the bucket changes the answers, and no question looks at every ban.
  */
 import type { MirrorEvent } from "../../nats/bucket-mirror.ts";
 import { isNetwork, networksAround, type Address } from "../../wire/address.ts";
 import type { Ban } from "../../wire/ban.ts";
 import { banKey, banKeyPrefix, jailOfBanKey } from "../../wire/subjects.ts";
 import { BanCensus, type CountedBans } from "./ban-census.ts";
+import { BanEnds } from "./ban-ends.ts";
 import { SortedList } from "./sorted-list.ts";
 import { tokenPrefixesOf } from "./token-prefixes.ts";
 
@@ -24,18 +25,23 @@ export class BanIndex {
   readonly #held = new Map<string, Ban>();
   readonly #keys = new SortedList<string>((a, b) => a < b);
   readonly #census = new BanCensus();
+  readonly #ends = new BanEnds();
 
   /** Every event of the bucket, in order. */
   note(event: MirrorEvent<Ban>): void {
     if (event.type === "loading" || event.type === "live") return;
     const { key, previous } = event;
-    if (previous) this.#census.remove(previous);
+    if (previous) {
+      this.#census.remove(previous);
+      this.#ends.remove(previous);
+    }
     if (event.type !== "put") {
       this.#held.delete(key);
       this.#keys.delete(key);
       return;
     }
     this.#census.add(event.value);
+    this.#ends.add(event.value);
     if (!previous) this.#keys.add(key);
     if (isAnyHeld(event.value)) this.#held.set(key, event.value);
     else this.#held.delete(key);
@@ -75,6 +81,14 @@ export class BanIndex {
         yield wider.size === 0 ? keys : keys.filter((key) => !wider.has(key));
       }
     }
+  }
+
+  overdueAt(now: number): Iterable<Ban> {
+    return this.#ends.overdueAt(now);
+  }
+
+  atRestBefore(instantOf: (jail: string) => number): Iterable<Ban> {
+    return this.#ends.atRestBefore(instantOf);
   }
 
   countDue(now: number): CountedBans[] {

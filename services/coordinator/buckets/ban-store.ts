@@ -44,6 +44,10 @@ export interface BanStore {
   entriesBehind(key: string | null, jail?: string): IterableIterator<BanEntry>;
   /** All entries at the place, and some beside it: whoever asks looks at each ban. */
   entriesAt(place: BanPlace): IterableIterator<BanEntry>;
+  /** Bans that nobody has marked as expired though their time was over at `now`, the oldest end first. */
+  overdueAt(now: number): Iterable<Ban>;
+  /** Bans that have ended and are at rest since an instant before that of their jail. */
+  atRestBefore(instantOf: (jail: string) => number): Iterable<BanEntry>;
   /** Applies `step` to the entry; returns what was written, undefined when nothing was. */
   change(jail: string, address: Address, step: Step): Promise<Written | undefined>;
   /** Deletes an entry with its history, if its revision is still this one. */
@@ -131,6 +135,8 @@ export function openBanStore(options: BanStoreOptions): BanStore {
     entries,
     entriesBehind: (after, jail) => entriesOf(index.keysBehind(after, jail)),
     entriesAt: (place) => (isEverywhere(place) ? entries() : entriesOf(index.keysAt(place))),
+    overdueAt: (now) => index.overdueAt(now),
+    atRestBefore: (instantOf) => entriesOf(keysOf(index.atRestBefore(instantOf))),
 
     async change(jail, address, step) {
       const key = banKey(jail, address);
@@ -162,6 +168,10 @@ export function openBanStore(options: BanStoreOptions): BanStore {
 
 const isEverywhere = ({ jail, address, within }: BanPlace): boolean =>
   jail === undefined && address === undefined && within === undefined;
+
+function* keysOf(bans: Iterable<Ban>): Generator<string[]> {
+  for (const { jail, address } of bans) yield [banKey(jail, address)];
+}
 
 /** Reads the entry itself. What an unauthorized writer has made of it is to be written over. */
 async function readBan(connection: NatsConnection, key: string): Promise<Versioned<Ban>> {

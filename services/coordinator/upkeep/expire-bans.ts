@@ -1,11 +1,10 @@
 /** Marks bans whose time is over as expired, and deletes entries that are over and on record. */
-import { inSlices } from "../../process/slices.ts";
-import type { Ban } from "../../wire/ban.ts";
+import { firstInSlices } from "../../process/slices.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
-import { expireBan, isOver } from "../../policy/ban-lifecycle.ts";
+import { expireBan, isOver, rememberedMs } from "../../policy/ban-lifecycle.ts";
 
 export interface ExpiryOptions {
-  bans: Pick<BanStore, "entries" | "change" | "purge">;
+  bans: Pick<BanStore, "overdueAt" | "atRestBefore" | "change" | "purge">;
   now: () => number;
   newId: () => string;
   /** Seconds. */
@@ -22,14 +21,15 @@ const AT_ONCE = 256;
 /** One round: to be called every few seconds by the coordinator that decides. */
 export async function expireBans(options: ExpiryOptions): Promise<void> {
   const { bans, now, newId, longestFindtime, keptSeconds } = options;
-  const ended: Ban[] = [];
-  const over: { key: string; revision: number }[] = [];
-  await inSlices(bans.entries(), ({ key, ban, revision }) => {
-    if (ended.length < AT_ONCE && expireBan(ban, { now: now(), id: "" })) ended.push(ban);
-    if (over.length === AT_ONCE) return;
-    const kept = keptSeconds(ban.jail);
-    if (isOver(ban, now(), longestFindtime, kept)) over.push({ key, revision });
-  });
+  const ended = await firstInSlices(
+    bans.overdueAt(now()),
+    AT_ONCE,
+    (ban) => expireBan(ban, { now: now(), id: "" }) !== undefined,
+  );
+  const notRemembered = (jail: string) => now() - rememberedMs(longestFindtime, keptSeconds(jail));
+  const over = await firstInSlices(bans.atRestBefore(notRemembered), AT_ONCE, ({ ban }) =>
+    isOver(ban, now(), longestFindtime, keptSeconds(ban.jail)),
+  );
   await Promise.all(
     ended.map(({ jail, address }) =>
       bans.change(
