@@ -256,7 +256,7 @@ function describeCount(offence: Offence): string {
   const failures = [...hosts.values()].reduce((sum, count) => sum + count, 0);
   const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
   const on = formatCount(hosts.size, "host", "hosts");
-  const within = formatDuration(Math.ceil((at - since) / 1000));
+  const within = describeSpan(at - since);
   if (rule === "decoy") return `tried the decoy user ${offence.decoy ?? ""} on ${on}`.slice(0, 256);
   if (rule === "users" || rule === "domains") {
     const tried = `${offence.count ?? 0} ${rule === "users" ? "user names" : "mail domains"}`;
@@ -269,9 +269,12 @@ function describeCount(offence: Offence): string {
   return `${failures} failures${of} on ${on} within ${within}`;
 }
 
+/** At least a second: failures of one moment are "within 1s". */
+const describeSpan = (ms: number): string => formatDuration(Math.max(Math.ceil(ms / 1000), 1));
+
 function describeNetwork({ at, since, hosts, addresses }: Offence): string {
   const on = formatCount(hosts.size, "host", "hosts");
-  const within = formatDuration(Math.ceil((at - since) / 1000));
+  const within = describeSpan(at - since);
   return `${addresses?.size ?? 0} banned addresses on ${on} within ${within}`;
 }
 

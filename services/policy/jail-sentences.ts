@@ -5,7 +5,7 @@ import type { Jail } from "../wire/settings.ts";
 /** The first sentence is the jail's count; each of the others is an option that the jail has. */
 export function jailSentences(jail: Jail): string[] {
   return [
-    `${describeCount(jail)}, ${describeTerm(jail)}, ${describePorts(jail)}`,
+    `${describeCount(jail)} a ban ${describeTerm(jail)}, on ${describePorts(jail)}`,
     ...describeNames(jail),
     ...describeNetwork(jail),
     ...describeQuorum(jail),
@@ -16,8 +16,9 @@ export function jailSentences(jail: Jail): string[] {
 
 function describeCount({ source, maxretry, findtime }: Jail): string {
   const within = `within ${formatDuration(findtime)}`;
-  if (source === "bans") return `${count(maxretry, "ban")} in other jails ${within}: banned`;
-  return `${count(maxretry, "failure")} ${within} on all hosts together: banned`;
+  const bring = maxretry === 1 ? "brings" : "bring";
+  if (source === "bans") return `${count(maxretry, "ban")} in other jails ${within} ${bring}`;
+  return `${count(maxretry, "failure")} ${within} on all hosts together ${bring}`;
 }
 
 /** For how long a ban of the jail lasts. */

@@ -56,7 +56,7 @@ test("a drill shows each step, bans a reserved address for a moment, and tells n
     ["attempted", "read", "counted", "decided", "in force", "lifted"],
   );
   assert.match(steps[0]?.text ?? "", /^a line appended to .*mail\.log/);
-  assert.equal(steps[3]?.text, "7 failures on 1 host within 0s");
+  assert.equal(steps[3]?.text, "7 failures on 1 host within 1s");
   const times = steps.flatMap(({ ms }) => ms ?? []);
   assert.deepEqual(
     times,

@@ -94,11 +94,17 @@ test("jail list shows every jail that is in use, each option in a sentence", asy
     lines.map((line) => line.slice(0, 8).trim()),
     ["dovecot", "recidive", "watched", "", "", "", ""],
   );
-  assert.match(lines[0] ?? "", /^dovecot +5 failures within 20m .*banned, for 20m, ports 110, 995/);
+  assert.match(
+    lines[0] ?? "",
+    /^dovecot +5 failures within 20m .*bring a ban for 20m, on ports 110, 995/,
+  );
   assert.match(stdout, /tries 3 user names is banned before maxretry/);
   assert.match(stdout, /tries one of 1 decoy name is banned at once/);
   assert.match(stdout, /nobody is banned before 2 hosts have seen failures/);
-  assert.match(stdout, /recidive +3 bans in other jails within 1d: banned, for 7d, all ports/);
+  assert.match(
+    stdout,
+    /recidive +3 bans in other jails within 1d bring a ban for 7d, on all ports/,
+  );
   assert.match(stdout, /shadow mode: bans are shown and recorded, and never in force/);
   const { jails, total } = await ask<Reply<"jail.list">>("jail", "list");
   assert.deepEqual([total, jails.map(({ jail }) => jail.maxretry)], [3, [5, 3, 5]]);
