@@ -7,6 +7,16 @@ import { createPackagedFleet, type PackagedFleet } from "../harness/packaged-fle
 
 const AGENT = "fleetban-agent.service";
 const COORDINATOR = "fleetban-coordinator.service";
+/** Reads the page and its script, and logs in with the token of a link, as a browser does. */
+const OPEN_PAGE = `
+import re, sys, urllib.request as u
+site, token = sys.argv[1:]
+index = u.urlopen(site + "/").read().decode()
+script = u.urlopen(u.urljoin(site, re.search(r'src="([^"]+)"', index).group(1)))
+headers = {"Content-Type": "application/json", "Fleetban-Web": "1", "Origin": site}
+login = u.Request(site + "/api/login", b'{"token": "%s"}' % token.encode(), headers)
+print(script.headers["Content-Type"], len(script.read()), u.urlopen(login).read().decode(), sep="\\n")
+`;
 /** Addresses of the attacker, banned one after the other. */
 const [FIRST, SECOND] = ["10.77.0.201", "10.77.0.202"] as const;
 
@@ -99,7 +109,7 @@ describe("Debian packages", { skip: needsGuests }, () => {
 
   test("configured, they work: users of their own, few capabilities, a ban of real packets", async () => {
     const { natsUrl: url, databaseUrl } = fleet;
-    const coordinatorYaml = `nats: { url: "${url}" }\ndatabase: { url: "${databaseUrl}" }\njails: { dovecot: { bantime: 1h } }\n`;
+    const coordinatorYaml = `nats: { url: "${url}" }\ndatabase: { url: "${databaseUrl}" }\nweb: { listen: 127.0.0.1:9490 }\njails: { dovecot: { bantime: 1h } }\n`;
     await write(centre, "/etc/fleetban/coordinator.yaml", coordinatorYaml);
     await centre.run("chgrp", ["fleetban-coordinator", "/etc/fleetban/coordinator.yaml"]);
     await centre.run("chmod", ["640", "/etc/fleetban/coordinator.yaml"]);
@@ -138,6 +148,15 @@ describe("Debian packages", { skip: needsGuests }, () => {
     await eventually("mx1 lets everybody in", () => isOpenTo(FIRST));
     await attack(FIRST);
     assert.ok(await isOpen());
+  });
+
+  test("the installed coordinator serves the web page, and a link of the installed fleetban logs in", async () => {
+    const link = await centre.run("fleetban", ["web", "login"]);
+    const answers = await centre.run("python3", ["-c", OPEN_PAGE, ...link.trim().split("/login#")]);
+    const [type, length, session] = answers.trim().split("\n");
+    assert.match(type ?? "", /^text\/javascript/);
+    assert.ok(Number(length) > 10_000, answers);
+    assert.match(session ?? "", /"role": ?"operator"/);
   });
 
   test("the agent works on Debian 13 as well, and reads the journal", async () => {
