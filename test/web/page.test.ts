@@ -265,6 +265,32 @@ test("hostile names and reasons stay text on every page, in copies and in files"
   assert.doesNotMatch(csv, /[\u202a-\u202e]/);
 });
 
+test("lists of the record can be read again once PostgreSQL is back", async () => {
+  const other = await page.context().newPage();
+  const lists = [
+    [page, "/bans?state=all", "Bans"],
+    [other, "/audit", "Audit"],
+  ] as const;
+  const retryOf = (tab: Page) => tab.getByRole("button", { name: "Try again" });
+  await postgres.stop();
+  for (const [tab, path] of lists) {
+    await tab.goto(site + path);
+    await retryOf(tab).waitFor();
+  }
+  await postgres.start();
+  for (const [tab, , name] of lists) {
+    // A tab that is not seen draws nothing, and a button is clicked only where it is drawn.
+    await tab.bringToFront();
+    await eventually(`the page ${name} is whole again`, async () => {
+      if ((await retryOf(tab).count()) > 0) await retryOf(tab).click({ timeout: 1000 });
+      return (await retryOf(tab).count()) === 0;
+    });
+    await tab.getByRole("table", { name }).waitFor();
+  }
+  await other.close();
+  await page.bringToFront();
+});
+
 test("the keyboard leads everywhere, and no page is wider than its window", async () => {
   await page.goto(`${site}/`);
   await page.locator(".verdict").waitFor();
@@ -283,13 +309,16 @@ test("the keyboard leads everywhere, and no page is wider than its window", asyn
   await dialog().waitFor({ state: "hidden" });
   assert.equal(await focused("textContent"), "Allow");
 
+  const account = `/account?${new URLSearchParams({ user: LONG }).toString()}`;
   for (const [width, path] of [
     ...[360, 800, 1440].flatMap((width) =>
       ["/", "/bans", "/address/192.0.2.66", "/failures?by=user", "/hosts", "/host/mx1"].map(
         (path) => [width, path] as const,
       ),
     ),
-    ...["/allowlist", "/audit", "/policy"].map((path) => [360, path] as const),
+    ...[360, 800].flatMap((width) =>
+      [account, "/allowlist", "/audit", "/policy"].map((path) => [width, path] as const),
+    ),
   ]) {
     await page.setViewportSize({ width, height: 800 });
     await page.goto(site + path);

@@ -11,6 +11,7 @@ import { Link } from "./parts/link.tsx";
 import { Notices, type ShownNotice } from "./parts/notices.tsx";
 import { SearchBox } from "./parts/search-box.tsx";
 import { parseRoute, pathOf, type PageName, type Route } from "./router.ts";
+import { describeZone } from "./text/instants.ts";
 import { savedTheme, saveTheme, THEMES } from "./theme.ts";
 
 interface ShellProps {
@@ -68,6 +69,7 @@ export function Shell({ base, client, session, onSignedOut }: ShellProps) {
       <Navigation route={route} />
       <main id="content" ref={main} tabIndex={-1}>
         <PageOf key={place} route={route} />
+        <footer class="zone">{describeZone(Date.now())}</footer>
       </main>
       {dialog}
       <Notices notices={notices} forget={forget} />

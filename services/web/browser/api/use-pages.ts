@@ -21,6 +21,8 @@ export interface Pages<Row> {
   isLoading: boolean;
   /** undefined: these are all. */
   more: (() => void) | undefined;
+  /** Asks for the first page again. */
+  retry: () => void;
   /** Every row, at most `most`, page by page. */
   all: (most: number, onCount: (rows: number) => void) => Promise<readonly Row[]>;
 }
@@ -60,7 +62,7 @@ export function usePages<E extends Endpoint, Row>(options: PagesOptions<E, Row>)
         setLoaded({ key, rows: [...before, ...rows], next, total, stale });
       } catch (error) {
         if (signal?.aborted) return;
-        setLoaded((kept) => ({ ...kept, key, error: requestErrorOf(error) }));
+        setLoaded((kept) => ({ ...rowsOf(kept, key), key, error: requestErrorOf(error) }));
       }
       setIsLoading(false);
     },
@@ -95,6 +97,14 @@ export function usePages<E extends Endpoint, Row>(options: PagesOptions<E, Row>)
     error: loaded.key === key ? error : undefined,
     isLoading,
     more: next === null ? undefined : () => void load(next, rows ?? []),
+    retry: () => void load(null, []),
     all,
   };
+}
+
+/** What was loaded of the same list; rows of another list are no answer to the present question. */
+function rowsOf<Row>(kept: Loaded<Row>, key: string): Omit<Loaded<Row>, "key" | "error"> {
+  if (kept.key !== key) return { next: null, stale: null };
+  const { rows, next, total, stale } = kept;
+  return { ...(rows && { rows }), next, total, stale };
 }

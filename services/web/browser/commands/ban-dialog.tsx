@@ -84,7 +84,7 @@ export function BanDialog({ address: given = "" }: { address?: string }) {
           fault={other !== "" && seconds === "fault" ? 'Expected a time such as "90m".' : undefined}
         />
       )}
-      {preview.error && <Failed error={preview.error} />}
+      {preview.error && <Failed error={preview.error} retry={preview.refresh} />}
       {address !== undefined && preview.data && (
         <BanPreview address={address} preview={preview.data} />
       )}

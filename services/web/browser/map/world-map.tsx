@@ -2,7 +2,7 @@
 import map from "fleetban:world-map";
 import { useState } from "preact/hooks";
 import type { TopRow } from "../api/messages.ts";
-import { count } from "../text/numbers.ts";
+import { count, formatNumber } from "../text/numbers.ts";
 
 const names = new Intl.DisplayNames(["en"], { type: "region" });
 
@@ -27,11 +27,13 @@ export function WorldMap({ top }: { top: readonly TopRow[] }) {
   const most = Math.max(...attempts.values(), 1);
   const describe = (code: string) =>
     `${countryName(code)}: ${count(attempts.get(code) ?? 0, "attempt")}`;
+  const nameWithAttempts = ({ name, attempts }: TopRow) =>
+    `${countryName(name)} ${formatNumber(attempts)}`;
   const worst = top.filter(({ name }) => /^[A-Z]{2}$/.test(name)).slice(0, 3);
   const summary =
     worst.length === 0
-      ? "no attempt of a known country"
-      : `most attempts: ${worst.map(({ name }) => describe(name)).join("; ")}`;
+      ? "No attempt came from a known country."
+      : `Most attempts: ${worst.map(nameWithAttempts).join("; ")}`;
   return (
     <figure class="world">
       <svg viewBox={`0 0 ${map.width} ${map.height}`} role="img" aria-label={summary}>

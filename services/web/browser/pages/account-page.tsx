@@ -81,7 +81,7 @@ function Attacks({ user, period }: { user: string; period: Period }) {
   if (!data) return <Loading what="who attacks it" />;
   return (
     <>
-      <Stale reason={data.stale} />
+      <Stale reason={data.stale} retry={refresh} />
       <AccountVerdict account={data} period={period} />
       {data.attempts > 0 && (
         <>
@@ -107,12 +107,12 @@ function AccountVerdict({ account, period }: { account: Account; period: Period 
       <div>
         <p class="sentence" role="status">
           {attempts === 0
-            ? `Nobody has failed at this account in ${period.words}.`
+            ? `No login to this account has failed in ${period.words}.`
             : `${count(attempts, "failed attempt")} from ${count(addressCount, "address", "addresses")}.`}
         </p>
         {lastAt !== null && (
           <p class="detail">
-            The last one <Time at={lastAt} isRelative />.
+            The last one was <Time at={lastAt} isRelative />.
           </p>
         )}
         <p class="detail">{describeLogins(knowsLogins, suspects.length)}</p>
@@ -127,7 +127,7 @@ const isSuspect = ({ lastLoginAt, firstAt }: AccountAddress): boolean =>
 
 function describeLogins(knowsLogins: boolean, suspects: number): string {
   if (!knowsLogins) {
-    return "Whether anybody got in is not known: no jail has knownGood, so hosts do not report logins.";
+    return "It is not known whether anybody got in: no jail has knownGood, so hosts do not report logins.";
   }
   if (suspects === 0) return "Nobody is known to have logged in from these addresses since.";
   const from = count(suspects, "of these addresses", "of these addresses");
@@ -138,7 +138,7 @@ function describeLogins(knowsLogins: boolean, suspects: number): string {
 }
 
 function Attackers({ account }: { account: Account }) {
-  const { addresses, addressCount, attempts } = account;
+  const { addresses, addressCount, attempts, knowsLogins } = account;
   const most = addresses[0]?.attempts ?? 0;
   const columns: Column<AccountAddress>[] = [
     {
@@ -147,7 +147,11 @@ function Attackers({ account }: { account: Account }) {
       text: ({ address }) => address,
     },
     ...attemptsColumns(addresses),
-    { name: "Share", cell: (row) => <Share part={row.attempts} whole={attempts} most={most} /> },
+    {
+      name: "Share",
+      kind: "extra",
+      cell: (row) => <Share part={row.attempts} whole={attempts} most={most} />,
+    },
     {
       name: "First",
       kind: "extra",
@@ -161,11 +165,7 @@ function Attackers({ account }: { account: Account }) {
         isBanned ? <span class="badge in-force">banned</span> : <span class="faint">no</span>,
       text: ({ isBanned }) => (isBanned ? "yes" : "no"),
     },
-    {
-      name: "Login from there",
-      cell: (row) => <LastLogin row={row} />,
-      text: ({ lastLoginAt }) => lastLoginAt ?? "not known",
-    },
+    ...(knowsLogins ? [LOGIN] : []),
   ];
   return (
     <>
@@ -177,6 +177,12 @@ function Attackers({ account }: { account: Account }) {
     </>
   );
 }
+
+const LOGIN: Column<AccountAddress> = {
+  name: "Login from there",
+  cell: (row) => <LastLogin row={row} />,
+  text: ({ lastLoginAt }) => lastLoginAt ?? "not known",
+};
 
 function LastLogin({ row }: { row: AccountAddress }) {
   if (row.lastLoginAt === null) return <span class="faint">not known</span>;

@@ -1,5 +1,6 @@
 /** Everything that the fleet knows about an address or a network. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import type { Ban, Reply } from "../api/messages.ts";
 import { describeAbout } from "../api/use-about.ts";
 import { useQuery } from "../api/use-query.ts";
@@ -19,6 +20,7 @@ import { parseAddress } from "../text/addresses.ts";
 import {
   awaitsRelease,
   describeEvidence,
+  describeHosts,
   describeStanding,
   faultsOf,
   isBanned,
@@ -27,6 +29,11 @@ import {
 import { count } from "../text/numbers.ts";
 
 type Answer = Reply<"ban.show">;
+
+const JAILS = 1000;
+const EVERY_MS = 15_000;
+/** While hosts have not reported a new ban yet. */
+const ARRIVING_EVERY_MS = 2_000;
 
 export function AddressPage({ address: given }: { address: string }) {
   const { go } = useApp();
@@ -48,7 +55,11 @@ export function AddressPage({ address: given }: { address: string }) {
 
 function KnownAddress({ address }: { address: string }) {
   const { data: whereabouts } = useQuery("about.show", { addresses: [address] });
-  const query = useQuery("ban.show", { address, trace: true }, { everyMs: 15_000 });
+  const [isArriving, setIsArriving] = useState(false);
+  const everyMs = isArriving ? ARRIVING_EVERY_MS : EVERY_MS;
+  const query = useQuery("ban.show", { address, trace: true }, { everyMs });
+  const missing = query.data?.standing?.counts.missing ?? 0;
+  useEffect(() => setIsArriving(missing > 0), [missing]);
   const about = describeAbout(whereabouts?.about[0] ?? null);
   const isUnknown = query.error?.status === 404;
   const answer = isUnknown ? undefined : query.data;
@@ -74,11 +85,11 @@ function KnownAddress({ address }: { address: string }) {
       {query.error && !isUnknown && <Failed error={query.error} retry={query.refresh} />}
       {isUnknown && (
         <Empty title="The fleet knows nothing of this address.">
-          <p>There is no ban of it, and no failure is on record.</p>
+          <p>No ban of it and no failure of it is on record.</p>
         </Empty>
       )}
       {answer ? (
-        <Known address={address} answer={answer} />
+        <Known address={address} answer={answer} retry={query.refresh} />
       ) : (
         !query.error && <Loading what="what is known" />
       )}
@@ -86,18 +97,29 @@ function KnownAddress({ address }: { address: string }) {
   );
 }
 
-function Known({ address, answer }: { address: string; answer: Answer }) {
+interface KnownProps {
+  address: string;
+  answer: Answer;
+  retry: () => void;
+}
+
+function Known({ address, answer, retry }: KnownProps) {
   const { bans, total, traces = [], stale } = answer;
+  const { data: policy } = useQuery("jail.list", { after: null, limit: JAILS });
   const isOwn = (ban: Ban) => ban.address === address;
   const due = bans
     .filter((ban) => !["lifted", "expired"].includes(kindOf(ban, Date.now())))
     .sort((a, b) => Number(isOwn(b)) - Number(isOwn(a)));
   return (
     <>
-      <Stale reason={stale} />
+      <Stale reason={stale} retry={retry} />
       <AddressVerdict address={address} answer={answer} />
       {due.map((ban) => (
-        <BanPanel key={ban.jail + ban.address} ban={ban} answer={answer} />
+        <BanPanel
+          key={ban.jail + ban.address}
+          {...{ address, ban, answer }}
+          rule={policy?.jails.find(({ jail }) => jail.name === ban.jail)?.sentences ?? []}
+        />
       ))}
       {total > bans.length && <p>and {count(total - bans.length, "more ban")} within it.</p>}
       {traces.map((trace) => (
@@ -110,7 +132,7 @@ function Known({ address, answer }: { address: string; answer: Answer }) {
         </section>
         <div>
           <AddressFacts answer={answer} />
-          <PeriodChart title="Failures of it" filter={{ address }} />
+          <PeriodChart title="Its failures" filter={{ address }} />
         </div>
       </div>
     </>
@@ -131,13 +153,15 @@ function AddressVerdict({ address, answer }: { address: string; answer: Answer }
       <VerdictLine level={level}>
         <p class="sentence">
           Banned in {banned.jail}
-          {banned.until === null ? " for ever" : ", "}
-          {banned.until !== null && (
+          {banned.until === null ? (
+            " for ever"
+          ) : (
             <>
-              it ends <Time at={banned.until} isRelative />
+              {" "}
+              until <Time at={banned.until} /> (<Time at={banned.until} isRelative />)
             </>
           )}
-          {standing ? `; ${describeStanding(standing)}.` : "."}
+          {standing ? `: ${describeStanding(standing)}.` : "."}
         </p>
         {faults.map((fault) => (
           <p class="detail">
@@ -177,7 +201,16 @@ function VerdictLine(props: { level: string; children: ComponentChildren }) {
   );
 }
 
-function BanPanel({ ban, answer }: { ban: Ban; answer: Answer }) {
+interface BanPanelProps {
+  /** Of the page. */
+  address: string;
+  ban: Ban;
+  answer: Answer;
+  /** The jail as it is now, in sentences; empty: it is not known. */
+  rule: readonly string[];
+}
+
+function BanPanel({ address, ban, answer, rule }: BanPanelProps) {
   const own = answer.local?.find(({ jail, address }) => {
     return jail === ban.jail && address === ban.address;
   });
@@ -187,7 +220,7 @@ function BanPanel({ ban, answer }: { ban: Ban; answer: Answer }) {
     <section class="panel">
       <header>
         <h2>
-          <AddressName address={ban.address} /> in {ban.jail}
+          {ban.address === address ? address : <AddressName address={ban.address} />} in {ban.jail}
         </h2>
         <BanState ban={ban} isWithEnd />
         {awaitsRelease(ban, Date.now()) && <HeldActions ban={ban} />}
@@ -196,6 +229,15 @@ function BanPanel({ ban, answer }: { ban: Ban; answer: Answer }) {
         <Fact name="Because">
           <Foreign text={reason} length={256} />
         </Fact>
+        {ban.evidence.length > 0 && rule.length > 0 && (
+          <Fact name="Rule now">
+            {rule.map((sentence) => (
+              <p>
+                <Foreign text={sentence} length={400} />
+              </p>
+            ))}
+          </Fact>
+        )}
         {held !== undefined && (
           <Fact name="Held">
             <Foreign text={held} length={256} />
@@ -203,29 +245,38 @@ function BanPanel({ ban, answer }: { ban: Ban; answer: Answer }) {
         )}
         <Fact name="Decided">
           <Time at={changedAt} isExact /> by <Foreign text={by} />
-          {policyVersion !== undefined && <span class="faint"> (policy {policyVersion})</span>}
+          {policyVersion !== undefined && (
+            <span class="faint"> (policy version {policyVersion})</span>
+          )}
         </Fact>
         <Fact name="In force">
-          {isBanned(ban, Date.now()) && standing ? describeStanding(standing) : "nowhere"}
-          {hosts && ` (${hosts.join(", ")} alone, until another host confirms)`}
+          {isBanned(ban, Date.now()) && standing ? describeHosts(standing) : "nowhere"}
+          {hosts && ` (${hosts.join(", ")} only, until another host confirms)`}
         </Fact>
         <Fact name="Failures">{describeEvidence(ban)}</Fact>
-        {basis?.addresses && (
-          <Fact name="Addresses">
-            {basis.addresses.map(({ address, failures }) => `${address} (${failures})`).join(", ")}
-          </Fact>
-        )}
-        {basis?.bans && (
-          <Fact name="Bans">
-            {basis.bans.map(({ jail, bans }) => `${jail} ${bans}`).join(", ")}
-          </Fact>
-        )}
-        {basis?.knownGood !== undefined && (
-          <Fact name="Known good">{basis.knownGood} times the usual count was needed</Fact>
-        )}
+        <BasisFacts basis={basis} />
         <Fact name="Offence">number {offence} of this address in this jail</Fact>
       </Facts>
     </section>
+  );
+}
+
+/** More on what the ban rests on, where that is not failures of the address alone. */
+function BasisFacts({ basis }: { basis: Ban["basis"] }) {
+  return (
+    <>
+      {basis?.addresses && (
+        <Fact name="Addresses">
+          {basis.addresses.map(({ address, failures }) => `${address} (${failures})`).join(", ")}
+        </Fact>
+      )}
+      {basis?.bans && (
+        <Fact name="Bans">{basis.bans.map(({ jail, bans }) => `${jail} ${bans}`).join(", ")}</Fact>
+      )}
+      {basis?.knownGood !== undefined && (
+        <Fact name="Known good">{basis.knownGood} times the usual count was needed</Fact>
+      )}
+    </>
   );
 }
 
@@ -234,7 +285,7 @@ function AddressFacts({ answer }: { answer: Answer }) {
   const entries = [...(allowed ? [allowed] : []), ...allowedInJails];
   return (
     <section class="panel">
-      <h2>What spares it</h2>
+      <h2>What protects it from bans</h2>
       <Facts>
         <Fact name="Allowlist">
           {entries.length === 0
@@ -263,7 +314,7 @@ function AddressFacts({ answer }: { answer: Answer }) {
         </Fact>
         <Fact name="Successful logins">
           {logins === undefined || logins.length === 0
-            ? "none that is known (only jails with knownGood ask for them)"
+            ? "none is known (hosts report logins only for jails with knownGood)"
             : logins.map(({ host, at }) => (
                 <p>
                   on {host} <Time at={at} isRelative />

@@ -26,7 +26,7 @@ export function AllowlistPage() {
       <p class="faint">
         No automatic ban touches these addresses. An operator’s own ban of one of them is refused.
       </p>
-      {pages.error && <Failed error={pages.error} />}
+      {pages.error && <Failed error={pages.error} retry={pages.retry} />}
       {pages.rows === undefined && !pages.error && <Loading what="the allowlist" />}
       {pages.rows?.length === 0 && (
         <Empty title="The allowlist is empty.">
@@ -62,7 +62,11 @@ const COLUMNS: readonly Column<Allowed>[] = [
     ),
     text: ({ address }) => address,
   },
-  { name: "Jail", cell: ({ jail }) => jail ?? "every jail", text: ({ jail }) => jail ?? "" },
+  {
+    name: "Jail",
+    cell: ({ jail }) => jail ?? <span class="nowrap">every jail</span>,
+    text: ({ jail }) => jail ?? "",
+  },
   {
     name: "Comment",
     kind: "wide",
@@ -86,7 +90,12 @@ const COLUMNS: readonly Column<Allowed>[] = [
     cell: ({ until }) => (until === undefined ? "never" : <Time at={until} isRelative />),
     text: ({ until }) => until ?? "never",
   },
-  { name: "Added", cell: ({ addedAt }) => <Time at={addedAt} />, text: ({ addedAt }) => addedAt },
+  {
+    name: "Added",
+    kind: "extra",
+    cell: ({ addedAt }) => <Time at={addedAt} />,
+    text: ({ addedAt }) => addedAt,
+  },
   { name: "By", cell: ({ by }) => <Foreign text={by} length={28} />, text: ({ by }) => by },
   { name: "Commands", kind: "actions", cell: (entry) => <RemoveButton entry={entry} /> },
 ];

@@ -17,6 +17,7 @@ export function AuditPage() {
     () => (since === "" ? undefined : beginOf(periodNamed(since, "1y"), Date.now())),
     [since],
   );
+  const isFiltered = by !== "" || since !== "";
   const pages = usePages({
     endpoint: "audit.list",
     request: (after, limit) => ({
@@ -46,15 +47,17 @@ export function AuditPage() {
           ]}
         />
         <CheckField
-          label="also what coordinators decide by themselves"
+          label="Also show automatic decisions"
           isChecked={all}
           onChange={(isChecked) => set({ all: isChecked ? "yes" : "" })}
         />
       </form>
-      {pages.error && <Failed error={pages.error} />}
-      <Stale reason={pages.stale} />
+      {pages.error && <Failed error={pages.error} retry={pages.retry} />}
+      <Stale reason={pages.stale} retry={pages.retry} />
       {pages.rows === undefined && !pages.error && <Loading what="the audit" />}
-      {pages.rows?.length === 0 && <Empty title="Nothing is on record that matches." />}
+      {pages.rows?.length === 0 && (
+        <Empty title={isFiltered ? "Nothing on record matches." : "No command is on record yet."} />
+      )}
       {pages.rows && pages.rows.length > 0 && (
         <DataTable
           caption="Audit"
@@ -76,7 +79,7 @@ const COLUMNS: readonly Column<AuditRow>[] = [
     text: ({ action }) => action,
   },
   {
-    name: "Of what, and why",
+    name: "What, and why",
     kind: "wide",
     cell: ({ detail }) => <Foreign text={detail} length={160} />,
     text: ({ detail }) => detail,

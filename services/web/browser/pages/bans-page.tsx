@@ -71,7 +71,7 @@ export function BansPage() {
           onChange={(by) => set({ by })}
         />
         <FilterField
-          label="Reason has"
+          label="Reason contains"
           value={of("reason")}
           onChange={(reason) => set({ reason })}
         />
@@ -83,7 +83,7 @@ export function BansPage() {
         />
       </form>
       {wrongAddress ? (
-        <Empty title="The network of the filter is no address yet." />
+        <Empty title="The network in the filter is not complete yet." />
       ) : (
         <BanList filters={filters} />
       )}
@@ -127,12 +127,13 @@ function BanList({ filters }: { filters: Filters }) {
     }),
   });
   const about = useAbout((pages.rows ?? []).map(({ address }) => address));
-  if (pages.error) return <Failed error={pages.error} />;
-  if (!pages.rows) return <Loading what="bans" />;
+  const failed = pages.error && <Failed error={pages.error} retry={pages.retry} />;
+  if (!pages.rows) return failed ?? <Loading what="bans" />;
   const columns = columnsOf(about, filters["state"] === "held");
   return (
     <>
-      <Stale reason={pages.stale} />
+      {failed}
+      <Stale reason={pages.stale} retry={pages.retry} />
       {pages.rows.length === 0 ? (
         <NoBans filters={filters} />
       ) : (
@@ -214,12 +215,11 @@ function Reason({ ban: { reason, held, hosts } }: { ban: Ban }) {
     <div>
       <Foreign text={reason} length={90} />
       {held !== undefined && (
-        <span class="faint">
-          {" "}
-          held: <Foreign text={held} length={90} />
-        </span>
+        <p class="faint">
+          held because <Foreign text={held} length={90} />
+        </p>
       )}
-      {hosts && <span class="faint"> on {hosts.join(", ")} alone</span>}
+      {hosts && <span class="faint"> on {hosts.join(", ")} only</span>}
     </div>
   );
 }

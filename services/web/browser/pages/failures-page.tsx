@@ -95,7 +95,7 @@ function Ranking({ period, kind }: RankingProps) {
   if (!data || !isCurrent) return <Loading what="the ranking" />;
   return (
     <>
-      <Stale reason={data.stale} />
+      <Stale reason={data.stale} retry={refresh} />
       {data.top.length === 0 ? (
         <Empty title={describeNothing(data.attempts, period)} />
       ) : (

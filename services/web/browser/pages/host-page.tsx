@@ -8,12 +8,14 @@ import { DataTable, type Column } from "../parts/data-table.tsx";
 import { Fact, Facts } from "../parts/facts.tsx";
 import { Foreign } from "../parts/foreign.tsx";
 import { Icon } from "../parts/icon.tsx";
+import { Link } from "../parts/link.tsx";
 import { AddressName } from "../parts/names.tsx";
 import { PeriodChart } from "../parts/period-chart.tsx";
 import { Empty, Failed, Loading, Stale } from "../parts/states.tsx";
 import { Time } from "../parts/time.tsx";
 import { WordCell } from "../parts/word.tsx";
 import {
+  asOfState,
   bansOf,
   clockOf,
   firewallOf,
@@ -41,13 +43,13 @@ export function HostPage({ host }: { host: string }) {
       {isUnknown && (
         <Empty title="There is no such host.">
           <p>
-            <Foreign text={error.message} length={300} />
+            The name may be wrong, or the host was removed. <Link page="hosts">See the hosts</Link>
           </p>
         </Empty>
       )}
       {data && !isUnknown ? (
         <>
-          <Stale reason={data.stale} />
+          <Stale reason={data.stale} retry={refresh} />
           <Known row={data.host} version={data.version} />
         </>
       ) : (
@@ -79,28 +81,28 @@ function Known({ row, version }: { row: HostRow; version: string }) {
       {status && status.warnings.length > 0 && <HostWarnings status={status} />}
       <div class="columns">
         <section class="panel">
-          <h2>How it is</h2>
+          <h2>State</h2>
           <Facts>
             <Fact name="Last heard">
               <Time at={row.lastSeenAt} isRelative />
             </Fact>
             <Fact name="Bans">
-              <WordCell word={bansOf(row)} />
+              <WordCell word={asOfState(row, bansOf(row))} />
             </Fact>
             <Fact name="Firewall">
-              <WordCell word={firewallOf(row)} />
+              <WordCell word={asOfState(row, firewallOf(row))} />
             </Fact>
             <Fact name="Lag">
-              <WordCell word={lagOf(row)} />
+              <WordCell word={asOfState(row, lagOf(row))} />
             </Fact>
             <Fact name="Sources">
-              <WordCell word={sourcesOf(row)} />
+              <WordCell word={asOfState(row, sourcesOf(row))} />
             </Fact>
             <Fact name="Clock">
-              <WordCell word={clockOf(row)} />
+              <WordCell word={asOfState(row, clockOf(row))} />
             </Fact>
             <Fact name="Version">
-              <WordCell word={versionOf(row, version)} />
+              <WordCell word={asOfState(row, versionOf(row, version))} />
             </Fact>
             {status && (
               <Fact name="Started">
@@ -141,28 +143,35 @@ function HostVerdict({ row }: { row: HostRow }) {
   return (
     <section class={`verdict small ${level}`}>
       <Icon name={isWell ? "ok" : "alert"} />
-      <p class="sentence" role="status">
-        {awaited ? (
-          "It was not heard yet: the coordinator has just started."
-        ) : state === "down" ? (
-          <>
-            Silent since <Time at={row.lastSeenAt} />: see systemctl status fleetban-agent there.
-            Its kernel keeps the bans that it has until their time is over.
-          </>
-        ) : (
-          describeUp(row)
+      <div>
+        <p class="sentence" role="status">
+          {awaited ? (
+            "It was not heard yet: the coordinator has just started."
+          ) : state === "down" ? (
+            <>
+              Silent since <Time at={row.lastSeenAt} />.
+            </>
+          ) : (
+            describeUp(row)
+          )}
+        </p>
+        {state === "down" && !awaited && (
+          <p class="detail">
+            Run <code>systemctl status fleetban-agent</code> there. The firewall of the host keeps
+            its bans until they end, and gets no new ones.
+          </p>
         )}
-      </p>
+      </div>
     </section>
   );
 }
 
 function describeUp({ quarantine, current, status }: HostRow): string {
   const state = quarantine ? "It is in quarantine" : "It reports";
-  const bans = current ? "has every ban" : "does not have the last bans yet";
+  const bans = current ? "has every ban" : "the newest bans are not in force there yet";
   const warnings = status?.warnings.length ?? 0;
-  if (warnings === 0) return `${state}, and ${bans}.`;
-  return `${state}, ${bans}, and warns of ${count(warnings, "thing")}.`;
+  const warns = warnings === 0 ? "" : ` It warns of ${count(warnings, "thing")}.`;
+  return `${state}${current ? " and " : ", but "}${bans}.${warns}`;
 }
 
 function HostWarnings({ status }: { status: HostStatus }) {

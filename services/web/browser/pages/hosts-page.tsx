@@ -8,6 +8,7 @@ import { Empty, Failed, Loading, Stale } from "../parts/states.tsx";
 import { Time } from "../parts/time.tsx";
 import { WordCell } from "../parts/word.tsx";
 import {
+  asOfState,
   bansOf,
   clockOf,
   firewallOf,
@@ -30,8 +31,8 @@ export function HostsPage() {
   return (
     <>
       <h1>Hosts</h1>
-      {pages.error && <Failed error={pages.error} />}
-      <Stale reason={pages.stale} />
+      {pages.error && <Failed error={pages.error} retry={pages.retry} />}
+      <Stale reason={pages.stale} retry={pages.retry} />
       {pages.rows === undefined && !pages.error && <Loading what="hosts" />}
       {pages.rows?.length === 0 && (
         <Empty title="No host reports yet.">
@@ -61,7 +62,7 @@ const wordColumn = (
 ): Column<HostRow> => ({
   name,
   ...(isExtra && { kind: "extra" }),
-  cell: (row) => <WordCell word={wordOf(row)} />,
+  cell: (row) => <WordCell word={asOfState(row, wordOf(row))} />,
   text: (row) => wordOf(row).text,
 });
 
@@ -88,8 +89,9 @@ function columnsOf(version: string): Column<HostRow>[] {
   ];
 }
 
-function Warnings({ row: { status } }: { row: HostRow }) {
+function Warnings({ row: { state, status } }: { row: HostRow }) {
   const warnings = status?.warnings ?? [];
+  if (warnings.length === 0 && state === "down") return <span class="faint">not known</span>;
   if (warnings.length === 0) return <span class="faint">none</span>;
   const isBad = warnings.some(({ severity }) => severity === "high");
   return (

@@ -43,8 +43,8 @@ export function LoginPage({ base, ways, reason, retry }: LoginPageProps) {
           <code>fleetban web login</code>
         </pre>
         <p>
-          It prints a link that holds for 60 seconds and works once. Open the link in this browser:
-          you are then who your credentials say, with the same rights.
+          It prints a link that is valid for 60 seconds and works once. Open the link in this
+          browser. You then have the name and the rights of your credentials.
         </p>
         <p class="faint">
           <code>fleetban key revoke</code> ends a person’s sessions at once.
@@ -52,7 +52,7 @@ export function LoginPage({ base, ways, reason, retry }: LoginPageProps) {
       </section>
       <p>
         <button type="button" onClick={retry}>
-          I am logged in in another tab
+          I have logged in in another tab
         </button>
       </p>
     </main>

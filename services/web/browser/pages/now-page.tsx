@@ -207,7 +207,7 @@ function wordOfRecord({ reachable, lag }: Status["postgres"]): string {
 function describeRecord({ reachable, lag }: Status["postgres"]): string {
   if (!reachable) return "PostgreSQL is away; bans go on";
   if (lag === null) return "PostgreSQL is reachable";
-  return lag === 0 ? "PostgreSQL has everything" : `${count(lag, "message")} to be recorded`;
+  return lag === 0 ? "PostgreSQL has everything" : `${count(lag, "message")} not recorded yet`;
 }
 
 function Figure(props: { name: string; isBad?: boolean; children: ComponentChildren }) {

@@ -20,7 +20,7 @@ export function PolicyPage() {
         The jails as they decide now. They are changed in <code>coordinator.yaml</code>, or with{" "}
         <code>fleetban jail set</code>.
       </p>
-      {pages.error && <Failed error={pages.error} />}
+      {pages.error && <Failed error={pages.error} retry={pages.retry} />}
       {pages.rows === undefined && !pages.error && <Loading what="the policy" />}
       {pages.rows?.length === 0 && <Empty title="There is no jail: nobody is banned." />}
       {pages.rows?.map((row) => (

@@ -37,17 +37,22 @@ interface DataTableProps<Row> {
 
 /** A browser holds no more in one file without trouble. */
 const MOST_ROWS = 100_000;
+/** Of a table that has come whole: on a phone a hundred rows are a long way to what stands below. */
+const FIRST_ROWS = 25;
 
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { caption, columns, rows, keyOf, total, more, isLoading = false, tools } = props;
-  const known = total !== undefined && total > rows.length;
+  const { caption, columns, rows, keyOf, more, isLoading = false, tools } = props;
+  const [isWhole, setIsWhole] = useState(false);
+  const shown = isWhole || props.all ? rows : rows.slice(0, FIRST_ROWS);
+  const hidden = rows.length - shown.length;
+  const total = props.total ?? rows.length;
   return (
     <div class="table-box">
       <div class="table-tools">
         <p class="faint" role="status">
-          {known
-            ? `${formatNumber(rows.length)} of ${count(total, "row")}`
-            : `${count(rows.length, "row")}${more ? ", more follow" : ""}`}
+          {total > shown.length
+            ? `${formatNumber(shown.length)} of ${count(total, "row")}`
+            : `${count(shown.length, "row")}${more ? ", more follow" : ""}`}
         </p>
         <div class="buttons">
           {tools}
@@ -66,7 +71,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
+          {shown.map((row) => (
             <tr key={keyOf(row)}>
               {columns.map(({ name, cell, isNumber, kind }) => (
                 <td class={classOf(isNumber, kind)} data-name={name}>
@@ -77,6 +82,13 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           ))}
         </tbody>
       </table>
+      {hidden > 0 && (
+        <p class="table-more">
+          <button type="button" onClick={() => setIsWhole(true)}>
+            Show {formatNumber(hidden)} more
+          </button>
+        </p>
+      )}
       {more && (
         <p class="table-more">
           <button type="button" onClick={more} disabled={isLoading}>

@@ -13,7 +13,7 @@ const KEPT = 60;
 const STATE_WORDS: Readonly<Record<FeedState, string>> = {
   connecting: "connecting …",
   live: "live",
-  lost: "connection lost, tries again",
+  lost: "connection lost, trying again",
   ended: "the session has ended",
 };
 
@@ -87,7 +87,7 @@ function FeedText({ item }: { item: FeedItem }) {
       return (
         <span>
           <span class={`badge ${kind}`}>{KIND_WORDS[kind]}</span>{" "}
-          <AddressName address={ban.address} /> <Foreign text={ban.reason} length={60} />{" "}
+          <AddressName address={ban.address} />: <Foreign text={ban.reason} length={60} />{" "}
           <span class="faint">
             by <Foreign text={ban.by} length={32} />
           </span>

@@ -1,8 +1,8 @@
 /** Failures and bans on record over a period that can be chosen. */
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { Reply, Request } from "../api/messages.ts";
 import { useQuery } from "../api/use-query.ts";
-import { useApp } from "../app-context.ts";
+import { useApp, useFilters } from "../app-context.ts";
 import { formatDuration } from "../text/durations.ts";
 import { formatInstant } from "../text/instants.ts";
 import { count, formatNumber } from "../text/numbers.ts";
@@ -18,16 +18,22 @@ interface PeriodChartProps {
   filter: SeriesFilter;
 }
 
-/** With its own choice of a period. */
+/** With a choice of the period, which stands in the page's address. */
 export function PeriodChart({ title, filter }: PeriodChartProps) {
-  const [name, setName] = useState<string>("7d");
+  const { of, set } = useFilters();
+  const period = periodNamed(of("period"), "7d");
   return (
     <section class="panel">
       <header>
         <h2>{title}</h2>
-        <ChoiceRow label="Period" value={name} onChange={setName} choices={PERIODS} />
+        <ChoiceRow
+          label="Period"
+          value={period.value}
+          onChange={(value) => set({ period: value })}
+          choices={PERIODS}
+        />
       </header>
-      <RecordedSeries period={periodNamed(name, "7d")} filter={filter} />
+      <RecordedSeries period={period} filter={filter} />
     </section>
   );
 }
@@ -45,7 +51,7 @@ export function RecordedSeries({ period, filter }: RecordedSeriesProps) {
   if (!data) return <Loading what={period.words} />;
   return (
     <>
-      <Stale reason={data.stale} />
+      <Stale reason={data.stale} retry={refresh} />
       <SeriesChart
         summary={summarize(data, period)}
         since={data.since}

@@ -1,7 +1,7 @@
 import { useQuery } from "../api/use-query.ts";
 import type { Reply } from "../api/messages.ts";
 import { formatClock } from "../text/instants.ts";
-import { formatNumber } from "../text/numbers.ts";
+import { count, formatNumber } from "../text/numbers.ts";
 import { SeriesChart } from "./series-chart.tsx";
 import { Failed, Loading } from "./states.tsx";
 
@@ -43,7 +43,7 @@ function Rates({ rates }: { rates: Reply<"rate.show"> }) {
         series={[{ name: "failures per second", values: failures, color: "--series-1" }]}
       />
       <SeriesChart
-        summary={`${formatNumber(rates.bans.reduce((sum, value) => sum + value, 0))} bans in the hour`}
+        summary={summarizeBans(rates.bans)}
         since={since}
         stepSeconds={stepSeconds}
         unit="per second"
@@ -54,10 +54,15 @@ function Rates({ rates }: { rates: Reply<"rate.show"> }) {
   );
 }
 
+function summarizeBans(values: readonly number[]): string {
+  const bans = values.reduce((sum, value) => sum + value, 0);
+  return `${bans === 0 ? "no ban" : count(bans, "ban")} in the last hour`;
+}
+
 function summarize(values: readonly (number | null)[], begin: number, step: number): string {
   const known = values.map((value) => value ?? 0);
   const most = Math.max(...known, 0);
-  if (most === 0) return "no failure in the hour";
+  if (most === 0) return "no failure in the last hour";
   const at = formatClock(begin + known.indexOf(most) * step * 1000).slice(0, 5);
   const last = values.findLast((value) => value !== null) ?? 0;
   return `now ${formatNumber(last)} a second; at most ${formatNumber(most)}, at ${at}`;

@@ -1,7 +1,7 @@
 /** A time series, drawn by uPlot on a canvas, with a sentence that says the same. */
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { formatClock, formatInstant } from "../text/instants.ts";
+import { formatClock, formatDay, formatInstant } from "../text/instants.ts";
 import { formatNumber } from "../text/numbers.ts";
 
 export interface Series {
@@ -137,10 +137,10 @@ function optionsOf(
 /** Times of the axis, at most as exact as they differ. */
 function timeLabels(_: uPlot, values: number[], ___: number, ____: number, step: number): string[] {
   return values.map((at) => {
-    const whole = formatInstant(at * 1000);
-    if (step >= 86_400) return whole.slice(5, 10);
-    const time = whole.slice(11, step >= 60 ? 16 : 19);
-    return time === "00:00" ? whole.slice(5, 10) : time;
+    const day = formatDay(at * 1000);
+    if (step >= 86_400) return day;
+    const time = formatClock(at * 1000).slice(0, step >= 60 ? 5 : 8);
+    return time === "00:00" ? day : time;
   });
 }
 

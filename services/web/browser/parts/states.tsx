@@ -21,11 +21,7 @@ export function Failed({ error, retry }: { error: RequestError; retry?: () => vo
         {error.status === 503 && "A part that this page needs is down; bans go on. "}
         <Foreign text={error.message} length={400} />
       </p>
-      {retry && (
-        <button type="button" onClick={retry}>
-          Try again
-        </button>
-      )}
+      {retry && <TryAgain retry={retry} />}
     </div>
   );
 }
@@ -40,8 +36,13 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+interface StaleProps {
+  reason: string | null | undefined;
+  retry: () => void;
+}
+
 /** The answer may be old or incomplete, and why. */
-export function Stale({ reason }: { reason: string | null | undefined }) {
+export function Stale({ reason, retry }: StaleProps) {
   if (!reason) return null;
   return (
     <div class="callout warn" role="status">
@@ -49,6 +50,15 @@ export function Stale({ reason }: { reason: string | null | undefined }) {
       <p>
         This answer may be old or incomplete: <Foreign text={reason} length={300} />. Bans go on.
       </p>
+      <TryAgain retry={retry} />
     </div>
+  );
+}
+
+function TryAgain({ retry }: { retry: () => void }) {
+  return (
+    <button type="button" onClick={retry}>
+      Try again
+    </button>
   );
 }

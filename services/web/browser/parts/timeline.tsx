@@ -50,7 +50,9 @@ const CHANGES: Readonly<Record<Ban["state"], string>> = {
 function ChangeText({ ban }: { ban: Ban }) {
   const { state, address, jail, reason, by, until, changedAt, immuneUntil } = ban;
   const isEnd = state === "lifted" || state === "expired";
-  const seconds = until === null ? null : (Date.parse(until) - Date.parse(changedAt)) / 1000;
+  // A ban is written some milliseconds after its time began.
+  const seconds =
+    until === null ? null : Math.ceil((Date.parse(until) - Date.parse(changedAt)) / 1000);
   return (
     <div>
       <p>
@@ -73,6 +75,7 @@ function ChangeText({ ban }: { ban: Ban }) {
 function FailuresText({ failures }: { failures: readonly FailureRow[] }) {
   const attempts = failures.reduce((sum, failure) => sum + failure.attempts, 0);
   const hosts = [...new Set(failures.map(({ host }) => host))];
+  const forms = [...new Set(failures.map(({ form }) => form))];
   const users = [...new Set(failures.map(({ user }) => user))].slice(0, 5);
   return (
     <div>
@@ -93,6 +96,8 @@ function FailuresText({ failures }: { failures: readonly FailureRow[] }) {
             <UserName user={user} />
           </>
         ))}
+        {" · log lines: "}
+        <Foreign text={forms.join(", ")} length={160} />
       </p>
     </div>
   );

@@ -19,7 +19,7 @@ export function Trial({ jail }: { jail: JailRow["jail"] }) {
   const [bantime, setBantime] = useState(formatDuration(jail.bantime));
   const [days, setDays] = useState("7");
   const [wanted, setWanted] = useState<Request<"simulation.show">>();
-  const { data, error, isLoading, isCurrent } = useQuery("simulation.show", wanted);
+  const { data, error, refresh, isLoading, isCurrent } = useQuery("simulation.show", wanted);
 
   const retries = Number(maxretry);
   const isCount = /^\d{1,3}$/.test(maxretry) && retries >= 1 && retries <= 100;
@@ -29,7 +29,7 @@ export function Trial({ jail }: { jail: JailRow["jail"] }) {
 
   return (
     <details class="trial">
-      <summary>Try other numbers on what has happened</summary>
+      <summary>Try other numbers on past failures</summary>
       <form
         class="filters"
         onSubmit={(event) => {
@@ -64,15 +64,15 @@ export function Trial({ jail }: { jail: JailRow["jail"] }) {
         </button>
       </form>
       {isLoading && <Loading what="what would have happened" />}
-      {error && <Failed error={error} />}
-      {data && isCurrent && !isLoading && <Outcome outcome={data} />}
+      {error && <Failed error={error} retry={refresh} />}
+      {data && isCurrent && !isLoading && <Outcome outcome={data} retry={refresh} />}
     </details>
   );
 }
 
 type Simulation = Reply<"simulation.show">;
 
-function Outcome({ outcome }: { outcome: Simulation }) {
+function Outcome({ outcome, retry }: { outcome: Simulation; retry: () => void }) {
   const { today, proposed, failures, since, until, isWhole, stale } = outcome;
   const rows: [string, number | null, number | null][] = [
     ["Bans", today.bans, proposed.bans],
@@ -82,7 +82,7 @@ function Outcome({ outcome }: { outcome: Simulation }) {
   ];
   return (
     <div class="outcome" role="status">
-      <Stale reason={stale} />
+      <Stale reason={stale} retry={retry} />
       <p class="sentence">{compare(outcome)}</p>
       <table class="plain">
         <thead>

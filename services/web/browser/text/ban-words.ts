@@ -78,10 +78,13 @@ export function faultsOf(standing: Standing | Reach): string[] {
   ];
 }
 
-export function describeStanding(standing: Standing): string {
-  const { counts } = standing;
+export const describeStanding = (standing: Standing): string =>
+  standing.counts.live === 0 ? "no host is up" : `in force ${describeHosts(standing)}`;
+
+/** "on 3/3 hosts": those where it is in force, of those that are up. */
+export function describeHosts({ counts }: Standing): string {
   if (counts.live === 0) return "no host is up";
-  return `in force on ${formatNumber(counts.inForce)}/${formatNumber(counts.live)} hosts`;
+  return `on ${formatNumber(counts.inForce)}/${formatNumber(counts.live)} hosts`;
 }
 
 /** One sentence holds at most this many names. */

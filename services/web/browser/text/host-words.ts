@@ -23,9 +23,8 @@ export function stateOf({ state, awaited, quarantine }: HostRow): Word {
 export function bansOf({ state, current, status }: HostRow): Word {
   if (!status) return UNKNOWN;
   const held = formatNumber(status.bansInForce);
-  if (state === "down") return { text: held, level: "unknown" };
   if (status.firewall === "dry-run") return look("dry run: bans nobody");
-  return current ? good(held) : look(`${held}, not the last ones`);
+  return current || state === "down" ? good(held) : look(`${held}, newest missing`);
 }
 
 /** Bytes of its logs that are not published yet. */
@@ -54,6 +53,10 @@ export function firewallOf({ status }: HostRow): Word {
   const drift = repairs === 0 ? "" : `, ${count(repairs, "repair")}`;
   return repairs > 0 || firewall === "dry-run" ? look(firewall + drift) : good(firewall);
 }
+
+/** Words of a host that is silent were true when it was last heard, and may be wrong now. */
+export const asOfState = ({ state }: HostRow, word: Word): Word =>
+  state === "down" && word.level === "good" ? { ...word, level: "unknown" } : word;
 
 /** Less than a second may be the network's delay. */
 export function clockOf({ clockSkew, status }: HostRow): Word {

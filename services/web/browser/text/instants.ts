@@ -12,6 +12,14 @@ export function formatClock(at: number): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+/** "24 Nov". */
+export function formatDay(at: number): string {
+  const date = new Date(at);
+  return `${date.getDate()} ${MONTHS[date.getMonth()]}`;
+}
+
 /** "2026-11-24 12:14:03". */
 export const formatInstant = (at: number): string => `${dayOf(new Date(at))} ${formatClock(at)}`;
 
@@ -32,6 +40,15 @@ export function formatRelative(at: number, now: number): string {
   const seconds = exact < 59.5 ? Math.round(exact) : Math.round(exact / 60) * 60;
   if (seconds === 0) return "now";
   return at > now ? `in ${formatDuration(seconds)}` : `${formatDuration(seconds)} ago`;
+}
+
+/** "All times are in Europe/Berlin (CET)." */
+export function describeZone(now: number): string {
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  const name = zoneName(now);
+  return timeZone === name
+    ? `All times are in ${name}.`
+    : `All times are in ${timeZone} (${name}). Point at a time to see it in UTC.`;
 }
 
 /** The name of the reader's zone, "CET" or "GMT+5:30". */

@@ -4,7 +4,7 @@
 export const formatNumber = (number: number): string =>
   Number.isInteger(number)
     ? number.toLocaleString("en-GB")
-    : number.toLocaleString("en-GB", { maximumFractionDigits: 1 });
+    : number.toLocaleString("en-GB", { maximumFractionDigits: number < 100 ? 1 : 0 });
 
 /** "1 host", "2 hosts". */
 export const count = (number: number, one: string, many = `${one}s`): string =>
@@ -26,9 +26,10 @@ export function formatBytes(bytes: number): string {
   return `${Math.round(bytes / 1e12)} TB`;
 }
 
-/** "37 %", "< 1 %". */
+/** "37 %", "0.4 %", "< 0.1 %". */
 export function formatShare(part: number, whole: number): string {
   if (whole === 0 || part === 0) return "0 %";
   const percent = (100 * part) / whole;
-  return percent < 1 ? "< 1 %" : `${Math.round(percent)} %`;
+  if (percent < 0.1) return "< 0.1 %";
+  return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
 }

@@ -59,11 +59,11 @@ function describeFleet({ hosts, bans, decider }: Status): string {
       : `${formatNumber(hosts.up)} of ${count(all, "host")} report`,
     behind === 0
       ? `${hosts.up === 1 ? "it has" : "every one of them has"} every ban`
-      : `${formatNumber(behind)} of them without the last bans`,
-    `${count(bans, "ban")} in force`,
+      : `the newest bans are not in force yet on ${formatNumber(behind)} of them`,
+    `${count(bans, "ban")} ${bans === 1 ? "is" : "are"} in force`,
     ...(decider === null ? ["nobody decides on new bans"] : []),
   ];
-  return `${parts.join(", ")}.`;
+  return `${parts.join("; ")}.`;
 }
 
 /** Warnings of one kind, which many hosts may have at once: the first of them speaks for all. */

@@ -11,9 +11,17 @@ import {
   formatMs,
   parseDuration,
 } from "../../../../services/web/browser/text/durations.ts";
-import { formatRelative, formatUtc } from "../../../../services/web/browser/text/instants.ts";
+import {
+  formatDay,
+  formatRelative,
+  formatUtc,
+} from "../../../../services/web/browser/text/instants.ts";
 import { itemsOf } from "../../../../services/web/browser/text/news-items.ts";
-import { formatBytes, formatShare } from "../../../../services/web/browser/text/numbers.ts";
+import {
+  formatBytes,
+  formatNumber,
+  formatShare,
+} from "../../../../services/web/browser/text/numbers.ts";
 import {
   groupWarnings,
   hostOfWarning,
@@ -163,7 +171,12 @@ test("durations, times and numbers are spelled for people", () => {
   assert.equal(formatRelative(NOW - 5_000, NOW), "5s ago");
   assert.equal(formatUtc(NOW), "2026-11-30 12:00:00.000 UTC");
   assert.equal(formatBytes(9_920), "9.9 kB");
-  assert.equal(formatShare(1, 1000), "< 1 %");
+  assert.equal(formatDay(NOW), "30 Nov");
+  assert.equal(formatShare(1, 2), "50 %");
+  assert.equal(formatShare(4, 1000), "0.4 %");
+  assert.equal(formatShare(1, 10_000), "< 0.1 %");
+  assert.equal(formatNumber(10.44), "10.4");
+  assert.equal(formatNumber(3401.8), "3,402");
 });
 
 test("warnings of one kind are one, and the gravest come first", () => {
