@@ -247,6 +247,28 @@ describe("an agent that may not change the firewall", { skip: process.getuid?.()
   });
 });
 
+test("an agent's check calls no source well that reads nothing", async () => {
+  await using given = await folderWith("");
+  const sources = [
+    ...[
+      `{ name: unit, unit: no-such-thing.service }`,
+      `{ name: journal, container: mail, directory: ${given.folder} }`,
+    ],
+    `{ name: file, path: ${join(given.folder, "no-such.log")} }`,
+  ];
+  const firewall = "firewall: { backend: dry-run }";
+  await writeFile(given.config, `${firewall}\nsources: [${sources.join(", ")}]\n`);
+  const env = {
+    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    FLEETBAN_STATE_DIR: given.folder,
+  };
+  await using running = await start("agent", ["check", "--config", given.config], env);
+  await running.ended;
+  assert.match(running.output(), /^FAIL +source unit: /m);
+  assert.match(running.output(), /^FAIL +source journal: .*: there is no journal in /m);
+  assert.match(running.output(), /^note +source file: .*: is not there yet/m);
+});
+
 test("a coordinator's check says in sentences what a jail's options do", async () => {
   await using given = await folderWith(`jails:
   one: { domains: 3, minhosts: 2 }

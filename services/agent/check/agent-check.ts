@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { checkNats, createCheckReport } from "../../nats/check.ts";
 import { EXIT, PlainError, type ExitCode } from "../../process/exit.ts";
 import { describeSelection, journalArguments } from "../../process/journal.ts";
+import { hasUnit } from "../../process/unit-files.ts";
 import { createLedger, type Ledger } from "../../detection/attempts/attempt-ledger.ts";
 import { WithdrawnAttempts } from "../../detection/attempts/withdrawn-attempts.ts";
 import { openEnvelope } from "../../detection/lines/envelope.ts";
@@ -14,6 +15,7 @@ import { openUserNames } from "../report/user-names.ts";
 import { checkFirewall } from "../enforce/firewall/firewall-check-report.ts";
 import { checkNatsRights } from "./agent-rights-check.ts";
 import { readLastSettings } from "../saved-settings.ts";
+import { journalTrouble } from "../report/sources/journal-access.ts";
 import { isPattern, matchingFiles } from "../report/sources/path-pattern.ts";
 import { permissionRemedy } from "../report/sources/read-permission.ts";
 import { createSourceDetector, writersOf, type SourceDetector } from "../report/source-detector.ts";
@@ -61,12 +63,11 @@ export async function checkAgent(
     const detector = createSourceDetector({ source: name, jail, ledger, log, onUnusable });
     detector.learn(jails);
     for (const each of filesOf(source)) {
-      const { ok, text } = checkSource(each, { detector, ledger }, now);
+      const { verdict, text } = checkSource(each, { detector, ledger }, now);
       const where = each.path ?? describeSelection(each);
       const shifted = each.path === undefined ? undefined : shiftOf(each.path, log.zone);
       if (shifted !== undefined) report.note(`time zone of ${name}`, shifted);
-      if (ok) report.ok(`source ${name}`, `${where}: ${text}`);
-      else report.failed(`source ${name}`, `${where}: ${text}`, EXIT.noInput);
+      report[verdict](`source ${name}`, `${where}: ${text}`, EXIT.noInput);
     }
   }
   await checkNats(config.nats, () => agentNatsOptions(config), report);
@@ -81,11 +82,19 @@ function filesOf(source: SourceConfig): SourceConfig[] {
   return files.length > 0 ? files : [source];
 }
 
+/** `verdict` is the part's mark in the report. */
+interface SourceFinding {
+  verdict: "ok" | "note" | "failed";
+  text: string;
+}
+
 function checkSource(
   source: SourceConfig,
   { detector, ledger }: { detector: SourceDetector; ledger: Ledger },
   now: number,
-): { ok: boolean; text: string } {
+): SourceFinding {
+  const nothing = source.path === undefined ? whyNothingOfJournal(source) : undefined;
+  if (nothing !== undefined) return { verdict: "failed", text: nothing };
   let tail: Buffer;
   try {
     tail = source.path === undefined ? readJournalTail(source) : readTail(source.path);
@@ -93,24 +102,37 @@ function checkSource(
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" && source.path !== undefined) {
       const other = "where Dovecot logs into the journal, give its unit in place of a path";
-      return { ok: true, text: `is not there yet, will be read when it is; ${other}` };
+      return { verdict: "note", text: `is not there yet, will be read when it is; ${other}` };
     }
     const remedy = source.path === undefined ? undefined : permissionRemedy(source.path);
     const reason = `cannot be read: ${String(code ?? error)}`;
-    return { ok: false, text: remedy === undefined ? reason : `${reason}; ${remedy}` };
+    const text = remedy === undefined ? reason : `${reason}; ${remedy}`;
+    return { verdict: "failed", text };
   }
   const lines = tail.toString("latin1").split("\n").slice(0, -1).slice(-LINES);
   const chunk = Buffer.from(lines.map((line) => `${line}\n`).join(""), "latin1");
   const failures = detector.current()?.feed(chunk, 0, now);
   if (!failures) {
-    return { ok: true, text: `read; jail ${source.jail} is not known here before the first start` };
+    const text = `read; jail ${source.jail} is not known here before the first start`;
+    return { verdict: "ok", text };
   }
   const withdrawn = new WithdrawnAttempts();
   withdrawn.note(ledger.takeWithdrawn());
   const attempts = failures.reduce((sum, failure) => sum + withdrawn.attemptsLeft(failure), 0);
   const addresses = new Set(failures.map(({ address }) => address)).size;
   const counted = `${attempts} failed attempts of ${addresses} addresses`;
-  return { ok: true, text: `the last ${lines.length} lines would have counted ${counted}` };
+  return { verdict: "ok", text: `the last ${lines.length} lines would have counted ${counted}` };
+}
+
+/** The agent would warn of the same. journalctl itself prints nothing then, and succeeds. */
+function whyNothingOfJournal({ unit, directory }: SourceConfig): string | undefined {
+  if (unit === undefined || directory !== undefined || hasUnit(unit) !== false) {
+    return journalTrouble(directory);
+  }
+  return (
+    "this machine has no such unit, so nothing is counted; " +
+    "systemctl list-units --type=service says which there are"
+  );
 }
 
 /** What the last line of a file says of its time zone; undefined: nothing is wrong. */
