@@ -59,5 +59,5 @@ export async function readNewestEntries(options: NewestEntriesOptions): Promise<
 
 const newest = ({ last }: { last: number }) => ({
   deliver_policy: DeliverPolicy.StartSequence,
-  opt_start_seq: Math.max(1, last - NEWEST),
+  opt_start_seq: Math.max(1, last - NEWEST + 1),
 });

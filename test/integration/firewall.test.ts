@@ -127,6 +127,44 @@ for (const kind of ["ipset", "nftables"] as const) {
   );
 }
 
+const isCounting = (command: string, args: readonly string[]) =>
+  (command === "ipset" && args.includes("-terse")) || (command === "nft" && args.includes("set"));
+
+for (const kind of ["ipset", "nftables"] as const) {
+  test(
+    `the ${kind} firewall takes a ban while its bans are counted, and counts the bans of all jails`,
+    { skip: needsRoot, timeout: 60_000 },
+    async () => {
+      await using network = await createNetwork(["mx"]);
+      const { run, spawn } = network.host("mx");
+      const [onCounting, counting] = withPromise();
+      const [goOn, mayGoOn] = withPromise();
+      const firewall = CREATE[kind]({
+        async run(command, args, stdin) {
+          if (!isCounting(command, args)) return run(command, args, stdin);
+          onCounting();
+          await mayGoOn;
+          return run(command, args, stdin);
+        },
+        spawn,
+      });
+      try {
+        await firewall.open([JAIL, { name: "other", ports: [25] }]);
+        const counted = firewall.count();
+        await counting;
+        await firewall.ban([ban("198.51.100.1", 600), ban("2001:db8::1", 600)]);
+        await firewall.ban([{ ...ban("198.51.100.1", 600), jail: "other" }]);
+        goOn();
+        await counted;
+        assert.equal(await firewall.count(), 3);
+      } finally {
+        goOn();
+        await firewall.close();
+      }
+    },
+  );
+}
+
 function withPromise(): [() => void, Promise<void>] {
   let settle = () => {};
   const promise = new Promise<void>((resolve) => (settle = resolve));

@@ -37,7 +37,7 @@ export interface KernelBans {
   adopt(keys: Iterable<string>): void;
   /** Somebody has emptied the kernel's sets. */
   forgetAll(): void;
-  /** Counts them in the kernel. */
+  /** Counts them in the kernel, unless they are changing. */
   recount(): Promise<void>;
   /** The kernel's reasons, of the bans that it has refused. */
   rejected(): { count: number; reason: string } | undefined;
@@ -60,8 +60,8 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
   return {
     has: (key) => bans.has(key),
     count: () => bans.count(),
-    apply: (changes) => bans.apply(changes),
-    replace: (wanted, isStillRight) => bans.replace(wanted, isStillRight),
+    apply: (changes) => bans.changing(() => bans.apply(changes)),
+    replace: (wanted, isStillRight) => bans.changing(() => bans.replace(wanted, isStillRight)),
     adopt: (keys) => bans.adopt(keys),
     forgetAll: () => bans.forgetAll(),
     recount: () => bans.recount(),
@@ -84,6 +84,10 @@ class GivenBans {
   #inKernel = new Set<string>();
   /** How many bans the kernel has confirmed. */
   #inForce = 0;
+  /** Changes that the kernel has not confirmed yet. */
+  #underWay = 0;
+  /** How many changes were begun. */
+  #begun = 0;
   /** While the kernel's bans are replaced. */
   #replacing: BanReplacement | undefined;
   /** The kernel's reason, by the key of each ban that it has refused. */
@@ -143,10 +147,23 @@ class GivenBans {
     this.#inForce = 0;
   }
 
+  /** Notes that `work` changes what the kernel has. */
+  async changing<T>(work: () => Promise<T>): Promise<T> {
+    this.#begun += 1;
+    this.#underWay += 1;
+    try {
+      return await work();
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  /** A count beside a change may have the change or not, and says nothing. */
   async recount(): Promise<void> {
-    const before = this.#inForce;
+    if (this.#underWay > 0) return;
+    const begun = this.#begun;
     const counted = await this.#options.firewall.count();
-    if (this.#inForce === before) this.#inForce = counted;
+    if (this.#begun === begun) this.#inForce = counted;
   }
 
   rejected(): { count: number; reason: string } | undefined {

@@ -85,8 +85,11 @@ export function sortOut<B extends Banned>(
   const names = new Set(jails.map(({ name }) => name));
   return {
     known: bans.filter(({ jail }) => names.has(jail)),
-    refused: bans
-      .filter(({ jail }) => !names.has(jail))
-      .map(({ jail, address }) => ({ jail, address, reason: `there is no jail ${jail} here` })),
+    refused: bans.filter(({ jail }) => !names.has(jail)).map(refuseUnknown),
   };
+}
+
+/** The ban's jail is not one of this host's. */
+export function refuseUnknown({ jail, address }: Banned): Refused {
+  return { jail, address, reason: `there is no jail ${jail} here` };
 }

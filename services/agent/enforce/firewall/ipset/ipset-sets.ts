@@ -4,7 +4,7 @@
  */
 import { familyOf, parseNetwork, type Address } from "../../../../wire/address.ts";
 import { JAIL_NAME } from "../../../../wire/subjects.ts";
-import { inPieces, type Run } from "../command.ts";
+import { FirewallError, inPieces, type Run } from "../command.ts";
 import type { TimedBan } from "../firewall.ts";
 import { chainName, checked, FAMILIES, type Family } from "../names.ts";
 
@@ -53,10 +53,24 @@ export interface Sets {
   ensure(jails: readonly string[]): Promise<string[]>;
   /** Number of members. */
   count(set: string): Promise<number>;
+  /** Number of members of all of these sets. */
+  countAll(sets: readonly string[]): Promise<number>;
   /** The bans in all sets of ours, whoever made them. */
   bans(): Promise<TimedBan[]>;
   /** Sets of jails other than these, and spare ones that a crash has left. */
   destroyOthers(jails: readonly string[]): Promise<void>;
+}
+
+/** As `ipset list -terse` prints them. */
+function membersBySet(text: string): Map<string, number> {
+  const found = text.matchAll(/^Name: (\S+)$|^Number of entries: (\d+)$/gm);
+  const members = new Map<string, number>();
+  let set = "";
+  for (const [, name, count] of found) {
+    if (name !== undefined) set = name;
+    else members.set(set, Number(count));
+  }
+  return members;
 }
 
 export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
@@ -83,8 +97,16 @@ export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
     },
 
     async count(set) {
-      const text = await run("ipset", ["list", "-terse", set]);
-      return Number(/^Number of entries: (\d+)/m.exec(text)?.[1] ?? 0);
+      return membersBySet(await run("ipset", ["list", "-terse", set])).get(set) ?? 0;
+    },
+
+    async countAll(sets) {
+      const members = membersBySet(await run("ipset", ["list", "-terse"]));
+      return sets.reduce((sum, set) => {
+        const count = members.get(set);
+        if (count === undefined) throw new FirewallError(`ipset: set ${set} is missing`);
+        return sum + count;
+      }, 0);
     },
 
     async bans() {

@@ -9,6 +9,7 @@
 import { inSlices } from "../../../../process/slices.ts";
 import { run as runCommand, start as startCommand, type Run, type Start } from "../command.ts";
 import {
+  refuseUnknown,
   sortOut,
   type Banned,
   type Firewall,
@@ -53,7 +54,8 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
       ipset.areLedTo(bans) ? inOrder.brief(() => ipset.ban(bans)) : inOrder(() => ipset.ban(bans)),
     unban: (bans) => inOrder.brief(() => ipset.unban(bans)),
     list: () => inOrder(() => ipset.list()),
-    count: () => inOrder.brief(() => ipset.count()),
+    // It only reads, and takes a process: no ban waits for it.
+    count: () => ipset.count(),
     repair: () => inOrder((aside) => ipset.repair(aside)),
     close: () => inOrder(() => ipset.close()),
   };
@@ -102,14 +104,13 @@ class IpsetBans {
   }
 
   async replace(bans: readonly TimedBan[], aside: Aside): Promise<Refused[]> {
-    const { known, refused } = sortOut(bans, this.#jails);
     const changes = new Map<string, Change>();
     this.#meanwhile = changes;
     try {
-      const spares = await aside(() => this.#fillSpares(known));
+      const spares = await aside(() => this.#fillSpares(bans));
       const refusedThen = await this.#finishReplacing(changes, spares.lasting);
       await aside(() => this.#spares.destroySpares(this.#allSets()));
-      return [...refused, ...spares.refused, ...refusedThen];
+      return [...spares.refused, ...refusedThen];
     } finally {
       this.#meanwhile = undefined;
     }
@@ -137,10 +138,8 @@ class IpsetBans {
     return sortOut(await this.#sets.bans(), this.#jails).known;
   }
 
-  async count(): Promise<number> {
-    let sum = 0;
-    for (const set of this.#allSets()) sum += await this.#sets.count(set);
-    return sum;
+  count(): Promise<number> {
+    return this.#sets.countAll(this.#allSets());
   }
 
   async repair(aside: Aside): Promise<Repair> {
@@ -198,16 +197,18 @@ class IpsetBans {
     this.#meanwhile?.set(`${setOf(change.ban)} ${change.ban.address}`, change);
   }
 
-  /** Returns what the kernel would not take, and the sets that have a lasting ban. */
+  /** Returns what has no set or the kernel would not take, and the sets that have a lasting ban. */
   async #fillSpares(bans: readonly TimedBan[]) {
     const bySet = new Map<string, TimedBan[]>(this.#allSets().map((set) => [set, []]));
     const lasting = new Set<string>();
+    const refused: Refused[] = [];
     await inSlices(bans, (ban) => {
       const set = setOf(ban);
-      bySet.get(set)?.push(ban);
-      if (isLasting(ban)) lasting.add(set);
+      const members = bySet.get(set);
+      members?.push(ban);
+      if (!members) refused.push(refuseUnknown(ban));
+      else if (isLasting(ban)) lasting.add(set);
     });
-    const refused: Refused[] = [];
     for (const family of FAMILIES) {
       for (const jail of this.#jailNames()) {
         const set = setName(jail, family.family);

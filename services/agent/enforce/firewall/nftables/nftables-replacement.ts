@@ -6,6 +6,8 @@
  * So the next generation of sets is filled in slices, takes its place in the rules at once, and the
  * generation before is emptied in slices before it is deleted.
  */
+import { inSlices } from "../../../../process/slices.ts";
+import { isNetwork } from "../../../../wire/address.ts";
 import { FirewallError } from "../command.ts";
 import type { Banned, TimedBan } from "../firewall.ts";
 import type { Aside } from "../in-order.ts";
@@ -42,7 +44,12 @@ export async function replaceGeneration(
   { bans, changes, aside, onFilled, onSwitched }: Replacement,
 ): Promise<void> {
   const generation = nextGeneration(layout.generation);
-  const next = layout.setsFor(bans, generation);
+  const next = layout.setsFor([], generation);
+  await aside(() =>
+    inSlices(bans, (ban) => {
+      if (isNetwork(ban.address)) next.add(setFor(ban, generation));
+    }),
+  );
   // An attempt that has failed may have left members.
   const flushed = [...next].map((set) => `flush set ${TABLE} ${set}`);
   await layout.layOut(layout.sets, flushed, next);

@@ -6,8 +6,17 @@
  * while the table is looked through or all bans are replaced: bans change the sets that are in
  * force at once, and the sets that take their place before they do.
  */
+import { inSlices } from "../../../../process/slices.ts";
 import { FirewallError, run as runCommand, type Run } from "../command.ts";
-import { sortOut, type Banned, type Firewall, type Repair, type TimedBan } from "../firewall.ts";
+import {
+  refuseUnknown,
+  sortOut,
+  type Banned,
+  type Firewall,
+  type Refused,
+  type Repair,
+  type TimedBan,
+} from "../firewall.ts";
 import { createInOrder, type Aside } from "../in-order.ts";
 import { FAMILIES } from "../names.ts";
 import { forwardedPorts } from "../published-ports.ts";
@@ -72,11 +81,11 @@ class NftablesBans {
   }
 
   async replace(bans: readonly TimedBan[], aside: Aside) {
-    const { known, refused } = sortOut(bans, this.#layout.jails);
     const changes: ChangesBeside = new Map();
     const witnesses = createWitnesses(this.#now);
     this.#replacing = { changes, witnesses };
     try {
+      const { known, refused } = await aside(() => this.#sortOutAll(bans));
       await replaceGeneration(this.#layout, {
         ...{ bans: known, changes, aside },
         onFilled(some) {
@@ -93,6 +102,18 @@ class NftablesBans {
     } finally {
       this.#replacing = undefined;
     }
+  }
+
+  /** As `sortOut`, for as many bans as there may be. */
+  async #sortOutAll(bans: readonly TimedBan[]) {
+    const names = new Set(this.#layout.jails.map(({ name }) => name));
+    const known: TimedBan[] = [];
+    const refused: Refused[] = [];
+    await inSlices(bans, (ban) => {
+      if (names.has(ban.jail)) known.push(ban);
+      else refused.push(refuseUnknown(ban));
+    });
+    return { known, refused };
   }
 
   async ban(bans: readonly TimedBan[]) {
