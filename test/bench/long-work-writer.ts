@@ -1,4 +1,4 @@
-/** Writes what the bench asks for into NATS, from inside the host's namespace. */
+/** Writes what a bench asks for into NATS, from inside the host's namespace. Answers when it began. */
 import { createInterface } from "node:readline";
 import { jetstream } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
@@ -8,10 +8,12 @@ import { encodeAllowed, encodeJail } from "../../services/wire/settings.ts";
 import { allowKey, jailKey, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
 import { writeBans } from "../harness/agent-host.ts";
 import { JAIL } from "../harness/jail.ts";
+import { monotonicMs } from "./machine-stalls-watcher.ts";
 
 const UNDER_WAY = 500;
 const connection = await connect({ servers: "127.0.0.1:4222" });
 const js = jetstream(connection);
+const settings = await new Kvm(connection).open(SETTINGS_BUCKET);
 
 async function allow(texts: readonly string[]): Promise<void> {
   const entries = texts.flatMap((text) => parseNetwork(text) ?? []);
@@ -30,12 +32,12 @@ async function allow(texts: readonly string[]): Promise<void> {
 process.stdout.write("ready\n");
 for await (const line of createInterface(process.stdin)) {
   const [verb, ...args] = line.split(" ");
+  const began = monotonicMs();
   if (verb === "ban") await writeBans(connection, args);
   if (verb === "allow") await allow(args);
   if (verb === "ports") {
-    const settings = await new Kvm(connection).open(SETTINGS_BUCKET);
     await settings.put(jailKey("dovecot"), encodeJail({ ...JAIL, ports: args.map(Number) }));
   }
-  process.stdout.write(`${verb ?? ""}\n`);
+  process.stdout.write(`${began}\n`);
 }
 await connection.close();

@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   history: () => import("./history.ts"),
   restart: () => import("./restart.ts"),
   "long-work": () => import("./long-work.ts"),
+  replacement: () => import("./replacement.ts"),
   rest: () => import("./rest.ts"),
   "cli-start": () => import("./cli-start.ts"),
   "filter-flood": () => import("./filter-flood.ts"),

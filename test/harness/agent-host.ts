@@ -25,7 +25,11 @@ export interface AgentHost extends AsyncDisposable {
   agent: Restartable;
 }
 
-export async function startAgentHost(bans: readonly string[]): Promise<AgentHost> {
+/** `backend` as agent.yaml has it. */
+export async function startAgentHost(
+  bans: readonly string[],
+  backend = "ipset",
+): Promise<AgentHost> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-host-"));
   const [host, release] = await starting(async (onRelease) => {
     onRelease(() => rm(folder, { recursive: true, force: true }));
@@ -41,7 +45,11 @@ export async function startAgentHost(bans: readonly string[]): Promise<AgentHost
     await writeFile(mailLog, "");
     const config = join(folder, "agent.yaml");
     await writeFile(config, `host: mx1\nsources: [{ name: mail-log, path: ${mailLog} }]\n`);
-    const env = { ...process.env, FLEETBAN_STATE_DIR: join(folder, "state") };
+    const env = {
+      ...process.env,
+      ...{ FLEETBAN_STATE_DIR: join(folder, "state"), FLEETBAN_FIREWALL: backend },
+      MALLOC_MMAP_THRESHOLD_: "65536", // As the unit sets it.
+    };
     const args = [MAIN, "run", "--config", config];
     const agent = await restartable((onOutput) =>
       startChild(process.execPath, { args, env, spawn: namespace.spawn, onOutput }),

@@ -1,0 +1,81 @@
+/**
+ * How long a ban waits while an agent replaces all of its 100,000 bans, with the back ends that
+ * replace in slices: from the write of the ban to NATS until a packet of the address is dropped. The
+ * agent starts anew five times.
+ *
+ * Waits in which the machine itself stood still are shown apart.
+ */
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { eventually } from "../harness/eventually.ts";
+import { startAgentHost, type AgentHost } from "../harness/agent-host.ts";
+import type { Figure } from "./figure.ts";
+import { startWriter } from "./long-work-writing.ts";
+import { MachineStalls, type Span } from "./machine-stalls.ts";
+import { measureRestarts, timesWhole } from "./restarts-with-bans.ts";
+import { describeWaits } from "./waits.ts";
+
+const BANS = 100_000;
+const WARM_UP = 60;
+const PROBE = resolve(import.meta.dirname, "packet-probe.ts");
+/** Where the packets of the probe come from. */
+const SOURCES = "198.18.0.0/15";
+
+export async function run(): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const backend of ["ipset", "nftables"]) figures.push(...(await measure(backend)));
+  return figures;
+}
+
+async function measure(backend: string): Promise<Figure[]> {
+  const bans = Array.from({ length: BANS }, (_, n) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`);
+  await using host = await startAgentHost(bans, backend);
+  await host.namespace.run("ip", ["route", "add", "local", SOURCES, "dev", "lo"]);
+  const writer = startWriter(host);
+  const probe = startProbe(host);
+  const stalls = new MachineStalls();
+  try {
+    await eventually("all bans are in force", () => timesWhole(host) > 0, 120);
+    let count = 0;
+    const ban = async (): Promise<Span> => {
+      const address = `198.18.${count >> 8}.${count & 255}`;
+      count += 1;
+      const writing = writer.ask(`ban ${address}`);
+      const until = await probe.untilDropped(address);
+      return { from: await writing, until };
+    };
+    const quiet: Span[] = [];
+    for (let round = 0; round < 2 * WARM_UP; round += 1) quiet.push(await ban());
+    return [
+      describeWaits(`nothing, ${backend}`, quiet.slice(WARM_UP), stalls),
+      describeWaits(`a restart, ${backend}`, await measureRestarts(host, ban), stalls),
+    ];
+  } finally {
+    probe.stop();
+    writer.stop();
+    stalls.stop();
+  }
+}
+
+interface Probe {
+  /** Resolves when packets of the address are dropped, with the time since when they are. */
+  untilDropped(address: string): Promise<number>;
+  stop(): void;
+}
+
+function startProbe({ namespace }: AgentHost): Probe {
+  const args = ["--import", "tsx", PROBE, namespace.address4];
+  const child = namespace.spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const asked: ((at: number) => void)[] = [];
+  createInterface({ input: child.stdout ?? Readable.from([]) }).on("line", (at) => {
+    asked.shift()?.(Number(at));
+  });
+  return {
+    untilDropped(address) {
+      child.stdin?.write(`${address}\n`);
+      return new Promise((resolve) => asked.push(resolve));
+    },
+    stop: () => void child.kill("SIGKILL"),
+  };
+}
