@@ -7,9 +7,12 @@ export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 const REST_MS = 2;
 const LATE_MS = 10;
 
-function watch(): never {
+/** Ends with the bench, also where somebody has killed the bench. */
+function watch(): void {
+  const bench = process.ppid;
   const never = new Int32Array(new SharedArrayBuffer(4));
-  for (let before = monotonicMs(); ;) {
+  let before = monotonicMs();
+  while (process.ppid === bench) {
     Atomics.wait(never, 0, 0, REST_MS);
     const now = monotonicMs();
     if (now - before > LATE_MS) writeSync(1, `${before} ${now}\n`);

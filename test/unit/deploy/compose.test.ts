@@ -1,6 +1,6 @@
 /** The compose files of deploy/compose, against what they speak of: no Docker engine is needed. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -23,6 +23,7 @@ import { runFleetban } from "../../harness/fleetban.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const FOLDER = join(ROOT, "deploy/compose");
+const UNITS = join(ROOT, "deploy/systemd");
 const SECRETS = "/run/secrets";
 
 const texts = z.array(z.string()).default([]);
@@ -101,13 +102,17 @@ test("images are made of targets that are there, and of packages that npm run pa
   }
 });
 
-test("every variable is one that its program reads, and every option one that it has", () => {
+test("every variable is one that its program reads or its unit sets, and every option one that it has", () => {
   for (const [name, variables] of [
     ["coordinator", COORDINATOR_VARIABLES],
     ["agent", AGENT_VARIABLES],
   ] as const) {
     const { environment, command } = serviceOf(name);
-    for (const variable of Object.keys(environment)) assert.ok(variable in variables, variable);
+    const unit = readFileSync(join(UNITS, `fleetban-${name}.service`), "utf8");
+    for (const [variable, value] of Object.entries(environment)) {
+      const isOfUnit = unit.includes(`\nEnvironment=${variable}=${value}\n`);
+      assert.ok(variable in variables || isOfUnit, variable);
+    }
     const program = PROGRAMS.find((each) => each.name === `fleetban-${name}`)!;
     const nodes = commandsOf(program.command());
     const known = nodes.flatMap(({ words, options }) => [
