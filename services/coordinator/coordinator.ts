@@ -44,8 +44,8 @@ import { openHistory } from "./history/history.ts";
 import { createBrokenHosts } from "./hosts/broken-logins.ts";
 import { watchClock } from "./hosts/clock-check.ts";
 import { createDrills } from "./hosts/drills.ts";
-import { createFleetStatus } from "./hosts/fleet-status.ts";
-import { followHosts } from "./hosts/hosts.ts";
+import { FleetStatus } from "./hosts/fleet-status.ts";
+import { Hosts } from "./hosts/hosts.ts";
 import { createOwnMachines } from "./hosts/own-machines.ts";
 import { watchSurroundings } from "./hosts/own-surroundings.ts";
 import { createRefusedPolicies, PUBLISH_EVERY_MS } from "./hosts/refused-policies.ts";
@@ -60,7 +60,7 @@ import { createAllowedNames } from "./upkeep/allowed-names.ts";
 import { createEndedDrills } from "./upkeep/ended-drills.ts";
 import { keepStreams, type Streams } from "./upkeep/ensure-streams.ts";
 import { resolveName } from "./upkeep/resolve-name.ts";
-import { createUpkeep } from "./upkeep/upkeep.ts";
+import { Upkeep } from "./upkeep/upkeep.ts";
 
 const ROUND_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 10_000;
@@ -149,7 +149,7 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
   const { id, policy, events, bans, settings, history, isLeader, now, newId, log } = base;
   const { config, sinks, session, metrics } = options;
   const { connection } = session;
-  const hosts = followHosts({ connection, now, log, onStatus: events.status.call });
+  const hosts = new Hosts({ connection, now, log, onStatus: events.status.call });
   const horizon = () => horizonOf(policy.current());
   const brokenHosts = createBrokenHosts({ horizon, now });
   const quarantines = createQuarantines({
@@ -222,12 +222,12 @@ function decideAndKeep(base: Base & Stores & Fleet, options: CoordinatorOptions,
     },
   });
   const { deciding, knownGood, reload, newChange } = lane;
-  const upkeep = createUpkeep({
+  const upkeep = new Upkeep({
     ...{ ...base, names, newChange },
     policy: () => policy.current(),
     horizon: () => horizonOf(policy.current()),
   });
-  onRelease(repeat(ROUND_EVERY_MS, upkeep.round));
+  onRelease(repeat(ROUND_EVERY_MS, () => upkeep.round()));
   onRelease(repeat(ROUND_EVERY_MS, deciding.submitDue));
   onRelease(repeat(SWEEP_EVERY_MS, deciding.sweep));
   onRelease(repeat(SWEEP_EVERY_MS, knownGood.sweep));
@@ -273,7 +273,7 @@ async function answerOperators(
   const web = site && openWeb({ site, connection, replicas, localLogin, version, now, log });
   onRelease(() => Promise.resolve(web?.stop()));
   const jails = () => policy.current().jails;
-  const fleet = createFleetStatus({
+  const fleet = new FleetStatus({
     ...{ ...base, clock, expiry, sinks: notifier.states },
     web: web ?? { warnings: () => [] },
     idleSettings: () => policy.current().idle,

@@ -13,7 +13,7 @@ import { decodeHostBan } from "../../services/agent/enforce/ban-filter.ts";
 import { createKernelSync } from "../../services/agent/enforce/kernel-sync.ts";
 import { createNeverBan } from "../../services/agent/enforce/never-ban.ts";
 import { openBanStore } from "../../services/coordinator/buckets/ban-store.ts";
-import { createUpkeep } from "../../services/coordinator/upkeep/upkeep.ts";
+import { Upkeep } from "../../services/coordinator/upkeep/upkeep.ts";
 import { startFailureFeed } from "../../services/coordinator/decide/failure-feed.ts";
 import { openHistory } from "../../services/coordinator/history/history.ts";
 import { openSettings } from "../../services/coordinator/buckets/settings-store.ts";
@@ -190,7 +190,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   await eventually("the mirror is as the bucket", () => {
     return bans.get("dovecot", A)?.state === "active" && !bans.get("dovecot", B);
   });
-  const duties = createUpkeep({
+  const duties = new Upkeep({
     ...{ bans, settings, isLeader: () => true, policy: () => POLICY, log },
     hosts: { get: () => undefined, refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },
@@ -306,7 +306,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
   const settings = openSettings({ connection, log });
   centre.onRelease(settings.stop);
   await bans.ready;
-  const duties = createUpkeep({
+  const duties = new Upkeep({
     ...{ bans, settings, isLeader: () => true, policy: () => POLICY, log, history },
     hosts: { get: () => undefined, refused: () => new Map<string, never>() },
     machines: { publishHosts: () => Promise.resolve() },

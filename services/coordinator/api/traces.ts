@@ -30,7 +30,7 @@ export async function tracesOf(
       const entry = await natsTimes.readBan(key).catch(() => undefined);
       const target = { created: bans.created(), revision };
       return traceBan({
-        ...{ ban, natsAheadMs, hosts: names, aheadMs: hosts.aheadMs },
+        ...{ ban, natsAheadMs, hosts: names, aheadMs: (host: string) => hosts.aheadMs(host) },
         jail: context.jails().find(({ name }) => name === ban.jail),
         // Somebody may have changed the ban meanwhile.
         writtenAt: entry?.revision === revision ? entry.writtenAt : undefined,

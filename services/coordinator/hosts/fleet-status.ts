@@ -36,14 +36,6 @@ export interface ListedHosts {
   stale: string | null;
 }
 
-export interface FleetStatus {
-  listHosts(): Promise<ListedHosts>;
-  /** The rows of all hosts. */
-  hostRows(): Promise<HostRow[]>;
-  /** Every warning of the fleet; `lag`: messages that PostgreSQL does not have yet. */
-  warnings(rows: readonly HostRow[], lag: number | undefined): Warning[];
-}
-
 export interface FleetParts {
   bans: BanStore;
   settings: Settings;
@@ -76,92 +68,94 @@ export interface FleetParts {
 /** Every host that is up has reported since the start, also one that no roll call reaches. */
 const HEARD_AFTER_MS = STATUS_EVERY_MS + 2_000;
 
-type HeldByHost = ReturnType<typeof heldByHost>;
+type Held = Parameters<typeof warnOfHeld>[0];
 
-export function createFleetStatus(parts: FleetParts): FleetStatus {
-  const { bans, hosts, history, quarantines } = parts;
+export class FleetStatus {
+  readonly #parts: FleetParts;
 
-  /** What the coordinator has against a host. */
-  const ownWarnings = (host: string, held: HeldByHost): Warning[] => {
-    const quarantine = quarantines.of(host);
-    const itsHeld = held.get(host);
-    return [
-      ...(itsHeld ? [warnOfHeld(itsHeld)] : []),
-      ...(quarantine ? [warn("quarantined", quarantine)] : []),
-    ];
-  };
+  constructor(parts: FleetParts) {
+    this.#parts = parts;
+  }
 
-  const describeHost = (
-    host: Host,
-    duplicateAgents: readonly DuplicateAgent[],
-    held: HeldByHost,
-  ): HostRow => ({
-    host: host.status.host,
-    quarantine: quarantines.of(host.status.host),
-    state: hosts.isUp(host) ? "up" : "down",
-    lastSeenAt: host.seenAt,
-    current: host.status.revision >= bans.revision() && host.status.bansCreated === bans.created(),
-    clockSkew: host.status.sentAt - host.seenAt,
-    missedOffences: parts.missed.byHost().get(host.status.host) ?? 0,
-    status: {
-      ...host.status,
-      warnings: [
-        ...duplicateAgents.map((duplicate) => secondAgent(host.status.host, duplicate)),
-        ...(hosts.isUp(host) ? parts.clock.hostWarnings(host) : []),
-        ...ownWarnings(host.status.host, held),
-        ...parts.missed.hostWarnings(host.status.host),
-        ...host.status.warnings,
-      ].slice(0, 20),
-    },
-  });
-
-  async function listHosts(): Promise<ListedHosts> {
+  async listHosts(): Promise<ListedHosts> {
+    const { bans, hosts, history, machines, now, startedAt } = this.#parts;
     const { value: recorded, stale } = await fromHistory(() => history.hosts(), []);
     const recordedNames = new Set(recorded.map(({ host }) => host));
     const refused = hosts.refused();
-    const held = heldByHost(bans, parts.now());
+    const held = heldByHost(bans, now());
     const rows = new Map<string, () => HostRow>();
     for (const host of hosts.list()) {
       const name = host.status.host;
       // A silent host that the history does not know was removed through another coordinator.
       const isRemoved = stale === null && !hosts.isUp(host) && !recordedNames.has(name);
-      if (!isRemoved) rows.set(name, () => describeHost(host, refused.get(name) ?? [], held));
+      if (isRemoved) continue;
+      rows.set(name, () => this.#describeHost(host, refused.get(name) ?? [], held.get(name)));
     }
-    const isAwaiting = parts.now() - parts.startedAt < HEARD_AFTER_MS;
+    const isAwaiting = now() - startedAt < HEARD_AFTER_MS;
     const unheard = recorded.map(({ host, lastSeenAt }): [string, number] => [host, lastSeenAt]);
-    if (isAwaiting) unheard.push(...parts.machines.hosts());
+    if (isAwaiting) unheard.push(...machines.hosts());
     for (const [host, lastSeenAt] of unheard) {
       if (rows.has(host)) continue;
-      rows.set(host, () => describeUnheard(host, { lastSeenAt, awaited: isAwaiting }));
+      rows.set(host, () => this.#describeUnheard(host, { lastSeenAt, awaited: isAwaiting }));
     }
     return { rows, stale };
   }
 
-  const describeUnheard = (
+  /** The rows of all hosts. */
+  async hostRows(): Promise<HostRow[]> {
+    return [...(await this.listHosts()).rows.values()].map((describe) => describe());
+  }
+
+  /** Every warning of the fleet; `lag`: messages that PostgreSQL does not have yet. */
+  warnings(rows: readonly HostRow[], lag: number | undefined): Warning[] {
+    const { bans, now } = this.#parts;
+    const heard = new Set(rows.filter(({ status }) => status !== null).map(({ host }) => host));
+    const unheard = [...heldByHost(bans, now())].filter(([host]) => !heard.has(host));
+    return [
+      ...centreWarnings(this.#parts, lag),
+      ...unheard.map(([host, held]) => ofHost(host, warnOfHeld(held))),
+      ...rows.flatMap(hostWarnings),
+    ];
+  }
+
+  #describeHost(
+    host: Host,
+    duplicateAgents: readonly DuplicateAgent[],
+    held: Held | undefined,
+  ): HostRow {
+    const { bans, hosts, clock, missed, quarantines } = this.#parts;
+    const { status, seenAt } = host;
+    const quarantine = quarantines.of(status.host);
+    return {
+      ...{ host: status.host, quarantine, state: hosts.isUp(host) ? "up" : "down" },
+      lastSeenAt: seenAt,
+      current: status.revision >= bans.revision() && status.bansCreated === bans.created(),
+      clockSkew: status.sentAt - seenAt,
+      missedOffences: missed.byHost().get(status.host) ?? 0,
+      status: {
+        ...status,
+        warnings: [
+          ...duplicateAgents.map((duplicate) => secondAgent(status.host, duplicate)),
+          ...(hosts.isUp(host) ? clock.hostWarnings(host) : []),
+          ...(held ? [warnOfHeld(held)] : []),
+          ...(quarantine ? [warn("quarantined", quarantine)] : []),
+          ...missed.hostWarnings(status.host),
+          ...status.warnings,
+        ].slice(0, 20),
+      },
+    };
+  }
+
+  #describeUnheard(
     host: string,
     { lastSeenAt, awaited }: { lastSeenAt: number; awaited: boolean },
-  ): HostRow => ({
-    ...{ host, state: "down", lastSeenAt, quarantine: quarantines.of(host) },
-    ...{ current: false, clockSkew: 0, status: null, ...(awaited && { awaited }) },
-  });
-
-  return {
-    listHosts,
-
-    async hostRows() {
-      return [...(await listHosts()).rows.values()].map((describe) => describe());
-    },
-
-    warnings(rows, lag) {
-      const heard = new Set(rows.filter(({ status }) => status !== null).map(({ host }) => host));
-      const unheard = [...heldByHost(bans, parts.now())].filter(([host]) => !heard.has(host));
-      return [
-        ...centreWarnings(parts, lag),
-        ...unheard.map(([host, held]) => ofHost(host, warnOfHeld(held))),
-        ...rows.flatMap(hostWarnings),
-      ];
-    },
-  };
+  ): HostRow {
+    const quarantine = this.#parts.quarantines.of(host);
+    return {
+      ...{ host, state: "down", lastSeenAt, quarantine },
+      ...{ current: false, clockSkew: 0, status: null, ...(awaited && { awaited }) },
+    };
+  }
 }
 
 function secondAgent(host: string, { status: { addresses } }: DuplicateAgent): Warning {

@@ -14,7 +14,7 @@ import { isRemembered, type NewChange } from "../../policy/ban-memory.ts";
 import type { BanStore } from "../buckets/ban-store.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import type { History } from "../history/history.ts";
-import { createBanCorrection } from "./correct-bans.ts";
+import { createBanCorrection, type BanCorrection } from "./correct-bans.ts";
 import { restoreSettings } from "./restore-settings.ts";
 
 export interface RestoringOptions {
@@ -29,20 +29,6 @@ export interface RestoringOptions {
   now: () => number;
   newId: () => string;
   log: Log;
-}
-
-export interface Restoring {
-  /** Writes bans again that this coordinator knows and that the bucket has lost. */
-  restoreTampered(): Promise<void>;
-  /**
-   * Writes again what the record has and the bucket `created` has not, and then declares the bucket
-   * complete: agents remove bans only from then on. false: the record does not have yet what the
-   * bucket has, and this is to be called again. `isRolledBack`: NATS has lost its last writes, so
-   * what it has of the settings may be older than the record.
-   */
-  restoreRecorded(created: string, isRolledBack: boolean): Promise<boolean>;
-  /** NATS has lost more: what was restored so far does not count. */
-  startAgain(): void;
 }
 
 /** How far the restoring of a bucket has come. */
@@ -60,23 +46,76 @@ interface Counts {
 
 const AT_ONCE = 64;
 
-export function createRestoring(options: RestoringOptions): Restoring {
-  const { bans, settings, history, policy, now, newId, log } = options;
-  const correcting = createBanCorrection(options);
-  let progress: Progress | undefined;
+export class Restoring {
+  readonly #options: RestoringOptions;
+  readonly #correction: BanCorrection;
+  #progress: Progress | undefined;
 
-  function begin(created: string): Progress {
-    return { phase: "waiting", created, revision: bans.revision() };
+  constructor(options: RestoringOptions) {
+    this.#options = options;
+    this.#correction = createBanCorrection(options);
   }
 
-  async function isRecorded(revision: number): Promise<boolean> {
+  /** Writes bans again that this coordinator knows and that the bucket has lost. */
+  async restoreTampered(): Promise<void> {
+    const { bans, newId, log } = this.#options;
+    for (const ban of bans.takeTampered()) {
+      const { jail, address, state } = ban;
+      const written = await bans.change(jail, address, (present) =>
+        present && present.changedAt >= ban.changedAt
+          ? this.#correction.correct(present, new Map([[jail, [ban]]]))
+          : { ...ban, change: newId() },
+      );
+      if (written) log.warn({ jail, address, state }, "restored a ban");
+    }
+  }
+
+  /**
+   * Writes again what the record has and the bucket `created` has not, and then declares the bucket
+   * complete: agents remove bans only from then on. false: the record does not have yet what the
+   * bucket has, and this is to be called again. `isRolledBack`: NATS has lost its last writes, so
+   * what it has of the settings may be older than the record.
+   */
+  async restoreRecorded(created: string, isRolledBack: boolean): Promise<boolean> {
+    const { bans, settings, policy, log } = this.#options;
+    await restoreSettings(this.#options, isRolledBack);
+    if (this.#progress?.created !== created) {
+      this.#progress = { phase: "waiting", created, revision: bans.revision() };
+    }
+    const { jails, keptSeconds } = policy();
+    const longest = Math.max(...jails.map(({ name }) => keptSeconds(name)));
+    if (this.#progress.phase === "waiting") {
+      if (!(await this.#isRecorded(this.#progress.revision))) return false;
+      const counts = await this.#writeMissing(longest);
+      const addresses = await this.#addressesSoFar();
+      this.#progress = { phase: "correcting", created, addresses, counts };
+    }
+    const { addresses, counts } = this.#progress;
+    const { corrected, late } = await this.#correction.correctAll(addresses, longest);
+    counts.corrected += corrected;
+    this.#progress = { ...this.#progress, addresses: [...late] };
+    if (late.size > 0) return false;
+    this.#progress = undefined;
+    await settings.declareReady(created);
+    log.info(counts, "bans bucket is complete");
+    return true;
+  }
+
+  /** NATS has lost more: what was restored so far does not count. */
+  startAgain(): void {
+    this.#progress = undefined;
+  }
+
+  async #isRecorded(revision: number): Promise<boolean> {
+    const { history } = this.#options;
     // PostgreSQL has no room, for example: what it has must do.
     if (history.stalled() !== undefined) return true;
     return (await history.recordedRevision()) >= revision;
   }
 
   /** Whatever the mirror has: it may not know yet that the bucket was made anew. */
-  async function writeMissing(keptSeconds: number): Promise<Counts> {
+  async #writeMissing(keptSeconds: number): Promise<Counts> {
+    const { bans, history, policy, now } = this.#options;
     const { keptSeconds: keptOf } = policy();
     const counts = { recorded: 0, restored: 0, corrected: 0 };
     for await (const onRecord of history.bansToRestore(now(), keptSeconds)) {
@@ -93,48 +132,9 @@ export function createRestoring(options: RestoringOptions): Restoring {
   }
 
   /** What is decided from now on knows the bans that were missing. */
-  async function addressesSoFar(): Promise<Address[]> {
+  async #addressesSoFar(): Promise<Address[]> {
     const addresses = new Set<Address>();
-    await inSlices(bans.entries(), ({ ban }) => addresses.add(ban.address));
+    await inSlices(this.#options.bans.entries(), ({ ban }) => addresses.add(ban.address));
     return [...addresses];
   }
-
-  return {
-    async restoreTampered() {
-      for (const ban of bans.takeTampered()) {
-        const { jail, address, state } = ban;
-        const written = await bans.change(jail, address, (present) =>
-          present && present.changedAt >= ban.changedAt
-            ? correcting.correct(present, new Map([[jail, [ban]]]))
-            : { ...ban, change: newId() },
-        );
-        if (written) log.warn({ jail, address, state }, "restored a ban");
-      }
-    },
-
-    async restoreRecorded(created, isRolledBack) {
-      await restoreSettings(options, isRolledBack);
-      if (progress?.created !== created) progress = begin(created);
-      const { jails, keptSeconds } = policy();
-      const longest = Math.max(...jails.map(({ name }) => keptSeconds(name)));
-      if (progress.phase === "waiting") {
-        if (!(await isRecorded(progress.revision))) return false;
-        const counts = await writeMissing(longest);
-        progress = { phase: "correcting", created, addresses: await addressesSoFar(), counts };
-      }
-      const { counts } = progress;
-      const { corrected, late } = await correcting.correctAll(progress.addresses, longest);
-      counts.corrected += corrected;
-      progress = { ...progress, addresses: [...late] };
-      if (late.size > 0) return false;
-      progress = undefined;
-      await settings.declareReady(created);
-      log.info(counts, "bans bucket is complete");
-      return true;
-    },
-
-    startAgain() {
-      progress = undefined;
-    },
-  };
 }

@@ -14,7 +14,7 @@ import { endOfPause, type JailPauses } from "../../policy/jail-pause.ts";
 import { jailPauseKey } from "../../wire/subjects.ts";
 import type { JailSettings } from "../buckets/jail-settings.ts";
 import { expireBans } from "./expire-bans.ts";
-import { createRestoring, type RestoringOptions } from "./restore-bans.ts";
+import { Restoring, type RestoringOptions } from "./restore-bans.ts";
 import type { History } from "../history/history.ts";
 import type { BrokenHosts } from "../hosts/broken-logins.ts";
 import type { Hosts } from "../hosts/hosts.ts";
@@ -51,22 +51,67 @@ export interface UpkeepOptions {
   log: Log;
 }
 
-export interface Upkeep {
-  /** One round, or what is left of the one that is under way; may be called at any time. */
-  round(): Promise<void>;
-}
-
-export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { bans, settings, hosts, history, isLeader, policy, pauses, now, log } = options;
-  const publisher = new PolicyPublisher(options);
-  const restoring = createRestoring(options);
-  const complaint = createComplaint((reason) => log.warn({ reason }, "upkeep failed, will retry"));
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  readonly #publisher: PolicyPublisher;
+  readonly #restoring: Restoring;
+  readonly #complaint: ReturnType<typeof createComplaint>;
   /** NATS has lost what is on record, and the record was not read since. */
-  let isRolledBack = false;
-  let running: Promise<void> | undefined;
+  #isRolledBack = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+    this.#publisher = new PolicyPublisher(options);
+    this.#restoring = new Restoring(options);
+    this.#complaint = createComplaint((reason) =>
+      options.log.warn({ reason }, "upkeep failed, will retry"),
+    );
+  }
+
+  /** One round, or what is left of the one that is under way; may be called at any time. */
+  round(): Promise<void> {
+    return (this.#running ??= this.#roundOrComplain().finally(() => (this.#running = undefined)));
+  }
+
+  async #roundOrComplain(): Promise<void> {
+    try {
+      await this.#round();
+      this.#complaint.over();
+    } catch (error) {
+      // NATS or PostgreSQL is away; the next round tries again.
+      this.#complaint.failed(reasonOf(error));
+    }
+  }
+
+  async #round(): Promise<void> {
+    const options = this.#options;
+    const { bans, settings, isLeader, now, policy } = options;
+    void options.names.look();
+    const created = bans.created();
+    if (!isLeader()) this.#publisher.forget(); // another coordinator may publish another policy
+    if (!isLeader() || !bans.isReady() || created === null) return;
+    await settings.ready;
+    await this.#publisher.publishChanged(created);
+    await this.#endAllowed();
+    await options.jailSettings.endOld(settings, now());
+    await this.#forgetOldPauses();
+    await options.allowedBans.settle();
+    await settings.refuse(duplicateNotices(options.hosts));
+    await options.machines.publishHosts(settings);
+    await options.brokenHosts.publish(settings);
+    await options.quarantines.forgetOld(settings, now());
+    await options.endedDrills.endOld({ ...options, jails: () => policy().jails });
+    await this.#restoreLost(created);
+    await expireBans({
+      ...{ ...options, ...policy() },
+      recordedRevision: () => options.history.recordedRevision(),
+    });
+  }
 
   /** Takes off the allowlist what was to be on it only for a time. */
-  async function endAllowed(): Promise<void> {
+  async #endAllowed(): Promise<void> {
+    const { settings, now } = this.#options;
     for (const entry of settings.allowlist.list()) {
       const { until = Infinity } = entry;
       if (until <= now()) await settings.disallow(entry, "decider");
@@ -74,59 +119,26 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   }
 
   /** Failures of these pauses are too old to be read again. */
-  async function forgetOldPauses(): Promise<void> {
+  async #forgetOldPauses(): Promise<void> {
+    const { settings, pauses, horizon, now } = this.#options;
     for (const [jail, pause] of pauses.list()) {
       const end = endOfPause(pause) ?? Infinity;
-      if (end + options.horizon() < now()) await settings.erase(jailPauseKey(jail));
+      if (end + horizon() < now()) await settings.erase(jailPauseKey(jail));
     }
   }
 
-  async function restoreLost(created: string): Promise<void> {
-    await restoring.restoreTampered();
+  async #restoreLost(created: string): Promise<void> {
+    const { history, settings } = this.#options;
+    await this.#restoring.restoreTampered();
     if (history.takeRolledBack()) {
-      isRolledBack = true;
-      restoring.startAgain();
+      this.#isRolledBack = true;
+      this.#restoring.startAgain();
     }
-    if (settings.readyFor() === created && !isRolledBack) return;
-    if (await restoring.restoreRecorded(created, isRolledBack)) isRolledBack = false;
-  }
-
-  async function round(): Promise<void> {
-    void options.names.look();
-    const created = bans.created();
-    if (!isLeader()) publisher.forget(); // another coordinator may publish another policy
-    if (!isLeader() || !bans.isReady() || created === null) return;
-    await settings.ready;
-    await publisher.publishChanged(created);
-    await endAllowed();
-    await options.jailSettings.endOld(settings, now());
-    await forgetOldPauses();
-    await options.allowedBans.settle();
-    await settings.refuse(duplicateNotices(hosts));
-    await options.machines.publishHosts(settings);
-    await options.brokenHosts.publish(settings);
-    await options.quarantines.forgetOld(settings, now());
-    await options.endedDrills.endOld({ ...options, jails: () => policy().jails });
-    await restoreLost(created);
-    await expireBans({
-      ...{ ...options, ...policy() },
-      recordedRevision: () => history.recordedRevision(),
-    });
-  }
-
-  async function roundOrComplain(): Promise<void> {
-    try {
-      await round();
-      complaint.over();
-    } catch (error) {
-      // NATS or PostgreSQL is away; the next round tries again.
-      complaint.failed(reasonOf(error));
+    if (settings.readyFor() === created && !this.#isRolledBack) return;
+    if (await this.#restoring.restoreRecorded(created, this.#isRolledBack)) {
+      this.#isRolledBack = false;
     }
   }
-
-  return {
-    round: () => (running ??= roundOrComplain().finally(() => (running = undefined))),
-  };
 }
 
 /** The notices that agents read, by host. */

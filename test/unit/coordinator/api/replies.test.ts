@@ -11,7 +11,7 @@ import type { ApiContext } from "../../../../services/coordinator/api/api-contex
 import { coordinatorConfig } from "../../../../services/coordinator/coordinator-config.ts";
 import { EVENT_TYPES } from "../../../../services/coordinator/notify/event.ts";
 import {
-  createFleetStatus,
+  FleetStatus,
   type FleetParts,
 } from "../../../../services/coordinator/hosts/fleet-status.ts";
 import type { Host } from "../../../../services/coordinator/hosts/hosts.ts";
@@ -346,7 +346,7 @@ function largestFleet(
       "names" | "sinks" | "refused" | "web" | "idleSettings" | "pauses" | "knownGood"
     > &
     Pick<ApiContext, "knownGood">;
-  return { ...context, fleet: createFleetStatus(context) };
+  return { ...context, fleet: new FleetStatus(context) };
 }
 
 const RELOADED = {

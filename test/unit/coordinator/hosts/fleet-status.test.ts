@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  createFleetStatus,
+  FleetStatus,
   warningsOfRow,
   type FleetParts,
 } from "../../../../services/coordinator/hosts/fleet-status.ts";
@@ -22,7 +22,7 @@ function setUp(recorded: { host: string; lastSeenAt: number }[] | undefined) {
       hosts: () => (recorded ? Promise.resolve(recorded) : Promise.reject(new Error("away"))),
     },
   };
-  const fleet = createFleetStatus(parts as unknown as FleetParts);
+  const fleet = new FleetStatus(parts as unknown as FleetParts);
   const list = async () =>
     (await fleet.hostRows()).map(({ host, awaited = false, lastSeenAt }) => {
       return { host, awaited, lastSeenAt };

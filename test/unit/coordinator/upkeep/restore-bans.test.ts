@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRestoring } from "../../../../services/coordinator/upkeep/restore-bans.ts";
+import { Restoring } from "../../../../services/coordinator/upkeep/restore-bans.ts";
 import type { Step } from "../../../../services/coordinator/buckets/ban-store.ts";
 import { createChanges, memoryOf } from "../../../../services/policy/ban-memory.ts";
 import type { Log } from "../../../../services/process/log.ts";
@@ -52,7 +52,7 @@ function start({ present, recorded }: { present: Ban[]; recorded: Ban[] }) {
   };
   const now = () => T0 + 1_000 * SECOND;
   const memory = memoryOf([jail], 86_400);
-  const restoring = createRestoring({
+  const restoring = new Restoring({
     ...{ bans, now, newId, log },
     settings: {
       allow: () => Promise.reject(new Error("nothing is allowed")),
