@@ -56,7 +56,7 @@ import { startNotifier } from "./notify/notifier.ts";
 import type { Sink } from "./notify/sink.ts";
 import type { LookUpInDatabases } from "./notify/whois/databases.ts";
 import { createAllowedBans } from "./upkeep/allowed-bans.ts";
-import { createAllowedNames } from "./upkeep/allowed-names.ts";
+import { AllowedNames } from "./upkeep/allowed-names.ts";
 import { createEndedDrills } from "./upkeep/ended-drills.ts";
 import { keepStreams, type Streams } from "./upkeep/ensure-streams.ts";
 import { resolveName } from "./upkeep/resolve-name.ts";
@@ -210,7 +210,7 @@ function decideAndKeep(base: Base & Stores & Fleet, options: CoordinatorOptions,
   const { config, loadConfig, metrics } = options;
   const { connection } = options.session;
   const { onRelease } = life;
-  const names = createAllowedNames({
+  const names = new AllowedNames({
     ...{ entries: policy.current().allowed, resolve: resolveName, now, log },
   });
   const lane: DecidingLane = startDeciding({
@@ -255,9 +255,10 @@ function decideAndKeep(base: Base & Stores & Fleet, options: CoordinatorOptions,
 async function answerOperators(
   base: Base & Stores & Fleet & Deciding,
   options: CoordinatorOptions,
-  { onRelease, onHangUp }: Life,
+  life: Life,
 ): Promise<void> {
   const { id, policy, startedAt, version, history, lease, deciding, notifier, now, log } = base;
+  const { onRelease, onHangUp } = life;
   const { config, session, health, metrics, inDatabases: lookUp } = options;
   const { connection, link, expiry } = session;
   health.watch({ link, history, feed: deciding, lease });
@@ -278,16 +279,7 @@ async function answerOperators(
     web: web ?? { warnings: () => [] },
     idleSettings: () => policy.current().idle,
   });
-  const readFleet = async () => {
-    const { rows: listed, stale } = await fleet.listHosts();
-    const rows = [...listed.values()].map((describe) => describe());
-    const lag = await history.lag();
-    return { rows, stale, lag, warnings: fleet.warnings(rows, lag) };
-  };
-  notifier.watchFleet(async () => (now() - startedAt < NOTIFY_AFTER_MS ? undefined : readFleet()));
-  const logWarnings = createWarningLog(log, now);
-  const sayWarnings = async () => logWarnings((await readFleet()).warnings);
-  onRelease(repeat(WARNINGS_EVERY_MS, sayWarnings));
+  const readFleet = sayFleet(base, fleet, life);
   const { counters } = deciding;
   metrics.watch({ ...base, counters, jails, readFleet });
   const context: ApiContext = {
@@ -321,6 +313,22 @@ async function answerOperators(
     onRelease(() => server.close());
     onHangUp(web.hangUp);
   }
+}
+
+/** Says in the log and in notifications how the fleet is; returns how to read that. */
+function sayFleet(base: Base & Stores & Fleet, fleet: FleetStatus, { onRelease }: Life) {
+  const { startedAt, history, notifier, now, log } = base;
+  const readFleet = async () => {
+    const { rows: listed, stale } = await fleet.listHosts();
+    const rows = [...listed.values()].map((describe) => describe());
+    const lag = await history.lag();
+    return { rows, stale, lag, warnings: fleet.warnings(rows, lag) };
+  };
+  notifier.watchFleet(async () => (now() - startedAt < NOTIFY_AFTER_MS ? undefined : readFleet()));
+  const logWarnings = createWarningLog(log, now);
+  const sayWarnings = async () => logWarnings((await readFleet()).warnings);
+  onRelease(repeat(WARNINGS_EVERY_MS, sayWarnings));
+  return readFleet;
 }
 
 /** Calls `work` every `ms` milliseconds; returns a function that stops it. */

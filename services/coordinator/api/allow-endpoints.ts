@@ -64,7 +64,7 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
     async "allow.remove"({ address, jail, reason }, by) {
       const place = { address, ...(jail !== undefined && { jail }) };
       const allowed = find(place);
-      if (!allowed) throw new ApiError(404, describeMissing(place));
+      if (!allowed) throw new ApiError(404, describeMissing(settings, place));
       if (allowed.origin === "config") {
         const place = "the coordinator's configuration, allowlist";
         throw new ApiError(409, `${address}: comes from ${place}; remove it there`);
@@ -74,16 +74,15 @@ export function allowEndpoints(context: ApiContext): AllowEndpoints {
       return { allowed, back: firstRows(first, banSchema), backCount: changed, pending };
     },
   };
+}
 
-  /** The address may have another entry: for every jail, or for others. */
-  function describeMissing({ address, jail }: AllowedPlace): string {
-    const missing = `${nameBan(address, jail)}: is not on the allowlist`;
-    const others = settings.allowlist.list().filter((entry) => entry.address === address);
-    const [other] = others;
-    if (!other) return missing;
-    const only = other.jail === undefined ? "" : ` --jail ${other.jail}`;
-    return `${missing} as such; fleetban allow remove ${address}${only} removes the entry that it has`;
-  }
+/** The address may have another entry: for every jail, or for others. */
+function describeMissing({ allowlist }: ApiContext["settings"], { address, jail }: AllowedPlace) {
+  const missing = `${nameBan(address, jail)}: is not on the allowlist`;
+  const [other] = allowlist.list().filter((entry) => entry.address === address);
+  if (!other) return missing;
+  const only = other.jail === undefined ? "" : ` --jail ${other.jail}`;
+  return `${missing} as such; fleetban allow remove ${address}${only} removes the entry that it has`;
 }
 
 /** In the order in which entries were added. */

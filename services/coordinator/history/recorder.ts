@@ -16,13 +16,13 @@ import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import { createComplaint } from "../../process/retry.ts";
 import { onReconnect } from "../../nats/reconnects.ts";
-import { commit } from "./commit.ts";
+import { commit, type CommitOptions } from "./commit.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
 import { createDecoder } from "./decoder.ts";
 import type { Places } from "./place.ts";
 import { RecordingRun } from "./recording-run.ts";
 import { openRecordingSource } from "./recording-source.ts";
-import { createStall } from "./stall.ts";
+import { createStall, type Stall } from "./stall.ts";
 
 export interface RecorderOptions<T> {
   connection: NatsConnection;
@@ -39,97 +39,124 @@ export interface RecorderOptions<T> {
   log: Log;
 }
 
-export interface Recorder {
-  /** Up to which message everything is recorded, and how many wait. Throws when NATS is away. */
-  progress(): Promise<{ sequence: number; waiting: number }>;
-  /** Why PostgreSQL records nothing of it now although it is there; undefined: it does. */
-  stalled(): string | undefined;
-  stop(): Promise<void>;
-}
-
 const RETRY_MS = 500;
 /** What comes in this time is written at once; and a ban's own path has the processor first. */
 const GATHER_MS = 500;
 
-export function startRecorder<T>(options: RecorderOptions<T>): Recorder {
-  const { connection, stream, places, isLeader, log } = options;
-  const ended = new AbortController();
-  const stall = createStall(stream, log);
-  const pause = (ms: number) => sleep(ms, undefined, { signal: ended.signal }).catch(() => {});
-  let current: RecordingRun<T> | undefined;
+/** Records from when it is made. */
+export class Recorder<T> {
+  readonly #options: RecorderOptions<T>;
+  readonly #ended = new AbortController();
+  readonly #stall: Stall;
+  readonly #decode: ReturnType<typeof createDecoder<T>>;
+  readonly #recording: Promise<void>;
+  #run: RecordingRun<T> | undefined;
 
-  const commitOptions = {
-    record: options.record,
-    isRunning: () => !ended.signal.aborted && isLeader(),
-    onStalled: stall.began,
-    onLeftOut: (subject: string, reason: string) => {
-      log.error({ subject, reason }, "not recorded");
-    },
-    pause: () => pause(RETRY_MS),
-  };
-
-  async function onRolledBack(): Promise<void> {
-    log.warn({ stream }, "NATS has lost the end of the stream, records again what it holds");
-    await places.rewind(stream);
-    options.onRolledBack?.();
+  constructor(options: RecorderOptions<T>) {
+    this.#options = options;
+    this.#stall = createStall(options.stream, options.log);
+    this.#decode = createDecoder(options.decode, options.log);
+    // After a reconnect the client asks about the consumer, and hears no heartbeats until NATS
+    // answers. NATS never does where a cluster still lists the consumer, but no server has it.
+    void onReconnect(options.connection, () => this.#run?.stop(), this.#ended.signal);
+    this.#recording = this.#recordWhileLeader();
   }
 
-  const runOptions = {
-    decode: createDecoder(options.decode, log),
-    commit: (messages: Parameters<typeof commit<T>>[0]) => commit(messages, commitOptions),
-    writePlace: async (place: Parameters<Places["write"]>[1]) => {
-      await places.write(stream, place);
-      stall.over();
-    },
-    onRolledBack,
-    gather: () => pause(GATHER_MS),
-  };
-
-  async function record(): Promise<void> {
-    const recorded = places.read;
-    const source = await openRecordingSource({ connection, stream, recorded, onRolledBack });
-    current = new RecordingRun(source, runOptions);
-    if (!commitOptions.isRunning()) current.stop(); // It was ended meanwhile.
-    await current.run();
+  /** Up to which message everything is recorded, and how many wait. Throws when NATS is away. */
+  progress(): Promise<{ sequence: number; waiting: number }> {
+    return progressOf(this.#options);
   }
 
-  async function recordWhileLeader(): Promise<void> {
+  /** Why PostgreSQL records nothing of it now although it is there; undefined: it does. */
+  stalled(): string | undefined {
+    return this.#stall.reason();
+  }
+
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    this.#run?.stop();
+    await this.#recording;
+  }
+
+  async #recordWhileLeader(): Promise<void> {
+    const { connection, stream, isLeader, log } = this.#options;
     const complaint = createComplaint((reason) => {
       log.warn({ stream, reason }, "cannot record now, keeps trying");
     });
-    for (; !ended.signal.aborted && !connection.isClosed(); await pause(RETRY_MS)) {
-      if (!isLeader()) continue;
+    while (!this.#ended.signal.aborted && !connection.isClosed()) {
       try {
-        await record();
-        complaint.over();
+        if (isLeader()) {
+          await this.#record();
+          complaint.over();
+        }
       } catch (error) {
-        if (error instanceof HistoryStalled) stall.began(error.message);
+        if (error instanceof HistoryStalled) this.#stall.began(error.message);
         // The database itself has logged that PostgreSQL is away.
         else if (!isAway(error)) complaint.failed(reasonOf(error));
       }
+      await this.#pause(RETRY_MS);
     }
   }
 
-  // After a reconnect the client asks about the consumer, and hears no heartbeats until NATS
-  // answers. NATS never does where a cluster still lists the consumer, but no server has it.
-  void onReconnect(connection, () => current?.stop(), ended.signal);
-  const recording = recordWhileLeader();
-  return {
-    progress: () => progressOf(connection, stream, places),
-    stalled: stall.reason,
-    async stop() {
-      ended.abort();
-      current?.stop();
-      await recording;
-    },
-  };
+  async #record(): Promise<void> {
+    const { connection, stream, places } = this.#options;
+    const onRolledBack = () => this.#onRolledBack();
+    const recorded = places.read;
+    const source = await openRecordingSource({ connection, stream, recorded, onRolledBack });
+    this.#run = new RecordingRun(source, {
+      decode: this.#decode,
+      commit: (messages) => commit(messages, this.#commitOptions()),
+      writePlace: async (place) => {
+        await places.write(stream, place);
+        this.#stall.over();
+      },
+      onRolledBack,
+      gather: () => this.#pause(GATHER_MS),
+    });
+    if (!this.#isRunning()) this.#run.stop(); // It was ended meanwhile.
+    await this.#run.run();
+  }
+
+  #commitOptions(): CommitOptions<T> {
+    const { record, log } = this.#options;
+    return {
+      record,
+      isRunning: () => this.#isRunning(),
+      onStalled: (reason) => {
+        this.#stall.began(reason);
+      },
+      onLeftOut: (subject, reason) => {
+        log.error({ subject, reason }, "not recorded");
+      },
+      pause: () => this.#pause(RETRY_MS),
+    };
+  }
+
+  #isRunning(): boolean {
+    return !this.#ended.signal.aborted && this.#options.isLeader();
+  }
+
+  async #onRolledBack(): Promise<void> {
+    const { stream, places, log } = this.#options;
+    log.warn({ stream }, "NATS has lost the end of the stream, records again what it holds");
+    await places.rewind(stream);
+    this.#options.onRolledBack?.();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#ended.signal }).catch(() => {});
+  }
 }
 
 function isAway(error: unknown): boolean {
   return error instanceof HistoryUnavailable && !(error instanceof HistoryRefused);
 }
 
-async function progressOf(connection: NatsConnection, stream: string, places: Places) {
+async function progressOf({
+  connection,
+  stream,
+  places,
+}: Pick<RecorderOptions<never>, "connection" | "stream" | "places">) {
   const manager = await jetstreamManager(connection, { checkAPI: false });
   // The place first: what is recorded meanwhile would be ahead of the stream.
   const place = await places.lastKnown(stream);

@@ -12,7 +12,7 @@ import type { Database } from "./database.ts";
 import { insertBanChanges } from "./insert.ts";
 import { applyOperatorSettings, decodeOperatorSetting } from "./operator-settings.ts";
 import { createPlaces } from "./place.ts";
-import { startRecorder, type Recorder, type RecorderOptions } from "./recorder.ts";
+import { Recorder, type RecorderOptions } from "./recorder.ts";
 import { recordFailures } from "./reported.ts";
 import type { WhereaboutsBook } from "./whereabouts.ts";
 
@@ -36,6 +36,8 @@ export interface RecordersOptions {
   isLeader: () => boolean;
   log: Log;
 }
+
+type RunningRecorder = Pick<Recorder<never>, "progress" | "stalled" | "stop">;
 
 type Common = Pick<RecorderOptions<never>, "connection" | "places" | "isLeader" | "log">;
 
@@ -76,8 +78,8 @@ function startFailureRecorder(
   common: Common,
   database: Database,
   whereabouts: WhereaboutsBook,
-): Recorder {
-  return startRecorder({
+): RunningRecorder {
+  return new Recorder({
     ...common,
     stream: FAILURES_STREAM,
     decode: (message) =>
@@ -93,8 +95,8 @@ function startFailureRecorder(
 function startBanRecorder(
   common: Common & { onRolledBack: () => void },
   database: Database,
-): Recorder {
-  return startRecorder({
+): RunningRecorder {
+  return new Recorder({
     ...common,
     stream: bucketStream(BANS_BUCKET),
     decode: ({ data, subject, seq, headers }) =>
@@ -110,8 +112,8 @@ const isOfAllowlist = ({ subject }: { subject: string }) =>
 function startSettingsRecorder(
   common: Common & { onRolledBack: () => void },
   database: Database,
-): Recorder {
-  return startRecorder({
+): RunningRecorder {
+  return new Recorder({
     ...common,
     stream: bucketStream(SETTINGS_BUCKET),
     decode: (message) => ({

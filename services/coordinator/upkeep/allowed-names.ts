@@ -20,19 +20,6 @@ export interface Resolved {
   ttl: number;
 }
 
-export interface AllowedNames {
-  /** The allowlist of the configuration has these entries now; those without a name are ignored. */
-  follow(entries: readonly AllowedEntry[]): void;
-  /** Looks up what is due; may be called at any time. */
-  look(): Promise<void>;
-  entries(): WantedEntry[];
-  /** Is it a name whose addresses are not known yet? Then those that it had stay. */
-  keeps(name: string): boolean;
-  /** Grows with every change of `entries`. */
-  readonly changes: number;
-  warnings(): Warning[];
-}
-
 export interface AllowedNamesOptions {
   entries: readonly AllowedEntry[];
   /** Throws where the name has no address, or nobody answers. */
@@ -54,76 +41,92 @@ interface Known {
   dueAt: number;
 }
 
-export function createAllowedNames(options: AllowedNamesOptions): AllowedNames {
-  const { resolve, now, log } = options;
-  const known = new Map<string, Known>();
+export class AllowedNames {
+  readonly #options: AllowedNamesOptions;
+  readonly #known = new Map<string, Known>();
   /** One name may have an entry for each of several jails. */
-  let wanted: readonly NamedEntry[] = [];
-  let changes = 0;
-  let looking: Promise<void> | undefined;
+  #wanted: readonly NamedEntry[] = [];
+  #changes = 0;
+  #looking: Promise<void> | undefined;
 
-  function follow(entries: readonly AllowedEntry[]): void {
-    wanted = entries.filter((entry) => "name" in entry);
-    const named = new Set(wanted.map(({ name }) => name));
-    for (const name of known.keys()) if (!named.has(name)) known.delete(name);
+  constructor(options: AllowedNamesOptions) {
+    this.#options = options;
+    this.follow(options.entries);
+  }
+
+  /** The allowlist of the configuration has these entries now; those without a name are ignored. */
+  follow(entries: readonly AllowedEntry[]): void {
+    this.#wanted = entries.filter((entry) => "name" in entry);
+    const named = new Set(this.#wanted.map(({ name }) => name));
+    for (const name of this.#known.keys()) if (!named.has(name)) this.#known.delete(name);
     for (const name of named) {
-      if (known.has(name)) continue;
-      known.set(name, { addresses: undefined, trouble: undefined, dueAt: -Infinity });
+      if (this.#known.has(name)) continue;
+      this.#known.set(name, { addresses: undefined, trouble: undefined, dueAt: -Infinity });
     }
   }
 
-  function note(name: string, entry: Known, trouble: string | undefined): void {
-    if (trouble !== undefined && trouble !== entry.trouble) {
-      log.warn(
-        { hostName: name, reason: trouble },
-        "a host name of the allowlist keeps its last addresses",
-      );
-    }
-    entry.trouble = trouble;
+  /** Looks up what is due; may be called at any time. */
+  look(): Promise<void> {
+    return (this.#looking ??= this.#lookAll().finally(() => (this.#looking = undefined)));
   }
 
-  async function lookUp(name: string, entry: Known): Promise<void> {
+  entries(): WantedEntry[] {
+    const now = this.#options.now();
+    return this.#wanted.flatMap((entry) => {
+      if (isOver(entry, now)) return [];
+      const comment = entry.comment ?? `host name ${entry.name}`;
+      const addresses = this.#known.get(entry.name)?.addresses ?? [];
+      return addresses.map((address) => ({ ...entry, address, comment }));
+    });
+  }
+
+  /** Is it a name whose addresses are not known yet? Then those that it had stay. */
+  keeps(name: string): boolean {
+    const entry = this.#known.get(name);
+    return entry !== undefined && entry.addresses === undefined;
+  }
+
+  /** Grows with every change of `entries`. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  warnings(): Warning[] {
+    return [...this.#known].flatMap(([name, { trouble }]) =>
+      trouble === undefined ? [] : [warn("allowed-name", { name, reason: trouble }, name)],
+    );
+  }
+
+  async #lookAll(): Promise<void> {
+    const now = this.#options.now();
+    const due = [...this.#known].filter(([, { dueAt }]) => dueAt <= now);
+    await Promise.all(due.map(([name, entry]) => this.#lookUp(name, entry)));
+  }
+
+  async #lookUp(name: string, entry: Known): Promise<void> {
+    const { resolve, now, log } = this.#options;
     entry.dueAt = now() + APART_S * 1000;
     try {
       const { addresses, ttl } = await resolve(name);
       const refusal = whyRefused(addresses);
-      note(name, entry, refusal);
+      this.#note(name, entry, refusal);
       entry.dueAt = now() + Math.min(Math.max(ttl, APART_S), LONGEST_S) * 1000;
       if (refusal !== undefined || hasSame(entry.addresses, addresses)) return;
       log.info({ hostName: name, addresses }, "a host name of the allowlist has these addresses");
       entry.addresses = [...addresses].sort();
-      changes += 1;
+      this.#changes += 1;
     } catch (error) {
-      const reason = reasonOf(error);
-      note(name, entry, `it cannot be looked up: ${reason}`);
+      this.#note(name, entry, `it cannot be looked up: ${reasonOf(error)}`);
     }
   }
 
-  async function lookAll(): Promise<void> {
-    const due = [...known].filter(([, { dueAt }]) => dueAt <= now());
-    await Promise.all(due.map(([name, entry]) => lookUp(name, entry)));
+  #note(name: string, entry: Known, trouble: string | undefined): void {
+    if (trouble !== undefined && trouble !== entry.trouble) {
+      const facts = { hostName: name, reason: trouble };
+      this.#options.log.warn(facts, "a host name of the allowlist keeps its last addresses");
+    }
+    entry.trouble = trouble;
   }
-
-  follow(options.entries);
-  return {
-    follow,
-    look: () => (looking ??= lookAll().finally(() => (looking = undefined))),
-    entries: () =>
-      wanted.flatMap((entry) => {
-        if (isOver(entry, now())) return [];
-        const comment = entry.comment ?? `host name ${entry.name}`;
-        const addresses = known.get(entry.name)?.addresses ?? [];
-        return addresses.map((address) => ({ ...entry, address, comment }));
-      }),
-    keeps: (name) => known.has(name) && known.get(name)?.addresses === undefined,
-    get changes() {
-      return changes;
-    },
-    warnings: () =>
-      [...known].flatMap(([name, { trouble }]) =>
-        trouble === undefined ? [] : [warn("allowed-name", { name, reason: trouble }, name)],
-      ),
-  };
 }
 
 /** Why a name with these addresses is a mistake; undefined: it is none. */

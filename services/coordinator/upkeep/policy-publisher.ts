@@ -59,7 +59,7 @@ export class PolicyPublisher {
     if (!isTampered && this.#isPublished({ created, policy, changes })) return;
     const jails = policy.published.map((jail) => withPauses(jail, pauses.of(jail.name)));
     const entries = this.#wantedEntries(policy);
-    await settings.publish(jails, { entries, keeps: names.keeps });
+    await settings.publish(jails, { entries, keeps: (name) => names.keeps(name) });
     this.#published = { created, policy, changes };
   }
 

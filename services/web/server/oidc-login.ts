@@ -32,36 +32,72 @@ const LOGIN_SECONDS = 600;
 
 const onTheWay = z.strictObject({ state: z.string(), nonce: z.string(), verifier: z.string() });
 
-export interface OidcLogin {
-  /** GET /login/oidc: sends the browser to the provider. */
-  begin(): Promise<HttpReply>;
-  /** GET /login/oidc/callback: who has come back. Throws a WebError. */
-  finish(request: IncomingMessage): Promise<Person>;
+export class OidcLogin {
+  readonly #config: OidcConfig;
+  readonly #callback: string;
+  readonly #secret: string | undefined;
+  readonly #log: Log;
+  #discovered: Promise<Configuration> | undefined;
   /** Clears what `begin` has set. */
-  clearCookie: string;
-}
+  readonly clearCookie = cookie.clear;
 
-export function createOidcLogin(config: OidcConfig, site: Site, log: Log): OidcLogin {
-  const { issuer, scope, nameClaim, groupsClaim, roles } = config;
-  const callback = callbackOf(site);
-  const secret = readClientSecret(config);
-  let discovered: Promise<Configuration> | undefined;
+  constructor(config: OidcConfig, site: Site, log: Log) {
+    this.#config = config;
+    this.#callback = callbackOf(site);
+    this.#secret = readClientSecret(config);
+    this.#log = log;
+  }
+
+  /** GET /login/oidc: sends the browser to the provider. */
+  async begin(): Promise<HttpReply> {
+    const begun = {
+      state: randomState(),
+      nonce: randomNonce(),
+      verifier: randomPKCECodeVerifier(),
+    };
+    const url = buildAuthorizationUrl(await this.#provider(), {
+      ...{ redirect_uri: this.#callback, scope: this.#config.scope },
+      ...{ state: begun.state, nonce: begun.nonce },
+      code_challenge: await calculatePKCECodeChallenge(begun.verifier),
+      code_challenge_method: "S256",
+    });
+    const value = Buffer.from(JSON.stringify(begun)).toString("base64url");
+    const headers = { location: url.href, "set-cookie": cookie.set(value, LOGIN_SECONDS) };
+    return { code: 303, headers: { ...headers, "cache-control": "no-store" }, body: "" };
+  }
+
+  /** GET /login/oidc/callback: who has come back. Throws a WebError. */
+  async finish(request: IncomingMessage): Promise<Person> {
+    const { issuer, nameClaim, groupsClaim, roles } = this.#config;
+    const claims = await this.#claimsOf(request);
+    const name = claims[nameClaim];
+    if (typeof name !== "string" || !ASKER_NAME.test(name)) {
+      const expected = "expected a name of letters, digits and ._@+-";
+      throw new WebError(403, `claim ${nameClaim} of ${issuer}: ${expected}`);
+    }
+    const groups = z.union([z.string(), z.array(z.string())]).safeParse(claims[groupsClaim]);
+    const role = roleOf(roles, [groups.data ?? []].flat());
+    if (role) return { name, role, key: null, keyUntil: null };
+    const text = `no group of ${name} has a role: see web.oidc.roles of coordinator.yaml`;
+    throw new WebError(403, text);
+  }
 
   /** What the provider says of itself, asked once it is needed. */
-  function provider(): Promise<Configuration> {
-    discovered ??= discover(config, secret).catch((cause: unknown) => {
-      discovered = undefined;
+  #provider(): Promise<Configuration> {
+    this.#discovered ??= discover(this.#config, this.#secret).catch((cause: unknown) => {
+      this.#discovered = undefined;
       throw new WebError(503, reasonOf(cause), { cause });
     });
-    return discovered;
+    return this.#discovered;
   }
 
   /** Claims of the ID token, and of the provider's userinfo where name or groups stand only there. */
-  async function claimsOf(request: IncomingMessage): Promise<Record<string, unknown>> {
+  async #claimsOf(request: IncomingMessage): Promise<Record<string, unknown>> {
+    const { issuer, nameClaim, groupsClaim } = this.#config;
     const begun = readCookie(request);
-    const client = await provider();
-    const url = new URL(callback);
-    url.search = new URL(request.url ?? "", callback).search;
+    const client = await this.#provider();
+    const url = new URL(this.#callback);
+    url.search = new URL(request.url ?? "", this.#callback).search;
     try {
       const tokens = await authorizationCodeGrant(client, url, {
         expectedState: begun.state,
@@ -75,48 +111,11 @@ export function createOidcLogin(config: OidcConfig, site: Site, log: Log): OidcL
       if (isWhole || client.serverMetadata().userinfo_endpoint === undefined) return claims;
       return { ...claims, ...(await fetchUserInfo(client, tokens.access_token, claims.sub)) };
     } catch (cause) {
-      log.warn({ err: cause }, "a login with OIDC has failed");
-      throw new WebError(403, `${issuer} does not confirm this login: ${reasonOf(cause)}`, {
-        cause,
-      });
+      this.#log.warn({ err: cause }, "a login with OIDC has failed");
+      const text = `${issuer} does not confirm this login: ${reasonOf(cause)}`;
+      throw new WebError(403, text, { cause });
     }
   }
-
-  return {
-    async begin() {
-      const begun = {
-        state: randomState(),
-        nonce: randomNonce(),
-        verifier: randomPKCECodeVerifier(),
-      };
-      const url = buildAuthorizationUrl(await provider(), {
-        ...{ redirect_uri: callback, scope, state: begun.state, nonce: begun.nonce },
-        code_challenge: await calculatePKCECodeChallenge(begun.verifier),
-        code_challenge_method: "S256",
-      });
-      const value = Buffer.from(JSON.stringify(begun)).toString("base64url");
-      const headers = { location: url.href, "set-cookie": cookie.set(value, LOGIN_SECONDS) };
-      return { code: 303, headers: { ...headers, "cache-control": "no-store" }, body: "" };
-    },
-
-    async finish(request) {
-      const claims = await claimsOf(request);
-      const name = claims[nameClaim];
-      if (typeof name !== "string" || !ASKER_NAME.test(name)) {
-        const expected = "expected a name of letters, digits and ._@+-";
-        throw new WebError(403, `claim ${nameClaim} of ${issuer}: ${expected}`);
-      }
-      const groups = z.union([z.string(), z.array(z.string())]).safeParse(claims[groupsClaim]);
-      const role = roleOf(roles, [groups.data ?? []].flat());
-      if (role) return { name, role, key: null, keyUntil: null };
-      throw new WebError(
-        403,
-        `no group of ${name} has a role: see web.oidc.roles of coordinator.yaml`,
-      );
-    },
-
-    clearCookie: cookie.clear,
-  };
 }
 
 function readCookie(request: IncomingMessage): z.output<typeof onTheWay> {

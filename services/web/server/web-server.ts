@@ -42,55 +42,12 @@ const REQUEST_WITHIN_MS = 30_000;
 const HEADERS_WITHIN_MS = 10_000;
 
 export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
-  const { site, certificate, page, api, feed, oidc, identify, log } = options;
+  const { site, certificate } = options;
   const { host, port } = site.listen;
-
-  /** undefined: the answer goes on. */
-  async function replyTo(
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<HttpReply | undefined> {
-    const path = pathBelow(site.basePath, request.url ?? "");
-    if (path === undefined) throw new WebError(404, `the page is at ${site.basePath}/`);
-    const [, first = "", ...rest] = path.split("/");
-    const name = rest.join("/");
-    if (request.method === "POST") {
-      if (first === "api") return api(name, request);
-    } else if (request.method === "GET" || request.method === "HEAD") {
-      if (first === "feed" && request.method === "GET") return openFeed(request, response);
-      if (oidc && first === "login" && name.startsWith("oidc")) return oidc(name, request);
-      if (first === "assets") return page.asset(name, request);
-      if (first !== "api") return page.index();
-    }
-    throw new WebError(405, "pages and files are read with GET, the API is asked with POST");
-  }
-
-  async function openFeed(request: IncomingMessage, response: ServerResponse): Promise<undefined> {
-    const session = await identify(request);
-    if (!session) throw new WebError(401, "nobody is logged in, or the session is over");
-    feed.open(request, response, session);
-  }
-
-  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    const reply = await replyTo(request, response).catch((error: unknown) => {
-      if (error instanceof WebError) return errorReply(error, request.method);
-      log.error({ err: error, path: request.url }, "a request of the web page failed");
-      return errorReply(new WebError(500, "the coordinator's log has the reason"), request.method);
-    });
-    if (!reply) return;
-    // The rest of a body that is not wanted would be taken for the next request.
-    if (!request.complete) response.shouldKeepAlive = false;
-    response.writeHead(reply.code, {
-      ...reply.headers,
-      "content-length": Buffer.byteLength(reply.body),
-    });
-    response.end(request.method === "HEAD" ? undefined : reply.body);
-  }
-
-  const timeouts = { requestTimeout: REQUEST_WITHIN_MS, headersTimeout: HEADERS_WITHIN_MS };
+  const responder = new Responder(options);
   const listener = (request: IncomingMessage, response: ServerResponse) =>
-    void respond(request, response);
+    void responder.respond(request, response);
+  const timeouts = { requestTimeout: REQUEST_WITHIN_MS, headersTimeout: HEADERS_WITHIN_MS };
   const openTls = (of: Certificate) => {
     const tls = createTlsServer({ ...timeouts, ...of.pair() }, listener);
     of.follow(tls);
@@ -111,6 +68,56 @@ export async function serveWeb(options: WebServerOptions): Promise<WebServer> {
       await once(server, "close");
     },
   };
+}
+
+class Responder {
+  readonly #options: WebServerOptions;
+
+  constructor(options: WebServerOptions) {
+    this.#options = options;
+  }
+
+  async respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    const reply = await this.#reply(request, response).catch((error: unknown) => {
+      if (error instanceof WebError) return errorReply(error, request.method);
+      const { log } = this.#options;
+      log.error({ err: error, path: request.url }, "a request of the web page failed");
+      return errorReply(new WebError(500, "the coordinator's log has the reason"), request.method);
+    });
+    if (!reply) return;
+    // The rest of a body that is not wanted would be taken for the next request.
+    if (!request.complete) response.shouldKeepAlive = false;
+    response.writeHead(reply.code, {
+      ...reply.headers,
+      "content-length": Buffer.byteLength(reply.body),
+    });
+    response.end(request.method === "HEAD" ? undefined : reply.body);
+  }
+
+  /** undefined: the answer goes on. */
+  async #reply(request: IncomingMessage, response: ServerResponse): Promise<HttpReply | undefined> {
+    const { site, page, api, oidc } = this.#options;
+    const path = pathBelow(site.basePath, request.url ?? "");
+    if (path === undefined) throw new WebError(404, `the page is at ${site.basePath}/`);
+    const [, first = "", ...rest] = path.split("/");
+    const name = rest.join("/");
+    if (request.method === "POST") {
+      if (first === "api") return api(name, request);
+    } else if (request.method === "GET" || request.method === "HEAD") {
+      if (first === "feed" && request.method === "GET") return this.#openFeed(request, response);
+      if (oidc && first === "login" && name.startsWith("oidc")) return oidc(name, request);
+      if (first === "assets") return page.asset(name, request);
+      if (first !== "api") return page.index();
+    }
+    throw new WebError(405, "pages and files are read with GET, the API is asked with POST");
+  }
+
+  async #openFeed(request: IncomingMessage, response: ServerResponse): Promise<undefined> {
+    const session = await this.#options.identify(request);
+    if (!session) throw new WebError(401, "nobody is logged in, or the session is over");
+    this.#options.feed.open(request, response, session);
+  }
 }
 
 /** "/bans" of "/fleetban/bans?jail=dovecot"; undefined: it is not below the base path. */

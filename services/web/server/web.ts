@@ -103,9 +103,9 @@ async function openOidc(
   config: OidcConfig,
   options: Omit<OidcRoutesOptions, "login"> & { log: Log },
 ): Promise<OidcRoutes> {
-  const { createOidcLogin } = await import("./oidc-login.ts");
+  const { OidcLogin } = await import("./oidc-login.ts");
   return createOidcRoutes({
-    login: createOidcLogin(config, options.site, options.log),
+    login: new OidcLogin(config, options.site, options.log),
     ...options,
   });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
 import {
-  createAllowedNames,
+  AllowedNames,
   type Resolved,
 } from "../../../../services/coordinator/upkeep/allowed-names.ts";
 import { coordinatorConfig } from "../../../../services/coordinator/coordinator-config.ts";
@@ -13,7 +13,7 @@ const NAME = "webmail.example.org";
 function setUp() {
   const clock = { now: Date.UTC(2026, 10, 24) };
   const answers: { next: Resolved | Error; asked: number } = { next: answer(60), asked: 0 };
-  const names = createAllowedNames({
+  const names = new AllowedNames({
     entries: [{ name: NAME }],
     resolve: () => {
       answers.asked += 1;
