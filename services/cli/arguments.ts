@@ -126,6 +126,9 @@ function timeChecks({ checked }: Checking) {
       return checked(secondsField, parseDuration(text), text, ", or -1 for ever");
     },
 
+    /** Seconds of something that cannot last for ever. */
+    length: (text: string): number => checked(secondsField, parseDuration(text), text),
+
     /** Seconds, also none at all. */
     immunity(text: string): number {
       return checked(immunityField, text.trim() === "0" ? 0 : parseDuration(text), text);

@@ -52,7 +52,7 @@ function addFilter(command: Command, check: Check): Command {
     .addOption(
       new Option("--until <when>", "made or changed then or before").argParser(check.instant),
     )
-    .option("--ending-within <duration>", "in force, and over within so long", check.seconds);
+    .option("--ending-within <duration>", "in force, and over within so long", check.length);
 }
 
 export function banListCommand(context: Context): Command {

@@ -26,7 +26,7 @@ export function hostPruneCommand(context: AskingContext): Command {
     .description("no longer list hosts that have been silent for long")
     .addOption(
       new Option("--silent-for <duration>", "at least so long")
-        .argParser(check.seconds)
+        .argParser(check.length)
         .default(WEEK, "7d"),
     )
     .option("--dry-run", "only say which hosts these are")

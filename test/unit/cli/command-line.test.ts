@@ -19,6 +19,8 @@ for (const [args, stderr] of [
     ["ban", "add"],
     /missing required argument 'address'\n\(usage: fleetban ban add \[options\] <address\.\.\.>;/,
   ],
+  [["ban", "list", "--ending-within", "-1"], /ban list: "-1": expected a duration.* 100y\n/],
+  [["host", "prune", "--silent-for", "-1"], /host prune: "-1": expected a duration.* 100y\n/],
   [["ban", "remove"], /ban remove: expected addresses, or --caused-by/],
   [["ban", "release"], /ban release: expected an address, or --caused-by/],
   [["status", "please"], /too many arguments/],
