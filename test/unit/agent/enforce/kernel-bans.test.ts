@@ -8,6 +8,7 @@ import { createKernelBans } from "../../../../services/agent/enforce/kernel-bans
 import { withResolvers } from "../../../../services/process/with-resolvers.ts";
 import { parseNetwork } from "../../../../services/wire/address.ts";
 import { banKey } from "../../../../services/wire/subjects.ts";
+import { eventually } from "../../../harness/eventually.ts";
 import { JAIL } from "../../../harness/jail.ts";
 
 const ADDRESS = parseNetwork("198.51.100.1")!;
@@ -52,8 +53,9 @@ test("a count that a new ban has overtaken says nothing", async () => {
 
 test("a count beside a ban that the kernel has not confirmed yet says nothing", async () => {
   const ban = withResolvers();
-  const { bans } = await setUp({ ban: ban.promise });
+  const { bans, dryRun } = await setUp({ ban: ban.promise });
   const applied = bans.apply(CHANGE);
+  await eventually("the kernel has the ban", async () => (await dryRun.count()) === 1);
   await bans.recount();
   assert.equal(bans.count(), 0);
   ban.resolve();
