@@ -253,20 +253,21 @@ function describeCount(offence: Offence): string {
   const { at, since, hosts, addresses, bans, rule } = offence;
   if (rule === "network") return describeNetwork(offence);
   if (rule === "confirmed") return `confirmed by a failure on ${[...hosts.keys()].join(", ")}`;
-  const failures = [...hosts.values()].reduce((sum, count) => sum + count, 0);
+  const sum = [...hosts.values()].reduce((total, count) => total + count, 0);
+  const failures = formatCount(sum, "failure", "failures");
   const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
   const on = formatCount(hosts.size, "host", "hosts");
   const within = describeSpan(at - since);
   if (rule === "decoy") return `tried the decoy user ${offence.decoy ?? ""} on ${on}`.slice(0, 256);
   if (rule === "users" || rule === "domains") {
     const tried = `${offence.count ?? 0} ${rule === "users" ? "user names" : "mail domains"}`;
-    return `${tried} in ${failures} failures${of} on ${on} within ${within}`;
+    return `${tried} in ${failures}${of} on ${on} within ${within}`;
   }
   if (bans) {
-    const count = [...bans.values()].reduce((sum, each) => sum + each, 0);
-    return `${count} bans in ${formatCount(bans.size, "jail", "jails")} within ${within}`;
+    const count = [...bans.values()].reduce((total, each) => total + each, 0);
+    return `${formatCount(count, "ban", "bans")} in ${formatCount(bans.size, "jail", "jails")} within ${within}`;
   }
-  return `${failures} failures${of} on ${on} within ${within}`;
+  return `${failures}${of} on ${on} within ${within}`;
 }
 
 /** At least a second: failures of one moment are "within 1s". */

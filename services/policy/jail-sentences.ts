@@ -43,9 +43,12 @@ function describeNames({ users, domains, decoys = [] }: Jail): string[] {
       : [earlier(`user names of ${domains} mail domains that are not related`)]),
     ...(decoys.length === 0
       ? []
-      : [`an address that tries one of ${count(decoys.length, "decoy name")} is banned at once`]),
+      : [`an address that tries ${describeDecoys(decoys.length)} is banned at once`]),
   ];
 }
+
+const describeDecoys = (decoys: number): string =>
+  decoys === 1 ? "the decoy name" : `one of ${decoys} decoy names`;
 
 function describeNetwork({ network }: Jail): string[] {
   if (!network) return [];

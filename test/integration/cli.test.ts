@@ -399,7 +399,7 @@ test("failure erase previews, asks, erases and leaves its mark in the audit", as
   const none = await erase(...user, "--yes");
   assert.deepEqual([none.stdout, none.code], ["no failure matches\n", 1]);
   const audit = await ask("audit", "list");
-  assert.match(audit.stdout, /operator .* failure erase +1 failures of a user: request 4711\n/);
+  assert.match(audit.stdout, /operator .* failure erase +1 failure of a user: request 4711\n/);
   assert.doesNotMatch(audit.stdout, /info@example/);
   const network = await erase("--address", "198.51.100.0/24", "--yes", "--json");
   const { erased: rows } = api["failure.erase"].reply.parse(JSON.parse(network.stdout));

@@ -99,7 +99,7 @@ test("jail list shows every jail that is in use, each option in a sentence", asy
     /^dovecot +5 failures within 20m .*bring a ban for 20m, on ports 110, 995/,
   );
   assert.match(stdout, /tries 3 user names is banned before maxretry/);
-  assert.match(stdout, /tries one of 1 decoy name is banned at once/);
+  assert.match(stdout, /tries the decoy name is banned at once/);
   assert.match(stdout, /nobody is banned before 2 hosts have seen failures/);
   assert.match(
     stdout,

@@ -63,7 +63,8 @@ export async function eraseFailures(
   isTimeOver: () => boolean,
 ): Promise<number> {
   if (failures === 0) return 0;
-  const detail = `${failures} failures of ${"user" in whose ? "a user" : "an address"}`;
+  const what = failures === 1 ? "1 failure" : `${failures} failures`;
+  const detail = `${what} of ${"user" in whose ? "a user" : "an address"}`;
   await prisma.audit.create({
     data: {
       ...{ key: `erase.${id}`, at: new Date(at), by, action: "failure erase" },

@@ -167,7 +167,10 @@ function secondAgent(host: string, { status: { addresses } }: DuplicateAgent): W
 function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
   const { bans, settings, history, missed, streams, lease, clock, expiry } = parts;
   const warnings: Warning[] = [];
-  const waiting = `${lag ?? "an unknown number of"} messages wait to be recorded`;
+  const waiting =
+    lag === 1
+      ? "1 message waits to be recorded"
+      : `${lag ?? "an unknown number of"} messages wait to be recorded`;
   const full = lease.trouble();
   if (full !== undefined) warnings.push(warn("nats-stores-nothing", { reason: full }));
   else if (lease.holder() === null) warnings.push(warn("no-decider"));
