@@ -24,6 +24,9 @@ const CUT_LENGTHS = [
 /** One byte, spelled by the daemon after the cut: `#303`, `\303`, `\xc3`, `^M`, `M-c`, U+FFFD. */
 const SPELLED = /[\\#]\d{3}|\\x[0-9a-fA-F]{2}|\^[@-_]|M[-^].|\ufffd/g;
 
+/** May a syslog daemon have spelled a byte of the text with several characters? */
+export const hasSpelledByte = (text: string): boolean => text.search(SPELLED) >= 0;
+
 /** `text`: the whole message, as its program wrote it. */
 export function mayBeCut(text: string, writer: Writer): boolean {
   if (text.length * 3 < SHORTEST) return false;

@@ -7,10 +7,12 @@
  *     method=PLAIN, rip=192.0.2.55, lip=203.0.113.25, TLS, session=<ZrmCsAVgAcDAAAI3>
  *
  * Such a line can be read in one way only: its reason holds nothing but small words, and its name
- * has neither a comma nor an angle bracket, so that no part of it looks like an element.
+ * has neither a comma nor an angle bracket, so that no part of it looks like an element. Where a
+ * syslog daemon has spelled bytes of the name, its length is in doubt, and with it what a cut left.
  * `readAnyLoginLine` reads the same out of it, in many steps; a property test holds that.
  */
 import { parseAddress } from "../../wire/address.ts";
+import { hasSpelledByte } from "./cut-line.ts";
 import { isLocalAddress, MAX_USER } from "./login-elements.ts";
 import { emptyReading, type Reading } from "./reading.ts";
 
@@ -24,7 +26,11 @@ export function readUsualLoginLine(text: string): Reading | undefined {
   if (found === null) return undefined;
   const [, service, login, attempts, seconds, event, user = "", peer = "", local = "", session] =
     found;
-  if (user.length > MAX_USER || (session !== undefined && session.length > MAX_SESSION)) {
+  if (
+    user.length > MAX_USER ||
+    hasSpelledByte(user) ||
+    (session !== undefined && session.length > MAX_SESSION)
+  ) {
     return undefined;
   }
   const address = parseAddress(peer);

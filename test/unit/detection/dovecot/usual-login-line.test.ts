@@ -81,3 +81,22 @@ test("usual login lines are read at once as they are read step by step", () => {
   fc.assert(fc.property(fc.oneof(loginLine, hostile), readsTheSame), { numRuns: 20_000 });
   assert.ok(usual > 2_000, `only ${usual} lines were usual`);
 });
+
+test("a line is not usual where a daemon may have spelled bytes of the name", () => {
+  const readWith = (name: string) => {
+    const line =
+      "imap-login: Disconnected (auth failed, 2 attempts in 8 secs): " +
+      `user=<${name}>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.25, mpid=7, session=<ZrmCsAVgAcDAAAI3>`;
+    return [readUsualLoginLine(line), readAnyLoginLine(line, { program: "dovecot" })];
+  };
+  const start = "Login (auth_failed)proxy(SSL certificateLoginmethod=PLAIN";
+  // With these names, lines have a length after which BusyBox cuts.
+  for (const byte of ["\\303", "#303", "\\xc3"]) {
+    const [usual, any] = readWith(`${start}${byte} (auth_failed)`);
+    assert.deepEqual([usual, any?.form], [undefined, "login-unrecognized"], byte);
+  }
+  for (const byte of ["^M", "M-c", "\ufffd"]) assert.equal(readWith(`bob${byte}`)[0], undefined);
+  const [usual, any] = readWith(`${start}abcd (auth_failed)`);
+  assert.ok(usual);
+  assert.deepEqual(usual, any);
+});
