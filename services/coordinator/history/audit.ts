@@ -11,6 +11,7 @@ import type { AllowedPlace } from "../../policy/allowlist.ts";
 import { decodeSetting, type Setting } from "../../wire/settings.ts";
 import {
   placeOfAllowKey,
+  hostOfDrillKey,
   hostOfQuarantineKey,
   jailOfPauseKey,
   REMOVED_BECAUSE_HEADER,
@@ -38,6 +39,11 @@ export function decodeAudited(message: JsMsg): Audited | undefined {
 type Said = Pick<AuditRow, "by" | "action" | "detail"> & Partial<Pick<AuditRow, "at">>;
 
 function removed(key: string, headers: MsgHdrs): Said | undefined {
+  const drilled = hostOfDrillKey(key);
+  if (drilled !== undefined) {
+    const operator = readHeader(headers, REMOVED_BY_HEADER);
+    return operator === "" ? undefined : { by: operator, action: "drill", detail: drilled };
+  }
   // Entries that a configuration no longer has, and those that go with NATS's tools, name nobody.
   const by = readHeader(headers, REMOVED_BY_HEADER) || "config";
   const [kind, jail, ...option] = key.split(".");
@@ -80,8 +86,6 @@ function done(key: string, setting: Setting): Said | undefined {
       const version = policyVersion === undefined ? "" : ` (policy version ${policyVersion})`;
       return { by, action: "jail reload", detail: `${coordinator}: ${detail}${version}` };
     }
-    case "drill":
-      return { by: setting.drill.by, action: "drill", detail: setting.host };
     case "jail-setting": {
       const { jail, option, value, by, at, until } = setting.setting;
       return {
@@ -108,6 +112,8 @@ function done(key: string, setting: Setting): Said | undefined {
     case "duplicate-agents":
     case "other":
       return undefined; // nobody has commanded it
+    case "drill":
+      return undefined; // its end is on record: the entry may be gone before it is read
   }
 }
 

@@ -14,7 +14,7 @@ import type { Settings } from "../buckets/settings-store.ts";
 
 export interface EndedDrillsOptions {
   bans: Pick<BanStore, "change">;
-  settings: Pick<Settings, "erase">;
+  settings: Pick<Settings, "eraseBy">;
   jails: () => readonly Jail[];
   now: () => number;
   newId: () => string;
@@ -55,5 +55,5 @@ export async function endDrill(
     const order = { by: drill.by, reason: `the drill of ${host} is over`, immunity: 0 };
     return liftBan(present, order, { now: now(), id: newId() });
   });
-  await settings.erase(drillKey(host));
+  await settings.eraseBy(drillKey(host), drill.by);
 }
