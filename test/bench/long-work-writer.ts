@@ -8,7 +8,7 @@ import { encodeAllowed, encodeJail } from "../../services/wire/settings.ts";
 import { allowKey, jailKey, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
 import { writeBans } from "../harness/agent-host.ts";
 import { JAIL } from "../harness/jail.ts";
-import { monotonicMs } from "./machine-stalls-watcher.ts";
+import { monotonicMs } from "./monotonic.ts";
 
 const UNDER_WAY = 500;
 const connection = await connect({ servers: "127.0.0.1:4222" });

@@ -2,18 +2,15 @@
  * How long a ban waits for an agent's other work: 100,000 bans are in force, the allowlist has
  * 10,000 entries. From the write of the ban to NATS until the kernel has it, while entries of the
  * allowlist are added, while the jail's ports change, and right after the agent was started anew.
- *
- * Waits in which the machine itself stood still are shown apart.
  */
 import { eventually } from "../harness/eventually.ts";
 import { startAgentHost } from "../harness/agent-host.ts";
 import type { Figure } from "./figure.ts";
 import { openKernelSet, type KernelSet } from "./kernel-set.ts";
 import { startWriter, type Writer } from "./long-work-writing.ts";
-import { monotonicMs } from "./machine-stalls-watcher.ts";
-import { MachineStalls, type Span } from "./machine-stalls.ts";
+import { monotonicMs } from "./monotonic.ts";
 import { measureRestarts, timesWhole } from "./restarts-with-bans.ts";
-import { describeWaits } from "./waits.ts";
+import { describeWaits, type Span } from "./waits.ts";
 
 const BANS = 100_000;
 const ENTRIES = 10_000;
@@ -24,7 +21,6 @@ export async function run(): Promise<Figure[]> {
   const bans = Array.from({ length: BANS }, (_, n) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`);
   await using host = await startAgentHost(bans);
   const writer = startWriter(host);
-  const stalls = new MachineStalls();
   const set = openKernelSet(host.namespace, SET);
   try {
     await eventually("all bans are in force", () => timesWhole(host) > 0, 120);
@@ -33,9 +29,8 @@ export async function run(): Promise<Figure[]> {
     const bench = createBans(writer, set);
     // The first ones are slower: the agent's code is not compiled yet.
     for (let round = 0; round < ROUNDS; round += 1) await bench();
-    const describe = (name: string, spans: readonly Span[]) => describeWaits(name, spans, stalls);
     const behind = async (name: string, disturb: (round: number) => Promise<unknown>) =>
-      describe(name, await measureBehind(bench, disturb));
+      describeWaits(name, await measureBehind(bench, disturb));
     const nothing = () => Promise.resolve();
     return [
       await behind("nothing", nothing),
@@ -46,13 +41,12 @@ export async function run(): Promise<Figure[]> {
       await behind("a settings change", (round) =>
         round % 10 === 0 ? writer.ask(`ports 143 ${1_000 + round}`) : nothing(),
       ),
-      describe("a restart", await measureRestarts(host, bench)),
+      describeWaits("a restart", await measureRestarts(host, bench)),
       await behind("nothing, again", nothing),
     ];
   } finally {
     set.close();
     writer.stop();
-    stalls.stop();
   }
 }
 

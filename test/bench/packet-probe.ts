@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { monotonicMs } from "./machine-stalls-watcher.ts";
+import { monotonicMs } from "./monotonic.ts";
 
 const [, , host = ""] = process.argv;
 const PORT = 143;

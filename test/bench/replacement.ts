@@ -2,8 +2,6 @@
  * How long a ban waits while an agent replaces all of its 100,000 bans, with the back ends that
  * replace in slices: from the write of the ban to NATS until a packet of the address is dropped. The
  * agent starts anew five times.
- *
- * Waits in which the machine itself stood still are shown apart.
  */
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,9 +10,8 @@ import { eventually } from "../harness/eventually.ts";
 import { startAgentHost, type AgentHost } from "../harness/agent-host.ts";
 import type { Figure } from "./figure.ts";
 import { startWriter } from "./long-work-writing.ts";
-import { MachineStalls, type Span } from "./machine-stalls.ts";
 import { measureRestarts, timesWhole } from "./restarts-with-bans.ts";
-import { describeWaits } from "./waits.ts";
+import { describeWaits, type Span } from "./waits.ts";
 
 const BANS = 100_000;
 const WARM_UP = 60;
@@ -34,7 +31,6 @@ async function measure(backend: string): Promise<Figure[]> {
   await host.namespace.run("ip", ["route", "add", "local", SOURCES, "dev", "lo"]);
   const writer = startWriter(host);
   const probe = startProbe(host);
-  const stalls = new MachineStalls();
   try {
     await eventually("all bans are in force", () => timesWhole(host) > 0, 120);
     let count = 0;
@@ -48,13 +44,12 @@ async function measure(backend: string): Promise<Figure[]> {
     const quiet: Span[] = [];
     for (let round = 0; round < 2 * WARM_UP; round += 1) quiet.push(await ban());
     return [
-      describeWaits(`nothing, ${backend}`, quiet.slice(WARM_UP), stalls),
-      describeWaits(`a restart, ${backend}`, await measureRestarts(host, ban), stalls),
+      describeWaits(`nothing, ${backend}`, quiet.slice(WARM_UP)),
+      describeWaits(`a restart, ${backend}`, await measureRestarts(host, ban)),
     ];
   } finally {
     probe.stop();
     writer.stop();
-    stalls.stop();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Bans that are written while an agent has been started anew, and replaces all of its bans. */
 import { eventually } from "../harness/eventually.ts";
 import type { AgentHost } from "../harness/agent-host.ts";
-import type { Span } from "./machine-stalls.ts";
+import type { Span } from "./waits.ts";
 
 const RESTARTS = 5;
 
