@@ -29,7 +29,6 @@ async function allow(texts: readonly string[]): Promise<void> {
   }
 }
 
-process.stdout.write("ready\n");
 for await (const line of createInterface(process.stdin)) {
   const [verb, ...args] = line.split(" ");
   const began = monotonicMs();

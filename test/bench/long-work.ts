@@ -7,7 +7,7 @@ import { eventually } from "../harness/eventually.ts";
 import { startAgentHost } from "../harness/agent-host.ts";
 import type { Figure } from "./figure.ts";
 import { openKernelSet, type KernelSet } from "./kernel-set.ts";
-import { startWriter, type Writer } from "./long-work-writing.ts";
+import { startHostProcess, type HostProcess } from "./host-process.ts";
 import { monotonicMs } from "./monotonic.ts";
 import { measureRestarts, timesWhole } from "./restarts-with-bans.ts";
 import { describeWaits, type Span } from "./waits.ts";
@@ -20,7 +20,7 @@ const ROUNDS = 60;
 export async function run(): Promise<Figure[]> {
   const bans = Array.from({ length: BANS }, (_, n) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`);
   await using host = await startAgentHost(bans);
-  const writer = startWriter(host);
+  const writer = startHostProcess(host, "long-work-writer.ts");
   const set = openKernelSet(host.namespace, SET);
   try {
     await eventually("all bans are in force", () => timesWhole(host) > 0, 120);
@@ -64,7 +64,7 @@ async function measureBehind(
 }
 
 /** Bans one more address. Returns the time from then until the kernel has the ban. */
-function createBans(writer: Writer, set: KernelSet): () => Promise<Span> {
+function createBans(writer: HostProcess, set: KernelSet): () => Promise<Span> {
   let count = 0;
   return async () => {
     const address = `198.18.${count >> 8}.${count & 255}`;

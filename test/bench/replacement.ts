@@ -3,19 +3,15 @@
  * replace in slices: from the write of the ban to NATS until a packet of the address is dropped. The
  * agent starts anew five times.
  */
-import { resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import { eventually } from "../harness/eventually.ts";
-import { startAgentHost, type AgentHost } from "../harness/agent-host.ts";
+import { startAgentHost } from "../harness/agent-host.ts";
 import type { Figure } from "./figure.ts";
-import { startWriter } from "./long-work-writing.ts";
+import { startHostProcess } from "./host-process.ts";
 import { measureRestarts, timesWhole } from "./restarts-with-bans.ts";
 import { describeWaits, type Span } from "./waits.ts";
 
 const BANS = 100_000;
 const WARM_UP = 60;
-const PROBE = resolve(import.meta.dirname, "packet-probe.ts");
 /** Where the packets of the probe come from. */
 const SOURCES = "198.18.0.0/15";
 
@@ -29,8 +25,8 @@ async function measure(backend: string): Promise<Figure[]> {
   const bans = Array.from({ length: BANS }, (_, n) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`);
   await using host = await startAgentHost(bans, backend);
   await host.namespace.run("ip", ["route", "add", "local", SOURCES, "dev", "lo"]);
-  const writer = startWriter(host);
-  const probe = startProbe(host);
+  const writer = startHostProcess(host, "long-work-writer.ts");
+  const probe = startHostProcess(host, "packet-probe.ts", host.namespace.address4);
   try {
     await eventually("all bans are in force", () => timesWhole(host) > 0, 120);
     let count = 0;
@@ -38,7 +34,7 @@ async function measure(backend: string): Promise<Figure[]> {
       const address = `198.18.${count >> 8}.${count & 255}`;
       count += 1;
       const writing = writer.ask(`ban ${address}`);
-      const until = await probe.untilDropped(address);
+      const until = await probe.ask(address);
       return { from: await writing, until };
     };
     const quiet: Span[] = [];
@@ -51,26 +47,4 @@ async function measure(backend: string): Promise<Figure[]> {
     probe.stop();
     writer.stop();
   }
-}
-
-interface Probe {
-  /** Resolves when packets of the address are dropped, with the time since when they are. */
-  untilDropped(address: string): Promise<number>;
-  stop(): void;
-}
-
-function startProbe({ namespace }: AgentHost): Probe {
-  const args = ["--import", "tsx", PROBE, namespace.address4];
-  const child = namespace.spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
-  const asked: ((at: number) => void)[] = [];
-  createInterface({ input: child.stdout ?? Readable.from([]) }).on("line", (at) => {
-    asked.shift()?.(Number(at));
-  });
-  return {
-    untilDropped(address) {
-      child.stdin?.write(`${address}\n`);
-      return new Promise((resolve) => asked.push(resolve));
-    },
-    stop: () => void child.kill("SIGKILL"),
-  };
 }
