@@ -1,3 +1,4 @@
+import { inSlices } from "../../../process/slices.ts";
 import type { Address } from "../../../wire/address.ts";
 import type { Protocol } from "../../../wire/settings.ts";
 
@@ -87,6 +88,21 @@ export function sortOut<B extends Banned>(
     known: bans.filter(({ jail }) => names.has(jail)),
     refused: bans.filter(({ jail }) => !names.has(jail)).map(refuseUnknown),
   };
+}
+
+/** The same for all bans of a host, of which there may be many. */
+export async function sortOutInSlices<B extends Banned>(
+  bans: readonly B[],
+  jails: readonly FirewallJail[],
+): Promise<{ known: B[]; refused: Refused[] }> {
+  const names = new Set(jails.map(({ name }) => name));
+  const known: B[] = [];
+  const refused: Refused[] = [];
+  await inSlices(bans, (ban) => {
+    if (names.has(ban.jail)) known.push(ban);
+    else refused.push(refuseUnknown(ban));
+  });
+  return { known, refused };
 }
 
 /** The ban's jail is not one of this host's. */

@@ -6,14 +6,12 @@
  * while the table is looked through or all bans are replaced: bans change the sets that are in
  * force at once, and the sets that take their place before they do.
  */
-import { inSlices } from "../../../../process/slices.ts";
 import { FirewallError, run as runCommand, type Run } from "../command.ts";
 import {
-  refuseUnknown,
   sortOut,
+  sortOutInSlices,
   type Banned,
   type Firewall,
-  type Refused,
   type Repair,
   type TimedBan,
 } from "../firewall.ts";
@@ -85,7 +83,7 @@ class NftablesBans {
     const witnesses = createWitnesses(this.#now);
     this.#replacing = { changes, witnesses };
     try {
-      const { known, refused } = await aside(() => this.#sortOutAll(bans));
+      const { known, refused } = await aside(() => sortOutInSlices(bans, this.#layout.jails));
       await replaceGeneration(this.#layout, {
         ...{ bans: known, changes, aside },
         onFilled(some) {
@@ -102,18 +100,6 @@ class NftablesBans {
     } finally {
       this.#replacing = undefined;
     }
-  }
-
-  /** As `sortOut`, for as many bans as there may be. */
-  async #sortOutAll(bans: readonly TimedBan[]) {
-    const names = new Set(this.#layout.jails.map(({ name }) => name));
-    const known: TimedBan[] = [];
-    const refused: Refused[] = [];
-    await inSlices(bans, (ban) => {
-      if (names.has(ban.jail)) known.push(ban);
-      else refused.push(refuseUnknown(ban));
-    });
-    return { known, refused };
   }
 
   async ban(bans: readonly TimedBan[]) {
