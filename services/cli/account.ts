@@ -3,7 +3,7 @@ import { Argument, Command } from "commander";
 import type { Reply } from "../wire/api.ts";
 import { checkPeriod, checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
 import { formatInstant } from "./time.ts";
 import { shorten } from "./visible.ts";

@@ -17,7 +17,7 @@ import {
 import { describeSize } from "./lists/load-list.ts";
 import { runImport } from "./lists/run-import.ts";
 import { partsOf, sendParts, sumLifted, sumOf } from "./lists/send-list.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 
 const WHERE = "allow import";
 /** Entries of one request; with the longest texts they fit into one message. */

@@ -8,7 +8,7 @@ import { checksOf } from "./arguments.ts";
 import { formatState } from "./ban-words.ts";
 import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import { confirmWide, forEachAddress, printJson, readAddresses } from "./several.ts";
 import { formatBoth } from "./time.ts";
 

@@ -19,7 +19,7 @@ import { describeSize, type LoadedList } from "./lists/load-list.ts";
 import { runImport } from "./lists/run-import.ts";
 import { partsOf, sendParts, sumOf } from "./lists/send-list.ts";
 import { reportReach } from "./reach.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 
 const WHERE = "ban import";
 /**

@@ -6,7 +6,7 @@ import { checksOf } from "./arguments.ts";
 import type { AskingContext } from "./confirm.ts";
 import { JSON_OPTION, type JsonOption } from "./context.ts";
 import { readAddresses } from "./several.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 
 interface AddOptions extends JsonOption {
   jail: string;

@@ -6,7 +6,7 @@ import type { Reply, Request } from "../wire/api.ts";
 import { checksOf, UsageError } from "./arguments.ts";
 import { JSON_OPTION, type JsonOption } from "./context.ts";
 import { confirm, type AskingContext } from "./confirm.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import { formatInstant } from "./time.ts";
 
 interface EraseOptions extends JsonOption {

@@ -7,7 +7,7 @@ import { checksOf } from "./arguments.ts";
 import { confirm, type AskingContext } from "./confirm.ts";
 import { JSON_OPTION, noteStale, type JsonOption } from "./context.ts";
 import { listHosts } from "./list-hosts.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import { formatRelative } from "./time.ts";
 
 interface PruneOptions extends JsonOption {

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import type { Reply } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import { formatBoth } from "./time.ts";
 
 interface QuarantineOptions extends JsonOption {

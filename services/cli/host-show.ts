@@ -6,7 +6,7 @@ import { checksOf } from "./arguments.ts";
 import { compareVersions } from "./compare-versions.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { colorOf, describeFirewall, describeSkew, warningsOf } from "./host-words.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
 import { formatBoth, formatRelative } from "./time.ts";
 

@@ -3,7 +3,7 @@ import { formatDuration } from "../config/duration.ts";
 import type { HostRow } from "../wire/api.ts";
 import { isEffective } from "../wire/status.ts";
 import type { WarningCode } from "../wire/warnings.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import { describeWarning } from "./status.ts";
 import type { Cell } from "./table.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "./jail-change.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
 import { listJails } from "./list-jails.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
 
 export function jailCommand(context: Context): Command {

@@ -11,7 +11,7 @@ import type { Request } from "../wire/api.ts";
 import { UsageError, type checksOf } from "./arguments.ts";
 import { confirm, type AskingContext } from "./confirm.ts";
 import type { Context, JsonOption } from "./context.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
 
 export interface SelectionOptions extends JsonOption {

@@ -4,7 +4,7 @@ import { EXIT, SilentExit } from "../process/exit.ts";
 import type { SinkRow } from "../wire/api.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
 import { formatRelative } from "./time.ts";
 

@@ -8,7 +8,7 @@ import { confirm, type AskingContext } from "./confirm.ts";
 import { describeFaults } from "./lists/load-list.ts";
 import { readListSource } from "./lists/list-source.ts";
 import { parseList } from "./lists/parse-list.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 
 /** Requests that wait for the coordinator at a time. */
 const AT_ONCE = 16;

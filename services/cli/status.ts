@@ -7,7 +7,7 @@ import type { Reply } from "../wire/api.ts";
 import type { Jail } from "../wire/settings.ts";
 import type { Warning } from "../wire/warnings.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
 import { formatRelative } from "./time.ts";
 

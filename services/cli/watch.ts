@@ -6,7 +6,7 @@ import type { Reply, WatchedFailure, WatchedHost } from "../wire/api.ts";
 import { spellInstants } from "../wire/instants.ts";
 import { checksOf } from "./arguments.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "./context.ts";
-import { count } from "./count.ts";
+import { count } from "../config/count.ts";
 import { formatEnd, formatInstant } from "./time.ts";
 import { shorten } from "./visible.ts";
 

@@ -13,6 +13,7 @@ import { orderIn, withOrder, type Order } from "./operator-order.ts";
 import { addEvidence, hostsOfBan, widens } from "./quorum.ts";
 import { bringBack, isSpared } from "./spared-ban.ts";
 import type { Offence } from "./sliding-window.ts";
+import { count } from "../config/count.ts";
 import { formatDuration } from "../config/duration.ts";
 
 /** The ban that `offence` has earned. The same offence a second time changes nothing. */
@@ -240,7 +241,7 @@ function basisOf({ addresses, bans, rule, factor }: Offence): Ban["basis"] {
     ...(addresses && {
       addresses: mostOf(addresses).map(([address, failures]) => ({ address, failures })),
     }),
-    ...(bans && { bans: mostOf(bans).map(([jail, count]) => ({ jail, bans: count })) }),
+    ...(bans && { bans: mostOf(bans).map(([jail, times]) => ({ jail, bans: times })) }),
   };
 }
 
@@ -253,10 +254,10 @@ function describeCount(offence: Offence): string {
   const { at, since, hosts, addresses, bans, rule } = offence;
   if (rule === "network") return describeNetwork(offence);
   if (rule === "confirmed") return `confirmed by a failure on ${[...hosts.keys()].join(", ")}`;
-  const sum = [...hosts.values()].reduce((total, count) => total + count, 0);
-  const failures = formatCount(sum, "failure", "failures");
-  const of = addresses ? ` of ${formatCount(addresses.size, "address", "addresses")}` : "";
-  const on = formatCount(hosts.size, "host", "hosts");
+  const sum = [...hosts.values()].reduce((total, each) => total + each, 0);
+  const failures = count(sum, "failure");
+  const of = addresses ? ` of ${count(addresses.size, "address", "addresses")}` : "";
+  const on = count(hosts.size, "host");
   const within = describeSpan(at - since);
   if (rule === "decoy") return `tried the decoy user ${offence.decoy ?? ""} on ${on}`.slice(0, 256);
   if (rule === "users" || rule === "domains") {
@@ -264,8 +265,8 @@ function describeCount(offence: Offence): string {
     return `${tried} in ${failures}${of} on ${on} within ${within}`;
   }
   if (bans) {
-    const count = [...bans.values()].reduce((total, each) => total + each, 0);
-    return `${formatCount(count, "ban", "bans")} in ${formatCount(bans.size, "jail", "jails")} within ${within}`;
+    const all = [...bans.values()].reduce((total, each) => total + each, 0);
+    return `${count(all, "ban")} in ${count(bans.size, "jail")} within ${within}`;
   }
   return `${failures}${of} on ${on} within ${within}`;
 }
@@ -274,10 +275,7 @@ function describeCount(offence: Offence): string {
 const describeSpan = (ms: number): string => formatDuration(Math.max(Math.ceil(ms / 1000), 1));
 
 function describeNetwork({ at, since, hosts, addresses }: Offence): string {
-  const on = formatCount(hosts.size, "host", "hosts");
+  const on = count(hosts.size, "host");
   const within = describeSpan(at - since);
   return `${addresses?.size ?? 0} banned addresses on ${on} within ${within}`;
 }
-
-const formatCount = (count: number, one: string, many: string) =>
-  count === 1 ? `1 ${one}` : `${count} ${many}`;

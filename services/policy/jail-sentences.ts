@@ -1,4 +1,5 @@
 /** What a jail does, in sentences: for `fleetban-coordinator check`, `ban why` and `jail show`. */
+import { count } from "../config/count.ts";
 import { formatDuration } from "../config/duration.ts";
 import type { Jail } from "../wire/settings.ts";
 
@@ -81,5 +82,3 @@ function describeReach({ hosts, shadow }: Jail): string[] {
     ...(shadow ? ["shadow mode: bans are shown and recorded, and never in force"] : []),
   ];
 }
-
-const count = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;

@@ -1,4 +1,5 @@
 /** What `fleetban-agent status` prints. */
+import { count } from "../../config/count.ts";
 import { readStateOfAlone, type StateOfAlone } from "./local-bans-file.ts";
 
 /** Reads the state that the agent keeps on its disk, because the agent is another process. */
@@ -25,13 +26,12 @@ function forPeople(state: StateOfAlone | undefined): string {
     since === null
       ? "this host is not alone: a coordinator decides"
       : `this host is alone since ${since}: nobody else decides, it counts for itself`;
-  const count = bans.length === 1 ? "1 local ban" : `${bans.length} local bans`;
   const waiting = bans.length > 0 ? ", until the fleet has decided" : "";
   const lines = bans.map(
     ({ jail, address, until }) =>
       `  ${address}  ${jail}  ${until === null ? "for ever" : `until ${spell(until)}`}`,
   );
-  const head = `${contact}\n${count}${waiting} (as the agent wrote at ${spell(writtenAt) ?? ""})`;
+  const head = `${contact}\n${count(bans.length, "local ban")}${waiting} (as the agent wrote at ${spell(writtenAt) ?? ""})`;
   return [head, ...lines, ""].join("\n");
 }
 

@@ -6,7 +6,7 @@ import type { Context } from "../context.ts";
 import { listHosts } from "../list-hosts.ts";
 import { listJails } from "../list-jails.ts";
 import { readPages } from "../pages.ts";
-import { count } from "../count.ts";
+import { count } from "../../config/count.ts";
 import { visibleJson } from "../visible.ts";
 import { writePrivately } from "../write-privately.ts";
 import type { Ban } from "../../wire/ban.ts";

@@ -16,7 +16,7 @@ import {
   sumOf,
   type Outcome,
 } from "../lists/send-list.ts";
-import { count } from "../count.ts";
+import { count } from "../../config/count.ts";
 import { formatBoth } from "../time.ts";
 import { parseBackup, type BackupFile } from "./backup-file.ts";
 import { restoreJails, type RestoredJails } from "./restore-jails.ts";

@@ -1,7 +1,7 @@
 /** Puts the bans that fail2ban has into force in the fleet, each for the time that is left of it. */
 import type { Context } from "../context.ts";
 import { noteRefused, partsOf, sendParts, sumOf } from "../lists/send-list.ts";
-import { count } from "../count.ts";
+import { count } from "../../config/count.ts";
 import type { Fail2banBan } from "./fail2ban-bans.ts";
 import type { ImportedJail } from "./fail2ban-jails.ts";
 

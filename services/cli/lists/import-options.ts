@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { UsageError } from "../arguments.ts";
 import type { AskingContext } from "../confirm.ts";
 import { JSON_OPTION, type Context, type JsonOption } from "../context.ts";
-import { count } from "../count.ts";
+import { count } from "../../config/count.ts";
 import { LIST_FORMATS, type ListFormat } from "./list-entry.ts";
 import { visible } from "../visible.ts";
 import { loadList, type LoadedList, type LoadOptions } from "./load-list.ts";

@@ -5,7 +5,7 @@ import { EXIT, PlainError } from "../../process/exit.ts";
 import { familyOf, isNetwork, prefixOf, type Address } from "../../wire/address.ts";
 import { UsageError } from "../arguments.ts";
 import { beginsSqlite, readFail2banBans } from "../import/fail2ban-bans.ts";
-import { count } from "../count.ts";
+import { count } from "../../config/count.ts";
 import { quote, visible } from "../visible.ts";
 import type { ListEntry, ListFault, ListFormat, ParsedList } from "./list-entry.ts";
 import { parseList } from "./parse-list.ts";

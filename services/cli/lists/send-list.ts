@@ -5,7 +5,7 @@ import { sideBySide } from "../../process/side-by-side.ts";
 import { PlainError } from "../../process/exit.ts";
 import type { Context } from "../context.ts";
 import { createProgress } from "../progress.ts";
-import { count } from "../count.ts";
+import { count } from "../../config/count.ts";
 
 /** While one part is under way, the coordinator works on others. */
 const AT_ONCE = 4;

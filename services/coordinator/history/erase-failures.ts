@@ -4,6 +4,7 @@
  * had them (see reported.ts).
  */
 import { Prisma, type PrismaClient } from "../../../prisma/client/client.ts";
+import { count } from "../../config/count.ts";
 import { isNetwork, type Address } from "../../wire/address.ts";
 import { COUNTING_LOCK, countsOf } from "./failure-counts.ts";
 import { DAY_MS, FAILURES, partitionsOf, spellDay, type Partition } from "./partitions.ts";
@@ -63,8 +64,7 @@ export async function eraseFailures(
   isTimeOver: () => boolean,
 ): Promise<number> {
   if (failures === 0) return 0;
-  const what = failures === 1 ? "1 failure" : `${failures} failures`;
-  const detail = `${what} of ${"user" in whose ? "a user" : "an address"}`;
+  const detail = `${count(failures, "failure")} of ${"user" in whose ? "a user" : "an address"}`;
   await prisma.audit.create({
     data: {
       ...{ key: `erase.${id}`, at: new Date(at), by, action: "failure erase" },

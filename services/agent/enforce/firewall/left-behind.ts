@@ -2,6 +2,7 @@
  * A dry-run touches nothing, and so leaves in force what another back end had in force when the
  * configuration was changed: bans that no unban reaches any more. That must be said.
  */
+import { count } from "../../../config/count.ts";
 import type { Log } from "../../../process/log.ts";
 import type { FirewallKind } from "./firewall.ts";
 import { readRemains, type Remains } from "./remains.ts";
@@ -28,8 +29,7 @@ export function createLeftBehind({ kind, remains, log }: LeftBehindOptions): Lef
       for (const each of remains) {
         const bans = await readRemains(each);
         if (bans === undefined || bans.length === 0) continue;
-        const count = `${bans.length} ${bans.length === 1 ? "ban" : "bans"}`;
-        const text = `${count} of the back end ${each.of} are still in force, and nothing lifts them: fleetban-agent uninstall does`;
+        const text = `${count(bans.length, "ban")} of the back end ${each.of} are still in force, and nothing lifts them: fleetban-agent uninstall does`;
         now.push(text);
       }
       if (found.length === 0) for (const text of now) log.warn(`dry-run: ${text}`);
