@@ -92,72 +92,88 @@ interface Entry extends Attempted {
 }
 
 export function createWindows(options: WindowOptions): Windows {
-  const { findtime, countedUntil: countedBefore = () => -Infinity } = options;
-  const mostOfHost = mostNeeded(options);
-  const hasNames = needsNames(options);
-  const isOfHosts = needsHosts(options);
-  const findOffence = createRules(options);
-  const entries = new Map<Address, Entry>();
-  const hostNumbers = createHostNumbers();
+  return new AttemptWindows(options);
+}
 
-  function entryOf(counted: Address): Entry {
-    const known = entries.get(counted);
+class AttemptWindows implements Windows {
+  readonly #options: WindowOptions;
+  /** Attempts of one host that an offence can need. */
+  readonly #mostOfHost: number;
+  readonly #hasNames: boolean;
+  readonly #isOfHosts: boolean;
+  readonly #findOffence: ReturnType<typeof createRules>;
+  readonly #entries = new Map<Address, Entry>();
+  readonly #hostNumbers = createHostNumbers();
+
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    this.#mostOfHost = mostNeeded(options);
+    this.#hasNames = needsNames(options);
+    this.#isOfHosts = needsHosts(options);
+    this.#findOffence = createRules(options);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  add(counted: Address, host: string, given: Attempts): Offence[] {
+    const { at, attempts } = given;
+    const entry = this.#entryOf(counted);
+    const offences: Offence[] = [];
+    const number = this.#hostNumbers.numberOf(host);
+    for (let count = 0; count < attempts; count += 1) {
+      if (at <= entry.countedUntil) break;
+      const place = insert(entry, number, given);
+      const completed = this.#findOffence(entry, place, given.user, counted);
+      if (completed) {
+        const offence = offenceOf(counted, entry, completed, this.#hostNumbers);
+        spend(entry, offence.at);
+        offences.push(offence);
+      } else if (this.#isOfHosts) dropSurplus(entry, number, this.#mostOfHost);
+    }
+    forgetOld(entry, this.#options.findtime);
+    return offences;
+  }
+
+  spend(counted: Address, until: number): void {
+    const entry = this.#entries.get(counted);
+    if (entry) spend(entry, until);
+  }
+
+  spendOf(network: Address, address: Address, until: number): void {
+    const entry = this.#entries.get(network);
+    if (entry?.addresses) dropOfAddress(entry, address, until);
+  }
+
+  forgetHost(host: string): void {
+    const number = this.#hostNumbers.find(host);
+    if (number === undefined) return;
+    for (const entry of this.#entries.values()) dropHost(entry, number);
+  }
+
+  sweep(now: number): void {
+    const horizon = now - 2 * this.#options.findtime;
+    for (const [counted, { times, countedUntil }] of this.#entries) {
+      const isOld = (times.at(-1) ?? -Infinity) < horizon && countedUntil < horizon;
+      if (isOld) this.#entries.delete(counted);
+    }
+  }
+
+  #entryOf(counted: Address): Entry {
+    const known = this.#entries.get(counted);
     if (known) return known;
     const entry: Entry = {
       times: [],
       hosts: [],
       addresses: isNetwork(counted) ? [] : undefined,
-      users: hasNames ? [] : undefined,
-      domains: options.domains === undefined ? undefined : [],
-      countedUntil: countedBefore(counted),
+      users: this.#hasNames ? [] : undefined,
+      domains: this.#options.domains === undefined ? undefined : [],
+      countedUntil: this.#options.countedUntil?.(counted) ?? -Infinity,
     };
-    entries.set(counted, entry);
+    this.#entries.set(counted, entry);
     return entry;
   }
-
-  return {
-    add(counted, host, given) {
-      const { at, attempts } = given;
-      const entry = entryOf(counted);
-      const offences: Offence[] = [];
-      const number = hostNumbers.numberOf(host);
-      for (let count = 0; count < attempts; count += 1) {
-        if (at <= entry.countedUntil) break;
-        const place = insert(entry, number, given);
-        const completed = findOffence(entry, place, given.user, counted);
-        if (completed) {
-          const offence = offenceOf(counted, entry, completed, hostNumbers);
-          spend(entry, offence.at);
-          offences.push(offence);
-        } else if (isOfHosts) dropSurplus(entry, number, mostOfHost);
-      }
-      forgetOld(entry, findtime);
-      return offences;
-    },
-    spend(counted, until) {
-      const entry = entries.get(counted);
-      if (entry) spend(entry, until);
-    },
-    spendOf(network, address, until) {
-      const entry = entries.get(network);
-      if (entry?.addresses) dropOfAddress(entry, address, until);
-    },
-    forgetHost(host) {
-      const number = hostNumbers.find(host);
-      if (number === undefined) return;
-      for (const entry of entries.values()) dropHost(entry, number);
-    },
-    sweep(now) {
-      const horizon = now - 2 * findtime;
-      for (const [counted, { times, countedUntil }] of entries) {
-        if ((times.at(-1) ?? -Infinity) < horizon && countedUntil < horizon)
-          entries.delete(counted);
-      }
-    },
-    get size() {
-      return entries.size;
-    },
-  };
 }
 
 function offenceOf(

@@ -62,18 +62,89 @@ const MAX_UNACKNOWLEDGED = 10_000;
 const PAUSES: Pauses = { firstMs: 100, longestMs: 2_000 };
 
 export function createFailurePublisher(options: FailurePublisherOptions): FailurePublisher {
-  const { host, publish, now, onStored, onTrouble, maxBytes } = options;
-  const { maxUnacknowledged = MAX_UNACKNOWLEDGED } = options;
-  const lanes = new Map<string, PublishLane>();
-  const backlog = new Backlog(maxUnacknowledged);
-  const progress = createListeners<[]>();
-  const settled = createListeners<[provisional: Provisional]>();
-  const withdrawn = new WithdrawnAttempts();
-  const laneOptions = { withdrawn, onSettled: settled.call };
-  const ended = new AbortController();
+  return new BatchPublisher(options);
+}
+
+class BatchPublisher implements FailurePublisher {
+  readonly #options: FailurePublisherOptions;
+  readonly #lanes = new Map<string, PublishLane>();
+  /** Failures that NATS has not acknowledged. */
+  readonly #backlog: Backlog;
+  readonly #withdrawn = new WithdrawnAttempts();
+  readonly #progress = createListeners<[]>();
+  readonly #settled = createListeners<[provisional: Provisional]>();
+  readonly #ended = new AbortController();
+
+  constructor(options: FailurePublisherOptions) {
+    this.#options = options;
+    this.#backlog = new Backlog(options.maxUnacknowledged ?? MAX_UNACKNOWLEDGED);
+  }
+
+  add(lines: ReadLines): Promise<void> | undefined {
+    this.#withdrawn.note(lines.withdrawn);
+    const lane = this.#laneOf(lines);
+    lane.add(lines);
+    this.#backlog.grow(lines.failures.length);
+    void this.#work(lane);
+    return this.#backlog.wait();
+  }
+
+  acknowledged(lane: string, epoch: string): Acknowledged {
+    return this.#lanes.get(lane)?.acknowledged(epoch) ?? { state: "all" };
+  }
+
+  backlog(): number {
+    return this.#backlog.size();
+  }
+
+  onProgress(listener: () => void): void {
+    this.#progress.add(listener);
+  }
+
+  onSettled(listener: (provisional: Provisional) => void): void {
+    this.#settled.add(listener);
+  }
+
+  close(): void {
+    this.#ended.abort();
+    for (const lane of this.#lanes.values()) lane.stopWaiting();
+  }
+
+  /**
+   * Sends what can be sent of a lane. Nothing is awaited between the look that finds no batch and
+   * `endSending`: what is read after that look begins another call.
+   */
+  async #work(lane: PublishLane): Promise<void> {
+    if (!lane.beginSending()) return;
+    for (let batch = this.#nextBatch(lane); batch; batch = this.#nextBatch(lane)) {
+      if ((await this.#send(batch)) === "ended") return;
+      lane.acknowledge(batch);
+      this.#backlog.shrink(batch.failures.length);
+      this.#progress.call();
+    }
+    if (lane.skipToEnd()) this.#progress.call();
+    lane.endSending(this.#options.now(), this.#ended.signal, () => void this.#work(lane));
+  }
+
+  #laneOf(lines: ReadLines): PublishLane {
+    const known = this.#lanes.get(lines.lane);
+    if (known) return known;
+    const { call: onSettled } = this.#settled;
+    const lane = new PublishLane(lines, { withdrawn: this.#withdrawn, onSettled });
+    this.#lanes.set(lines.lane, lane);
+    return lane;
+  }
+
+  #nextBatch(lane: PublishLane): UnsentBatch | undefined {
+    const { maxBytes, now } = this.#options;
+    this.#backlog.shrink(lane.dropWithdrawn());
+    const most = Math.floor((maxBytes?.() ?? Infinity) / FAILURE_BYTES);
+    return lane.takeBatch(Math.max(1, Math.min(BATCH, most)), now());
+  }
 
   /** Resolves when the batch is stored; "ended": the publisher was closed before. */
-  async function send(unsent: UnsentBatch): Promise<"stored" | "ended"> {
+  async #send(unsent: UnsentBatch): Promise<"stored" | "ended"> {
+    const { host, publish, now, onStored, onTrouble } = this.#options;
     const store = async () => {
       const batch = { ...unsent, host, sentAt: now() };
       const bytes = encodeFailureBatch(batch);
@@ -81,49 +152,7 @@ export function createFailurePublisher(options: FailurePublisherOptions): Failur
       onStored(seq);
       return "stored" as const;
     };
-    const retrying = { pauses: PAUSES, signal: ended.signal, onFailed: onTrouble };
+    const retrying = { pauses: PAUSES, signal: this.#ended.signal, onFailed: onTrouble };
     return (await retry(store, retrying)) ?? "ended";
   }
-
-  function nextBatch(lane: PublishLane): UnsentBatch | undefined {
-    backlog.shrink(lane.dropWithdrawn());
-    const most = Math.floor((maxBytes?.() ?? Infinity) / FAILURE_BYTES);
-    return lane.takeBatch(Math.max(1, Math.min(BATCH, most)), now());
-  }
-
-  /**
-   * Sends what can be sent of a lane. Nothing is awaited between the look that finds no batch and
-   * `endSending`: what is read after that look begins another call.
-   */
-  async function work(lane: PublishLane): Promise<void> {
-    if (!lane.beginSending()) return;
-    for (let batch = nextBatch(lane); batch; batch = nextBatch(lane)) {
-      if ((await send(batch)) === "ended") return;
-      lane.acknowledge(batch);
-      backlog.shrink(batch.failures.length);
-      progress.call();
-    }
-    if (lane.skipToEnd()) progress.call();
-    lane.endSending(now(), ended.signal, () => void work(lane));
-  }
-
-  return {
-    add(lines) {
-      withdrawn.note(lines.withdrawn);
-      const lane = lanes.get(lines.lane) ?? new PublishLane(lines, laneOptions);
-      lanes.set(lines.lane, lane);
-      lane.add(lines);
-      backlog.grow(lines.failures.length);
-      void work(lane);
-      return backlog.wait();
-    },
-    acknowledged: (name, epoch) => lanes.get(name)?.acknowledged(epoch) ?? { state: "all" },
-    backlog: () => backlog.size(),
-    onProgress: progress.add,
-    onSettled: settled.add,
-    close() {
-      ended.abort();
-      for (const lane of lanes.values()) lane.stopWaiting();
-    },
-  };
 }

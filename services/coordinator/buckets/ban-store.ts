@@ -8,8 +8,13 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
-import { mirrorBucket, type MirrorEvent } from "../../nats/bucket-mirror.ts";
-import { createBucketWriter, isConflict, type Versioned } from "../../nats/compare-and-set.ts";
+import { mirrorBucket, type BucketMirror, type MirrorEvent } from "../../nats/bucket-mirror.ts";
+import {
+  createBucketWriter,
+  isConflict,
+  type BucketWriter,
+  type Versioned,
+} from "../../nats/compare-and-set.ts";
 import { readLatest } from "../../nats/read-latest.ts";
 import type { Address } from "../../wire/address.ts";
 import { decodeBan, encodeBan, type Ban } from "../../wire/ban.ts";
@@ -82,88 +87,138 @@ export interface BanStoreOptions {
 const PURGE_WITHIN_MS = 5_000;
 
 export function openBanStore(options: BanStoreOptions): BanStore {
-  const { connection, log, onBan, onChange } = options;
-  const index = new BanIndex();
-  const tampered = new TamperedBans(log);
-  const writer = createBucketWriter(connection, BANS_BUCKET);
-  const mirror = mirrorBucket({
-    ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
-  });
-  let wasRead = false;
+  return new MirroredBans(options);
+}
 
-  function onEvent(event: MirrorEvent<Ban>): void {
-    index.note(event);
-    tampered.note(event);
-    if (event.type === "live") wasRead = true;
+class MirroredBans implements BanStore {
+  readonly ready: Promise<void>;
+  readonly #options: BanStoreOptions;
+  readonly #index = new BanIndex();
+  readonly #tampered: TamperedBans;
+  readonly #writer: BucketWriter;
+  readonly #mirror: BucketMirror<Ban>;
+  /** Whether every entry was read once. */
+  #wasRead = false;
+
+  constructor(options: BanStoreOptions) {
+    const { connection, log } = options;
+    this.#options = options;
+    this.#tampered = new TamperedBans(log);
+    this.#writer = createBucketWriter(connection, BANS_BUCKET);
+    const onEvent = (event: MirrorEvent<Ban>) => {
+      this.#onEvent(event);
+    };
+    this.#mirror = mirrorBucket({
+      ...{ connection, bucket: BANS_BUCKET, decode: decodeBan, onEvent, log },
+    });
+    this.ready = this.#mirror.ready;
+  }
+
+  isReady(): boolean {
+    return this.#mirror.state().phase === "live";
+  }
+
+  revision(): number {
+    return this.#mirror.revision();
+  }
+
+  created(): string | null {
+    const state = this.#mirror.state();
+    return state.phase === "unread" ? null : state.bucketId;
+  }
+
+  get(jail: string, address: Address): Ban | undefined {
+    return this.#mirror.entries.get(banKey(jail, address))?.value;
+  }
+
+  *entries(): Generator<BanEntry> {
+    for (const [key, { value, revision }] of this.#mirror.entries) {
+      yield { key, ban: value, revision };
+    }
+  }
+
+  entriesBehind(after: string | null, jail?: string): Generator<BanEntry> {
+    return this.#entriesOf(this.#index.keysBehind(after, jail));
+  }
+
+  entriesAt(place: BanPlace): Generator<BanEntry> {
+    return isEverywhere(place) ? this.entries() : this.#entriesOf(this.#index.keysAt(place));
+  }
+
+  overdueAt(now: number): Iterable<Ban> {
+    return this.#index.overdueAt(now);
+  }
+
+  atRestBefore(instantOf: (jail: string) => number): Iterable<BanEntry> {
+    return this.#entriesOf(keysOf(this.#index.atRestBefore(instantOf)));
+  }
+
+  async change(jail: string, address: Address, step: Step): Promise<Written | undefined> {
+    const { connection } = this.#options;
+    const key = banKey(jail, address);
+    const written = await this.#writer.change({
+      ...{ key, present: this.#present(key), step, encode: encodeBan },
+      read: () => readBan(connection, key),
+      isSame: (found, ours) => found.change === ours.change,
+    });
+    if (!written) return undefined;
+    this.#mirror.wrote(key, written.value, written.revision);
+    return { ban: written.value, revision: written.revision };
+  }
+
+  async purge(key: string, expected: number): Promise<void> {
+    try {
+      await this.#writer.erase(key, "PURGE", expected, PURGE_WITHIN_MS);
+    } catch (error) {
+      if (!isConflict(error)) throw error; // somebody has changed it: it stays
+    }
+  }
+
+  takeTampered(): Ban[] {
+    return this.#tampered.take();
+  }
+
+  held(): Iterable<Ban> {
+    return this.#index.held();
+  }
+
+  countDue(now: number): CountedBans[] {
+    return this.#index.countDue(now);
+  }
+
+  countInForce(now: number): number {
+    return this.#index.countInForce(now);
+  }
+
+  stop(): void {
+    this.#mirror.stop();
+  }
+
+  #onEvent(event: MirrorEvent<Ban>): void {
+    const { onBan, onChange } = this.#options;
+    this.#index.note(event);
+    this.#tampered.note(event);
+    if (event.type === "live") this.#wasRead = true;
     if (event.type !== "put") return;
     onBan(event.value, event.previous);
-    if (wasRead) onChange?.(event.value, event.previous);
+    if (this.#wasRead) onChange?.(event.value, event.previous);
   }
-
-  const bucketId = () => {
-    const state = mirror.state();
-    return state.phase === "unread" ? null : state.bucketId;
-  };
 
   /** Entries of a bucket that is no more are still in the mirror, until the new one is read. */
-  const present = (key: string): Versioned<Ban> => {
-    const entry = mirror.entries.get(key);
-    const isOfBucket = entry?.bucketId === bucketId();
+  #present(key: string): Versioned<Ban> {
+    const entry = this.#mirror.entries.get(key);
+    const isOfBucket = entry?.bucketId === this.created();
     return isOfBucket ? entry : { value: undefined, revision: 0 };
-  };
-
-  function* entries(): Generator<BanEntry> {
-    for (const [key, { value, revision }] of mirror.entries) yield { key, ban: value, revision };
   }
 
-  function* entriesOf(parts: Iterable<readonly string[]>): Generator<BanEntry> {
+  *#entriesOf(parts: Iterable<readonly string[]>): Generator<BanEntry> {
     for (const keys of parts) {
       for (const key of keys) {
-        const entry = mirror.entries.get(key);
+        const entry = this.#mirror.entries.get(key);
         if (entry) yield { key, ban: entry.value, revision: entry.revision };
       }
     }
   }
-
-  return {
-    ready: mirror.ready,
-    isReady: () => mirror.state().phase === "live",
-    revision: mirror.revision,
-    created: bucketId,
-    get: (jail, address) => mirror.entries.get(banKey(jail, address))?.value,
-
-    entries,
-    entriesBehind: (after, jail) => entriesOf(index.keysBehind(after, jail)),
-    entriesAt: (place) => (isEverywhere(place) ? entries() : entriesOf(index.keysAt(place))),
-    overdueAt: (now) => index.overdueAt(now),
-    atRestBefore: (instantOf) => entriesOf(keysOf(index.atRestBefore(instantOf))),
-
-    async change(jail, address, step) {
-      const key = banKey(jail, address);
-      const written = await writer.change({
-        ...{ key, present: present(key), step, encode: encodeBan },
-        read: () => readBan(connection, key),
-        isSame: (found, ours) => found.change === ours.change,
-      });
-      if (!written) return undefined;
-      mirror.wrote(key, written.value, written.revision);
-      return { ban: written.value, revision: written.revision };
-    },
-
-    async purge(key, expected) {
-      try {
-        await writer.erase(key, "PURGE", expected, PURGE_WITHIN_MS);
-      } catch (error) {
-        if (!isConflict(error)) throw error; // somebody has changed it: it stays
-      }
-    },
-
-    takeTampered: () => tampered.take(),
-    held: () => index.held(),
-    countDue: (now) => index.countDue(now),
-    countInForce: (now) => index.countInForce(now),
-    stop: mirror.stop,
-  };
 }
 
 const isEverywhere = ({ jail, address, within }: BanPlace): boolean =>

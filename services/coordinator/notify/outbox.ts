@@ -13,8 +13,11 @@ import {
   jetstreamManager,
   RetentionPolicy,
   StorageType,
+  type JetStreamClient,
   type JetStreamManager,
+  type MsgRequest,
   type StoredMsg,
+  type StreamInfo,
   type StreamState,
 } from "@nats-io/jetstream";
 import { nanos, type NatsConnection } from "@nats-io/nats-core";
@@ -73,70 +76,88 @@ export interface OutboxOptions {
 /** Makes the stream where it is missing. */
 export async function openOutbox({ connection, replicas }: OutboxOptions): Promise<Outbox> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: WITHIN_MS });
-  const { created, state } = await ensure(manager, replicas);
-  const js = jetstream(connection);
-  let last = state.last_seq;
+  return new StreamOutbox(connection, manager, await ensure(manager, replicas));
+}
 
-  async function publish(event: NotifyEvent, expected: number): Promise<void> {
-    const subject = event.ban ? BAN_EVENTS_SUBJECT : CONDITION_EVENTS_SUBJECT;
-    // A duplicate would shift the sequences of those behind it: only conditions come one by one.
-    const once = event.condition ? { msgID: event.id } : {};
-    const expect = { lastSequence: expected };
-    await js.publish(subject, encodeEvent(event), { expect, timeout: WITHIN_MS, ...once });
+class StreamOutbox implements Outbox {
+  readonly created: string;
+  readonly #js: JetStreamClient;
+  readonly #manager: JetStreamManager;
+  /** The last sequence that this coordinator knows. */
+  #last: number;
+
+  constructor(connection: NatsConnection, manager: JetStreamManager, stream: StreamInfo) {
+    this.created = stream.created;
+    this.#js = jetstream(connection);
+    this.#manager = manager;
+    this.#last = stream.state.last_seq;
   }
 
-  async function append(events: readonly NotifyEvent[]): Promise<void> {
+  last(): number {
+    return this.#last;
+  }
+
+  async first(): Promise<number> {
+    return (await this.#state()).first_seq;
+  }
+
+  async append(events: readonly NotifyEvent[]): Promise<void> {
+    await this.#appendInOrder(events.filter(isOfBan));
+    for (const condition of events.filter((event) => !isOfBan(event))) {
+      await this.#appendInOrder([condition]);
+      // NATS may have dropped it as a duplicate.
+      this.#last = (await this.#state()).last_seq;
+    }
+  }
+
+  async read(from: number, to: number): Promise<StoredEvent[]> {
+    const end = Math.min(to, from + PAGE - 1);
+    const sequences = Array.from({ length: Math.max(0, end - from + 1) }, (_, at) => from + at);
+    const found = await Promise.all(sequences.map((seq) => this.#get({ seq })));
+    return found.flatMap((message) => (message ? [storedEvent(message)] : []));
+  }
+
+  async lastPlace(): Promise<Place | undefined> {
+    const message = await this.#get({ last_by_subj: BAN_EVENTS_SUBJECT });
+    return message && storedEvent(message).event?.place;
+  }
+
+  async before(since: number): Promise<number> {
+    return sequenceBefore(await this.#state(), async (seq) => {
+      const message = await this.#get({ seq });
+      return message !== undefined && message.time.getTime() >= since;
+    });
+  }
+
+  async #appendInOrder(events: readonly NotifyEvent[]): Promise<void> {
     for (let at = 0; at < events.length; at += PAGE) {
       const page = events.slice(at, at + PAGE);
       try {
-        await Promise.all(page.map((event, index) => publish(event, last + index)));
+        await Promise.all(page.map((event, index) => this.#publish(event, this.#last + index)));
       } catch (error) {
         if (!isConflict(error)) throw error;
         throw new OutboxTaken("another coordinator appends to the outbox", { cause: error });
       }
-      last += page.length;
+      this.#last += page.length;
     }
   }
 
-  /** undefined: there is no such message, or no more. */
-  const get = async (query: Parameters<typeof manager.streams.getMessage>[1]) =>
-    (await manager.streams.getMessage(EVENTS_STREAM, query)) ?? undefined;
+  async #publish(event: NotifyEvent, expected: number): Promise<void> {
+    const subject = event.ban ? BAN_EVENTS_SUBJECT : CONDITION_EVENTS_SUBJECT;
+    // A duplicate would shift the sequences of those behind it: only conditions come one by one.
+    const once = event.condition ? { msgID: event.id } : {};
+    const expect = { lastSequence: expected };
+    await this.#js.publish(subject, encodeEvent(event), { expect, timeout: WITHIN_MS, ...once });
+  }
 
-  return {
-    created,
-    last: () => last,
-    first: async () => (await manager.streams.info(EVENTS_STREAM)).state.first_seq,
+  /** undefined: NATS does not have such a message. */
+  async #get(query: MsgRequest): Promise<StoredMsg | undefined> {
+    return (await this.#manager.streams.getMessage(EVENTS_STREAM, query)) ?? undefined;
+  }
 
-    async append(events) {
-      const [bans, conditions] = [events.filter(isOfBan), events.filter((each) => !isOfBan(each))];
-      await append(bans);
-      for (const condition of conditions) {
-        await append([condition]);
-        // NATS may have dropped it as a duplicate.
-        last = (await manager.streams.info(EVENTS_STREAM)).state.last_seq;
-      }
-    },
-
-    async read(from, to) {
-      const end = Math.min(to, from + PAGE - 1);
-      const sequences = Array.from({ length: Math.max(0, end - from + 1) }, (_, at) => from + at);
-      const found = await Promise.all(sequences.map((seq) => get({ seq })));
-      return found.flatMap((message) => (message ? [storedEvent(message)] : []));
-    },
-
-    async lastPlace() {
-      const message = await get({ last_by_subj: BAN_EVENTS_SUBJECT });
-      return message && storedEvent(message).event?.place;
-    },
-
-    async before(since) {
-      const { state: present } = await manager.streams.info(EVENTS_STREAM);
-      return sequenceBefore(present, async (seq) => {
-        const message = await get({ seq });
-        return message !== undefined && message.time.getTime() >= since;
-      });
-    },
-  };
+  async #state(): Promise<StreamState> {
+    return (await this.#manager.streams.info(EVENTS_STREAM)).state;
+  }
 }
 
 /** The sequence before the first message for which `isBehind` holds, which holds for all after it. */
