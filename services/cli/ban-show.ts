@@ -96,7 +96,7 @@ export function formatWhere(ban: Ban, { standing, local = [] }: Where): string {
   if (!hosts) return formatStanding(address, where);
   const { counts } = where;
   const alone = `${hosts.join(", ")} alone until another host confirms`;
-  if (counts.live > 0 && counts.inForce === counts.live) {
+  if (counts.live > 0 && counts.inForce === counts.live && !counts.silent) {
     return `on ${counts.inForce}/${counts.live} hosts (${alone})`;
   }
   return `${formatStanding(address, where)} (${alone})`;
@@ -104,7 +104,9 @@ export function formatWhere(ban: Ban, { standing, local = [] }: Where): string {
 
 function formatStanding(address: Address, standing: Standing): string {
   const { counts, inForce, missing, dryRun, ineffective } = standing;
-  if (counts.live === 0) return "nowhere that is known: no host is up";
+  if (counts.live === 0) {
+    return ["nowhere that is known: no host is up", ...describeSilent(standing)].join("; ");
+  }
   const refused = standing.refused.filter((each) => overlaps(each.address, address));
   const refusals = refused.map(({ host, reason }) => `${host} (${reason})`);
   const names = inForce.length === 0 ? "" : `: ${nameFirst(inForce, counts.inForce)}`;
@@ -116,7 +118,17 @@ function formatStanding(address: Address, standing: Standing): string {
       ? [`not effective on ${nameFirst(ineffective, counts.ineffective)}`]
       : []),
     ...(refusals.length > 0 ? [`refused by ${nameFirst(refusals, refusals.length)}`] : []),
+    ...describeSilent(standing),
   ].join("; ");
+}
+
+/** "silent: mx4 since 2026-11-24 12:14:03 (had the ban)". */
+function describeSilent({ silent = [], counts }: Standing): string[] {
+  if (silent.length === 0) return [];
+  const words = silent.map(({ host, lastSeenAt, hadBan }) => {
+    return `${host} since ${formatInstant(lastSeenAt)} (${hadBan ? "had the ban" : "did not report the ban"})`;
+  });
+  return [`silent: ${nameFirst(words, counts.silent ?? words.length)}`];
 }
 
 const changeHead = (now: number) => [

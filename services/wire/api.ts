@@ -519,9 +519,9 @@ export const api = lazily({
       bans: z.array(ban),
       /** How many such bans there are. */
       total: count,
-      /** Where these bans are in force; null: none of them is to be. */
+      /** Where all of these bans are in force; null: none of them is to be. */
       standing: standing.nullable(),
-      /** Of bans that are for some hosts alone: where each of them is in force. */
+      /** Where each of the first bans is in force, if that may differ from ban to ban. */
       local: z.array(z.object({ jail: z.string(), address, standing })).optional(),
       /** The last changes on record, oldest first. */
       changes: z.array(ban),

@@ -1,12 +1,13 @@
 /** Where a change or a ban is in force, as the live hosts report it. */
 import * as z from "zod";
-import { address, foreignText } from "./codec.ts";
+import { address, foreignText, instant } from "./codec.ts";
 import { NAME } from "./subjects.ts";
 
 /** Beside a count, a reply holds at most this many of what is counted. */
 export const FIRST = 100;
 
-const hosts = z.array(z.string().regex(NAME)).max(FIRST);
+const host = z.string().regex(NAME);
+const hosts = z.array(host).max(FIRST);
 const count = z.number().int().nonnegative();
 
 /** How many hosts: each of the lists beside it holds the first of them. */
@@ -20,8 +21,8 @@ const counts = z.object({
   refused: count,
 });
 
-/** Live hosts on which a ban is in force, and live hosts on which it is not, with the reason. */
-export const standing = z.object({
+/** Live hosts on which a change is in force, and live hosts on which it is not, with the reason. */
+const confirmed = z.object({
   /** Hosts that report the ban from their kernel. */
   inForce: hosts,
   /** Hosts that have not reported the newest bans. */
@@ -31,17 +32,34 @@ export const standing = z.object({
   /** Hosts that say that packets of banned addresses may get through. */
   ineffective: hosts,
   /** Hosts that do not apply the ban. */
-  refused: z
-    .array(z.object({ host: z.string().regex(NAME), address, reason: foreignText }))
-    .max(FIRST),
+  refused: z.array(z.object({ host, address, reason: foreignText })).max(FIRST),
   counts,
 });
+
+/** Where a ban is in force now. */
+export const standing = confirmed.extend({
+  /** Known hosts that do not report, and when they were heard last; they are not among the live. */
+  silent: z
+    .array(
+      z.object({
+        host,
+        lastSeenAt: instant,
+        /** The host had reported the ban before it fell silent. */
+        hadBan: z.boolean(),
+      }),
+    )
+    .max(FIRST)
+    .optional(),
+  counts: counts.extend({ silent: count.optional() }),
+});
 export type Standing = z.infer<typeof standing>;
+export type Confirmed = z.infer<typeof confirmed>;
+export type SilentHost = NonNullable<Standing["silent"]>[number];
 
 /** How far a change has come. */
-export const reach = standing.extend({
+export const reach = confirmed.extend({
   /** The hosts that took the longest: milliseconds from the write of the change to their report. */
-  applied: z.array(z.object({ host: z.string().regex(NAME), ms: z.number() })).max(FIRST),
+  applied: z.array(z.object({ host, ms: z.number() })).max(FIRST),
   /** Known hosts that were silent before: they apply it when they come back. */
   down: hosts,
   counts: counts.extend({ applied: count, down: count }),

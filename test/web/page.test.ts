@@ -276,6 +276,7 @@ test("lists of the record can be read again once PostgreSQL is back", async () =
   for (const [tab, path] of lists) {
     await tab.goto(site + path);
     await retryOf(tab).waitFor();
+    await tab.getByText(/PostgreSQL cannot be asked \([\d.:]+: cannot be reached\)/).waitFor();
   }
   await postgres.start();
   for (const [tab, , name] of lists) {

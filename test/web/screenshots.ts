@@ -1,7 +1,7 @@
 /**
  * `npm run screenshots`: every page of the web page as PNG, in four states of a fleet and three
- * widths. The coordinator, NATS and PostgreSQL are real. The hosts report as agents do, without logs
- * and firewalls. With `--readme` only the pictures of the README are made.
+ * widths, light and dark. The coordinator, NATS and PostgreSQL are real. The hosts report as agents
+ * do, without logs and firewalls. With `--readme` only the pictures of the README are made.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -57,12 +57,10 @@ interface View {
   width: number;
   colorScheme: "light" | "dark";
 }
-const VIEWS: readonly View[] = [
-  { width: 1440, colorScheme: "light" },
-  { width: 1440, colorScheme: "dark" },
-  { width: 800, colorScheme: "light" },
-  { width: 360, colorScheme: "dark" },
-];
+const VIEWS = [1440, 800, 360].flatMap((width): View[] => [
+  { width, colorScheme: "light" },
+  { width, colorScheme: "dark" },
+]);
 
 const random = seeded(7);
 const oneOf = <T>(items: readonly T[]): T => items[Math.floor(random() ** 2 * items.length)]!;

@@ -79,5 +79,6 @@ function isEndpoint(name: string): name is Endpoint {
 function describe(error: unknown): { code: ApiErrorCode; error: string } {
   if (error instanceof ApiError) return { code: error.code, error: error.message };
   if (error instanceof WireError) return { code: 400, error: error.message };
-  return { code: 503, error: reasonOf(error) };
+  const away = `the coordinator cannot do that now: ${reasonOf(error)}`;
+  return { code: 503, error: `${away}; fleetban status says what is wrong` };
 }

@@ -7,8 +7,9 @@ import { firstInSlices } from "../../process/slices.ts";
 import type { BanEntry } from "../buckets/ban-store.ts";
 import { fromHistory, staleRecord } from "../history/stale-answers.ts";
 import { jailNamed, type ApiContext } from "./api-context.ts";
-import { ApiError, type Endpoints } from "./api-server.ts";
+import type { Endpoints } from "./api-server.ts";
 import { createBanFilter } from "./ban-filter.ts";
+import { fromRecord } from "./from-record.ts";
 import { firstAfter, pageOf, type Page } from "./page.ts";
 
 type ListContext = Pick<ApiContext, "bans" | "history" | "jails" | "now">;
@@ -83,20 +84,21 @@ function* heldEntries(bans: Iterable<Ban>): Generator<Entry> {
 
 /** A page of the record; of the bans in force, where a list began without PostgreSQL. */
 async function recorded(context: ListContext, query: Query) {
-  const { history, now } = context;
-  const { limit, after } = query;
+  const { after } = query;
   const isOfRecord = after !== null && /^\d+$/.test(after);
   if (after !== null && !isOfRecord) {
     return { ...(await inForce(context, query)), stale: "PostgreSQL could not be asked before" };
   }
-  const { value, stale } = await fromHistory(
-    async () =>
-      pageOf(await history.bans({ ...query, now: now(), limit: limit + 1 }), banSchema, limit),
-    undefined,
-  );
-  if (value) {
-    return { ...value, total: value.rows.length, stale: stale ?? staleRecord(context) };
-  }
-  if (isOfRecord) throw new ApiError(503, stale ?? "PostgreSQL cannot be asked");
-  return { ...(await inForce(context, query)), stale };
+  const ask = () => recordPage(context, query);
+  const { value, stale } = isOfRecord
+    ? { value: await fromRecord(ask), stale: null }
+    : await fromHistory(ask, undefined);
+  if (!value) return { ...(await inForce(context, query)), stale };
+  return { ...value, total: value.rows.length, stale: staleRecord(context) };
+}
+
+async function recordPage({ history, now }: ListContext, query: Query): Promise<Page<Ban>> {
+  const { limit } = query;
+  const found = await history.bans({ ...query, now: now(), limit: limit + 1 });
+  return pageOf(found, banSchema, limit);
 }

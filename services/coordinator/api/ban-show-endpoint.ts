@@ -1,16 +1,15 @@
 /** `fleetban ban show`. */
 import { overlaps, type Address } from "../../wire/address.ts";
-import { failureRow, type Reply } from "../../wire/api.ts";
-import { ban as banSchema, isInForce, type Ban } from "../../wire/ban.ts";
-import { scopeOf } from "../../wire/ban-scope.ts";
+import { failureRow } from "../../wire/api.ts";
+import { ban as banSchema } from "../../wire/ban.ts";
 import { FIRST } from "../../wire/reach.ts";
 import { allowed as allowedSchema, type Allowed } from "../../wire/settings.ts";
 import { fromHistory, staleRecord } from "../history/stale-answers.ts";
 import { nameBan, type ApiContext } from "./api-context.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
 import { firstAfter, firstRows, ROWS_BYTES } from "./page.ts";
-import { createReaches, type Reaches } from "./reach.ts";
 import { tracesOf } from "./traces.ts";
+import { findSilentHosts, whereInForce } from "./where-in-force.ts";
 
 /** At most this many changes and failures of an address are shown. */
 const CHANGES_SHOWN = 100;
@@ -23,7 +22,6 @@ interface Asked {
 }
 
 export function banShowEndpoint(context: ApiContext): Pick<Endpoints, "ban.show"> {
-  const reaches = createReaches(context);
   return {
     async "ban.show"({ jail, address, trace = false }) {
       const asked = { jail, address };
@@ -39,16 +37,20 @@ export function banShowEndpoint(context: ApiContext): Pick<Endpoints, "ban.show"
       }
       const bans = entries.map(({ ban }) => ban);
       const third = { bytes: ROWS_BYTES / 3 };
+      const silent = await findSilentHosts(context);
+      const traces = trace && (await tracesOf(context, entries));
+      // Nothing is waited for between the traces and this, so that their numbers fit each other.
+      const places = whereInForce(context, { address, entries, silent });
       return {
         bans: firstRows(bans, banSchema, third),
         total,
-        ...whereInForce(context, reaches, { address, bans }),
+        ...places,
         changes: firstRows(changes.toReversed(), banSchema, third).reverse(),
         failures: firstRows(failures, failureRow, third),
         allowed,
         allowedInJails: firstRows(allowedInJails, allowedSchema, { bytes: 20_000 }),
         machine,
-        ...(trace && { traces: await tracesOf(context, entries) }),
+        ...(traces && { traces }),
         logins,
         stale,
       };
@@ -90,26 +92,5 @@ function allowlisted({ settings }: Pick<ApiContext, "settings">, { address, jail
   return {
     allowed: entries.find((entry) => entry.jail === undefined) ?? null,
     allowedInJails: entries.filter((entry) => entry.jail !== undefined && isWanted(entry)),
-  };
-}
-
-/** On which hosts the bans are in force. `local`: of each ban that is for some hosts alone. */
-function whereInForce(
-  { jails, now }: Pick<ApiContext, "jails" | "now">,
-  reaches: Pick<Reaches, "standing">,
-  { address, bans }: { address: Address; bans: readonly Ban[] },
-): Pick<Reply<"ban.show">, "standing" | "local"> {
-  const inForce = bans.filter((ban) => isInForce(ban, now()));
-  return {
-    standing: inForce.length > 0 ? reaches.standing(address) : null,
-    local: inForce.flatMap((ban) => {
-      const isFor = scopeOf(
-        ban,
-        jails().find(({ name }) => name === ban.jail),
-      );
-      if (!isFor) return [];
-      const standing = reaches.standing(address, isFor);
-      return [{ jail: ban.jail, address: ban.address, standing }];
-    }),
   };
 }

@@ -1,5 +1,6 @@
 /** Answers that only PostgreSQL has. */
 import { HistoryUnavailable } from "../history/history.ts";
+import { describeUnanswered } from "../history/stale-answers.ts";
 import { ApiError } from "./api-server.ts";
 
 /** Throws an ApiError that says why PostgreSQL cannot be asked. */
@@ -8,6 +9,6 @@ export async function fromRecord<T>(ask: () => Promise<T>): Promise<T> {
     return await ask();
   } catch (error) {
     if (!(error instanceof HistoryUnavailable)) throw error;
-    throw new ApiError(503, error.message, { cause: error });
+    throw new ApiError(503, describeUnanswered(error), { cause: error });
   }
 }

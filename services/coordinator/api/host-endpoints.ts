@@ -2,9 +2,10 @@
 import { hostRow } from "../../wire/api.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
 import { staleRecord } from "../history/stale-answers.ts";
+import { compareHosts } from "../hosts/host-order.ts";
 import type { ApiContext } from "./api-context.ts";
 import { ApiError, type Endpoints } from "./api-server.ts";
-import { behind, pageOf } from "./page.ts";
+import { pageOf } from "./page.ts";
 
 type HostEndpoints = Pick<Endpoints, "host.list" | "host.show" | "host.remove">;
 
@@ -16,8 +17,9 @@ export function hostEndpoints(context: ApiContext): HostEndpoints {
       const { rows, stale } = await fleet.listHosts();
       const found = [...rows]
         .map(([mark, describe]) => ({ row: describe, mark }))
-        .sort((a, b) => (a.mark < b.mark ? -1 : 1));
-      const marked = behind(found, after)
+        .filter(({ mark }) => after === null || compareHosts(mark, after) > 0)
+        .sort((a, b) => compareHosts(a.mark, b.mark));
+      const marked = found
         .slice(0, limit + 1)
         .map(({ row: describe, mark }) => ({ row: describe(), mark }));
       const { rows: hosts, next } = pageOf(marked, hostRow, limit);
@@ -51,5 +53,5 @@ function describeUnlisted(host: string, names: string[]): string {
   const missing = `${host}: is no host that is listed`;
   if (names.length === 0) return `${missing}; no host has reported yet`;
   const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
-  return `${missing}, expected ${names.sort().slice(0, NAMED).join(", ")}${more}`;
+  return `${missing}, expected ${names.sort(compareHosts).slice(0, NAMED).join(", ")}${more}`;
 }

@@ -1,7 +1,7 @@
 /** How far bans and their ends have come, for the replies that say so. */
 import { overlaps, type Address } from "../../wire/address.ts";
-import { FIRST, type Reach, type Standing } from "../../wire/reach.ts";
-import { isEffective } from "../../wire/status.ts";
+import { FIRST, type Confirmed, type Reach } from "../../wire/reach.ts";
+import { isEffective, type HostStatus } from "../../wire/status.ts";
 import type { BanStore, Written } from "../buckets/ban-store.ts";
 import type { Host, Hosts } from "../hosts/hosts.ts";
 
@@ -15,8 +15,11 @@ export type Change = { banned: Address | "many" } | { lifted: Address };
 type IsFor = ((host: string) => boolean) | undefined;
 
 export interface Reaches {
-  /** Where bans on the address are in force, as the hosts' last statuses say. */
-  standing(address: Address, isFor?: IsFor): Standing;
+  /**
+   * On which live hosts the bans on the address are in force, as the hosts' last statuses say.
+   * `revision`: the highest one of these bans. Later changes of other bans do not matter.
+   */
+  standing(address: Address, revision: number, isFor?: IsFor): Confirmed;
   /**
    * Waits until every live host has applied what was written, at most `wait` milliseconds;
    * null: does not wait. `since` is when the change was begun (performance.now).
@@ -36,15 +39,13 @@ export interface ReachesOptions {
 }
 
 export function createReaches({ bans, hosts }: ReachesOptions): Reaches {
-  const isCurrent = ({ status }: Host) =>
-    status.revision >= bans.revision() && status.bansCreated === bans.created();
-
   return {
-    standing(address, isFor = () => true) {
+    standing(address, revision, isFor = () => true) {
       const concerned = hosts.list().filter(({ status }) => isFor(status.host));
       const up = concerned.filter((host) => hosts.isUp(host));
-      const missing = up.filter((host) => !isCurrent(host)).map(({ status }) => status.host);
-      return firstOf(sortOut({ banned: address }, up.filter(isCurrent), missing));
+      const hasBan = ({ status }: Host) => hasRevision(status, bans.created(), revision);
+      const missing = up.filter((host) => !hasBan(host)).map(({ status }) => status.host);
+      return firstOf(sortOut({ banned: address }, up.filter(hasBan), missing));
     },
 
     async untilApplied(change, written, since, wait, isFor = () => true) {
@@ -71,7 +72,14 @@ export function createReaches({ bans, hosts }: ReachesOptions): Reaches {
   };
 }
 
-type Sorted = Omit<Standing, "counts">;
+/** Does the host say that it has applied the bucket that was made at `created` up to `revision`? */
+export const hasRevision = (
+  status: Pick<HostStatus, "revision" | "bansCreated">,
+  created: string | null,
+  revision: number,
+): boolean => status.bansCreated === created && status.revision >= revision;
+
+type Sorted = Omit<Confirmed, "counts">;
 
 /** `reporting`: hosts that have the change. A ban that ends is neither refused nor only logged. */
 function sortOut(change: Change, reporting: readonly Host[], missing: string[]): Sorted {
@@ -92,7 +100,7 @@ function sortOut(change: Change, reporting: readonly Host[], missing: string[]):
 }
 
 /** The first of every list, beside how long it is. */
-function firstOf({ inForce, missing, dryRun, ineffective, refused }: Sorted): Standing {
+function firstOf({ inForce, missing, dryRun, ineffective, refused }: Sorted): Confirmed {
   const counts = {
     inForce: inForce.length,
     missing: missing.length,

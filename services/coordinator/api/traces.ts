@@ -22,20 +22,22 @@ export async function tracesOf(
 ): Promise<Trace[]> {
   const { bans, hosts, natsTimes, now } = context;
   const natsAheadMs = await natsTimes.aheadMs().catch(() => undefined);
+  const due = entries.filter(({ ban }) => isDue(ban, now())).slice(0, MOST_TRACED);
+  const stored = await Promise.all(
+    due.map(({ key }) => natsTimes.readBan(key).catch(() => undefined)),
+  );
+  // From here on nothing is waited for: all traces are of one moment.
   const up = hosts.list().filter((host) => hosts.isUp(host));
   const names = up.map(({ status }) => status.host);
-  const due = entries.filter(({ ban }) => isDue(ban, now())).slice(0, MOST_TRACED);
-  return Promise.all(
-    due.map(async ({ key, ban, revision }) => {
-      const entry = await natsTimes.readBan(key).catch(() => undefined);
-      const target = { created: bans.created(), revision };
-      return traceBan({
-        ...{ ban, natsAheadMs, hosts: names, aheadMs: (host: string) => hosts.aheadMs(host) },
-        jail: context.jails().find(({ name }) => name === ban.jail),
-        // Somebody may have changed the ban meanwhile.
-        writtenAt: entry?.revision === revision ? entry.writtenAt : undefined,
-        appliedAt: (host) => hosts.appliedAt(host, target),
-      });
-    }),
-  );
+  return due.map(({ ban, revision }, index) => {
+    const entry = stored[index];
+    const target = { created: bans.created(), revision };
+    return traceBan({
+      ...{ ban, natsAheadMs, hosts: names, aheadMs: (host: string) => hosts.aheadMs(host) },
+      jail: context.jails().find(({ name }) => name === ban.jail),
+      // Somebody may have changed the ban meanwhile.
+      writtenAt: entry?.revision === revision ? entry.writtenAt : undefined,
+      appliedAt: (host) => hosts.appliedAt(host, target),
+    });
+  });
 }

@@ -205,6 +205,8 @@ const QUERY_CANCELED = "57014";
 
 /** "Raw query failed. Code: `N/A`. Message: `Can't reach database server at 127.0.0.1:5432`" */
 const RAW_QUERY_FAILED = /^Raw query failed\. Code: `[^`]*`\. Message: `(.+)`$/;
+/** Callers name the server. */
+const NOT_REACHED = /^Can't reach database server at /;
 
 /** Prisma explains at length; the reason is its last line. */
 function reasonOf(error: unknown): string {
@@ -216,5 +218,6 @@ function reasonOf(error: unknown): string {
     return "PostgreSQL asks for a password, and database.url has none";
   }
   const last = text.trim().split("\n").at(-1) ?? text;
-  return RAW_QUERY_FAILED.exec(last)?.[1] ?? last;
+  const reason = RAW_QUERY_FAILED.exec(last)?.[1] ?? last;
+  return NOT_REACHED.test(reason) ? "cannot be reached" : reason;
 }

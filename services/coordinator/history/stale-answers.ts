@@ -1,5 +1,9 @@
-/** Marks answers that may be incomplete: PostgreSQL cannot be asked, or lacks the newest messages. */
+/**
+ * What is said where PostgreSQL cannot be asked: beside answers that may be incomplete, and instead of
+ * answers that only PostgreSQL has.
+ */
 import { reasonOf } from "../../process/reason.ts";
+import { HistoryStalled } from "./database.ts";
 import type { History } from "./history.ts";
 
 /** The longest reason that a reply carries. */
@@ -13,8 +17,7 @@ export async function fromHistory<T>(
   try {
     return { value: await ask(), stale: null };
   } catch (error) {
-    const reason = reasonOf(error);
-    return { value: fallback, stale: `PostgreSQL cannot be asked: ${reason}`.slice(0, MAX_STALE) };
+    return { value: fallback, stale: describeAway(error).slice(0, MAX_STALE) };
   }
 }
 
@@ -25,3 +28,12 @@ export function staleRecord({ history }: { history: Pick<History, "stalled"> }):
     ? null
     : `PostgreSQL records nothing now: ${reason}`.slice(0, MAX_STALE);
 }
+
+/** What is away, what goes on without it, and what to do. */
+export function describeUnanswered(error: unknown): string {
+  const away = `${describeAway(error)}: bans and commands go on, and are recorded later`;
+  return error instanceof HistoryStalled ? away : `${away}; start PostgreSQL, then ask again`;
+}
+
+/** "PostgreSQL cannot be asked (db.example.org:5432: cannot be reached)". */
+const describeAway = (error: unknown): string => `PostgreSQL cannot be asked (${reasonOf(error)})`;

@@ -5,8 +5,10 @@ import { createRateLimit } from "../../process/rate-limit.ts";
 import { WireError } from "../../wire/codec.ts";
 import { decodeHostStatus, HOST_SILENT_AFTER_MS, type HostStatus } from "../../wire/status.ts";
 import { STATUS_SUBJECTS } from "../../wire/subjects.ts";
+import { SortedList } from "../buckets/sorted-list.ts";
 import { createAppliedRevisions, type AppliedAt } from "./applied-revisions.ts";
 import { createDuplicateAgents, type DuplicateAgent } from "./duplicate-agents.ts";
+import { compareHosts } from "./host-order.ts";
 
 export interface Host {
   status: HostStatus;
@@ -34,6 +36,8 @@ export interface HostsOptions {
 export class Hosts {
   readonly #options: HostsOptions;
   readonly #hosts = new Map<string, Host>();
+  /** Of the hosts, in the order in which they are shown. */
+  readonly #names = new SortedList<string>((a, b) => compareHosts(a, b) < 0);
   readonly #waiting = new Set<(status: HostStatus) => void>();
   readonly #duplicateAgents = createDuplicateAgents();
   readonly #appliedRevisions = createAppliedRevisions();
@@ -52,7 +56,8 @@ export class Hosts {
   }
 
   list(): Host[] {
-    return [...this.#hosts.values()].toSorted((a, b) => compare(a.status.host, b.status.host));
+    const names = [...this.#names.behind(undefined)].flat();
+    return names.flatMap((name) => this.#hosts.get(name) ?? []);
   }
 
   /** undefined: it has not reported since the start. */
@@ -87,8 +92,8 @@ export class Hosts {
     await this.#untilEmpty(missing, note, patience);
     return {
       applied,
-      missing: [...missing].sort(compare),
-      down: down.map(({ status }) => status.host).sort(compare),
+      missing: [...missing].sort(compareHosts),
+      down: down.map(({ status }) => status.host).sort(compareHosts),
     };
   }
 
@@ -99,7 +104,7 @@ export class Hosts {
   async untilHeard(names: Iterable<string>, patience: number): Promise<string[]> {
     const unheard = new Set([...names].filter((host) => !this.#hosts.has(host)));
     await this.#untilEmpty(unheard, ({ host }) => unheard.delete(host), patience);
-    return [...unheard].sort(compare);
+    return [...unheard].sort(compareHosts);
   }
 
   /** When the host had applied the bans bucket that was made at `created` up to `revision`. */
@@ -115,6 +120,7 @@ export class Hosts {
   /** As if it had never been heard; when it is heard again it is back. */
   forget(host: string): void {
     this.#hosts.delete(host);
+    this.#names.delete(host);
     this.#appliedRevisions.forget(host);
   }
 
@@ -133,6 +139,7 @@ export class Hosts {
       const status = decodeHostStatus(data, subject);
       if (!this.#duplicateAgents.hear(status, now())) return;
       this.#hosts.set(status.host, { status, seenAt: now() });
+      this.#names.add(status.host);
       this.#appliedRevisions.note(status, now());
       for (const listen of this.#waiting) listen(status);
       onStatus?.(status, now());
@@ -164,8 +171,4 @@ export class Hosts {
       if (missing.size === 0) finish();
     });
   }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

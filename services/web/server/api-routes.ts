@@ -77,7 +77,8 @@ async function orUnavailable<T>(asked: Promise<T>): Promise<T> {
     return await asked;
   } catch (cause) {
     if (cause instanceof WebError) throw cause;
-    throw new WebError(503, reasonOf(cause), { cause });
+    const text = `NATS, which keeps the sessions, does not answer: ${reasonOf(cause)}; try again`;
+    throw new WebError(503, text, { cause });
   }
 }
 

@@ -31,6 +31,7 @@ export type JailRow = Reply<"jail.list">["jails"][number];
 export type TopRow = Reply<"failure.top">["top"][number];
 export type Reach = NonNullable<Reply<"ban.add">["reach"]>;
 export type Standing = NonNullable<Reply<"ban.show">["standing"]>;
+export type SilentHost = NonNullable<Standing["silent"]>[number];
 export type Trace = NonNullable<Reply<"ban.show">["traces"]>[number];
 export type ManyBans = Reply<"ban.lift">;
 export type BanSelection = Request<"ban.lift">["selection"];

@@ -14,6 +14,7 @@ import { Icon } from "../parts/icon.tsx";
 import { AddressName, BanState } from "../parts/names.tsx";
 import { PeriodChart } from "../parts/period-chart.tsx";
 import { Empty, Failed, Loading, Stale } from "../parts/states.tsx";
+import { isEverywhere, StandingFaults } from "../parts/standing-faults.tsx";
 import { Time } from "../parts/time.tsx";
 import { Timeline } from "../parts/timeline.tsx";
 import { parseAddress } from "../text/addresses.ts";
@@ -22,9 +23,9 @@ import {
   describeEvidence,
   describeHosts,
   describeStanding,
-  faultsOf,
   isBanned,
   kindOf,
+  standingOf,
 } from "../text/ban-words.ts";
 import { count } from "../text/numbers.ts";
 
@@ -141,14 +142,14 @@ function Known({ address, answer, retry }: KnownProps) {
 
 /** The answer to the first question of everybody who opens this page. */
 function AddressVerdict({ address, answer }: { address: string; answer: Answer }) {
-  const { bans, standing, allowed, machine } = answer;
+  const { bans, allowed, machine } = answer;
   const now = Date.now();
   const inForce = bans.filter((ban) => isBanned(ban, now));
   const banned = inForce.find((ban) => ban.address === address) ?? inForce[0];
   const held = bans.find((ban) => awaitsRelease(ban, now));
-  const faults = banned && standing ? faultsOf(standing) : [];
   if (banned) {
-    const level = faults.length > 0 ? "look" : "banned";
+    const standing = standingOf(banned, answer);
+    const level = standing && !isEverywhere(standing) ? "look" : "banned";
     return (
       <VerdictLine level={level}>
         <p class="sentence">
@@ -163,11 +164,7 @@ function AddressVerdict({ address, answer }: { address: string; answer: Answer }
           )}
           {standing ? `: ${describeStanding(standing)}.` : "."}
         </p>
-        {faults.map((fault) => (
-          <p class="detail">
-            <Foreign text={fault} length={200} />
-          </p>
-        ))}
+        {standing && <StandingFaults standing={standing} />}
       </VerdictLine>
     );
   }
@@ -211,10 +208,7 @@ interface BanPanelProps {
 }
 
 function BanPanel({ address, ban, answer, rule }: BanPanelProps) {
-  const own = answer.local?.find(({ jail, address }) => {
-    return jail === ban.jail && address === ban.address;
-  });
-  const standing = own?.standing ?? answer.standing;
+  const standing = standingOf(ban, answer);
   const { reason, by, offence, basis, held, hosts, changedAt, policyVersion } = ban;
   return (
     <section class="panel">
@@ -252,6 +246,7 @@ function BanPanel({ address, ban, answer, rule }: BanPanelProps) {
         <Fact name="In force">
           {isBanned(ban, Date.now()) && standing ? describeHosts(standing) : "nowhere"}
           {hosts && ` (${hosts.join(", ")} only, until another host confirms)`}
+          {isBanned(ban, Date.now()) && standing && <StandingFaults standing={standing} />}
         </Fact>
         <Fact name="Failures">{describeEvidence(ban)}</Fact>
         <BasisFacts basis={basis} />

@@ -18,7 +18,6 @@ export function Failed({ error, retry }: { error: RequestError; retry?: () => vo
     <div class="callout bad" role="alert">
       <Icon name="alert" />
       <p>
-        {error.status === 503 && "A part that this page needs is down; bans go on. "}
         <Foreign text={error.message} length={400} />
       </p>
       {retry && <TryAgain retry={retry} />}

@@ -1,5 +1,5 @@
 /** The state of a ban, and how far a change has come, in words. */
-import type { Ban, ManyBans, Reach, Standing } from "../api/messages.ts";
+import type { Ban, ManyBans, Reach, Reply, Standing } from "../api/messages.ts";
 import { formatMs } from "./durations.ts";
 import { count, formatNumber } from "./numbers.ts";
 
@@ -81,10 +81,20 @@ export function faultsOf(standing: Standing | Reach): string[] {
 export const describeStanding = (standing: Standing): string =>
   standing.counts.live === 0 ? "no host is up" : `in force ${describeHosts(standing)}`;
 
-/** "on 3/3 hosts": those where it is in force, of those that are up. */
+/** "on 3/3 hosts", "on 3/3 hosts that report": those where it is in force, of those that are up. */
 export function describeHosts({ counts }: Standing): string {
   if (counts.live === 0) return "no host is up";
-  return `on ${formatNumber(counts.inForce)}/${formatNumber(counts.live)} hosts`;
+  const hosts = counts.silent ? "hosts that report" : "hosts";
+  return `on ${formatNumber(counts.inForce)}/${formatNumber(counts.live)} ${hosts}`;
+}
+
+/** Where the ban is in force; undefined: it is not to be in force anywhere. */
+export function standingOf(
+  { jail, address }: Ban,
+  { standing, local = [] }: Pick<Reply<"ban.show">, "standing" | "local">,
+): Standing | undefined {
+  const own = local.find((each) => each.jail === jail && each.address === address);
+  return own?.standing ?? standing ?? undefined;
 }
 
 /** One sentence holds at most this many names. */

@@ -68,7 +68,7 @@ const COUNTS = { live: 5, inForce: 1, missing: 1, dryRun: 1, ineffective: 1, ref
 
 test("a host that refused, is not effective, or only logs, is not one on which a ban is in force", async () => {
   const reaches = reachesOf(["mx1", "mx2", "mx3", "mx6"]);
-  assert.deepEqual(reaches.standing(ADDRESS), { ...SORTED, counts: COUNTS });
+  assert.deepEqual(reaches.standing(ADDRESS, 1), { ...SORTED, counts: COUNTS });
   const { slowestMs, applied, down, ...reach } =
     (await reaches.untilApplied({ banned: ADDRESS }, [], 0, 1)) ?? assert.fail();
   assert.deepEqual(reach, { ...SORTED, counts: { ...COUNTS, applied: 4, down: 1 } });
@@ -78,6 +78,11 @@ test("a host that refused, is not effective, or only logs, is not one on which a
     ["mx6", "mx3", "mx2", "mx1"],
   );
   assert.deepEqual(down, ["mx5"]);
+});
+
+test("a ban is in force on a host that lacks newer bans alone", () => {
+  const { inForce, missing } = reachesOf([]).standing(ADDRESS, 0);
+  assert.deepEqual([inForce, missing], [["mx1", "mx4"], []]);
 });
 
 test("the end of a ban is in force on every host that has it", async () => {
