@@ -39,6 +39,7 @@ import {
   jailField,
   jailOptionField,
   limitField,
+  LONGEST_CURSOR,
   maxretryField,
   optionValueField,
   secondsField,
@@ -63,10 +64,10 @@ const AUDIT_CURSOR = /^-?\d{1,15}\/[\w.=/-]{1,200}$/;
 /** Where the allowlist goes on: when an entry was added, its address, and its jail if it has one. */
 const ALLOWED_CURSOR = /^\d{1,15}\/[0-9a-f.:/]{1,49}(?: [\w-]{1,16})?$/;
 
-/** Where the list of metrics goes on: how many of its rows came before. */
-const METRIC_CURSOR = /^\d{1,15}$/;
+/** Where the list of metrics goes on: a metric's name, and its labels behind it. */
+const METRIC_CURSOR = /^[\w:]{1,100}(?: [^]+)?$/;
 
-const next = z.string().max(256).nullable();
+const next = z.string().max(LONGEST_CURSOR).nullable();
 /** Why the answer may be old ("PostgreSQL cannot be reached: ..."), null when it is not. */
 const stale = z.string().nullable();
 const count = z.number().int().nonnegative();

@@ -155,11 +155,15 @@ export const limitField = z.custom<number>(
   `expected a whole number from 1 to ${MAX_ROWS}`,
 );
 
+/** Of what says where a list goes on, in characters. */
+export const LONGEST_CURSOR = 512;
+
 /** The `next` of the reply before, null for the beginning; `spelling` is how this list spells it. */
 export function cursorField(spelling: RegExp) {
   return z
     .custom<string>(
-      (value) => typeof value === "string" && value.length <= 256 && spelling.test(value),
+      (value) =>
+        typeof value === "string" && value.length <= LONGEST_CURSOR && spelling.test(value),
       'expected null, or the "next" of the reply before',
     )
     .nullable();
