@@ -177,7 +177,7 @@ test("a ban and an unban that NATS has lost are written again", async () => {
   await using centre = await start();
   const { nats, connection } = centre;
   const bans = openBanStore({ connection, log, onBan: () => {} });
-  centre.onRelease(bans.stop);
+  centre.onRelease(() => bans.stop());
   const settings = openSettings({ connection, log });
   centre.onRelease(settings.stop);
   await bans.ready;
@@ -302,7 +302,7 @@ test("an address that was unbanned stays immune when NATS loses all that it has 
     return true;
   });
   const bans = openBanStore({ connection, log, onBan: () => {} });
-  centre.onRelease(bans.stop);
+  centre.onRelease(() => bans.stop());
   const settings = openSettings({ connection, log });
   centre.onRelease(settings.stop);
   await bans.ready;

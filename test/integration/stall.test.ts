@@ -121,7 +121,7 @@ test("a coordinator whose link stands still while it reads the bans takes none o
   t.after(() => connection.close());
   const log = createLog("test", "silent");
   const bans = openBanStore({ connection, log, onBan: () => {} });
-  t.after(bans.stop);
+  t.after(() => bans.stop());
   await bans.ready;
   assert.deepEqual([link.stalls(), bans.countInForce(Date.now())], [1, FEWER]);
   link.cut();

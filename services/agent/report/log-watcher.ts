@@ -58,7 +58,7 @@ export async function startLogWatcher(options: LogWatcherOptions): Promise<LogWa
     patterns: () => Object.fromEntries(config.sources.flatMap(patternOf)),
     shifts: () => Object.fromEntries(watched.map((source) => [source.name, source.shift()])),
     ledger: ledger.snapshot,
-    acknowledged: publisher.acknowledged,
+    acknowledged: (lane, epoch) => publisher.acknowledged(lane, epoch),
     health: options.state.of("checkpoint"),
     onError: onFailed,
   });
