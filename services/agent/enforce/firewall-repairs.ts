@@ -1,11 +1,15 @@
 /** Puts back what others have changed of fleetban's rules and sets, and remembers what it has found. */
+import { count } from "../../config/count.ts";
 import type { Log } from "../../process/log.ts";
 import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Repair } from "./firewall/firewall.ts";
 
 export interface FirewallRepairs {
-  /** `bansLost`: all bans must be brought in again. `isNews`: the host's status has changed. */
-  repair(): Promise<{ bansLost: boolean; isNews: boolean }>;
+  /**
+   * `bansLost`: all bans must be brought in again. `isNews`: the host's status has changed.
+   * `countMissing` counts in the kernel how many bans have left it although they are not over.
+   */
+  repair(countMissing: () => Promise<number>): Promise<{ bansLost: boolean; isNews: boolean }>;
   /** How often something had to be put back. */
   count(): number;
   /** Why packets of banned addresses may get through, as of the last repair. */
@@ -13,32 +17,42 @@ export interface FirewallRepairs {
 }
 
 export function createFirewallRepairs(firewall: Firewall, log: Log): FirewallRepairs {
-  let count = 0;
+  let repairs = 0;
   let ineffective: readonly string[] = [];
   return {
-    async repair() {
-      const { repaired, bansLost, ineffective: found } = await repairOrExplain(firewall);
-      const isOther = found.join() !== ineffective.join();
-      ineffective = found;
+    async repair(countMissing) {
+      const found = await repairOrExplain(firewall, countMissing);
+      const { repaired, bansLost } = found;
+      const isOther = found.ineffective.join() !== ineffective.join();
+      ineffective = found.ineffective;
       const isRepaired = repaired.length > 0;
       if (isRepaired) {
-        count += 1;
+        repairs += 1;
         log.warn({ repaired, bansLost }, "firewall was changed from outside, and is repaired");
       }
       return { bansLost, isNews: isOther || isRepaired };
     },
-    count: () => count,
+    count: () => repairs,
     ineffective: () => ineffective,
   };
 }
 
 /** A firewall that cannot be read or repaired keeps the bans that it has: it is tried again. */
-async function repairOrExplain(firewall: Firewall): Promise<Repair> {
+async function repairOrExplain(
+  firewall: Firewall,
+  countMissing: () => Promise<number>,
+): Promise<Repair> {
   try {
-    return await firewall.repair();
+    const repair = await firewall.repair();
+    const missing = repair.bansLost ? 0 : await countMissing();
+    if (missing === 0) return repair;
+    const repaired = [...repair.repaired, `${count(missing, "ban")} had been taken out`];
+    return { ...repair, repaired, bansLost: true };
   } catch (error) {
     if (!(error instanceof FirewallError)) throw error;
-    const reason = `the firewall cannot be checked or repaired: ${error.message}`;
+    const reason =
+      `the firewall cannot be checked or repaired: ${error.message}; fleetban-agent check on the ` +
+      "host says what is missing";
     return { repaired: [], bansLost: false, ineffective: [reason] };
   }
 }

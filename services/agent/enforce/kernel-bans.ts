@@ -39,6 +39,11 @@ export interface KernelBans {
   forgetAll(): void;
   /** Counts them in the kernel, unless they are changing. */
   recount(): Promise<void>;
+  /**
+   * How many bans the kernel lacks, as its count tells; 0 also while they are changing. `countWanted`
+   * counts the bans that must be there.
+   */
+  countMissing(countWanted: () => Promise<number>): Promise<number>;
   /** The kernel's reasons, of the bans that it has refused. */
   rejected(): { count: number; reason: string } | undefined;
   wasRejected(key: string): boolean;
@@ -65,6 +70,7 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
     adopt: (keys) => bans.adopt(keys),
     forgetAll: () => bans.forgetAll(),
     recount: () => bans.recount(),
+    countMissing: (countWanted) => bans.countMissing(countWanted),
     rejected: () => bans.rejected(),
     wasRejected: (key) => bans.wasRejected(key),
     rejectedKeys: () => bans.rejectedKeys(),
@@ -158,12 +164,26 @@ class GivenBans {
     }
   }
 
-  /** A count beside a change may have the change or not, and says nothing. */
   async recount(): Promise<void> {
-    if (this.#underWay > 0) return;
+    await this.#countUnchanged();
+  }
+
+  async countMissing(countWanted: () => Promise<number>): Promise<number> {
+    const begun = this.#begun;
+    const wanted = await countWanted();
+    const counted = await this.#countUnchanged();
+    if (counted === undefined || this.#begun !== begun) return 0;
+    return Math.max(wanted - counted, 0);
+  }
+
+  /** A count beside a change may have the change or not, and says nothing: undefined. */
+  async #countUnchanged(): Promise<number | undefined> {
+    if (this.#underWay > 0) return undefined;
     const begun = this.#begun;
     const counted = await this.#options.firewall.count();
-    if (this.#begun === begun) this.#inForce = counted;
+    if (this.#begun !== begun) return undefined;
+    this.#inForce = counted;
+    return counted;
   }
 
   rejected(): { count: number; reason: string } | undefined {

@@ -14,6 +14,7 @@
  *   is shown, and the work is tried again until the firewall takes it.
  */
 import { RepeatableWork } from "../../process/repeatable-work.ts";
+import { inSlices } from "../../process/slices.ts";
 import type { Pauses } from "../../process/retry.ts";
 import type { Log } from "../../process/log.ts";
 import type { AheadEntry, MirrorEvent } from "../../nats/bucket-mirror.ts";
@@ -134,6 +135,9 @@ export function createKernelSync(options: KernelSyncOptions): KernelSync {
     stop: () => sync.stop(),
   };
 }
+
+/** A ban that does not run out within this time is in the kernel when its bans are counted. */
+const LASTING_MS = 60_000;
 
 class Synchronizer {
   readonly #options: KernelSyncOptions;
@@ -390,10 +394,26 @@ class Synchronizer {
   }
 
   async #repair(): Promise<void> {
-    const { bansLost, isNews } = await this.#repairs.repair();
+    const { bansLost, isNews } = await this.#repairs.repair(() => this.#countMissing());
     if (bansLost) this.#bringAllBack();
     else this.#review.retryRejected();
     if (isNews) this.#options.onApplied();
+  }
+
+  /** Before the kernel holds exactly the bucket's bans, nobody knows what it must have. */
+  #countMissing(): Promise<number> {
+    if (this.#sync.phase !== "in-sync") return Promise.resolve(0);
+    return this.#kernel.countMissing(() => this.#countLasting());
+  }
+
+  /** How many bans the kernel was given that do not run out soon. */
+  async #countLasting(): Promise<number> {
+    const keys = new Set<string>();
+    await inSlices(this.#known.all(), ([key, ban]) => {
+      const isLasting = ban.until === null || ban.until - this.#clock.nowFor(ban) > LASTING_MS;
+      if (isLasting && this.#kernel.has(key)) keys.add(key);
+    });
+    return keys.size;
   }
 
   #bringAllBack(): void {

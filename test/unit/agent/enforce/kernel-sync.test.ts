@@ -540,3 +540,20 @@ test("a firewall that refuses everything leaves a few short lines in the log and
   assert.ok(sync.state().refused.every(({ reason }) => reason.length <= 256));
   assert.ok(logged().length < 10_000, `${logged().length} characters`);
 });
+
+test("a ban that somebody has taken out of the kernel is in force again, and one that runs out is not missed", async () => {
+  await using host = await setUp({ repairEveryMs: 20 });
+  const { sync, firewall, told, put, begin, finish, inKernel } = host;
+  told.readyFor = BUCKET;
+  begin();
+  for (const n of [1, 2, 3]) put(banOn(addressAt(n)));
+  put({ ...banOn(addressAt(4)), until: Date.now() + 30_000 });
+  finish();
+  await eventually("all are in the kernel", async () => (await inKernel()).length === 4);
+  await firewall.unban([banOn(addressAt(4))]);
+  await sync.settled();
+  assert.equal(sync.state().repairs, 0);
+  await firewall.unban([banOn(addressAt(2))]);
+  await eventually("it is back", async () => (await inKernel()).includes(addressAt(2)));
+  assert.equal(sync.state().repairs, 1);
+});
