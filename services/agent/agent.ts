@@ -33,9 +33,9 @@ export async function startAgent(
   const { host, stateDir } = config;
   const instance = randomUUID();
   const state = createStateHealth(stateDir, log);
-  await ensureStateDir(stateDir).catch(state.of("checkpoint").failed);
+  await ensureStateDir(stateDir, state.of("checkpoint").failed);
   const settings = createFleetSettings({
-    ...{ stateDir, log, host, instance },
+    ...{ stateDir, state, log, host, instance },
     last: await readLastSettings(stateDir),
     onDuplicate: (notice) => fail(explainDuplicateAgent(host, notice)),
   });
@@ -46,7 +46,7 @@ export async function startAgent(
   ready(enforcing.settled);
 
   const logins = createSeenLogins(Date.now);
-  const alone = await standAloneIfWanted({ config, settings, logins, enforcing, log });
+  const alone = await standAloneIfWanted({ config, settings, logins, enforcing, state, log });
   onRelease(() => alone?.stop() ?? Promise.resolve());
   // The log is its own spool: where nothing is counted here, nothing is read before it can be published.
   if (!alone) await connected;

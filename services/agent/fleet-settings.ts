@@ -22,6 +22,7 @@ import {
 import { placeOfAllowKey, READY_KEY, SETTINGS_BUCKET } from "../wire/subjects.ts";
 import { FleetJails } from "./fleet-jails.ts";
 import { createSavedSettings, type LastSettings, type SavedSettings } from "./saved-settings.ts";
+import type { StateHealth } from "./state/state-health.ts";
 import { createSparedAddresses, type SparedAddresses } from "./spared-addresses.ts";
 
 export interface FleetSettings {
@@ -55,6 +56,8 @@ export interface FleetSettings {
 
 export interface FleetSettingsOptions {
   stateDir: string;
+  /** Whether what this host knows can be kept on disk. */
+  state: StateHealth;
   /** What this host knew last. */
   last: LastSettings;
   log: Log;
@@ -110,12 +113,12 @@ class FollowedSettings {
   readonly rollCalls = createListeners<[]>();
 
   constructor(options: FleetSettingsOptions) {
-    const { stateDir, last, log } = options;
+    const { stateDir, state, last } = options;
     this.#options = options;
     this.jails = new FleetJails(last);
     this.spared = createSparedAddresses(last);
     this.#saved = createSavedSettings({
-      ...{ stateDir, log, jails: () => this.jails.ofBucket() },
+      ...{ stateDir, state, jails: () => this.jails.ofBucket() },
       ...{ allowed: this.spared.allowlist, machines: this.spared.machines },
     });
   }

@@ -7,7 +7,6 @@
  */
 import { join } from "node:path";
 import * as z from "zod";
-import type { Log } from "../process/log.ts";
 import {
   allowed as allowedSchema,
   jail as jailSchema,
@@ -18,6 +17,7 @@ import {
 } from "../wire/settings.ts";
 import { PacedWork } from "./state/paced-work.ts";
 import { readState, writeState, writeStateLines } from "./state/state-file.ts";
+import type { FileHealth, StateHealth } from "./state/state-health.ts";
 
 export interface LastSettings {
   /** fleetban's default jail where `hasPolicy` is false. */
@@ -40,10 +40,9 @@ export interface SavedSettingsOptions {
   jails: () => Iterable<Jail>;
   allowed: () => Iterable<Allowed>;
   machines: () => Iterable<Machine>;
-  log: Log;
+  state: StateHealth;
 }
 
-/** fleetban's default jail, for a host that has never heard of its coordinator. */
 const DEFAULT_JAIL: Jail = {
   v: 1,
   name: "dovecot",
@@ -53,10 +52,20 @@ const DEFAULT_JAIL: Jail = {
   bantime: 1200,
 };
 
+/** For a host that has never heard of its coordinator. */
+export const NO_SETTINGS: LastSettings = {
+  jails: [DEFAULT_JAIL],
+  allowed: [],
+  machines: [],
+  hasPolicy: false,
+};
+
 /** An allowlist may change a thousand times a minute, and is written as a whole. */
-const SPARED_EVERY_MS = 1_000;
+const EVERY_MS = 1_000;
 /** The first time: the process may be killed at any moment. */
 const AT_ONCE_MS = 0;
+/** After it could not be written. */
+const AGAIN_MS = 3_000;
 
 const jailsIn = (stateDir: string) => join(stateDir, "jails.json");
 const sparedIn = (stateDir: string) => join(stateDir, "spared.json");
@@ -70,30 +79,36 @@ const sparedSchema = z.object({
 export async function readLastSettings(stateDir: string): Promise<LastSettings> {
   const jails = (await readState(jailsIn(stateDir), jailsSchema)) ?? [];
   const spared = await readState(sparedIn(stateDir), sparedSchema);
-  const { allowed, machines } = spared ?? { allowed: [], machines: [] };
   const hasPolicy = jails.length > 0;
-  return { jails: hasPolicy ? jails : [DEFAULT_JAIL], allowed, machines, hasPolicy };
+  return { ...NO_SETTINGS, ...spared, ...(hasPolicy && { jails, hasPolicy }) };
 }
 
 export function createSavedSettings(options: SavedSettingsOptions): SavedSettings {
-  const { stateDir, log } = options;
-  const complain = (error: unknown) => {
-    log.error({ err: error }, "settings cannot be kept on disk");
-  };
-
-  const pacedSpared = new PacedWork(AT_ONCE_MS, async () => {
-    const spared = spell(options.allowed(), options.machines());
-    await writeStateLines(sparedIn(stateDir), spared).catch(complain);
-    return { pauseMs: SPARED_EVERY_MS, isUnfinished: false };
-  });
-
+  const { stateDir, state } = options;
+  const jails = keepWritten(state.of("jails"), () =>
+    writeState(jailsIn(stateDir), z.encode(jailsSchema, [...options.jails()])),
+  );
+  const spared = keepWritten(state.of("spared"), () =>
+    writeStateLines(sparedIn(stateDir), spell(options.allowed(), options.machines())),
+  );
   return {
-    jailsChanged() {
-      const jails = z.encode(jailsSchema, [...options.jails()]);
-      writeState(jailsIn(stateDir), jails).catch(complain);
-    },
-    sparedChanged: () => pacedSpared.changed(),
+    jailsChanged: () => jails.changed(),
+    sparedChanged: () => spared.changed(),
   };
+}
+
+/** Writes after each change, and again until that has succeeded. */
+function keepWritten(health: FileHealth, write: () => Promise<void>): PacedWork {
+  return new PacedWork(AT_ONCE_MS, async () => {
+    try {
+      await write();
+    } catch (error) {
+      health.failed(error);
+      return { pauseMs: AGAIN_MS, isUnfinished: true };
+    }
+    health.written();
+    return { pauseMs: EVERY_MS, isUnfinished: false };
+  });
 }
 
 /** The lines of spared.json. New bans have their turn between them: an allowlist may be long. */

@@ -52,7 +52,8 @@ export const WARNINGS = {
     title: "the agent cannot write its state",
     text: ({ reason }) =>
       `the state cannot be written: ${reason}; bans and failures go on, but a restart goes on ` +
-      "from an older place: make room or give the agent its folder back",
+      "from an older place: make room, or give the folder back to the agent's user " +
+      "(fleetban-agent check names the remedy)",
   }),
   "failures-not-stored": declare<{ reason: string }>({
     severity: "high",

@@ -113,4 +113,27 @@ describe("an agent whose state cannot be written", { skip: needsRoot }, () => {
     await small.test.agent.start();
     await small.untilCounted(12);
   });
+
+  test("goes on when its folder is gone, warns within a status, and writes when it is back", async () => {
+    await using small = await startSmall();
+    await small.fail(3);
+    await small.untilCounted(3);
+    await run("umount", ["--lazy", small.state]);
+    await rm(small.state, { recursive: true });
+    await small.fail(4);
+    await small.untilCounted(7);
+    const warning = await eventually(
+      "its status warns",
+      () => small.status()?.warnings.find(({ code }) => code === "state-not-written"),
+      20,
+    );
+    assert.match(warning.text, /^the state cannot be written: \S+: the folder is gone; .*check/);
+    await run("mkdir", [small.state]);
+    await run("mount", ["-t", "tmpfs", "-o", "size=64k", "fleetban-test", small.state]);
+    await eventually("it is written again", () => small.said(AGAIN) === 1, 20);
+    await small.test.agent.stop("SIGKILL");
+    await small.fail(5);
+    await small.test.agent.start();
+    await small.untilCounted(12);
+  });
 });

@@ -9,6 +9,7 @@ import { connect } from "@nats-io/transport-node";
 import { pino } from "pino";
 import { createFleetSettings } from "../../services/agent/fleet-settings.ts";
 import { readLastSettings } from "../../services/agent/saved-settings.ts";
+import { createStateHealth } from "../../services/agent/state/state-health.ts";
 import { parseNetwork } from "../../services/wire/address.ts";
 import { encodeAllowed } from "../../services/wire/settings.ts";
 import { allowKey, SETTINGS_BUCKET } from "../../services/wire/subjects.ts";
@@ -34,8 +35,9 @@ test("an allowlist that takes long to read is read as a whole before the agent g
     ...{ port: nats.port, stallAfterBytes: 200_000, stallMs: 1_000 },
   });
   const connection = await connect({ servers: `127.0.0.1:${link.port}` });
+  const log = pino({ level: "silent" });
   const settings = createFleetSettings({
-    ...{ stateDir, log: pino({ level: "silent" }), host: "mx1", instance: "test" },
+    ...{ stateDir, log, host: "mx1", instance: "test", state: createStateHealth(stateDir, log) },
     ...{ last: await readLastSettings(stateDir), onDuplicate: () => assert.fail() },
   });
   const last = entries.at(-1)!;

@@ -4,13 +4,11 @@
  */
 import { join } from "node:path";
 import * as z from "zod";
-import type { Log } from "../../process/log.ts";
-import { reasonOf } from "../../process/reason.ts";
-import { createComplaint } from "../../process/retry.ts";
 import { address, instant } from "../../wire/codec.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
 import { PacedWork } from "../state/paced-work.ts";
 import { readState, writeState } from "../state/state-file.ts";
+import type { FileHealth } from "../state/state-health.ts";
 
 const stateOfAlone = z.object({
   v: z.literal(1),
@@ -43,19 +41,16 @@ export function readStateOfAlone(stateDir: string): Promise<StateOfAlone | undef
 export function keepStateOfAlone(
   stateDir: string,
   describe: () => Omit<StateOfAlone, "v" | "writtenAt">,
-  log: Log,
+  health: FileHealth,
 ): PacedWork {
-  const complaint = createComplaint((reason) => {
-    log.error({ reason }, "local bans cannot be kept on disk, keeps trying");
-  });
   return new PacedWork(EVERY_MS, async () => {
     try {
       const state = { v: 1, writtenAt: Date.now(), ...describe() } as const;
       await writeState(pathIn(stateDir), z.encode(stateOfAlone, state));
-      complaint.over();
+      health.written();
       return { pauseMs: EVERY_MS, isUnfinished: false };
     } catch (error) {
-      complaint.failed(reasonOf(error));
+      health.failed(error);
       return { pauseMs: EVERY_MS, isUnfinished: true };
     }
   });

@@ -6,6 +6,7 @@ import type { WarningFacts } from "../../wire/warnings.ts";
 import type { AgentConfig } from "../agent-config.ts";
 import type { FleetSettings } from "../fleet-settings.ts";
 import type { SeenLogins } from "../seen-logins.ts";
+import type { StateHealth } from "../state/state-health.ts";
 import { createAlone } from "./alone.ts";
 import { createContact } from "./contact.ts";
 import { createDecidedBans, type FleetState, type Progress } from "./decided-bans.ts";
@@ -43,6 +44,7 @@ export interface StandingAloneOptions {
     whyNeverBanned(address: Address): string | undefined;
     state(): Pick<Progress, "revision" | "bansCreated">;
   };
+  state: StateHealth;
   log: Log;
 }
 
@@ -76,7 +78,7 @@ export async function standAloneIfWanted(
     onChange: () => file.changed(),
   });
   const describe = () => ({ aloneSince: alone.since() ?? null, bans: alone.bans() });
-  const file = keepStateOfAlone(stateDir, describe, log);
+  const file = keepStateOfAlone(stateDir, describe, options.state.of("alone"));
   alone.restore((await readStateOfAlone(stateDir))?.bans ?? []);
   settings.onSignOfLife(alone.noteSign);
   enforcing.onFleetBan(alone.noteFleetBan);

@@ -14,13 +14,11 @@ import { agentNatsOptions } from "../nats-options.ts";
 import { openUserNames } from "../report/user-names.ts";
 import { checkFirewall } from "../enforce/firewall/firewall-check-report.ts";
 import { checkNatsRights } from "./agent-rights-check.ts";
-import { readLastSettings } from "../saved-settings.ts";
+import { checkState } from "./check-state.ts";
 import { journalTrouble } from "../report/sources/journal-access.ts";
 import { isPattern, matchingFiles } from "../report/sources/path-pattern.ts";
 import { permissionRemedy } from "../report/sources/read-permission.ts";
 import { createSourceDetector, writersOf, type SourceDetector } from "../report/source-detector.ts";
-import { ensureStateDir } from "../state/state-file.ts";
-import { storageTrouble } from "../state/state-health.ts";
 import { zoneTrouble } from "../report/zone-trouble.ts";
 
 const LINES = 1_000;
@@ -34,18 +32,7 @@ export async function checkAgent(
 ): Promise<ExitCode> {
   const report = createCheckReport(write);
   report.ok("configuration", `host ${config.host}`);
-  try {
-    await ensureStateDir(config.stateDir);
-    report.ok("state", config.stateDir);
-  } catch (error) {
-    const trouble = storageTrouble(error);
-    if (trouble !== undefined) {
-      const text = `${config.stateDir}: ${trouble}; the agent runs, and goes on from an older place after a restart`;
-      report.failed("state", text, EXIT.unavailable);
-    } else if (error instanceof PlainError) report.failed("state", error.message, error.exitCode);
-    else throw error;
-  }
-  const { jails } = await readLastSettings(config.stateDir);
+  const { jails } = await checkState(config.stateDir, report);
   await checkFirewall(config.firewall, jails, report);
   try {
     await openUserNames(config);

@@ -101,7 +101,7 @@ export async function startEnforcing(options: EnforcingOptions): Promise<Enforci
     onApplied: applied.call,
   });
   const savedBans = createSavedBans({
-    ...{ folder: config.stateDir, bans: kernelSync.held, health: state.of("bans"), log },
+    ...{ folder: config.stateDir, bans: kernelSync.held, health: state.of("bans") },
   });
   applied.add(savedBans.touch);
   settings.onChange(kernelSync.settingsChanged);

@@ -6,15 +6,12 @@
  * ("decider" or "operator"). It is written in slices, so that bans do not wait for it, and not often.
  */
 import { join } from "node:path";
-import type { Log } from "../../process/log.ts";
-import { reasonOf } from "../../process/reason.ts";
-import { createComplaint, type Complaint } from "../../process/retry.ts";
 import { parseNetwork } from "../../wire/address.ts";
 import { JAIL_NAME } from "../../wire/subjects.ts";
 import type { HostBan } from "./ban-filter.ts";
 import { PacedWork, type Outcome } from "../state/paced-work.ts";
 import { readStateLines, writeStateLines } from "../state/state-file.ts";
-import { storageTrouble, type FileHealth } from "../state/state-health.ts";
+import type { FileHealth } from "../state/state-health.ts";
 
 export interface SavedBans {
   /** The bans have changed. */
@@ -26,9 +23,8 @@ export interface SavedBansOptions {
   folder: string;
   /** undefined: the bans are not known for certain now, and the file stays as it is. */
   bans: () => Iterable<HostBan> | undefined;
-  /** Hears of every attempt to write that the storage has let down or let through. */
+  /** Hears of every attempt to write. */
   health: FileHealth;
-  log: Log;
 }
 
 const EVERY_MS = 10_000;
@@ -55,8 +51,6 @@ export function createSavedBans(options: SavedBansOptions): SavedBans {
 
 class SavedBansWriter {
   readonly #options: SavedBansOptions;
-  /** Complains in the log where not the storage keeps the file from being written. */
-  readonly #complaint: Complaint;
   /** The bans have changed since they were written. */
   #isStale = false;
   /** From the next change to the next step. */
@@ -64,9 +58,6 @@ class SavedBansWriter {
 
   constructor(options: SavedBansOptions) {
     this.#options = options;
-    this.#complaint = createComplaint((reason) => {
-      options.log.error({ reason }, "bans cannot be kept on disk, keeps trying");
-    });
   }
 
   markStale(): void {
@@ -77,11 +68,9 @@ class SavedBansWriter {
   async step(): Promise<Outcome> {
     try {
       await this.#writeIfStale();
-      this.#complaint.over();
     } catch (error) {
       this.#isStale = true;
-      if (storageTrouble(error) !== undefined) this.#options.health.failed(error);
-      else this.#complaint.failed(reasonOf(error));
+      this.#options.health.failed(error);
       return { pauseMs: this.#pauseMs, isUnfinished: true };
     }
     return { pauseMs: this.#pauseMs, isUnfinished: false };

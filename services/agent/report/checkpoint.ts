@@ -59,7 +59,7 @@ export interface CheckpointOptions {
   patterns: () => NonNullable<CheckpointFile["patterns"]>;
   ledger: () => LedgerSnapshot;
   acknowledged: FailurePublisher["acknowledged"];
-  /** Hears of every attempt to write; throws where that is no reason to go on. */
+  /** Hears of every attempt to write. */
   health: FileHealth;
   onError: (error: unknown) => void;
 }

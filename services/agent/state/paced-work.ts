@@ -32,7 +32,8 @@ export class PacedWork {
   /** Something has changed. */
   changed(): void {
     if (this.#isClosed) return;
-    this.#timer ??= setTimeout(() => void this.run(), this.#pauseMs);
+    // It does not keep alive a process that has nothing else to do: `close` runs what is left.
+    this.#timer ??= setTimeout(() => void this.run(), this.#pauseMs).unref();
   }
 
   /** Does the work now, after a run that is under way. */

@@ -7,26 +7,35 @@ import {
   access,
   constants,
   open,
+  readdir,
   readFile,
   rename,
   unlink,
   type FileHandle,
 } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
+import { explainFileError } from "../../process/file-error.ts";
 import { makeFolder } from "../../process/make-folder.ts";
 import { storageTrouble } from "./state-health.ts";
 
 /**
  * Makes the state's folder, if there is none. Throws a PlainError where that is not permitted, and
- * the error itself where the storage ails.
+ * calls `onAilment` where the storage ails, which is no reason to stop.
  */
-export async function ensureStateDir(folder: string): Promise<void> {
+export async function ensureStateDir(
+  folder: string,
+  onAilment: (error: unknown) => void,
+): Promise<void> {
   try {
     await makeFolder(folder);
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    if (storageTrouble(cause) !== undefined) throw cause;
+    if (storageTrouble(cause) !== undefined) {
+      onAilment(cause);
+      return;
+    }
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     const message = `stateDir ${folder}: cannot be written to: ${code}`;
     throw new PlainError(message, EXIT.permission, { cause });
@@ -87,23 +96,49 @@ export function writeStateLines(path: string, lines: Iterable<string>): Promise<
   });
 }
 
-/** Empty: there is no such file. */
+/** Empty: there is no such file. Throws a PlainError where it cannot be read. */
 export async function readStateLines(path: string): Promise<string[]> {
+  return ((await readText(path)) ?? "").split("\n").slice(0, -1);
+}
+
+/** undefined: there is none, or none that can be used. Throws a PlainError where it cannot be read. */
+export async function readState<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
   try {
-    return (await readFile(path, "utf8")).split("\n").slice(0, -1);
+    return schema.parse(JSON.parse(text));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
     throw error;
   }
 }
 
-/** undefined: there is none, or none that can be used. */
-export async function readState<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  try {
-    return schema.parse(JSON.parse(await readFile(path, "utf8")));
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+/** Throws a PlainError for the first file of the folder that cannot be read. */
+export async function ensureStateReadable(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []); // No folder has no files.
+  for (const name of names) {
+    const path = join(folder, name);
+    await access(path, constants.R_OK).catch(rejectUnreadable(path));
   }
 }
+
+/** undefined: there is no such file. */
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    return rejectUnreadable(path)(error);
+  }
+}
+
+/** Somebody has run the agent as root, for example: its files are root's. */
+const rejectUnreadable = (path: string) => (cause: unknown) => {
+  const reason = `${path}: ${explainFileError(cause)}`;
+  if (!isErrno(cause, "EACCES")) throw new PlainError(reason, EXIT.unavailable, { cause });
+  const remedy = `give it back, chown -R fleetban-agent: ${dirname(path)}`;
+  throw new PlainError(`${reason}: ${remedy}`, EXIT.permission, { cause });
+};
+
+const isErrno = (error: unknown, code: string) =>
+  error instanceof Error && "code" in error && error.code === code;

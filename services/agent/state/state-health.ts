@@ -1,8 +1,8 @@
 /**
- * Whether this host's state can be written down. A full disk or a read-only file system is no
- * reason to stop: bans are enforced and failures published without it. The last checkpoint
- * that could be written says from where to go on after a restart; what was published since is told
- * again, and dropped by who has counted it.
+ * Whether this host's state can be written down. A full disk, or a folder that was removed or given
+ * to another user, is no reason to stop: the agent enforces bans and publishes failures without it.
+ * The last checkpoint that could be written says from where the agent goes on after a restart; it
+ * publishes again what came since, and the coordinator drops what it has counted.
  */
 import { explainFileError } from "../../process/file-error.ts";
 import type { Log } from "../../process/log.ts";
@@ -15,7 +15,7 @@ export interface StateHealth {
 }
 
 export interface FileHealth {
-  /** It could not be written; says so once. Throws what is no trouble of the storage. */
+  /** The file could not be written, for whatever reason; the log says so once. */
   failed(error: unknown): void;
   /** It could be written. */
   written(): void;
@@ -23,7 +23,7 @@ export interface FileHealth {
 
 const AILMENTS: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO"]);
 
-/** What ails the storage, in words; undefined: the error is about something else. */
+/** What ails the storage, in words; undefined: the error is about something else, such as rights. */
 export function storageTrouble(error: unknown): string | undefined {
   const isAilment = error instanceof Error && "code" in error && AILMENTS.has(error.code);
   return isAilment ? explainFileError(error) : undefined;
@@ -35,10 +35,9 @@ export function createStateHealth(folder: string, log: Log): StateHealth {
   return {
     of: (file) => ({
       failed(error) {
-        const reason = storageTrouble(error);
-        if (reason === undefined) throw error;
+        const reason = `${folder}: ${explainWriteError(error)}`;
         if (reason !== trouble())
-          log.error({ folder, reason }, "cannot write state, continuing without it");
+          log.error({ reason }, "cannot write state, continuing without it");
         troubles.set(file, reason);
       },
       written() {
@@ -49,4 +48,10 @@ export function createStateHealth(folder: string, log: Log): StateHealth {
     }),
     trouble,
   };
+}
+
+/** A file that is written is made anew: what does not exist is its folder. */
+function explainWriteError(error: unknown): string {
+  const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+  return isGone ? "the folder is gone" : explainFileError(error);
 }

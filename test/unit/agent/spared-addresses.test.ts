@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createSavedSettings, readLastSettings } from "../../../services/agent/saved-settings.ts";
+import { createStateHealth } from "../../../services/agent/state/state-health.ts";
 import { createSparedAddresses } from "../../../services/agent/spared-addresses.ts";
 import { createLog } from "../../../services/process/log.ts";
 import { parseAddress, parseNetwork } from "../../../services/wire/address.ts";
@@ -25,7 +26,8 @@ test("jails, allowlist and machines of the fleet outlast a restart without NATS"
   try {
     assert.equal((await readLastSettings(stateDir)).hasPolicy, false);
     const saved = createSavedSettings({
-      ...{ stateDir, log: createLog("test", "silent"), jails: () => [{ ...JAIL, maxretry: 3 }] },
+      ...{ stateDir, jails: () => [{ ...JAIL, maxretry: 3 }] },
+      state: createStateHealth(stateDir, createLog("test", "silent")),
       ...{ allowed: () => [OFFICE], machines: () => [OTHER_HOST] },
     });
     saved.jailsChanged();
@@ -58,4 +60,23 @@ test("a machine that has new addresses is spared with these alone", () => {
   assert.deepEqual([before!, after!].map(spared.machineAt), [undefined, "host mx2"]);
   spared.deleteMachine("machine.host.mx2");
   assert.equal(spared.machineAt(after!), undefined);
+});
+
+test("settings that cannot be written are reported, and written as soon as they can be", async () => {
+  const parent = await mkdtemp(join(tmpdir(), "fleetban-settings-"));
+  const stateDir = join(parent, "gone");
+  try {
+    const state = createStateHealth(stateDir, createLog("test", "silent"));
+    const saved = createSavedSettings({
+      ...{ stateDir, state, jails: () => [JAIL], allowed: () => [], machines: () => [] },
+    });
+    saved.jailsChanged();
+    await eventually("it is reported", () => state.trouble() !== undefined);
+    assert.equal(state.trouble(), `${stateDir}: the folder is gone`);
+    await mkdir(stateDir);
+    await eventually("it is written", async () => (await readLastSettings(stateDir)).hasPolicy);
+    await eventually("nothing is reported", () => state.trouble() === undefined);
+  } finally {
+    await rm(parent, { recursive: true });
+  }
 });

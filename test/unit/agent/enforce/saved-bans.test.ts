@@ -5,10 +5,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { HostBan } from "../../../../services/agent/enforce/ban-filter.ts";
 import { createSavedBans, readSavedBans } from "../../../../services/agent/enforce/saved-bans.ts";
-import { createLog } from "../../../../services/process/log.ts";
 import { network } from "../../../harness/firewall-suite.ts";
 
-const log = createLog("test", "silent");
 const health = { failed: assert.ifError, written: () => {} };
 
 async function folderOf(t: TestContext): Promise<string> {
@@ -28,7 +26,7 @@ test("bans come back as they were: networks, IPv6, for ever, and an operator's",
     ban("2001:db8::/48", null),
     ban("203.0.113.0/24", null, "operator root@mx1"),
   ];
-  const savedBans = createSavedBans({ folder, bans: () => bans, health, log });
+  const savedBans = createSavedBans({ folder, bans: () => bans, health });
   savedBans.touch();
   await savedBans.close();
   assert.deepEqual(await readSavedBans(folder), [bans[0], bans[1], { ...bans[2], by: "operator" }]);
@@ -38,10 +36,10 @@ test("bans come back as they were: networks, IPv6, for ever, and an operator's",
 test("what was known stays while nothing is known for certain, or nothing has changed", async (t) => {
   const folder = await folderOf(t);
   await writeFile(join(folder, "bans"), "dovecot 198.51.100.7 ever decider\n");
-  const uncertain = createSavedBans({ folder, bans: () => undefined, health, log });
+  const uncertain = createSavedBans({ folder, bans: () => undefined, health });
   uncertain.touch();
   await uncertain.close();
-  await createSavedBans({ folder, bans: () => [], health, log }).close();
+  await createSavedBans({ folder, bans: () => [], health }).close();
   assert.deepEqual(await readSavedBans(folder), [ban("198.51.100.7", null)]);
 });
 
@@ -50,7 +48,7 @@ test("many bans are written whole", async (t) => {
   const bans = Array.from({ length: 5_001 }, (_, index) =>
     ban(`10.0.${index >> 8}.${index & 255}`, 1_800_000_000_000),
   );
-  const savedBans = createSavedBans({ folder, bans: () => bans, health, log });
+  const savedBans = createSavedBans({ folder, bans: () => bans, health });
   savedBans.touch();
   await savedBans.close();
   assert.deepEqual(await readSavedBans(folder), bans);
@@ -69,9 +67,14 @@ test("no file is no ban, and a line that is none is passed over", async (t) => {
   assert.deepEqual(await readSavedBans(folder), [ban("198.51.100.8", null)]);
 });
 
-test("a folder that is gone ends nothing", async () => {
-  const savedBans = createSavedBans({ folder: "/nonexistent", bans: () => [], health, log });
+test("a folder that is gone ends nothing, and is reported", async () => {
+  const failed: unknown[] = [];
+  const savedBans = createSavedBans({
+    ...{ folder: "/nonexistent", bans: () => [] },
+    health: { ...health, failed: (error) => void failed.push(error) },
+  });
   savedBans.touch();
   await savedBans.close();
+  assert.equal(failed.length, 1);
   await assert.rejects(readFile("/nonexistent/bans"));
 });
