@@ -158,6 +158,11 @@ function lists(): Record<string, [endpoint: string, request: object]> {
   return {
     "bans in force": ["ban.list", { all: false, ...page }],
     "bans of a network": ["ban.list", { all: false, within: "10.1.0.0/16", ...page }],
+    "bans of a wide network": ["ban.list", { all: false, within: "10.0.0.0/12", ...page }],
+    "bans with a word": ["ban.list", { all: false, reason: "test", ...page }],
+    "bans without a word": ["ban.list", { all: false, reason: "nothing", ...page }],
+    "bans by a maker": ["ban.list", { all: false, by: "decider", ...page }],
+    "bans since an hour": ["ban.list", { all: false, since: ago(1 / 24), ...page }],
     "bans held": ["ban.list", { all: false, held: true, ...page }],
     "bans on record": ["ban.list", { all: true, ...page }],
     "an address": ["ban.show", { address: benchAddress(7), trace: true }],

@@ -1,5 +1,5 @@
 /** Which bans a list or a command is for, by what they are. */
-import { contains } from "../../wire/address.ts";
+import { createContains } from "../../wire/address.ts";
 import { isInForce, type Ban } from "../../wire/ban.ts";
 import { makersOf, type BanFilter } from "../../wire/ban-selection.ts";
 
@@ -8,6 +8,7 @@ export function createBanFilter(filter: BanFilter, now: number): (ban: Ban) => b
   const { within, by, policyVersion, since, until, endingWithin } = filter;
   // A million bans may be asked about, so this is done once.
   const makers = by === undefined ? [] : makersOf(by);
+  const isWithin = within === undefined ? undefined : createContains(within);
   const words = filter.reason?.toLowerCase();
   return (ban) =>
     (since === undefined || ban.changedAt >= since) &&
@@ -16,7 +17,7 @@ export function createBanFilter(filter: BanFilter, now: number): (ban: Ban) => b
     (policyVersion === undefined || ban.policyVersion === policyVersion) &&
     (endingWithin === undefined || endsWithin(ban, endingWithin, now)) &&
     (words === undefined || ban.reason.toLowerCase().includes(words)) &&
-    (within === undefined || contains(within, ban.address));
+    (isWithin === undefined || isWithin(ban.address));
 }
 
 const endsWithin = (ban: Ban, seconds: number, now: number): boolean =>

@@ -83,6 +83,19 @@ export class BanIndex {
     }
   }
 
+  /** About how large a part of all bans `keysAt` leads to, 0 to 1; it is known at once. */
+  shareAt({ jail, address, within }: BanPlace): number {
+    const network = address ?? within;
+    if (network === undefined)
+      return this.#shareThatBegins(jail === undefined ? "" : banKeyPrefix(jail));
+    if (!isNetwork(network)) return 0;
+    const jails = jail === undefined ? [...this.#jails()] : [jail];
+    const shares = jails.flatMap((name) =>
+      tokenPrefixesOf(network).map((token) => this.#shareThatBegins(banKeyPrefix(name) + token)),
+    );
+    return shares.reduce((sum, share) => sum + share, 0);
+  }
+
   overdueAt(now: number): Iterable<Ban> {
     return this.#ends.overdueAt(now);
   }
@@ -118,6 +131,10 @@ export class BanIndex {
       yield isLast ? keys.filter((key) => key.startsWith(prefix)) : keys;
       if (isLast) return;
     }
+  }
+
+  #shareThatBegins(prefix: string): number {
+    return this.#keys.shareBetween(prefix, prefix + LAST_CHARACTER);
   }
 
   /** The jails that have entries, also those that the policy no longer has. */

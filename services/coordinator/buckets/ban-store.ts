@@ -85,6 +85,8 @@ export interface BanStoreOptions {
 }
 
 const PURGE_WITHIN_MS = 5_000;
+/** To look this part of all bans up by their keys takes as long as to read all bans. */
+const WIDE_FROM = 1 / 4;
 
 export function openBanStore(options: BanStoreOptions): BanStore {
   return new MirroredBans(options);
@@ -142,7 +144,8 @@ class MirroredBans implements BanStore {
   }
 
   entriesAt(place: BanPlace): Generator<BanEntry> {
-    return isEverywhere(place) ? this.entries() : this.#entriesOf(this.#index.keysAt(place));
+    const isWide = isEverywhere(place) || this.#index.shareAt(place) > WIDE_FROM;
+    return isWide ? this.entries() : this.#entriesOf(this.#index.keysAt(place));
   }
 
   overdueAt(now: number): Iterable<Ban> {

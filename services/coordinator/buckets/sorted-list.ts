@@ -55,6 +55,11 @@ export class SortedList<T extends string | object> {
     return this.#nextItems(after, 1)[0];
   }
 
+  /** About how large a part of all items lies between the two, 0 to 1; it is known at once. */
+  shareBetween(from: T, to: T): number {
+    return (this.#pieceOf(to) - this.#pieceOf(from)) / Math.max(this.#pieces.length, 1);
+  }
+
   /** Those of one piece, at most `most`. */
   #nextItems(after: T | undefined, most = LONGEST_PIECE): T[] {
     if (after === undefined) return this.#pieces[0]?.slice(0, most) ?? [];

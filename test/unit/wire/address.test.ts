@@ -6,6 +6,7 @@ import {
   addressOfToken,
   addressToken,
   contains,
+  createContains,
   networkOf,
   overlaps,
   parseAddress,
@@ -61,11 +62,15 @@ test("networks overlap when one holds the other", () => {
     ["2001:db8::/32", "2001:db8:5::1", true],
     ["2001:db8::/48", "2001:db8:5::1", false],
     ["0.0.0.0/0", "2001:db8::1", false],
+    ["0.0.0.0/0", "255.0.0.0/8", true],
+    ["128.0.0.0/1", "255.0.0.1", true],
   ] as const) {
     assert.equal(overlaps(network(a), network(b)), expected, `${a} and ${b}`);
     assert.equal(overlaps(network(b), network(a)), expected, `${b} and ${a}`);
     assert.equal(contains(network(a), network(b)), expected, `${a} contains ${b}`);
     assert.equal(contains(network(b), network(a)), false, `${b} contains ${a}`);
+    assert.equal(createContains(network(a))(network(b)), expected, `${a} contains ${b}`);
+    assert.equal(createContains(network(b))(network(a)), false, `${b} contains ${a}`);
   }
 });
 

@@ -102,7 +102,7 @@ test("the keys of one jail are those of all jails that are the jail's", () => {
   );
 });
 
-test("a network is found without a look at the bans of others", () => {
+test("a network is found without a look at the bans of others, and it is known how many that are", () => {
   const { index } = indexOf(
     Array.from({ length: 10_000 }, (_, number) => {
       const text =
@@ -116,4 +116,13 @@ test("a network is found without a look at the bans of others", () => {
   assert.equal(count({ within: parseNetwork("2001:db8:7::/48")! }), 1);
   assert.equal(count({ within: parseNetwork("192.0.2.0/24")! }), 0);
   assert.equal(count({ address: parseNetwork("10.0.7.2")! }), 33);
+
+  const share = (place: BanPlace) => Math.round(10 * index.shareAt(place)) / 10;
+  assert.equal(share({}), 1);
+  assert.equal(share({ jail: "a" }), 1);
+  assert.equal(share({ jail: "b" }), 0);
+  assert.equal(share({ within: parseNetwork("10.0.0.0/12")! }), 0.5);
+  assert.equal(share({ within: parseNetwork("10.0.7.0/24")! }), 0);
+  assert.equal(share({ address: parseNetwork("2001:db8::/32")! }), 0.5);
+  assert.equal(share({ address: parseNetwork("10.0.7.2")! }), 0);
 });
