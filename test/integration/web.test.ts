@@ -121,6 +121,9 @@ test("revoked credentials end their sessions at once, also on a coordinator that
     "the session is over",
     async () => (await client.post("session")).status === 401,
   );
+  for (const endpoint of Object.keys(api)) {
+    assert.equal((await client.post(endpoint)).status, 401, endpoint);
+  }
   const late = await client.post("login", { token: tokenOf(link) });
   assert.equal(late.status, 401, "a link from before logs nobody in");
   await coordinators[1]!.start();
@@ -351,12 +354,12 @@ test("requests that another page may have sent, and bodies that are none, are re
     ["a made-up cookie", 401, { ...own, cookie: `__Host-fleetban=${"A".repeat(43)}` }],
     ["a cookie of another kind", 401, { ...own, cookie: "__Host-fleetban=../../x" }],
   ] as const) {
-    for (const path of ["/api/allow.add", "/api/session", "/api/logout"]) {
-      const { status } = await send(path, {
+    for (const name of [...Object.keys(api), "session", "logout"]) {
+      const { status } = await send(`/api/${name}`, {
         headers,
-        body: path === "/api/allow.add" ? body : "{}",
+        body: name === "allow.add" ? body : "{}",
       });
-      assert.equal(status, expected, `${what}: ${path}`);
+      assert.equal(status, expected, `${what}: ${name}`);
     }
   }
   for (const [what, expected, hostile] of [
@@ -371,9 +374,11 @@ test("requests that another page may have sent, and bodies that are none, are re
     ["a prototype", 400, '{"__proto__":{"address":"192.0.2.99"},"comment":""}'],
     ["too much", 413, JSON.stringify({ comment: "x".repeat(65_536) })],
   ] as const) {
-    const { status, text } = await send("/api/allow.add", { headers: own, body: hostile });
-    assert.equal(status, expected, `${what}: ${text}`);
-    assert.doesNotMatch(text, FOREIGN_WORDS);
+    for (const name of Object.keys(api)) {
+      const { status, text } = await send(`/api/${name}`, { headers: own, body: hostile });
+      assert.equal(status, expected, `${what}: ${name}: ${text}`);
+      assert.doesNotMatch(text, FOREIGN_WORDS);
+    }
   }
   assert.equal(await sendWithoutEnd("/api/allow.add", own), 413);
   const { body: list } = await client.post("allow.list");
@@ -386,6 +391,9 @@ test("a session ends with the credentials that it was opened with", async () => 
   assert.equal((await client.post("session")).status, 200);
   const feed = await openEventStream(`${reached[0]}/feed`, { cookie: client.cookie ?? "" });
   await eventually("it is over", async () => (await client.post("session")).status === 401, 10);
+  for (const endpoint of Object.keys(api)) {
+    assert.equal((await client.post(endpoint)).status, 401, endpoint);
+  }
   await eventually("so is its feed", () => !feed.isOpen(), 10);
 });
 

@@ -255,15 +255,27 @@ test("hostile names and reasons stay text on every page, in copies and in files"
   await page.goto(`${site}/bans?by=bob`);
   await page.getByRole("button", { name: /… .* more/ }).click();
   await page.getByText(`${"x".repeat(50)}less`).waitFor();
+  const csv = await downloadCsv();
+  assert.match(csv, /^\ufeffAddress,Jail,State,/);
+  assert.match(csv, /,"'=cmd\|\\u202e' \/C calc'!A0<script>[^"]*\\u202cx*",/);
+  assert.doesNotMatch(csv, /[\u202a-\u202e]/);
+  for (const path of ["/audit", "/failures?by=user"]) {
+    await page.goto(site + path);
+    await page.locator(".escape", { hasText: "\\u202e" }).first().waitFor();
+    const exported = await downloadCsv();
+    assert.match(exported, /'?=cmd\|\\u202e/, path);
+    assert.doesNotMatch(exported, /[\u202a-\u202e]|(?:^|,)"?=/m, path);
+  }
+});
+
+/** Of the table on the page. */
+async function downloadCsv(): Promise<string> {
   const [file] = await Promise.all([
     page.waitForEvent("download"),
     page.getByRole("button", { name: "CSV" }).click(),
   ]);
-  const csv = await readFile(await file.path(), "utf8");
-  assert.match(csv, /^\ufeffAddress,Jail,State,/);
-  assert.match(csv, /,"'=cmd\|\\u202e' \/C calc'!A0<script>[^"]*\\u202cx*",/);
-  assert.doesNotMatch(csv, /[\u202a-\u202e]/);
-});
+  return readFile(await file.path(), "utf8");
+}
 
 test("lists of the record can be read again once PostgreSQL is back", async () => {
   const other = await page.context().newPage();

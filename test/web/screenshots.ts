@@ -3,26 +3,24 @@
  * widths, light and dark. The coordinator, NATS and PostgreSQL are real. The hosts report as agents
  * do, without logs and firewalls. With `--readme` only the pictures of the README are made.
  */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { connect } from "@nats-io/transport-node";
 import type { Browser } from "playwright-core";
-import { freePort, startChild } from "../../services/standalone/child.ts";
+import { freePort } from "../../services/standalone/child.ts";
 import type { Reply } from "../../services/wire/api.ts";
 import { parseAddress } from "../../services/wire/address.ts";
 import type { Failure } from "../../services/wire/failure.ts";
 import { launchChromium, openPage, type WatchedPage } from "../harness/chromium.ts";
 import { eventually } from "../harness/eventually.ts";
-import { fleetban } from "../harness/fleetban.ts";
 import { writeMmdbOf } from "../harness/mmdb.ts";
 import { startReportingHost, type ReportingHost } from "../harness/reporting-hosts.ts";
-import { restartable } from "../harness/restartable.ts";
-import { startTestServers } from "../harness/servers.ts";
+import { startSecuredFleet } from "../harness/secured-fleet.ts";
+import { cliOf, startSecuredCoordinator } from "../harness/secured-programs.ts";
+import { startTestPostgres } from "../harness/servers.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const TOKEN = "a-link-of-this-command-alone-0123456789abcdef";
 const DAY_MS = 86_400_000;
 const HOST_COUNT = 12;
 /** A sixteenth of a network of documentation each (RFC 5737). */
@@ -115,8 +113,8 @@ function attack(hosts: readonly ReportingHost[]): () => Promise<void> {
 
 interface Fleet {
   url: string;
-  folder: string;
-  cli: (...args: string[]) => Promise<void>;
+  /** Of the operator alice; resolves to what it prints. */
+  cli: (...args: string[]) => Promise<string>;
   hosts: ReportingHost[];
   /** Until the coordinator warns of nothing. */
   untilQuiet(): Promise<void>;
@@ -126,46 +124,41 @@ interface Fleet {
 
 async function withFleet(use: (fleet: Fleet) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-screenshots-"));
-  const [nats, postgres] = await startTestServers();
+  const [keys, postgres] = await Promise.all([startSecuredFleet(), startTestPostgres()]);
   const port = await freePort();
   const database = join(folder, "whereabouts.mmdb");
   await writeMmdbOf(database, WHEREABOUTS);
-  const config = join(folder, "coordinator.yaml");
-  const databaseUrl = await postgres.createDatabase();
-  await writeFile(config, coordinatorYaml({ port, http: await freePort(), database }));
-  const coordinator = await restartable((onOutput) =>
-    startChild(process.execPath, {
-      args: [join(ROOT, "dist/services/coordinator/main.js"), "run", "--config", config],
-      env: {
-        PATH: process.env["PATH"],
-        NATS_URL: nats.url,
-        DATABASE_URL: databaseUrl,
-        FLEETBAN_WEB_TOKEN: TOKEN,
-      },
-      onOutput,
-    }),
-  );
-  const connection = await connect({ servers: nats.url });
+  const coordinator = await startSecuredCoordinator(keys, "centre1", {
+    creds: await keys.credentials("coordinator", "centre1"),
+    databaseUrl: await postgres.createDatabase(),
+    yaml: coordinatorYaml({ port, database }),
+  });
+  const ask = cliOf(keys, await keys.credentials("operator", "alice"));
+  const cli = async (...args: string[]) => {
+    const { code, stdout, stderr } = await ask(...args);
+    if (code !== 0) throw new Error(`fleetban ${args.join(" ")}: ${stderr}`);
+    return stdout;
+  };
   const hosts: ReportingHost[] = [];
   try {
-    await eventually("the coordinator is ready", () =>
-      coordinator.log().includes("coordinator is ready"),
+    await eventually(
+      "the coordinator is ready",
+      () => coordinator.log().includes("coordinator is ready"),
+      30,
     );
     await use({
-      ...{ url: `http://127.0.0.1:${port}`, folder, hosts },
-      async cli(...args) {
-        const { code, stderr } = await fleetban(args, { NATS_URL: nats.url });
-        if (code !== 0) throw new Error(`fleetban ${args.join(" ")}: ${stderr}`);
-      },
+      ...{ url: `http://127.0.0.1:${port}`, hosts, cli },
       async untilQuiet() {
         await eventually("there is no warning", async () => {
-          const { stdout } = await fleetban(["status", "--json"], { NATS_URL: nats.url });
-          return (JSON.parse(stdout) as Reply<"status.show">).warnings.length === 0;
+          const { warnings } = JSON.parse(await cli("status", "--json")) as Reply<"status.show">;
+          return warnings.length === 0;
         });
       },
       async addHosts() {
         for (let number = 1; number <= HOST_COUNT; number += 1) {
-          hosts.push(await startReportingHost({ connection, name: `mx${number}` }));
+          const name = `mx${number}`;
+          const connection = await keys.connect(await keys.credentials("agent", name));
+          hosts.push(await startReportingHost({ connection, name }));
         }
       },
       stopPostgres: () => postgres.stop(),
@@ -175,17 +168,14 @@ async function withFleet(use: (fleet: Fleet) => Promise<void>): Promise<void> {
     throw error;
   } finally {
     for (const host of hosts) await host[Symbol.asyncDispose]();
-    await connection.close();
     await coordinator.stop();
-    await nats[Symbol.asyncDispose]();
+    await keys[Symbol.asyncDispose]();
     await postgres[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const coordinatorYaml = (facts: { port: number; http: number; database: string }) => `
-id: centre1
-http: { listen: "127.0.0.1:${facts.http}" }
+const coordinatorYaml = (facts: { port: number; database: string }) => `
 web: { listen: "127.0.0.1:${facts.port}" }
 guard: { perHost: 40 }
 notify: { whois: { databases: ["${facts.database}"], ask: false } }
@@ -194,14 +184,14 @@ jails:
   submission: { maxretry: 10, findtime: 1h, bantime: 1d, shadow: true }
 `;
 
-async function logIn(browser: Browser, url: string, view: View): Promise<WatchedPage> {
+async function logIn(browser: Browser, { cli }: Fleet, view: View): Promise<WatchedPage> {
   const height = view.width === 360 ? 740 : 900;
   const opened = await openPage(browser, {
     viewport: { width: view.width, height },
     colorScheme: view.colorScheme,
     timezoneId: "UTC",
   });
-  await opened.page.goto(`${url}/login#${TOKEN}`);
+  await opened.page.goto((await cli("web", "login")).trim());
   await opened.page.getByRole("navigation", { name: "Pages" }).waitFor();
   return opened;
 }
@@ -214,11 +204,12 @@ async function settle({ page }: WatchedPage, seconds = 0): Promise<void> {
   await pause(250 + seconds * 1000);
 }
 
-async function shootState(browser: Browser, { url }: Fleet, state: State): Promise<void> {
+async function shootState(browser: Browser, fleet: Fleet, state: State): Promise<void> {
+  const { url } = fleet;
   for (const view of VIEWS) {
     const folder = join(ROOT, "dist/screenshots", state);
     await mkdir(folder, { recursive: true });
-    const opened = await logIn(browser, url, view);
+    const opened = await logIn(browser, fleet, view);
     for (const [name, path] of Object.entries(PAGES)) {
       await opened.page.goto(url + path);
       await settle(opened, name === "now" ? 2 : 0);
@@ -236,10 +227,11 @@ async function shootState(browser: Browser, { url }: Fleet, state: State): Promi
 }
 
 /** What stands in the README. */
-async function shootReadme(browser: Browser, { url }: Fleet): Promise<void> {
+async function shootReadme(browser: Browser, fleet: Fleet): Promise<void> {
+  const { url } = fleet;
   const folder = join(ROOT, "docs/images");
   await mkdir(folder, { recursive: true });
-  const wide = await logIn(browser, url, { width: 1200, colorScheme: "light" });
+  const wide = await logIn(browser, fleet, { width: 1200, colorScheme: "light" });
   await wide.page.setViewportSize({ width: 1200, height: 1080 });
   await settle(wide, 3);
   await wide.page.screenshot({ path: join(folder, "web-now.png") });
@@ -247,7 +239,7 @@ async function shootReadme(browser: Browser, { url }: Fleet): Promise<void> {
   await settle(wide);
   await wide.page.screenshot({ path: join(folder, "web-failures.png") });
   await wide.page.context().close();
-  const dark = await logIn(browser, url, { width: 1200, colorScheme: "dark" });
+  const dark = await logIn(browser, fleet, { width: 1200, colorScheme: "dark" });
   await dark.page.setViewportSize({ width: 1200, height: 1000 });
   await dark.page.goto(`${url}/address/${BUSY_ADDRESS}`);
   await settle(dark);

@@ -16,6 +16,9 @@ import { Time } from "../parts/time.tsx";
 import { count, formatNumber } from "../text/numbers.ts";
 import { beginOf, periodNamed, PERIODS, type Period } from "../text/periods.ts";
 
+/** The coordinator takes no longer one. */
+const LONGEST_NAME = 256;
+
 type Account = Reply<"account.show">;
 type AccountAddress = Account["addresses"][number];
 
@@ -40,7 +43,11 @@ export function AccountPage() {
           choices={PERIODS}
         />
       </header>
-      <Attacks user={user} period={period} />
+      {user.length > LONGEST_NAME ? (
+        <Empty title={`No user name on record has more than ${LONGEST_NAME} characters.`} />
+      ) : (
+        <Attacks user={user} period={period} />
+      )}
     </>
   );
 }

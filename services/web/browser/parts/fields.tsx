@@ -139,6 +139,9 @@ const PAUSE_MS = 300;
 export function FilterField({ label, value, placeholder, onChange }: FilterFieldProps) {
   const [typed, setTyped] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  // Another filter may have changed during the pause, and must stay.
+  const latest = useRef(onChange);
+  latest.current = onChange;
   useEffect(() => setTyped(value), [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
@@ -150,7 +153,7 @@ export function FilterField({ label, value, placeholder, onChange }: FilterField
       onChange={(next) => {
         setTyped(next);
         clearTimeout(timer.current);
-        timer.current = setTimeout(() => onChange(next.trim()), PAUSE_MS);
+        timer.current = setTimeout(() => latest.current(next.trim()), PAUSE_MS);
       }}
     />
   );

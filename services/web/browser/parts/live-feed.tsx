@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { FeedState } from "../api/feed.ts";
 import { useApp } from "../app-context.ts";
 import { KIND_WORDS, kindOf } from "../text/ban-words.ts";
-import { formatClock } from "../text/instants.ts";
+import { formatClock, formatUtc } from "../text/instants.ts";
 import { count, formatNumber } from "../text/numbers.ts";
 import { addItems, itemsOf, type FeedItem } from "../text/news-items.ts";
 import { Foreign } from "./foreign.tsx";
@@ -65,7 +65,7 @@ export function LiveFeed() {
         <ol>
           {items.map((item) => (
             <li key={item.key} class={`feed-item ${item.kind}`}>
-              <time dateTime={item.at} title={item.at}>
+              <time dateTime={item.at} title={formatUtc(Date.parse(item.at))}>
                 {formatClock(Date.parse(item.at))}
               </time>
               <FeedText item={item} />

@@ -4,7 +4,7 @@ import type { Reply, Request } from "../api/messages.ts";
 import { useQuery } from "../api/use-query.ts";
 import { useApp, useFilters } from "../app-context.ts";
 import { formatDuration } from "../text/durations.ts";
-import { formatInstant } from "../text/instants.ts";
+import { formatInstant, utcBeside } from "../text/instants.ts";
 import { count, formatNumber } from "../text/numbers.ts";
 import { beginOf, periodNamed, PERIODS, type Period } from "../text/periods.ts";
 import { ChoiceRow } from "./fields.tsx";
@@ -73,5 +73,6 @@ function summarize({ attempts, since, stepSeconds }: Reply<"series.show">, perio
   const most = Math.max(...attempts);
   const at = Date.parse(since) + attempts.indexOf(most) * stepSeconds * 1000;
   const peak = `at most ${formatNumber(most)} in ${formatDuration(stepSeconds)}`;
-  return `${count(all, "attempt")} in ${period.words}; ${peak}, at ${formatInstant(at).slice(0, 16)}`;
+  const time = formatInstant(at).slice(0, 16) + utcBeside(at);
+  return `${count(all, "attempt")} in ${period.words}; ${peak}, at ${time}`;
 }

@@ -1,6 +1,6 @@
 import { useQuery } from "../api/use-query.ts";
 import type { Reply } from "../api/messages.ts";
-import { formatClock } from "../text/instants.ts";
+import { formatClock, utcBeside } from "../text/instants.ts";
 import { count, formatNumber } from "../text/numbers.ts";
 import { SeriesChart } from "./series-chart.tsx";
 import { Failed, Loading } from "./states.tsx";
@@ -63,7 +63,8 @@ function summarize(values: readonly (number | null)[], begin: number, step: numb
   const known = values.map((value) => value ?? 0);
   const most = Math.max(...known, 0);
   if (most === 0) return "no failure in the last hour";
-  const at = formatClock(begin + known.indexOf(most) * step * 1000).slice(0, 5);
+  const at = begin + known.indexOf(most) * step * 1000;
+  const time = formatClock(at).slice(0, 5) + utcBeside(at);
   const last = values.findLast((value) => value !== null) ?? 0;
-  return `now ${formatNumber(last)} a second; at most ${formatNumber(most)}, at ${at}`;
+  return `now ${formatNumber(last)} a second; at most ${formatNumber(most)}, at ${time}`;
 }

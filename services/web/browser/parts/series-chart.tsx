@@ -1,7 +1,7 @@
 /** A time series, drawn by uPlot on a canvas, with a sentence that says the same. */
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { formatClock, formatDay, formatInstant } from "../text/instants.ts";
+import { formatClock, formatDay, formatInstant, utcBeside } from "../text/instants.ts";
 import { formatNumber } from "../text/numbers.ts";
 
 export interface Series {
@@ -102,7 +102,8 @@ function optionsOf(
   };
   const isOfDays = stepSeconds >= 3600;
   const time = (at: number) =>
-    isOfDays ? formatInstant(at * 1000).slice(0, 16) : formatClock(at * 1000);
+    (isOfDays ? formatInstant(at * 1000).slice(0, 16) : formatClock(at * 1000)) +
+    utcBeside(at * 1000);
   return {
     width: element.clientWidth,
     height,

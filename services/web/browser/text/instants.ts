@@ -34,6 +34,10 @@ export function formatMinute(at: number, now: number): string {
 export const formatUtc = (at: number): string =>
   `${new Date(at).toISOString().replace("T", " ").slice(0, -1)} UTC`;
 
+/** " (11:14 UTC)", behind a time that nobody can point at; nothing where the reader's zone is UTC. */
+export const utcBeside = (at: number): string =>
+  new Date(at).getTimezoneOffset() === 0 ? "" : ` (${formatUtc(at).slice(11, 16)} UTC)`;
+
 /** "in 18m", "3m ago", "now": one unit, two from an hour on. */
 export function formatRelative(at: number, now: number): string {
   const exact = Math.abs(at - now) / 1000;
