@@ -118,7 +118,8 @@ export async function ensureStateReadable(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []); // No folder has no files.
   for (const name of names) {
     const path = join(folder, name);
-    await access(path, constants.R_OK).catch(rejectUnreadable(path));
+    const file = await open(path).catch(rejectUnreadable(path));
+    await file.close();
   }
 }
 
