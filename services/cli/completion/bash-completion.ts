@@ -1,6 +1,6 @@
 /** Completion for bash: the commands and options of a program's own command line, and their values. */
 import { commandsOf, type CommandNode } from "./command-tree.ts";
-import { valuesOfArgument, valuesOfOption } from "./completed-values.ts";
+import { valuesOfArgument, valuesOfOption, type Values } from "./completed-values.ts";
 import type { CompletedProgram } from "./completed-program.ts";
 
 export function bashCompletion({ name, command }: CompletedProgram): string {
@@ -41,7 +41,7 @@ function casesOf(node: CommandNode, everywhere: readonly string[]): string {
   const path = pathOf(node);
   const flags = [...new Set([...flagsOf(node), ...everywhere])].join(" ");
   const values = valuesOfArgument(node);
-  const words = values === undefined ? node.subcommands.join(" ") : `$(${values})`;
+  const words = values === undefined ? node.subcommands.join(" ") : spell(values);
   return `      ${path}:-*) words="${flags}" ;;
       ${path}:*) words="${words}" ;;
 `;
@@ -50,10 +50,12 @@ function casesOf(node: CommandNode, everywhere: readonly string[]): string {
 /** Behind an option that takes a value. */
 function valueCasesOf(node: CommandNode): string[] {
   return node.options.flatMap((option) => {
-    const { long, argChoices } = option;
+    const { long } = option;
     const values = valuesOfOption(option);
-    const words = argChoices?.join(" ") ?? (values && `$(${values})`);
-    if (long === undefined || words === undefined) return [];
-    return [`    ${pathOf(node)}:${long}) words="${words}" ;;\n`];
+    if (long === undefined || values === undefined) return [];
+    return [`    ${pathOf(node)}:${long}) words="${spell(values)}" ;;\n`];
   });
 }
+
+const spell = (values: Values): string =>
+  "words" in values ? values.words.join(" ") : `$(${values.command})`;

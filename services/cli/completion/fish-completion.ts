@@ -2,7 +2,7 @@
 import type { Option } from "commander";
 import { commandsOf, type CommandNode } from "./command-tree.ts";
 import type { CompletedProgram } from "./completed-program.ts";
-import { valuesOfArgument, valuesOfOption } from "./completed-values.ts";
+import { valuesOfArgument, valuesOfOption, type Values } from "./completed-values.ts";
 
 export function fishCompletion({ name, command }: CompletedProgram): string {
   const nodes = commandsOf(command());
@@ -40,20 +40,22 @@ function linesOf(node: CommandNode, head: string): string[] {
     ...help
       .visibleCommands(command)
       .map((each) => `${head} -f -a ${each.name()} -d ${quoted(each.description())}`),
-    ...(values === undefined ? [] : [`${head} -f -a ${quoted(`(${values})`)}`]),
+    ...(values === undefined ? [] : [`${head} -f -a ${quoted(spell(values))}`]),
     ...options.map((option) => `${head} ${optionOf(option, help.optionDescription(option))}`),
   ];
 }
 
 function optionOf(option: Option, description: string): string {
-  const { short, long, argChoices, required } = option;
+  const { short, long, required } = option;
   const values = valuesOfOption(option);
-  const words = argChoices?.join(" ") ?? (values && `(${values})`);
   return [
     ...(short === undefined ? [] : [`-s ${short.slice(1)}`]),
     ...(long === undefined ? [] : [`-l ${long.slice(2)}`]),
-    ...(words === undefined ? [] : [`-f -a ${quoted(words)}`]),
+    ...(values === undefined ? [] : [`-f -a ${quoted(spell(values))}`]),
     ...(required ? ["-r"] : []),
     `-d ${quoted(description)}`,
   ].join(" ");
 }
+
+const spell = (values: Values): string =>
+  "words" in values ? values.words.join(" ") : `(${values.command})`;

@@ -1,7 +1,7 @@
 /** Completion for zsh: the same as for bash, with what --help says of each command and option. */
 import { commandsOf, type CommandNode } from "./command-tree.ts";
 import type { CompletedProgram } from "./completed-program.ts";
-import { valuesOfArgument, valuesOfOption } from "./completed-values.ts";
+import { valuesOfArgument, valuesOfOption, type Values } from "./completed-values.ts";
 
 export function zshCompletion({ name, command }: CompletedProgram): string {
   const nodes = commandsOf(command());
@@ -51,7 +51,7 @@ function casesOf(node: CommandNode, everywhere: readonly string[]): string {
   const flags = `    (${path}:-*) found=(${options}); _describe option found; return ;;\n`;
   const values = valuesOfArgument(node);
   if (values !== undefined) {
-    return `${flags}    (${path}:*) found=(\${(f)"$(${values})"}); compadd -a found; return ;;\n`;
+    return `${flags}    (${path}:*) found=(${spell(values)}); compadd -a found; return ;;\n`;
   }
   const commands = node.command.createHelp().visibleCommands(node.command);
   if (commands.length === 0) return flags;
@@ -62,10 +62,14 @@ function casesOf(node: CommandNode, everywhere: readonly string[]): string {
 /** Behind an option that takes a value. */
 function valueCasesOf(node: CommandNode): string[] {
   return node.options.flatMap((option) => {
-    const { long, argChoices } = option;
+    const { long } = option;
     const values = valuesOfOption(option);
-    const words = argChoices?.join(" ") ?? (values && `\${(f)"$(${values})"}`);
-    if (long === undefined || words === undefined) return [];
-    return [`    (${pathOf(node)}:${long}) found=(${words}); compadd -a found; return ;;\n`];
+    if (long === undefined || values === undefined) return [];
+    return [
+      `    (${pathOf(node)}:${long}) found=(${spell(values)}); compadd -a found; return ;;\n`,
+    ];
   });
 }
+
+const spell = (values: Values): string =>
+  "words" in values ? values.words.join(" ") : `\${(f)"$(${values.command})"}`;
