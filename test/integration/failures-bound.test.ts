@@ -85,12 +85,14 @@ test("where NATS has not so much room, half of what fits is taken, and bans fit 
   await using place = await openPlace();
   await place.withStore("16MB", async (connection) => {
     const [fault = ""] = await ensure(connection, GIB);
-    assert.match(
-      fault,
-      /^stream FLEETBAN_FAILURES is to hold 1073741824 bytes \(failuresMaxBytes\) with room for bans beside, and holds at most 4194304: insufficient storage/,
-    );
+    const { bound } = await look(connection);
+    // nats-server 2.9 and 2.10 keep as much aside again while they change a bound.
+    assert.ok(bound === 4 * MIB || bound === 8 * MIB, `${bound} bytes`);
+    const room = "(failuresMaxBytes) with room for bans beside";
+    const begin = `stream FLEETBAN_FAILURES is to hold 1073741824 bytes ${room}, and holds at most ${bound}: insufficient storage`;
+    assert.equal(fault.slice(0, begin.length), begin);
     assert.equal((await ensure(connection, GIB)).length, 1);
-    assert.equal((await look(connection)).bound, 4 * MIB);
+    assert.equal((await look(connection)).bound, bound);
     await publish(connection, 20 * MIB);
     await putBan(connection);
   });
@@ -131,10 +133,14 @@ test("a server that starts again with less room than the bound keeps the failure
     await publish(connection, 2 * MIB);
   });
   await place.withStore("64MB", async (connection) => {
-    // nats-server refuses to bring the stream back, but leaves its files.
-    assert.equal((await ensure(connection, GIB)).length, 1);
+    // nats-server 2.9 refuses to bring the stream back, but leaves its files. The newest one brings
+    // it back with a bound that is over its room, and lets nobody lower that.
+    const [fault = ""] = await ensure(connection, GIB);
     const { messages, bound } = await look(connection);
-    assert.deepEqual({ messages, bound }, { messages: 8, bound: 16 * MIB });
+    assert.equal(messages, 8);
+    assert.ok(bound === 16 * MIB || bound === GIB, `${bound} bytes`);
+    const holds = bound === GIB ? "that many, more than NATS has room for" : `at most ${bound}`;
+    assert.match(fault, new RegExp(`and holds ${holds}: insufficient storage`));
     await publish(connection, MIB);
     assert.equal((await look(connection)).last_seq, 12);
   });

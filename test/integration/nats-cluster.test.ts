@@ -91,11 +91,12 @@ test("streams that cannot get more copies now are used as they are, and get them
       ),
     30,
   );
-  assert.match(
-    streams.faults()[0] ?? "",
-    /^stream FLEETBAN_FAILURES cannot be given num_replicas 3/,
-  );
+  // nats-server 2.9 and 2.10 refuse the third copy; newer ones make it when the third server is back.
+  const [fault] = streams.faults();
+  if (fault === undefined) assert.equal(await copiesOf(running, FAILURES_STREAM), 3);
+  else assert.match(fault, /^stream FLEETBAN_FAILURES cannot be given num_replicas 3/);
   await third!.start();
   await eventually("nothing is wrong any more", () => streams.faults().length === 0, 60);
+  assert.equal(await copiesOf(running, FAILURES_STREAM), 3);
   await cluster.untilWhole();
 });

@@ -69,7 +69,11 @@ export async function ensureStreams(
   const present = await findStream(manager, FAILURES_STREAM);
   if (present) faults.push(...(await changeStream(manager, present, failures)));
   else await manager.streams.add(failures);
-  faults.push(...(await bound(manager, failuresMaxBytes)));
+  // While NATS makes copies, it does not answer whether it has room for the bound that is there.
+  const isMoved = present !== undefined && present.config.num_replicas !== replicas;
+  if (!isMoved || present.config.max_bytes !== failuresMaxBytes) {
+    faults.push(...(await bound(manager, failuresMaxBytes)));
+  }
 
   const buckets = new Kvm(connection);
   for (const [bucket, history] of BUCKETS) {
