@@ -62,7 +62,9 @@ async function filtered({ bans, now }: ListContext, query: Query): Promise<BanPa
   const isWantedState = held ? awaitsRelease : isShown;
   const passes = createBanFilter(query, at);
   const entries: Iterable<Entry> = held ? heldEntries(bans.held()) : bans.entriesAt(query);
-  const { first, total } = await firstAfter(entries, {
+  // Bans of a network may be far behind others in the order of all keys.
+  const isAnywhere = !held && address === undefined && query.within === undefined;
+  const { first, total } = await firstAfter<Entry>(entries, {
     isWanted: ({ ban }) =>
       isWantedState(ban, at) &&
       (jail === undefined || ban.jail === jail) &&
@@ -71,6 +73,7 @@ async function filtered({ bans, now }: ListContext, query: Query): Promise<BanPa
     nameOf: ({ key }) => key,
     after,
     count: limit + 1,
+    inOrder: isAnywhere ? () => bans.entriesBehind(after, jail) : undefined,
   });
   const found = first.map(({ row, mark }) => ({ row: row.ban, mark }));
   return { ...pageOf(found, banSchema, limit), total };

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { FIRST } from "../../wire/reach.ts";
 import { MAX_ROWS } from "../../wire/request-fields.ts";
-import { inSlices } from "../../process/slices.ts";
+import { firstInSlices, inSlices } from "../../process/slices.ts";
 import type { Marked } from "../history/marks.ts";
 
 export interface Page<T> {
@@ -59,6 +59,11 @@ export interface Wanted<T> {
   nameOf: (entry: T) => string;
   after: string | null;
   count: number;
+  /**
+   * Begins to read the entries behind `after` in the order of their names; undefined: that cannot be
+   * done. It is done where so many entries are wanted that the first ones are soon found.
+   */
+  inOrder?: (() => Iterable<T>) | undefined;
 }
 
 /**
@@ -67,24 +72,54 @@ export interface Wanted<T> {
  */
 export async function firstAfter<T>(
   entries: Iterable<T>,
-  { isWanted, nameOf, after, count }: Wanted<T>,
+  wanted: Wanted<T>,
 ): Promise<{ first: Marked<T>[]; total: number }> {
-  let first: Marked<T>[] = [];
-  let total = 0;
-  /** There are `count` entries up to this name. */
-  let last: string | undefined;
-  const keepFirst = () => {
-    first = first.sort((a, b) => (a.mark < b.mark ? -1 : 1)).slice(0, count);
-    if (first.length === count) last = first.at(-1)?.mark;
-  };
-  await inSlices(entries, (entry) => {
+  const { isWanted, nameOf, count, inOrder } = wanted;
+  const search = new FirstSearch(wanted);
+  await inSlices(entries, (entry) => search.look(entry));
+  if (!search.isDense || !inOrder) return { first: search.first(), total: search.total };
+  const found = await firstInSlices(inOrder(), count, isWanted);
+  const first = found.map((entry) => ({ row: entry, mark: nameOf(entry) }));
+  return { first, total: search.total };
+}
+
+/** Of so many entries it is known whether most entries are wanted. */
+const PROBED = 10_000;
+
+/** Looks at every entry once. */
+class FirstSearch<T> {
+  readonly #wanted: Wanted<T>;
+  #looked = 0;
+  /** Wanted entries so far. */
+  total = 0;
+  /** Most of the first entries are wanted: the others are only counted, for to compare names takes long. */
+  isDense = false;
+  #first: Marked<T>[] = [];
+  /** There are `count` entries up to this name; undefined: not yet. */
+  #last: string | undefined;
+
+  constructor(wanted: Wanted<T>) {
+    this.#wanted = wanted;
+  }
+
+  look(entry: T): void {
+    const { isWanted, nameOf, after, count, inOrder } = this.#wanted;
+    this.#looked += 1;
+    if (this.#looked === PROBED) this.isDense = inOrder !== undefined && 2 * this.total > PROBED;
     if (!isWanted(entry)) return;
-    total += 1;
+    this.total += 1;
+    if (this.isDense) return;
     const mark = nameOf(entry);
-    if ((after !== null && mark <= after) || (last !== undefined && mark >= last)) return;
-    first.push({ row: entry, mark });
-    if (first.length >= 2 * count) keepFirst();
-  });
-  keepFirst();
-  return { first, total };
+    if ((after !== null && mark <= after) || (this.#last !== undefined && mark >= this.#last))
+      return;
+    this.#first.push({ row: entry, mark });
+    if (this.#first.length >= 2 * count) this.first();
+  }
+
+  first(): Marked<T>[] {
+    const { count } = this.#wanted;
+    this.#first = this.#first.sort((a, b) => (a.mark < b.mark ? -1 : 1)).slice(0, count);
+    if (this.#first.length === count) this.#last = this.#first.at(-1)?.mark;
+    return this.#first;
+  }
 }

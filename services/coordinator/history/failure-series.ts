@@ -80,9 +80,12 @@ function fill({ since, end, stepMs }: Steps, rows: readonly Row[]): number[] {
   return counts;
 }
 
-/** The step of an instant; `at` is an SQL expression. */
+/**
+ * The step of an instant; `at` is an SQL expression. date_part and floats: extract would calculate in
+ * numeric, which takes several times as long for a million rows.
+ */
 const stepOf = (at: Prisma.Sql, { stepMs }: Steps) =>
-  Prisma.sql`floor(extract(epoch FROM ${at}) * 1000 / ${stepMs}::bigint)::bigint`;
+  Prisma.sql`floor(date_part('epoch', ${at}) / ${stepMs / 1000}::float8)::bigint`;
 
 async function attemptsIn(
   transaction: Transaction,
