@@ -74,7 +74,8 @@ test("an address with a login needs more failures, and ban why says so before an
   assert.match(shown, /because +6 failures on 1 host within .*, known good/);
   assert.match(shown, /known good +yes: 2 times the usual count was needed/);
   assert.match(shown, /held +no\n/);
-  assert.match(shown, /in force +nowhere|in force +on 0\/1 hosts; dry run on mx1/);
+  const dry = /in force +nowhere|in force +on 0\/1 hosts; dry run on mx1/;
+  await until("its dry run is known", async () => dry.test(await why(A)));
 });
 
 test("a coordinator that starts again, or takes over, knows who has logged in", async () => {
