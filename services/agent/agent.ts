@@ -1,6 +1,7 @@
 /** The agent's parts and how they hang together: the picture of ARCHITECTURE.md as code. */
 import { randomUUID } from "node:crypto";
 import type { NatsSession } from "../nats/session.ts";
+import { warningsOfUnread } from "../nats/warn-of-unread.ts";
 import type { Life } from "../process/daemon.ts";
 import type { Log } from "../process/log.ts";
 import type { AgentConfig } from "./agent-config.ts";
@@ -70,7 +71,7 @@ export async function startAgent(
     ...{ host, instance, kind, passedOver, enforcing, reporting, connection, log },
     alone: () => alone?.trouble(),
     stateTrouble: state.trouble,
-    expiry: session.expiry.warnings,
+    ofNats: () => [...warningsOfUnread(connection, "agent", host), ...session.expiry.warnings()],
     now: Date.now,
   });
   enforcing.onApplied(status.soon);

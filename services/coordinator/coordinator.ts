@@ -9,6 +9,7 @@ import { bucketStream } from "../nats/follow-bucket.ts";
 import { measureClock } from "../nats/measure-clock.ts";
 import { readLatest } from "../nats/read-latest.ts";
 import type { NatsSession } from "../nats/session.ts";
+import { warningsOfUnread } from "../nats/warn-of-unread.ts";
 import { createJailPauses } from "../policy/jail-pause.ts";
 import type { Life } from "../process/daemon.ts";
 import type { Log } from "../process/log.ts";
@@ -33,6 +34,7 @@ import { createQuarantines } from "./buckets/quarantines.ts";
 import { openSettings } from "./buckets/settings-store.ts";
 import type { CoordinatorConfig } from "./coordinator-config.ts";
 import { watchFailures } from "./decide/failure-watch.ts";
+import { createLeaderWatch } from "./decide/leader-watch.ts";
 import { createLiveFeed } from "./decide/live-feed.ts";
 import { horizonOf, policyOf } from "./decide/policy.ts";
 import { PolicyInUse } from "./decide/policy-in-use.ts";
@@ -44,6 +46,8 @@ import { openHistory } from "./history/history.ts";
 import { createBrokenHosts } from "./hosts/broken-logins.ts";
 import { watchClock } from "./hosts/clock-check.ts";
 import { createDrills } from "./hosts/drills.ts";
+import { createLateHosts } from "./hosts/late-hosts.ts";
+import { createUndecodableMessages } from "./hosts/undecodable-messages.ts";
 import { FleetStatus } from "./hosts/fleet-status.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import { createOwnMachines } from "./hosts/own-machines.ts";
@@ -146,10 +150,15 @@ function openStores({ id, events, log }: Base, options: CoordinatorOptions, { on
 
 /** What this coordinator knows of hosts and operators, and shows of what happens. */
 function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelease }: Life) {
-  const { id, policy, events, bans, settings, history, isLeader, now, newId, log } = base;
+  const { id, policy, events, bans, settings, history, lease, isLeader, now, newId, log } = base;
   const { config, sinks, session, metrics } = options;
   const { connection } = session;
-  const hosts = new Hosts({ connection, now, log, onStatus: events.status.call });
+  const undecodable = createUndecodableMessages(now);
+  const hosts = new Hosts({
+    ...{ connection, now, log, onStatus: events.status.call, onUndecodable: undecodable.note },
+  });
+  const lateHosts = createLateHosts({ bans, now });
+  const leader = createLeaderWatch({ holder: () => lease.holder(), now });
   const horizon = () => horizonOf(policy.current());
   const brokenHosts = createBrokenHosts({ horizon, now });
   const quarantines = createQuarantines({
@@ -177,10 +186,12 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
   onRelease(() => notifier.stop());
 
   events.status.add(drills.noteStatus);
+  events.status.add(lateHosts.noteStatus);
   events.status.add((status) => machines.noteStatus(status));
   events.status.add(brokenHosts.noteStatus);
   events.status.add(history.hostSeen);
   events.setting.add(quarantines.noteSetting);
+  events.setting.add((_, setting) => leader.noteSetting(setting));
   events.setting.add(pauses.noteSetting);
   events.setting.add((key, setting) => {
     if (jailSettings.noteSetting(key, setting)) events.jailSettings.call();
@@ -200,6 +211,7 @@ function followFleet(base: Base & Stores, options: CoordinatorOptions, { onRelea
   events.banChanged.add((ban) => feed.noteBan(ban, bans.revision()));
   return {
     ...{ hosts, quarantines, machines, brokenHosts, drills, endedDrills, feed, rates },
+    ...{ undecodable, lateHosts, leader },
     ...{ jailSettings, pauses, refused, allowedBans, notifier },
   };
 }
@@ -276,6 +288,7 @@ async function answerOperators(
   const jails = () => policy.current().jails;
   const fleet = new FleetStatus({
     ...{ ...base, clock, expiry, sinks: notifier.states },
+    unread: { warnings: () => warningsOfUnread(connection, "coordinator", id) },
     web: web ?? { warnings: () => [] },
     idleSettings: () => policy.current().idle,
   });

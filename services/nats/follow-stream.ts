@@ -13,6 +13,7 @@ import { createComplaint, retry, type Pauses, type Tries } from "../process/retr
 import { onReconnect } from "./reconnects.ts";
 import { openConsumer, type ConsumerOptions, type StreamConsumer } from "./stream-consumer.ts";
 import { StreamRun, type StreamReader } from "./stream-run.ts";
+import { createStreamTrouble } from "./unread-streams.ts";
 
 export interface Following {
   /** Ends this run, and begins another one. */
@@ -51,6 +52,7 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
   const complaint = createComplaint((reason) => {
     log.warn({ stream, reason }, "stream cannot be followed, keeps trying");
   });
+  const trouble = createStreamTrouble(connection, stream);
   /** undefined: no run is under way, and the next one begins soon. */
   let run: StreamRun | undefined;
 
@@ -61,6 +63,7 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
     if (!consumer || ended.signal.aborted) return;
     progressed();
     complaint.over();
+    trouble.over();
     run = new StreamRun(connection, consumer, reader);
     const check = setInterval(() => void endRunOfAnotherStream(consumer), CHECK_EVERY_MS);
     try {
@@ -83,14 +86,23 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
         pauses: PAUSES,
         signal: ended.signal,
         onFailed(error) {
-          complaint.failed(reasonOf(error));
+          const reason = withoutConsumer(reasonOf(error));
+          complaint.failed(reason);
+          trouble.failed(reason);
         },
       });
     }
   }
 
-  ended.signal.addEventListener("abort", () => run?.end());
-  void onReconnect(connection, () => run?.end(), ended.signal);
+  ended.signal.addEventListener("abort", () => {
+    run?.end();
+    trouble.over();
+  });
+  const beginAgain = () => {
+    trouble.reconnected();
+    run?.end();
+  };
+  void onReconnect(connection, beginAgain, ended.signal);
   void live();
   return {
     again: () => run?.end(),
@@ -98,6 +110,11 @@ export function followStream(options: FollowOptions, reader: StreamReader): Foll
       ended.abort();
     },
   };
+}
+
+/** NATS's words name the consumer, and each attempt makes one of another name. */
+export function withoutConsumer(reason: string): string {
+  return reason.replace(/\.(?:follow|record)_\w+/, "");
 }
 
 export const ALL = () => ({ deliver_policy: DeliverPolicy.All });

@@ -63,6 +63,20 @@ export const WARNINGS = {
       "they are sent as soon as it does",
   }),
 
+  "stream-not-read": declare<{
+    role: "agent" | "coordinator";
+    name: string;
+    what: string;
+    consequence: string;
+    reason: string;
+  }>({
+    severity: "high",
+    title: "NATS does not let a program read what it needs",
+    text: ({ role, name, what, consequence, reason }) =>
+      `${role} ${name} cannot read ${what} from NATS, so ${consequence}: ${reason}; if NATS refuses ` +
+      `it, make new credentials with fleetban key ${role} NAME --renew, otherwise see NATS's log`,
+  }),
+
   "logins-not-stored": declare<{ reason: string }>({
     severity: "medium",
     title: "NATS does not store successful logins",
@@ -252,6 +266,22 @@ export const WARNINGS = {
     title: "a host is silent",
     text: () => "it is silent: see systemctl status fleetban-agent there",
   }),
+  "host-late": declare<{ since: number }>({
+    severity: "high",
+    title: "a host does not put bans into force",
+    text: ({ since }) =>
+      `it has not put into force what the fleet had decided by ${new Date(since).toISOString()}: new ` +
+      "bans may be missing there, and lifted ones stay; see its other warnings and journalctl -u " +
+      "fleetban-agent there, and restart the agent if they say nothing",
+  }),
+  "not-decodable": declare<{ host: string; count: number; what: string; reason: string }>({
+    severity: "high",
+    title: "messages of a host cannot be decoded",
+    text: ({ host, count, what, reason }) =>
+      `${count === 1 ? "1 message" : `${count} messages`} of host ${host} (${what}) within an hour ` +
+      `cannot be decoded, and ${count === 1 ? "does" : "do"} not count: ${reason}; where its agent is ` +
+      "newer than the coordinators, upgrade them",
+  }),
   "host-clock": declare<{ difference: string }>({
     severity: "medium",
     title: "a host's clock differs from NATS",
@@ -341,12 +371,21 @@ export const WARNINGS = {
     title: "NATS stores nothing",
     text: ({ reason }) =>
       `NATS stores nothing now: ${reason}; ` +
-      "look for room on its disk and under its max_file_store, then restart it",
+      "look for room on its disk and under its max_file_store, then restart it; where NATS refuses " +
+      "it, make the coordinator's credentials anew with fleetban key coordinator NAME --renew",
   }),
   "no-decider": declare({
     severity: "high",
     title: "no coordinator decides",
     text: () => "no coordinator holds the lease: nobody decides on bans; start a coordinator",
+  }),
+  "decisions-late": declare<{ coordinator: string; since: number }>({
+    severity: "high",
+    title: "the decider does not come to the end of the failures",
+    text: ({ coordinator, since }) =>
+      `coordinator ${coordinator} holds the lease, and has not decided about all failures since ` +
+      `${new Date(since).toISOString()}: it cannot read them, cannot write bans, or there are very many; ` +
+      "see its log, and fleetban-coordinator check there; where another coordinator runs, stop this one",
   }),
   "postgres-away": declare<{ waiting: string }>({
     severity: "medium",

@@ -21,7 +21,8 @@ export interface HostStatusOptions {
   alone: () => Conditions["alone"];
   /** Why this host's state cannot be written; undefined: it can. */
   stateTrouble: () => string | undefined;
-  expiry: () => readonly Warning[];
+  /** What NATS refuses to this agent, and what of its access ends soon. */
+  ofNats: () => readonly Warning[];
   connection: Pick<NatsConnection, "publish">;
   now: () => number;
   log: Log;
@@ -32,7 +33,7 @@ const MAX_WARNINGS = 20;
 
 export function startHostStatus(options: HostStatusOptions): StatusSender {
   const { host, instance, kind, enforcing, reporting } = options;
-  const { passedOver, stateTrouble, expiry, connection, now, log } = options;
+  const { passedOver, stateTrouble, ofNats, connection, now, log } = options;
   const [version, startedAt] = [readVersion(), now()];
   const recount = limitCpuShare(enforcing.recount);
   const look = limitCpuShare(enforcing.lookLeftBehind);
@@ -47,7 +48,7 @@ export function startHostStatus(options: HostStatusOptions): StatusSender {
       state: stateTrouble(),
       passedOver,
     };
-    return [...warningsOf(conditions), ...reporting.sourceWarnings(), ...expiry()];
+    return [...warningsOf(conditions), ...ofNats(), ...reporting.sourceWarnings()];
   };
   return startStatusSender({
     host,

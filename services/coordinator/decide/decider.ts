@@ -53,6 +53,8 @@ export interface DeciderOptions {
   pauses: Pick<JailPauses, "isPausedAt">;
   /** Offences that no ban answers, because they were over. */
   missed: Pick<MissedOffences, "note">;
+  /** A message of failures cannot be decoded. */
+  onUndecodable?: (subject: string, reason: string) => void;
   /** Sees the failures that count. */
   watcher?: FailureWatcher;
   /** Called with the number of attempts of one message that count. */
@@ -122,7 +124,7 @@ class FailureDecider implements DeciderCounters {
     const failureJails = jails.filter((jail) => !countsBans(jail));
     this.#jails = new Map(failureJails.map((jail) => [jail.name, openJailWindows(jail, options)]));
     this.#longestFindtimeMs = Math.max(...failureJails.map(({ findtime }) => findtime)) * 1000;
-    this.#decoder = createFailureDecoder(now, log);
+    this.#decoder = createFailureDecoder({ now, onUndecodable: options.onUndecodable, log });
     this.#duplicates = createDuplicateFilter(now);
     this.#queue = createBanQueue({
       bans,

@@ -14,7 +14,15 @@ export interface FailureDecoder {
 /** The log complains of one host at most this often. */
 const COMPLAIN_EVERY_MS = 60_000;
 
-export function createFailureDecoder(now: () => number, log: Log): FailureDecoder {
+export interface FailureDecoderOptions {
+  now: () => number;
+  /** A message cannot be decoded. */
+  onUndecodable?: ((subject: string, reason: string) => void) | undefined;
+  log: Log;
+}
+
+export function createFailureDecoder(options: FailureDecoderOptions): FailureDecoder {
+  const { now, onUndecodable, log } = options;
   const mayComplain = createRateLimit(COMPLAIN_EVERY_MS, now);
   let undecodable = 0;
   return {
@@ -24,6 +32,7 @@ export function createFailureDecoder(now: () => number, log: Log): FailureDecode
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
         undecodable += 1;
+        onUndecodable?.(subject, error.message);
         // Credentials let a host name any jail, but no other host.
         const sender = subject.split(".").at(-1) ?? "";
         const reason = error.message;

@@ -12,6 +12,7 @@ import type { FleetEvents } from "../buckets/fleet-events.ts";
 import type { BrokenHosts } from "../hosts/broken-logins.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { OwnMachines } from "../hosts/own-machines.ts";
+import type { UndecodableMessages } from "../hosts/undecodable-messages.ts";
 import type { RefusedPolicies } from "../hosts/refused-policies.ts";
 import { createBanGuard } from "./ban-guard.ts";
 import { createDecider, type DeciderOptions } from "./decider.ts";
@@ -44,6 +45,8 @@ export interface DecidingLaneOptions {
   brokenHosts: BrokenHosts;
   refused: RefusedPolicies;
   rates: Rates;
+  /** Hears of messages that cannot be decoded. */
+  undecodable: Pick<UndecodableMessages, "note">;
   /** Sees the failures that count. */
   watcher: NonNullable<DeciderOptions["watcher"]>;
   /** Another policy decides now. */
@@ -131,15 +134,21 @@ export function startDeciding(options: DecidingLaneOptions): DecidingLane {
 /** What a decider finds in the past before it is in use is decided, shown and counted by nobody. */
 function onlyInUse(
   isInUse: () => boolean,
-  parts: Pick<DecidingLaneOptions, "isLeader" | "watcher" | "rates"> &
+  parts: Pick<DecidingLaneOptions, "isLeader" | "watcher" | "rates" | "undecodable"> &
     Pick<DecidingLane, "missed" | "spared">,
-): Pick<DeciderOptions, "isLeader" | "watcher" | "onCounted" | "missed" | "spared"> {
-  const { isLeader, watcher, rates, missed, spared } = parts;
+): Pick<
+  DeciderOptions,
+  "isLeader" | "watcher" | "onCounted" | "onUndecodable" | "missed" | "spared"
+> {
+  const { isLeader, watcher, rates, undecodable, missed, spared } = parts;
   return {
     isLeader: () => isInUse() && isLeader(),
     watcher: { isWatching: () => isInUse() && watcher.isWatching(), note: watcher.note },
     onCounted: (attempts, storedAt) => isInUse() && rates.noteFailures(attempts, storedAt),
     missed: { note: (due) => isInUse() && missed.note(due) },
+    onUndecodable: (subject, reason) => {
+      if (isInUse()) undecodable.note({ subject, what: "failures" }, reason);
+    },
     spared: {
       isSpared: spared.isSpared,
       spares: (address, jail) =>

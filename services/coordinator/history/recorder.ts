@@ -15,6 +15,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
 import { createComplaint } from "../../process/retry.ts";
+import { withoutConsumer } from "../../nats/follow-stream.ts";
 import { onReconnect } from "../../nats/reconnects.ts";
 import { commit, type CommitOptions } from "./commit.ts";
 import { HistoryRefused, HistoryStalled, HistoryUnavailable } from "./database.ts";
@@ -92,7 +93,7 @@ export class Recorder<T> {
       } catch (error) {
         if (error instanceof HistoryStalled) this.#stall.began(error.message);
         // The database itself has logged that PostgreSQL is away.
-        else if (!isAway(error)) complaint.failed(reasonOf(error));
+        else if (!isAway(error)) complaint.failed(withoutConsumer(reasonOf(error)));
       }
       await this.#pause(RETRY_MS);
     }

@@ -14,6 +14,7 @@ import type { Lease } from "../buckets/lease.ts";
 import type { Quarantines } from "../buckets/quarantines.ts";
 import type { Settings } from "../buckets/settings-store.ts";
 import { warnOfIdle, type IdleSetting } from "../decide/applied-settings.ts";
+import type { LeaderWatch } from "../decide/leader-watch.ts";
 import type { MissedOffences } from "../decide/missed-offences.ts";
 import type { History } from "../history/history.ts";
 import { fromHistory } from "../history/stale-answers.ts";
@@ -23,7 +24,9 @@ import type { Clock } from "./clock-check.ts";
 import type { DuplicateAgent } from "./duplicate-agents.ts";
 import { heldByHost, warnOfHeld } from "./held-bans.ts";
 import type { Host, Hosts } from "./hosts.ts";
+import type { LateHosts } from "./late-hosts.ts";
 import type { OwnMachines } from "./own-machines.ts";
+import type { UndecodableMessages } from "./undecodable-messages.ts";
 
 /**
  * Hosts that have reported since the start, and those that only the history knows, or the settings
@@ -55,6 +58,14 @@ export interface FleetParts {
   lease: Pick<Lease, "holder" | "trouble">;
   clock: Clock;
   expiry: Pick<Expiry, "warnings">;
+  /** Streams of NATS that this coordinator cannot follow. */
+  unread: { warnings(): Warning[] };
+  /** Whether the coordinator that holds the lease decides. */
+  leader: Pick<LeaderWatch, "warnings">;
+  /** Hosts that do not put bans into force. */
+  lateHosts: Pick<LateHosts, "warningOf">;
+  /** Messages of hosts that cannot be decoded. */
+  undecodable: Pick<UndecodableMessages, "warnings">;
   /** Where notifications go. */
   sinks: { warnings(): Warning[] };
   /** Whether successful logins are known. */
@@ -123,8 +134,9 @@ export class FleetStatus {
     duplicateAgents: readonly DuplicateAgent[],
     held: Held | undefined,
   ): HostRow {
-    const { bans, hosts, clock, missed, quarantines } = this.#parts;
+    const { bans, hosts, clock, missed, quarantines, lateHosts } = this.#parts;
     const { status, seenAt } = host;
+    const late = hosts.isUp(host) ? lateHosts.warningOf(status.host) : undefined;
     const quarantine = quarantines.of(status.host);
     return {
       ...{ host: status.host, quarantine, state: hosts.isUp(host) ? "up" : "down" },
@@ -136,6 +148,7 @@ export class FleetStatus {
         ...status,
         warnings: [
           ...duplicateAgents.map((duplicate) => secondAgent(status.host, duplicate)),
+          ...(late ? [late] : []),
           ...(hosts.isUp(host) ? clock.hostWarnings(host) : []),
           ...(held ? [warnOfHeld(held)] : []),
           ...(quarantine ? [warn("quarantined", quarantine)] : []),
@@ -180,6 +193,9 @@ function centreWarnings(parts: FleetParts, lag: number | undefined): Warning[] {
   if (settings.readyFor() !== bans.created()) warnings.push(warn("not-restored"));
   warnings.push(
     ...parts.names.warnings(),
+    ...parts.unread.warnings(),
+    ...parts.leader.warnings(),
+    ...parts.undecodable.warnings(),
     ...missed.warnings(),
     ...clock.warnings(),
     ...expiry.warnings(),

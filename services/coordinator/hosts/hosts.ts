@@ -8,6 +8,7 @@ import { STATUS_SUBJECTS } from "../../wire/subjects.ts";
 import { SortedList } from "../buckets/sorted-list.ts";
 import { createAppliedRevisions, type AppliedAt } from "./applied-revisions.ts";
 import { createDuplicateAgents, type DuplicateAgent } from "./duplicate-agents.ts";
+import type { UndecodableMessages } from "./undecodable-messages.ts";
 import { compareHosts } from "./host-order.ts";
 
 export interface Host {
@@ -31,6 +32,7 @@ export interface HostsOptions {
   now: () => number;
   log: Log;
   onStatus?: (status: HostStatus, seenAt: number) => void;
+  onUndecodable?: UndecodableMessages["note"];
 }
 
 export class Hosts {
@@ -134,7 +136,7 @@ export class Hosts {
   }
 
   #hear({ data, subject }: Msg): void {
-    const { now, log, onStatus } = this.#options;
+    const { now, log, onStatus, onUndecodable } = this.#options;
     try {
       const status = decodeHostStatus(data, subject);
       if (!this.#duplicateAgents.hear(status, now())) return;
@@ -145,6 +147,7 @@ export class Hosts {
       onStatus?.(status, now());
     } catch (reason) {
       if (!(reason instanceof WireError)) throw reason;
+      onUndecodable?.({ subject, what: "status" }, reason.message);
       if (!this.#mayComplain("status")) return;
       log.warn({ subject, reason: reason.message }, "status cannot be decoded");
     }

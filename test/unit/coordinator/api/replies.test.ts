@@ -318,6 +318,10 @@ function largestFleet(
       loginsOf: () => many(10_000, (index) => ({ host: longName(index), at: NOW })),
     },
     refused: { warnings: () => warnings },
+    unread: { warnings: () => warnings },
+    leader: { warnings: () => warnings },
+    undecodable: { warnings: () => warnings },
+    lateHosts: { warningOf: () => warnings[0] },
     web: { warnings: () => warnings },
     idleSettings: () => [],
     jailSettings: { list: () => JAIL_SETTINGS },
@@ -344,7 +348,17 @@ function largestFleet(
   const context = parts as unknown as Omit<ApiContext, "fleet" | "knownGood"> &
     Pick<
       FleetParts,
-      "names" | "sinks" | "refused" | "web" | "idleSettings" | "pauses" | "knownGood"
+      | "names"
+      | "sinks"
+      | "refused"
+      | "unread"
+      | "leader"
+      | "undecodable"
+      | "lateHosts"
+      | "web"
+      | "idleSettings"
+      | "pauses"
+      | "knownGood"
     > &
     Pick<ApiContext, "knownGood">;
   return { ...context, fleet: new FleetStatus(context) };
