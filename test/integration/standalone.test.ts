@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { startChild } from "../../services/standalone/child.ts";
 import { eventually } from "../harness/eventually.ts";
 import { fleetban } from "../harness/fleetban.ts";
+import { createWebClient, tokenOf } from "../harness/web-client.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../dist/services/standalone/main.js");
 const home = await mkdtemp(join(tmpdir(), "fleetban-home-"));
@@ -35,6 +36,11 @@ test("everything on one machine: bans, keeps what it knows, and ends as a whole"
   );
   const added = await cli("ban", "add", "198.51.100.7", "--wait");
   assert.match(added.stdout, /^198\.51\.100\.7 is banned in dovecot until /);
+
+  const [link = ""] = /http:\/\/127\.0\.0\.1:\d+\/login#[\w-]+/.exec(first.output()) ?? [];
+  const client = createWebClient(new URL(link).origin);
+  assert.equal((await client.post("login", { token: tokenOf(link) })).status, 200, link);
+  assert.equal((await client.post("status.show")).body["bans"], 1);
 
   const second = await start();
   assert.equal(await second.child.ended, 69);

@@ -47,10 +47,9 @@ interface Reader {
 }
 
 const TICK_MS = 500;
-const HEARTBEAT_MS = 15_000;
 /** Hosts are looked at this often, for there may be thousands. */
 const LOOK_AT_HOSTS_EVERY_MS = 2_000;
-/** Pages show how long ago a host was heard. */
+/** Pages show how long ago a host was heard. It is the feed's heartbeat, too: also without hosts. */
 const SEND_HOSTS_EVERY_MS = 6_000;
 /** An event holds the last of them; counts say how many there were. */
 const MOST_ROWS = 20;
@@ -71,7 +70,6 @@ class OpenPages implements Feed {
   #hosts: WatchedHosts = { hosts: [], hostCount: 0 };
   #hostsReadAt = -Infinity;
   #hostsSentAt = -Infinity;
-  #heartbeatAt = -Infinity;
   readonly #timer: NodeJS.Timeout;
   /** One round goes to all pages at a time. */
   #ticking: Promise<void> | undefined;
@@ -114,11 +112,7 @@ class OpenPages implements Feed {
     const news = source.news(before);
     this.#places = news.places;
     const areHostsDue = this.#lookAtHosts();
-    const isHeartbeatDue = now() - this.#heartbeatAt >= HEARTBEAT_MS;
-    if (isHeartbeatDue) this.#heartbeatAt = now();
-    const heartbeat = isHeartbeatDue ? ": \n\n" : "";
-    const textOf = (what: News) =>
-      areHostsDue || hasNews(what) ? eventOf(what, this.#hosts) : heartbeat;
+    const textOf = (what: News) => (areHostsDue || hasNews(what) ? eventOf(what, this.#hosts) : "");
     const shared = textOf(news);
     await inSlices(this.#readers, (reader) => {
       if (reader.session.expiresAt <= now()) {

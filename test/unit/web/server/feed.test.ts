@@ -47,6 +47,8 @@ interface ServedFeed {
   /** Opens the feed, and reads nothing of it. */
   open(): Promise<{ socket: Socket; response: ServerResponse }>;
   tick(): Promise<void>;
+  /** Half a second in which nothing happens. */
+  rest(): Promise<void>;
 }
 
 async function serveFeed(context: TestContext, source: Attack): Promise<ServedFeed> {
@@ -66,7 +68,13 @@ async function serveFeed(context: TestContext, source: Attack): Promise<ServedFe
     server.closeAllConnections();
     server.close();
   });
+  const rest = async () => {
+    now += TICK_MS;
+    mock.timers.tick(TICK_MS);
+    for (let turn = 0; turn < 4; turn += 1) await nextTurn();
+  };
   return {
+    rest,
     async open() {
       const socket = connect(port, "127.0.0.1").pause();
       socket.on("error", () => {});
@@ -77,9 +85,7 @@ async function serveFeed(context: TestContext, source: Attack): Promise<ServedFe
     },
     async tick() {
       source.goOn();
-      now += TICK_MS;
-      mock.timers.tick(TICK_MS);
-      for (let turn = 0; turn < 4; turn += 1) await nextTurn();
+      await rest();
     },
   };
 }
@@ -105,6 +111,21 @@ test("a page that does not read is cut off before much waits for it, and others 
   await served.tick();
   while (bytes === before) await nextTurn();
   for (const { socket } of [reading, ...stuck]) socket.destroy();
+});
+
+test("where nothing happens, a page still hears of its server every fifteen seconds", async (context) => {
+  const served = await serveFeed(context, attack());
+  const { socket, response } = await served.open();
+  socket.resume();
+  let [longest, quiet] = [0, 0];
+  for (let tick = 0; tick < 200; tick += 1) {
+    const before = response.socket?.bytesWritten ?? 0;
+    await served.rest();
+    quiet = response.socket?.bytesWritten === before ? quiet + TICK_MS : 0;
+    longest = Math.max(longest, quiet);
+  }
+  assert.ok(longest < 15_000, `nothing for ${longest} ms`);
+  socket.destroy();
 });
 
 /** The most bytes that have waited for each. */
