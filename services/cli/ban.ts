@@ -126,6 +126,11 @@ function removeCommand(context: AskingContext): Command {
         await removeMany(context, options);
         return;
       }
+      const { dryRun, ...others } = options;
+      if (dryRun && !isSelecting(others)) {
+        const instead = `fleetban ban show ${given.join(" ")} shows what is banned`;
+        throw new UsageError(`${REMOVE}: --dry-run is for bans that options choose: ${instead}`);
+      }
       if (isSelecting(options)) {
         const expected = "expected addresses, or what chooses many bans, not both";
         throw new UsageError(`${REMOVE}: ${given.join(" ")}: ${expected}`);

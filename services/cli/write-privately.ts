@@ -1,5 +1,6 @@
 /** Writes a file that only its owner may read. */
 import { writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { explainFileError } from "../process/file-error.ts";
 import { UsageError } from "./arguments.ts";
@@ -15,7 +16,10 @@ export async function writePrivately(where: string, file: string, text: string):
         cause,
       });
     }
-    const reason = `cannot be written: ${explainFileError(cause)}`;
+    const isGone = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    const folder = quote(dirname(file));
+    const why = isGone ? `there is no folder ${folder}: make it first` : explainFileError(cause);
+    const reason = `cannot be written: ${why}`;
     throw new PlainError(`${where}: ${quote(file)}: ${reason}`, EXIT.noInput, { cause });
   }
 }

@@ -8,6 +8,8 @@ import type * as z from "zod";
 import type { Environment } from "../process/environment.ts";
 import { EXIT, PlainError } from "../process/exit.ts";
 import { whyExposed, whyUnreadable } from "../process/private-file.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import { optionNames } from "./option-names.ts";
 
 /** The configuration cannot be used; the message has a line for every fault. */
 export class ConfigError extends PlainError {
@@ -48,7 +50,7 @@ export async function loadConfig<S extends z.ZodType>(
     result.error.issues.flatMap((issue) => {
       const variable = origin.get(issue.path.join("."));
       return variable === undefined
-        ? describeFaults(issue).map((fault) => `${where}: ${fault}`)
+        ? describeFaults(schema, issue).map((fault) => `${where}: ${fault}`)
         : [`environment: ${variable}: ${issue.message}`];
     }),
     { cause: result.error },
@@ -56,12 +58,23 @@ export async function loadConfig<S extends z.ZodType>(
 }
 
 /** "jails.dovecot.maxretry: expected at least 1, got 0"; `issue` is of a value that stands at `path`. */
-function describeFaults(issue: z.core.$ZodIssue, path: readonly PropertyKey[] = []): string[] {
+function describeFaults(
+  schema: z.ZodType,
+  issue: z.core.$ZodIssue,
+  path: readonly PropertyKey[] = [],
+): string[] {
   const setting = [...path, ...issue.path];
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => `${[...setting, key].join(".")}: there is no such option`);
+    const names = optionNames(schema, issue.path);
+    return issue.keys.map((key) => `${[...setting, key].join(".")}: ${noSuchOption(key, names)}`);
   }
   return [setting.length === 0 ? issue.message : `${setting.join(".")}: ${issue.message}`];
+}
+
+/** In words, with the one of `names` that was probably meant. */
+export function noSuchOption(key: string, names: Iterable<string>): string {
+  const meant = didYouMean(key, names);
+  return `there is no such option${meant === undefined ? "" : `; did you mean ${meant}?`}`;
 }
 
 export type CheckedValue<T> = { value: T } | { faults: readonly string[] };
@@ -74,7 +87,7 @@ export function checkValue<T>(
 ): CheckedValue<T> {
   const result = schema.safeParse(value, { error: describeIssue });
   if (result.success) return { value: result.data };
-  return { faults: result.error.issues.flatMap((issue) => describeFaults(issue, path)) };
+  return { faults: result.error.issues.flatMap((issue) => describeFaults(schema, issue, path)) };
 }
 
 /** Settings that name files: relative to the configuration, wherever one stands. */

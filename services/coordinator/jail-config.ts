@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { duration, durationOrForever } from "../config/duration-setting.ts";
 import { formatDuration } from "../config/duration.ts";
-import { checkValue, type CheckedValue } from "../config/load-config.ts";
+import { checkValue, noSuchOption, type CheckedValue } from "../config/load-config.ts";
 import { parseDocument } from "../config/yaml-document.ts";
 import {
   compileFilter,
@@ -173,7 +173,7 @@ export function setJailOption(
   const where = path.join(".");
   const fields: Readonly<Record<string, z.ZodType>> = options.shape;
   const field = Object.hasOwn(fields, option) ? fields[option] : undefined;
-  if (!field) return { faults: [`${where}: there is no such option`] };
+  if (!field) return { faults: [`${where}: ${noSuchOption(option, Object.keys(fields))}`] };
   if (option === "source") {
     return {
       faults: [`${where}: is changed in coordinator.yaml alone, because it is another jail`],

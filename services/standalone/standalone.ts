@@ -81,6 +81,7 @@ export async function startStandalone(options: StandaloneOptions, life: Life): P
 
   await startProgram("agent", {
     FLEETBAN_STATE_DIR: join(home.folder, "agent"),
+    MALLOC_MMAP_THRESHOLD_: "65536", // As fleetban-agent.service sets it, and why.
     ...(options.isRoot ? {} : { FLEETBAN_FIREWALL: "dry-run" }),
   });
   say(`agent: started with ${join(home.folder, "agent.yaml")}`);

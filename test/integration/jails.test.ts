@@ -206,7 +206,7 @@ test("jail set is in place of the file until its end, is refused where the file 
 
   for (const [option, value, sentence] of [
     ["maxretry", "0", "jails.dovecot.maxretry: expected at least 1, got 0"],
-    ["findtim", "1h", "jails.dovecot.findtim: there is no such option"],
+    ["findtim", "1h", "jails.dovecot.findtim: there is no such option; did you mean findtime?"],
     ["users", "9", "jails.dovecot.users: expected less than maxretry, which is 2, got 9"],
   ] as const) {
     const refused = await centre.cli("jail", "set", "dovecot", option, value, "--for", "1h");

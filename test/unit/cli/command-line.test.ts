@@ -22,6 +22,10 @@ for (const [args, stderr] of [
   [["ban", "list", "--ending-within", "-1"], /ban list: "-1": expected a duration.* 100y\n/],
   [["host", "prune", "--silent-for", "-1"], /host prune: "-1": expected a duration.* 100y\n/],
   [["ban", "remove"], /ban remove: expected addresses, or --caused-by/],
+  [
+    ["ban", "remove", "198.51.100.7", "--dry-run"],
+    /ban remove: --dry-run is for bans that options choose: fleetban ban show 198\.51\.100\.7 shows/,
+  ],
   [["ban", "release"], /ban release: expected an address, or --caused-by/],
   [["status", "please"], /too many arguments/],
   [["ban", "add", "999.1.1.1"], /ban add: "999\.1\.1\.1": expected an IPv4 or IPv6 address/],

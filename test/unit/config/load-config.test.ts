@@ -42,7 +42,7 @@ test("every fault is reported at once, with place, what was given and what was e
     await faultsOf("nats:\n  urll: x\n  user: 5\nfindtime: 10 apples\nmaxretry: 0\nbantime: [1]\n"),
     [
       "FILE: nats.user: expected text, got 5",
-      "FILE: nats.urll: there is no such option",
+      "FILE: nats.urll: there is no such option; did you mean url?",
       'FILE: findtime: expected a duration such as "10m" or 1200, got "10 apples"',
       'FILE: bantime: expected a duration such as "10m" or 1200, or -1 for ever, got [1]',
       "FILE: maxretry: expected at least 1, got 0",

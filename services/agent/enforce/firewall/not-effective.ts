@@ -1,5 +1,5 @@
 /** Why bans do not take effect although they are in the kernel, and what to do about it, in words. */
-import { didYouMean } from "./did-you-mean.ts";
+import { didYouMean } from "../../../config/did-you-mean.ts";
 import type { Hook } from "./iptables/iptables-hook.ts";
 import type { Table } from "./iptables/iptables-table.ts";
 

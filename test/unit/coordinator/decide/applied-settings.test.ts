@@ -61,11 +61,14 @@ test("an impossible value is refused in the sentences of the file's check", () =
     "jails.dovecot.users: expected less than maxretry, which is 3, got 3",
   );
   assert.match(faults("findtime", "soon"), /^jails\.dovecot\.findtime: .*"10m".*"soon"$/);
-  assert.equal(faults("findtim", "1h"), "jails.dovecot.findtim: there is no such option");
+  assert.equal(
+    faults("findtim", "1h"),
+    "jails.dovecot.findtim: there is no such option; did you mean findtime?",
+  );
   assert.equal(faults("toString", "1"), "jails.dovecot.toString: there is no such option");
   assert.equal(
     faults("network", "{ adresses: 3 }"),
-    "jails.dovecot.network.adresses: there is no such option",
+    "jails.dovecot.network.adresses: there is no such option; did you mean addresses?",
   );
   assert.match(faults("bantime.maxtime", "1h"), /has no effect without bantime\.increment/);
   const growing = [set("bantime.increment", "true")];
