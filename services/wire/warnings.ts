@@ -390,13 +390,16 @@ export const WARNINGS = {
   "postgres-away": declare<{ waiting: string }>({
     severity: "medium",
     title: "PostgreSQL cannot be reached",
-    text: ({ waiting }) => `PostgreSQL cannot be reached: bans go on, ${waiting}`,
+    text: ({ waiting }) =>
+      `PostgreSQL cannot be reached: bans go on, ${waiting}; is it running, and database.url right? ` +
+      "fleetban-coordinator check tries it",
   }),
   "postgres-stalled": declare<{ reason: string; waiting: string }>({
     severity: "medium",
     title: "PostgreSQL records nothing",
     text: ({ reason, waiting }) =>
-      `PostgreSQL records nothing now: ${reason}; bans go on, ${waiting}`,
+      `PostgreSQL records nothing now: ${reason}; bans go on, ${waiting}; put that right in ` +
+      "PostgreSQL, and the coordinator records what waits",
   }),
   "sink-fails": declare<{ sink: string; tries: number; since: number; reason: string }>({
     severity: "medium",
