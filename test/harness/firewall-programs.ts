@@ -2,6 +2,7 @@
  * A /usr/sbin in which a firewall program is not there, or finds no part of the kernel that
  * answers it: netfilter's netlink sockets are refused to it as a kernel without the module does.
  */
+import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -34,14 +35,22 @@ export async function withFirewallPrograms(
     if (missing.includes(program)) continue;
     const isAnswered = !unanswered.includes(program);
     const copy = join(isAnswered ? sbin : real, program);
-    await copyFile(await realpath(`/usr/sbin/${program}`), copy);
+    await copyFile(await realpath(find(program)), copy);
     if (isAnswered) continue;
     await writeFile(join(sbin, program), unansweredScript(program, copy));
     await chmod(join(sbin, program), 0o755);
   }
   const hide = ipv6 === "absent" ? "mount -t tmpfs none /proc/sys/net/ipv6 && " : "";
-  const script = `${hide}mount --bind "$0" /usr/sbin && exec "$@"`;
+  const script = `${hide}mount --bind "$0" /usr/sbin && PATH=/usr/sbin:/usr/bin:/bin exec "$@"`;
   return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, sbin];
+}
+
+/** Another folder of PATH may come first, with another version of the program. */
+function find(program: FirewallProgram): string {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin"];
+  const found = folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`there is no ${program}`);
+  return found;
 }
 
 /** prctl and socket, in the numbers of this machine's kernel. */

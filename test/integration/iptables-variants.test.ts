@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import type { Run } from "../../services/agent/enforce/firewall/command.ts";
 import type { Firewall } from "../../services/agent/enforce/firewall/firewall.ts";
 import { createIpsetFirewall } from "../../services/agent/enforce/firewall/ipset/ipset.ts";
+import { forwardedPorts } from "../../services/agent/enforce/firewall/published-ports.ts";
 import { createIptablesFirewall } from "../../services/agent/enforce/firewall/iptables/iptables.ts";
 import {
   firewallHost,
@@ -12,6 +13,7 @@ import {
   type Visitor,
 } from "../harness/firewall-host.ts";
 import { ban, FIREWALL_SUITE } from "../harness/firewall-suite.ts";
+import { JAIL } from "../harness/jail.ts";
 import { createNetwork, needsRoot, type Namespace, type Network } from "../harness/netns.ts";
 import { refusableRun } from "../harness/refusing-firewall.ts";
 
@@ -138,4 +140,19 @@ describe("a host without IPv6", { skip: needsRoot }, () => {
       }
     }
   });
+});
+
+test("ports that iptables-legacy hands on are found", { skip: needsRoot }, async () => {
+  await using network = await createNetwork(["mx"]);
+  const { run } = network.host("mx");
+  for (const [iptables, to] of [
+    ["iptables", "172.17.0.2:143"],
+    ["ip6tables", "[fd17::2]:143"],
+  ] as const) {
+    const dnat = ["-p", "tcp", "--dport", "143", "-j", "DNAT", "--to-destination", to];
+    await run(`${iptables}-legacy`, ["-t", "nat", "-A", "PREROUTING", ...dnat]);
+    const legacy = runAs({ run }, () => "legacy");
+    const [reason] = await forwardedPorts(iptables, [JAIL], legacy);
+    assert.ok(reason?.startsWith(`port 143 is handed on to ${to}`), reason);
+  }
 });

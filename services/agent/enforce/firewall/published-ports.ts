@@ -42,11 +42,19 @@ async function rewrites(program: string, run: Run): Promise<Rewrite[]> {
   });
 }
 
-/** Not asked of iptables-legacy where it is not in use: to be asked makes the kernel load NAT. */
+/**
+ * Not asked of iptables-legacy where no module of the kernel does NAT: to be asked makes the kernel
+ * load it. A kernel that has the tables built in shows no module of them.
+ */
 async function readNat(program: string, run: Run): Promise<string> {
   try {
     const version = await run(program, ["--version"]);
-    if (version.includes("(legacy)")) await run("test", ["-e", "/sys/module/iptable_nat"]);
+    if (version.includes("(legacy)")) {
+      const ip = program.startsWith("ip6") ? "ip6" : "ip";
+      const isBuiltIn = ["-e", `/proc/net/${ip}_tables_names`, "-a", "!", "-e"];
+      const loaded = ["-e", `/sys/module/${ip}table_nat`];
+      await run("test", [...loaded, "-o", ...isBuiltIn, `/sys/module/${ip}_tables`]);
+    }
     return await run(program, ["-w", "-t", "nat", "-S"]);
   } catch (error) {
     if (error instanceof FirewallError) return ""; // this kernel rewrites nothing, or says nothing
