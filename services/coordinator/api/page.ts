@@ -60,8 +60,8 @@ export interface Wanted<T> {
   after: string | null;
   count: number;
   /**
-   * Begins to read the entries behind `after` in the order of their names; undefined: that cannot be
-   * done. It is done where so many entries are wanted that the first ones are soon found.
+   * Begins to read the entries behind `after` in the order of their names; undefined: nobody knows
+   * that order. Used only where most entries are wanted, because there the first ones come soon.
    */
   inOrder?: (() => Iterable<T>) | undefined;
 }
@@ -83,7 +83,7 @@ export async function firstAfter<T>(
   return { first, total: search.total };
 }
 
-/** Of so many entries it is known whether most entries are wanted. */
+/** After this many entries the search decides whether most entries are wanted. */
 const PROBED = 10_000;
 
 /** Looks at every entry once. */
@@ -92,7 +92,7 @@ class FirstSearch<T> {
   #looked = 0;
   /** Wanted entries so far. */
   total = 0;
-  /** Most of the first entries are wanted: the others are only counted, for to compare names takes long. */
+  /** Most of the first entries are wanted. The search only counts the others, because to compare their names takes long. */
   isDense = false;
   #first: Marked<T>[] = [];
   /** There are `count` entries up to this name; undefined: not yet. */

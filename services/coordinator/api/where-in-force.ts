@@ -21,7 +21,7 @@ interface SilentHost {
   lastSeenAt: number;
 }
 
-/** A reply has room for so many bytes of what is in force where, ban by ban. */
+/** At most this many bytes of a reply say of each ban where it is in force. */
 const LOCAL_BYTES = 60_000;
 const localRow = z.object({ jail: z.string(), address: addressSchema, standing: standingSchema });
 
@@ -38,7 +38,7 @@ export async function findSilentHosts({ fleet, hosts }: Context): Promise<Silent
     .sort((a, b) => compareHosts(a.host, b.host));
 }
 
-/** Does not wait, so that everything is said of one moment. */
+/** Awaits nothing, so that all numbers of the answer are of one moment. */
 export function whereInForce(
   context: Context,
   asked: { address: Address; entries: readonly BanEntry[]; silent: readonly SilentHost[] },

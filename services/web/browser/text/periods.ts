@@ -4,7 +4,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** `stepMs`: the coordinator answers with numbers for so long each (history/failure-series.ts). */
+/** `stepMs`: how long each number of the coordinator's answer is for (history/failure-series.ts). */
 export const PERIODS = [
   { value: "1h", label: "1 h", words: "the last hour", ms: HOUR, stepMs: MINUTE },
   { value: "6h", label: "6 h", words: "the last 6 hours", ms: 6 * HOUR, stepMs: 5 * MINUTE },
