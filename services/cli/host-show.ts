@@ -56,18 +56,20 @@ function joined(cells: readonly Cell[]): Cell[] {
 type Status = NonNullable<HostRow["status"]>;
 
 function describeAgent(
-  { current, clockSkew }: HostRow,
+  { state, current, clockSkew }: HostRow,
   status: Status,
   { version, now }: { version: string; now: number },
 ): Cell[][] {
   const { startedAt, bansInForce, repairs, addresses, sources } = status;
   const where = status.firewall === "dry-run" ? "only logged" : "in force";
-  const bans = `${count(bansInForce, "ban")} ${where}${current ? "" : ", not every one yet"}`;
+  const bans = `${count(bansInForce, "ban")} ${where}`;
+  const notKnown = `${bans} when it was last heard`;
+  const behind = state === "up" ? `${bans}, not every one yet` : notKnown;
   return [
     ["agent", describeVersion(status.version, version)],
     ["started", formatBoth(startedAt, now)],
     ["firewall", describeFirewall(status)],
-    ["bans", current ? bans : { text: bans, color: "yellow" }],
+    ["bans", current ? bans : { text: behind, color: "yellow" }],
     ["repairs", `${count(repairs, "repair")} of the firewall since its start`],
     ["clock", describeSkew(clockSkew)],
     ["addresses", addresses.length === 0 ? "none reported" : addresses.join(", ")],

@@ -99,7 +99,8 @@ function describeHost(row: HostRow, now: number): Cell[] {
     : { text: known, color: colorOf(row) };
   const heard = row.awaited ? "-" : formatRelative(lastSeenAt, now);
   if (status === null) return [host, shown, heard, "-", "-", "-", "-", "-", "-"];
-  const isCurrent: Cell = current ? "yes" : { text: "no", color: "yellow" };
+  const behind: Cell = state === "up" ? { text: "no", color: "yellow" } : "-";
+  const isCurrent: Cell = current ? "yes" : behind;
   const bans = String(status.bansInForce);
   const clock = describeSkew(clockSkew);
   const firewall = describeFirewall(status);

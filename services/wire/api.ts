@@ -81,7 +81,7 @@ export const hostRow = z.object({
   host: z.string().regex(NAME),
   state: z.enum(["up", "down"]),
   lastSeenAt: instant,
-  /** Its applied revision is the bucket's newest. */
+  /** It is up, and its applied revision is the bucket's newest. */
   current: z.boolean(),
   /** Its clock less the coordinator's, milliseconds, as far as the network's delay lets one tell. */
   clockSkew: z.number(),

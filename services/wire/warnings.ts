@@ -245,6 +245,14 @@ export const WARNINGS = {
       `source ${source} had ${lines} ${lines === 1 ? "line" : "lines"} of over 4096 characters: the ` +
       "jail's filter looked at the first 3072 and the last 1024 of each; see who writes them",
   }),
+  "filter-unusable": declare<{ source: string; jail: string; reason: string }>({
+    severity: "high",
+    title: "an agent cannot use its jail's filter",
+    text: ({ source, jail, reason }) =>
+      `the agent cannot use the filter of jail ${jail} for source ${source}: what it reads counts ` +
+      "by the filter of before, or nothing counts; give the agent the coordinator's version: " +
+      reason,
+  }),
   "unknown-jail": declare<{ source: string; jail: string }>({
     severity: "high",
     title: "a source belongs to a jail that the coordinator does not have",

@@ -17,6 +17,8 @@ export interface SourceDetector {
   current(): Detector | undefined;
   /** Takes the jails as they are now; a jail that is gone is kept as it was. */
   learn(jails: readonly Jail[]): void;
+  /** Why the jail's filter cannot be used, as the jail is now; undefined: it can be used. */
+  unusable(): string | undefined;
 }
 
 export interface SourceDetectorOptions {
@@ -45,6 +47,7 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
   const { source, ledger, log, onUnrecognized, onReading, onUnusable } = options;
   let detector: Detector | undefined;
   let rules: string | undefined;
+  let unusable: string | undefined;
 
   function detectorFor({
     failregex,
@@ -61,13 +64,15 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
       // The coordinator has refused what cannot be compiled: it is of another version.
-      onUnusable(error.message);
+      unusable = error.message;
+      onUnusable(unusable);
       return undefined;
     }
   }
 
   return {
     current: () => detector,
+    unusable: () => unusable,
     learn(jails) {
       const jail = jails.find(({ name }) => name === options.jail);
       if (!jail) return;
@@ -75,6 +80,7 @@ export function createSourceDetector(options: SourceDetectorOptions): SourceDete
       const wanted = JSON.stringify([failregex, prefregex, ignoreregex, datepattern]);
       if (wanted === rules) return;
       rules = wanted;
+      unusable = undefined;
       detector = detectorFor(jail) ?? detector;
     },
   };

@@ -162,8 +162,11 @@ class SourceWatch implements WatchedSource {
       time: this.#clock.time,
       surroundings: this.#surroundings,
       unrecognized: this.#unrecognized.recent(),
-      shortened: this.#detector.current()?.shortened ?? 0,
-      state: this.#reader.state(),
+      filter: {
+        shortened: this.#detector.current()?.shortened ?? 0,
+        unusable: this.#detector.unusable(),
+      },
+      state: this.#phase === "idle" ? "idle" : this.#reader.state(),
       trouble: this.#reader.trouble(),
       lag: this.#reader.lag(),
     });

@@ -136,12 +136,14 @@ export class FleetStatus {
   ): HostRow {
     const { bans, hosts, clock, missed, quarantines, lateHosts } = this.#parts;
     const { status, seenAt } = host;
-    const late = hosts.isUp(host) ? lateHosts.warningOf(status.host) : undefined;
+    const isUp = hosts.isUp(host);
+    const late = isUp ? lateHosts.warningOf(status.host) : undefined;
     const quarantine = quarantines.of(status.host);
     return {
-      ...{ host: status.host, quarantine, state: hosts.isUp(host) ? "up" : "down" },
+      ...{ host: status.host, quarantine, state: isUp ? "up" : "down" },
       lastSeenAt: seenAt,
-      current: status.revision >= bans.revision() && status.bansCreated === bans.created(),
+      // Of a silent host nobody knows what its kernel has now.
+      current: isUp && status.revision >= bans.revision() && status.bansCreated === bans.created(),
       clockSkew: status.sentAt - seenAt,
       missedOffences: missed.byHost().get(status.host) ?? 0,
       status: {
@@ -149,7 +151,7 @@ export class FleetStatus {
         warnings: [
           ...duplicateAgents.map((duplicate) => secondAgent(status.host, duplicate)),
           ...(late ? [late] : []),
-          ...(hosts.isUp(host) ? clock.hostWarnings(host) : []),
+          ...(isUp ? clock.hostWarnings(host) : []),
           ...(held ? [warnOfHeld(held)] : []),
           ...(quarantine ? [warn("quarantined", quarantine)] : []),
           ...missed.hostWarnings(status.host),

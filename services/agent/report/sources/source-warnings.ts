@@ -16,13 +16,18 @@ export interface Gap {
 
 export interface SourceConditions {
   config: SourceConfig;
-  state: "reading" | "waiting" | "failed";
+  /** "idle": nobody has looked for it yet, because how its jail counts is not known. */
+  state: "idle" | "reading" | "waiting" | "failed";
   /** Why it cannot be read. */
   trouble: string | undefined;
   /** Bytes that are written and not yet read. */
   lag: number;
-  /** Lines of which the jail's filter has looked at the beginning and the end alone. */
-  shortened: number;
+  filter: {
+    /** Lines of which the jail's filter has looked at the beginning and the end alone. */
+    shortened: number;
+    /** Why this agent cannot use the jail's filter. */
+    unusable: string | undefined;
+  };
   gap: Gap | undefined;
   time: LogTime;
   /** Lines of the last hour that look like attempts and are not understood, if more than a few. */
@@ -69,9 +74,11 @@ export function warningsOfSource(conditions: SourceConditions): Warning[] {
   if (lag > MUCH_LAG_BYTES) {
     warnings.push(warn("source-lag", { source, megabytes: Math.round(lag / 1e6) }, source));
   }
-  if (conditions.shortened > 0) {
-    warnings.push(warn("lines-shortened", { source, lines: conditions.shortened }, source));
+  const { shortened, unusable } = conditions.filter;
+  if (unusable !== undefined) {
+    warnings.push(warn("filter-unusable", { source, jail, reason: unusable }, source));
   }
+  if (shortened > 0) warnings.push(warn("lines-shortened", { source, lines: shortened }, source));
   if (jails.length > 0 && !jails.some(({ name }) => name === jail)) {
     warnings.push(warn("unknown-jail", { source, jail }, source));
   }

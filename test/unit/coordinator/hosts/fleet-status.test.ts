@@ -49,3 +49,23 @@ test("a host that is not heard is down when it has had the time to report", asyn
     ["host-down"],
   );
 });
+
+test("a host that is silent is not called current: nobody knows what its kernel has", async () => {
+  const status = { host: "mx1", revision: 7, bansCreated: "bucket", warnings: [], sentAt: STARTED };
+  const fleetOf = (isUp: boolean) =>
+    new FleetStatus({
+      ...{ now: () => STARTED, startedAt: STARTED - 60_000 },
+      hosts: {
+        ...{ list: () => [{ status, seenAt: STARTED }], isUp: () => isUp },
+        refused: () => new Map(),
+      },
+      bans: { held: () => [], revision: () => 7, created: () => "bucket" },
+      quarantines: { of: () => undefined },
+      ...{ lateHosts: { warningOf: () => undefined }, clock: { hostWarnings: () => [] } },
+      missed: { byHost: () => new Map(), hostWarnings: () => [] },
+      history: { hosts: () => Promise.resolve([{ host: "mx1", lastSeenAt: STARTED }]) },
+    } as unknown as FleetParts);
+  const currentOf = async (isUp: boolean) => (await fleetOf(isUp).hostRows())[0]?.current;
+  assert.equal(await currentOf(true), true);
+  assert.equal(await currentOf(false), false);
+});

@@ -33,7 +33,8 @@ const JAIL: Jail = {
 };
 const fine: SourceConditions = {
   config: sourceOf({ path: "/var/log/mail.log" }),
-  ...{ state: "reading", trouble: undefined, lag: 0, gap: undefined, shortened: 0 },
+  ...{ state: "reading", trouble: undefined, lag: 0, gap: undefined },
+  filter: { shortened: 0, unusable: undefined },
   ...{ time: { state: "right" }, unrecognized: undefined, jails: [JAIL], surroundings },
 };
 
@@ -96,8 +97,14 @@ const CASES: readonly [string, Partial<SourceConditions>, string, RegExp][] = [
   ],
   ["a source that does not keep up", { lag: 20_000_000 }, "source-lag", /20 MB behind/],
   [
+    "a filter that this agent cannot compile, and of no missing file, which nobody has looked for",
+    { state: "idle", filter: { shortened: 0, unusable: "failregex: unknown tag <F-NEW>" } },
+    "filter-unusable",
+    /filter of jail dovecot.*the coordinator's version: failregex: unknown tag <F-NEW>/,
+  ],
+  [
     "a jail that the coordinator does not have",
-    { jails: [{ ...JAIL, name: "ssh" }] },
+    { state: "idle", jails: [{ ...JAIL, name: "ssh" }] },
     "unknown-jail",
     /jail dovecot, which the coordinator does not have/,
   ],
