@@ -19,6 +19,12 @@ export interface BanChange {
   isGone: boolean;
 }
 
+/**
+ * How the kernel's bans are compared with those that it was given. Their number is quickly read, and
+ * right also where somebody has put another address in for a ban that was taken out.
+ */
+export type Comparison = "number" | "names";
+
 export interface KernelBans {
   has(key: string): boolean;
   /** How many are in force. */
@@ -40,10 +46,10 @@ export interface KernelBans {
   /** Counts them in the kernel, unless they are changing. */
   recount(): Promise<void>;
   /**
-   * How many bans the kernel lacks, as its count tells; 0 also while they are changing. `countWanted`
-   * counts the bans that must be there.
+   * How many bans the kernel lacks; 0 also while they are changing. `keysOfWanted` finds the bans
+   * that must be there.
    */
-  countMissing(countWanted: () => Promise<number>): Promise<number>;
+  countMissing(by: Comparison, keysOfWanted: () => Promise<Set<string>>): Promise<number>;
   /** The kernel's reasons, of the bans that it has refused. */
   rejected(): { count: number; reason: string } | undefined;
   wasRejected(key: string): boolean;
@@ -70,7 +76,7 @@ export function createKernelBans(options: KernelBansOptions): KernelBans {
     adopt: (keys) => bans.adopt(keys),
     forgetAll: () => bans.forgetAll(),
     recount: () => bans.recount(),
-    countMissing: (countWanted) => bans.countMissing(countWanted),
+    countMissing: (by, keysOfWanted) => bans.countMissing(by, keysOfWanted),
     rejected: () => bans.rejected(),
     wasRejected: (key) => bans.wasRejected(key),
     rejectedKeys: () => bans.rejectedKeys(),
@@ -168,12 +174,19 @@ class GivenBans {
     await this.#countUnchanged();
   }
 
-  async countMissing(countWanted: () => Promise<number>): Promise<number> {
+  async countMissing(by: Comparison, keysOfWanted: () => Promise<Set<string>>): Promise<number> {
     const begun = this.#begun;
-    const wanted = await countWanted();
-    const counted = await this.#countUnchanged();
+    const wanted = await keysOfWanted();
+    if (this.#underWay > 0) return 0;
+    if (by === "names") await this.#deletePresent(wanted);
+    const counted = by === "names" ? 0 : await this.#countUnchanged();
     if (counted === undefined || this.#begun !== begun) return 0;
-    return Math.max(wanted - counted, 0);
+    return Math.max(wanted.size - counted, 0);
+  }
+
+  async #deletePresent(keys: Set<string>): Promise<void> {
+    const present = await this.#options.firewall.list();
+    await inSlices(present, ({ jail, address }) => keys.delete(banKey(jail, address)));
   }
 
   /** A count beside a change may have the change or not, and says nothing: undefined. */

@@ -32,7 +32,7 @@ import type { Firewall } from "./firewall/firewall.ts";
 import { createFirewallRepairs, type FirewallRepairs } from "./firewall-repairs.ts";
 import { createFirewallRetry, PAUSES, type FirewallRetry } from "./firewall-retry.ts";
 import { JailSets } from "./jail-sets.ts";
-import { createKernelBans, type KernelBans } from "./kernel-bans.ts";
+import { createKernelBans, type Comparison, type KernelBans } from "./kernel-bans.ts";
 import { KnownBans, type BansMirror } from "./known-bans.ts";
 import type { NeverBan } from "./never-ban.ts";
 import { createServerClock, type ServerClock } from "./server-clock.ts";
@@ -394,26 +394,26 @@ class Synchronizer {
   }
 
   async #repair(): Promise<void> {
-    const { bansLost, isNews } = await this.#repairs.repair(() => this.#countMissing());
+    const { bansLost, isNews } = await this.#repairs.repair((by) => this.#countMissing(by));
     if (bansLost) this.#bringAllBack();
     else this.#review.retryRejected();
     if (isNews) this.#options.onApplied();
   }
 
   /** Before the kernel holds exactly the bucket's bans, nobody knows what it must have. */
-  #countMissing(): Promise<number> {
+  #countMissing(by: Comparison): Promise<number> {
     if (this.#sync.phase !== "in-sync") return Promise.resolve(0);
-    return this.#kernel.countMissing(() => this.#countLasting());
+    return this.#kernel.countMissing(by, () => this.#lastingBans());
   }
 
-  /** How many bans the kernel was given that do not run out soon. */
-  async #countLasting(): Promise<number> {
+  /** The keys of the bans that the kernel was given and that do not run out soon. */
+  async #lastingBans(): Promise<Set<string>> {
     const keys = new Set<string>();
     await inSlices(this.#known.all(), ([key, ban]) => {
       const isLasting = ban.until === null || ban.until - this.#clock.nowFor(ban) > LASTING_MS;
       if (isLasting && this.#kernel.has(key)) keys.add(key);
     });
-    return keys.size;
+    return keys;
   }
 
   #bringAllBack(): void {

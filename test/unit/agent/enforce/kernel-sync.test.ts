@@ -557,3 +557,21 @@ test("a ban that somebody has taken out of the kernel is in force again, and one
   await eventually("it is back", async () => (await inKernel()).includes(addressAt(2)));
   assert.equal(sync.state().repairs, 1);
 });
+
+test("a ban that somebody has taken out of the kernel is in force again, also where another address was put in", async () => {
+  await using host = await setUp({ repairEveryMs: 5 });
+  const { sync, firewall, told, put, begin, finish, inKernel } = host;
+  told.readyFor = BUCKET;
+  begin();
+  for (const n of [1, 2, 3]) put(banOn(addressAt(n)));
+  finish();
+  await eventually("all are in the kernel", async () => (await inKernel()).length === 3);
+  await sync.settled();
+  await Promise.all([
+    firewall.ban([{ jail: "dovecot", address: addressAt(9), seconds: undefined }]),
+    firewall.unban([banOn(addressAt(2))]),
+  ]);
+  await eventually("it is back", async () => (await inKernel()).includes(addressAt(2)));
+  assert.deepEqual((await inKernel()).sort(), [1, 2, 3].map(addressAt).sort());
+  assert.equal(sync.state().repairs, 1);
+});

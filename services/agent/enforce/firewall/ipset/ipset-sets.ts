@@ -2,6 +2,7 @@
  * The kernel's sets of a jail, one per family: `fleetban-dovecot-4`. The type is hash:net: it
  * holds single addresses and networks, each with a timeout of its own.
  */
+import { inSlices } from "../../../../process/slices.ts";
 import { familyOf, parseNetwork, type Address } from "../../../../wire/address.ts";
 import { JAIL_NAME } from "../../../../wire/subjects.ts";
 import { FirewallError, inPieces, type Run } from "../command.ts";
@@ -115,11 +116,12 @@ export function createSets(run: Run, maxMembers = MAX_MEMBERS): Sets {
         const jail = jailOfSet(set);
         if (jail === undefined || set.endsWith("~")) continue;
         const text = await run("ipset", ["save", set]);
-        for (const [, spelled = "", seconds] of text.matchAll(/^add \S+ (\S+) timeout (\d+)/gm)) {
+        const members = text.matchAll(/^add \S+ (\S+) timeout (\d+)/gm);
+        await inSlices(members, ([, spelled = "", seconds]) => {
           const address = parseNetwork(spelled);
-          if (address === undefined) continue;
+          if (address === undefined) return;
           bans.push({ jail, address, seconds: Number(seconds) || undefined });
-        }
+        });
       }
       return bans;
     },

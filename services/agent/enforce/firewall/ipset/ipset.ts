@@ -53,7 +53,7 @@ export function createIpsetFirewall(options: IpsetOptions): Firewall {
       // A ban is not in force before packets are sent to its set.
       ipset.areLedTo(bans) ? inOrder.brief(() => ipset.ban(bans)) : inOrder(() => ipset.ban(bans)),
     unban: (bans) => inOrder.brief(() => ipset.unban(bans)),
-    list: () => inOrder(() => ipset.list()),
+    list: () => inOrder((aside) => aside(() => ipset.list())),
     // It only reads, and takes a process: no ban waits for it.
     count: () => ipset.count(),
     repair: () => inOrder((aside) => ipset.repair(aside)),

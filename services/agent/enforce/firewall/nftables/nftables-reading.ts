@@ -1,5 +1,6 @@
 /** What the kernel has of fleetban's table, as `nft -j` tells it (libnftables-json(5)). */
 import * as z from "zod";
+import { inSlices } from "../../../../process/slices.ts";
 import { parseNetwork, type Address } from "../../../../wire/address.ts";
 import type { Run } from "../command.ts";
 import type { TimedBan } from "../firewall.ts";
@@ -81,12 +82,13 @@ export async function readBans(run: Run, sets: readonly string[]): Promise<Timed
     if (!parts) continue;
     const args = ["-j", "list", "set", ...TABLE.split(" "), set];
     const { nftables } = listing.parse(JSON.parse(await run("nft", args)));
-    for (const each of nftables.flatMap((entry) => entry.set?.elem ?? [])) {
+    const elements = nftables.flatMap((entry) => entry.set?.elem ?? []);
+    await inSlices(elements, (each) => {
       const [value, seconds] =
         typeof each === "string" ? [each, undefined] : [each.elem.val, each.elem.expires];
       const address: Address | undefined = parseNetwork(`${value}/${parts.prefix}`);
       if (address !== undefined) bans.push({ jail: parts.jail, address, seconds });
-    }
+    });
   }
   return bans;
 }

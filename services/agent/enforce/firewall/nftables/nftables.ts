@@ -42,7 +42,7 @@ export function createNftablesFirewall(options: NftablesOptions): Firewall {
     replace: (bans) => inOrder((aside) => table.replace(bans, aside)),
     ban: (bans) => inOrder.brief(() => table.ban(bans)),
     unban: (bans) => inOrder.brief(() => table.unban(bans)),
-    list: () => inOrder(() => table.list()),
+    list: () => inOrder((aside) => aside(() => table.list())),
     // It only reads, and that takes long: no ban waits for it.
     count: () => table.count(),
     repair: () => inOrder((aside) => table.repair(aside)),
