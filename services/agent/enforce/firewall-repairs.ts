@@ -5,7 +5,7 @@ import { FirewallError } from "./firewall/command.ts";
 import type { Firewall, Repair } from "./firewall/firewall.ts";
 import type { Comparison } from "./kernel-bans.ts";
 
-/** To compare all names takes a few hundred milliseconds of 100,000 bans: one repair in 15 does it. */
+/** To read all names takes up to seconds of 100,000 bans, beside new bans: one repair in 15 does it. */
 const NAMES_EVERY = 15;
 
 type CountMissing = (by: Comparison) => Promise<number>;

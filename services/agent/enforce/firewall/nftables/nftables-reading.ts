@@ -7,15 +7,11 @@ import type { TimedBan } from "../firewall.ts";
 import { partsOfSet, TABLE, type Generation } from "./nftables-table.ts";
 
 const object = z.object({ family: z.string(), name: z.string() });
-const element = z.union([
-  z.string(),
-  z.object({ elem: z.object({ val: z.string(), expires: z.number().optional() }) }),
-]);
 const listing = z.object({
   nftables: z.array(
     z.object({
       table: object.extend({ flags: z.unknown().optional() }).optional(),
-      set: object.extend({ table: z.string(), elem: z.array(element).optional() }).optional(),
+      set: object.extend({ table: z.string() }).optional(),
       chain: object.extend({ table: z.string() }).catchall(z.unknown()).optional(),
       rule: z
         .object({ family: z.string(), table: z.string(), chain: z.string(), expr: z.unknown() })
@@ -80,15 +76,32 @@ export async function readBans(run: Run, sets: readonly string[]): Promise<Timed
   for (const set of sets) {
     const parts = partsOfSet(set);
     if (!parts) continue;
-    const args = ["-j", "list", "set", ...TABLE.split(" "), set];
-    const { nftables } = listing.parse(JSON.parse(await run("nft", args)));
-    const elements = nftables.flatMap((entry) => entry.set?.elem ?? []);
-    await inSlices(elements, (each) => {
-      const [value, seconds] =
-        typeof each === "string" ? [each, undefined] : [each.elem.val, each.elem.expires];
+    const text = await run("nft", ["-j", "list", "set", ...TABLE.split(" "), set]);
+    await inSlices(elementsIn(text), ([value, seconds]) => {
       const address: Address | undefined = parseNetwork(`${value}/${parts.prefix}`);
       if (address !== undefined) bans.push({ jail: parts.jail, address, seconds });
     });
   }
   return bans;
 }
+
+/**
+ * The elements of the one set in `text`, each with its seconds left. They are read one by one, as
+ * JSON.parse would keep everything else waiting while it reads 100,000 of them. An element of
+ * fleetban's is a string, or an object that holds no other.
+ */
+function* elementsIn(text: string): Iterable<[value: string, seconds: number | undefined]> {
+  const array = /"elem":\s*\[/.exec(text);
+  if (!array) return;
+  const from = array.index + array[0].length;
+  const elements = text.slice(from, text.indexOf("]", from));
+  for (const [, object, string] of elements.matchAll(ELEMENT)) {
+    const value = string ?? VALUE.exec(object ?? "")?.[1];
+    const expires = EXPIRES.exec(object ?? "")?.[1];
+    if (value !== undefined) yield [value, expires === undefined ? undefined : Number(expires)];
+  }
+}
+
+const ELEMENT = /\{\s*"elem":\s*\{([^}]*)\}\s*\}|"([^"]*)"/g;
+const VALUE = /"val":\s*"([^"]*)"/;
+const EXPIRES = /"expires":\s*(\d+)/;
