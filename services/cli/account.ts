@@ -5,7 +5,7 @@ import { checkPeriod, checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
-import { formatInstant } from "./time.ts";
+import { formatInstant, formatZoned, zoneOf } from "./time.ts";
 import { shorten } from "./visible.ts";
 
 interface ShowOptions extends JsonOption {
@@ -48,7 +48,7 @@ function tell(
   { since, until }: { since: number; until: number | undefined },
 ): void {
   const { user, attempts, addresses, addressCount, hosts, knowsLogins } = reply;
-  const period = `since ${formatInstant(since)}${until === undefined ? "" : ` until ${formatInstant(until)}`}`;
+  const period = `since ${formatZoned(since)}${until === undefined ? "" : ` until ${formatZoned(until)}`}`;
   const from = attempts === 0 ? "" : ` from ${count(addressCount, "address", "addresses")}`;
   output.line(`${shorten(user, 64)}: ${count(attempts, "failed attempt")}${from} ${period}`);
   if (attempts === 0) return;
@@ -71,7 +71,8 @@ function tell(
 
 function addressRows({ addresses, knowsLogins }: Reply<"account.show">): Cell[][] {
   const hasFacts = addresses.some(({ about }) => about !== null);
-  const head = ["ADDRESS", "ATTEMPTS", "FIRST", "LAST", "BANNED"];
+  const zone = zoneOf(addresses[0]?.lastAt ?? 0);
+  const head = ["ADDRESS", "ATTEMPTS", `FIRST (${zone})`, `LAST (${zone})`, "BANNED"];
   return [
     [...head, ...(knowsLogins ? ["LAST LOGIN"] : []), ...(hasFacts ? ["WHOSE"] : [])],
     ...addresses.map(({ address, attempts, firstAt, lastAt, isBanned, lastLoginAt, about }) => [

@@ -10,7 +10,7 @@ import type { Context } from "./context.ts";
 import { describeFailure, failureHead } from "./failure.ts";
 import { nameFirst } from "./reach.ts";
 import type { Cell } from "./table.ts";
-import { formatBoth, formatInstant, zoneOf } from "./time.ts";
+import { formatBoth, formatInstant, formatZoned, zoneOf } from "./time.ts";
 
 export function showCommand(context: Context): Command {
   const { output, now } = context;
@@ -126,7 +126,7 @@ function formatStanding(address: Address, standing: Standing): string {
 function describeSilent({ silent = [], counts }: Standing): string[] {
   if (silent.length === 0) return [];
   const words = silent.map(({ host, lastSeenAt, hadBan }) => {
-    return `${host} since ${formatInstant(lastSeenAt)} (${hadBan ? "had the ban" : "did not report the ban"})`;
+    return `${host} since ${formatZoned(lastSeenAt)} (${hadBan ? "had the ban" : "did not report the ban"})`;
   });
   return [`silent: ${nameFirst(words, counts.silent ?? words.length)}`];
 }

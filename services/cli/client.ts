@@ -87,12 +87,16 @@ export function createClient(who: string, locate: () => Promise<Location>): Clie
           noun,
           verb,
           name,
-          credentials?.isSupport ? "support" : "operator",
+          credentials?.role === "support" ? "support" : "operator",
         );
         const options = { timeout, ...addressHeader(connection) };
         message = await connection.request(subject, question, options);
       } catch (error) {
-        throw explainSilence(error, where, `${name} may not ask for ${noun} ${verb}`);
+        throw explainSilence(
+          error,
+          where,
+          whyForbidden(name, credentials?.role, `${noun} ${verb}`),
+        );
       }
       return readReply(endpoint, message);
     },
@@ -139,13 +143,20 @@ async function openLink({ nats, origin }: Location, who: string): Promise<Link> 
   }
 }
 
+/** Why NATS does not let these credentials ask that. */
+function whyForbidden(name: string, role: string | undefined, question: string): string {
+  const others = "fleetban key operator makes credentials that may";
+  if (role === "viewer" || role === "support") {
+    return `${name} is ${role === "viewer" ? "a viewer" : "support"} and may not ask for ${question}; ${others}`;
+  }
+  return `${name} may not ask for ${question}: an earlier version may have made its credentials; ${others}`;
+}
+
 /** Why nobody answered the request. */
-function explainSilence(error: unknown, where: string, forbidden: string): unknown {
+function explainSilence(error: unknown, where: string, whyForbidden: string): unknown {
   const cause = error instanceof RequestError ? (error.cause ?? error) : error;
   if (cause instanceof PermissionViolationError) {
-    const reason =
-      "credentials of viewers, of support and of earlier versions may not do everything; fleetban key operator makes others";
-    const text = `NATS at ${where}: ${forbidden}: ${reason}`;
+    const text = `NATS at ${where}: ${whyForbidden}`;
     return new PlainError(visible(text), EXIT.permission, { cause });
   }
   const isNobody =

@@ -7,7 +7,7 @@ import { checksOf, UsageError } from "./arguments.ts";
 import { JSON_OPTION, type JsonOption } from "./context.ts";
 import { confirm, type AskingContext } from "./confirm.ts";
 import { count } from "../config/count.ts";
-import { formatInstant } from "./time.ts";
+import { formatInstant, formatZoned } from "./time.ts";
 
 interface EraseOptions extends JsonOption {
   user?: string;
@@ -58,7 +58,7 @@ export function addEraseCommand(parent: Command, context: AskingContext): void {
     if (failures === 0 || oldest === null || newest === null) output.line("no failure matches");
     else {
       const from = formatInstant(oldest);
-      output.line(`${count(failures, "failure")}, from ${from} to ${formatInstant(newest)}`);
+      output.line(`${count(failures, "failure")}, from ${from} to ${formatZoned(newest)}`);
     }
     if (banChanges > 0) {
       const changes = count(banChanges, "change");

@@ -5,7 +5,7 @@ import { checkPeriod, checksOf } from "./arguments.ts";
 import { JSON_OPTION, noteStale, type Context, type JsonOption } from "./context.ts";
 import { count } from "../config/count.ts";
 import type { Cell } from "./table.ts";
-import { formatInstant } from "./time.ts";
+import { formatZoned } from "./time.ts";
 import { shorten } from "./visible.ts";
 
 interface TopOptions extends JsonOption {
@@ -64,7 +64,7 @@ export function addTopCommand(parent: Command, context: Context): void {
         return;
       }
       const { attempts, top } = reply;
-      const period = `since ${formatInstant(since)}${until === undefined ? "" : ` until ${formatInstant(until)}`}`;
+      const period = `since ${formatZoned(since)}${until === undefined ? "" : ` until ${formatZoned(until)}`}`;
       output.line(`${count(attempts, "failed attempt")} ${period}`);
       if (top.length > 0) output.table(rowsOf(head, reply));
       else if (attempts > 0) output.note(WHY_NONE[by] ?? "nothing of it is on record");

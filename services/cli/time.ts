@@ -19,6 +19,9 @@ export function formatInstant(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** "2026-11-24 12:14:03 CET", for sentences; a column of a table has the zone in its head. */
+export const formatZoned = (at: number): string => `${formatInstant(at)} ${zoneOf(at)}`;
+
 /** "12:14:03.042", local time. */
 export function formatClock(at: number): string {
   const fraction = String(new Date(at).getMilliseconds()).padStart(3, "0");
@@ -35,7 +38,7 @@ export function formatRelative(at: number, now: number): string {
 
 /** "2026-11-24 12:14:03 CET (in 18m)". */
 export function formatBoth(at: number, now: number): string {
-  return `${formatInstant(at)} ${zoneOf(at)} (${formatRelative(at, now)})`;
+  return `${formatZoned(at)} (${formatRelative(at, now)})`;
 }
 
 /** The end of a ban: "until 2026-11-24 12:14:03 CET (in 18m)", "for ever". */

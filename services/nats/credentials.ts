@@ -19,8 +19,8 @@ export interface Credentials {
   seed: string;
   /** The public key of the account that has signed the JWT. */
   account: string;
-  /** Does the subject of a request say that support asks? See apiSubject. */
-  isSupport: boolean;
+  /** Such as "viewer", as fleetban key has made them; undefined: an earlier version has made them. */
+  role: string | undefined;
 }
 
 /** Checked by hand: the CLI reads credentials at every start, and zod takes long to load. */
@@ -30,6 +30,8 @@ interface UncheckedClaims {
   exp?: unknown;
   nats?: { sub?: { allow?: unknown } | null; tags?: unknown } | null;
 }
+
+const ROLE_TAG = "role:";
 
 const JWT = /-----BEGIN NATS USER JWT-----\s+(\S+)\s+-+END NATS USER JWT-+/;
 const SEED = /-----BEGIN USER NKEY SEED-----\s+(SU[A-Z2-7]{56})\s/;
@@ -63,7 +65,9 @@ function readClaims(jwt: string): Omit<Credentials, "jwt" | "seed"> {
     account,
     inbox: inbox?.replace(/\.>$/, ""),
     until: exp === undefined ? undefined : exp * 1000,
-    isSupport: textsIn(nats?.tags).includes("role:support"),
+    role: textsIn(nats?.tags)
+      .find((tag) => tag.startsWith(ROLE_TAG))
+      ?.slice(ROLE_TAG.length),
   };
 }
 

@@ -71,7 +71,10 @@ test("a viewer asks, and is told plainly that it may not command: 77", async () 
     ["allow", "remove", "192.0.2.1"],
   ]) {
     const { code, stderr } = await bob(...args);
-    assert.match(stderr, /^fleetban: NATS at [^\n]* may not ask [^\n]*\n$/);
+    assert.match(
+      stderr,
+      /^fleetban: NATS at \S+ [^\n]*: bob is a viewer and may not ask for (?:ban|allow) (?:add|remove); fleetban key operator [^\n]*\n$/,
+    );
     assert.equal(code, 77);
   }
 });

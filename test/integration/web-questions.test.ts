@@ -117,7 +117,10 @@ test("account show prints who attacks a mailbox", async () => {
   const { code, stdout, stderr } = await centre.cli("account", "show", "alice@example.org");
   assert.deepEqual([code, stderr], [0, ""]);
   assert.match(stdout, /^alice@example\.org: 6 failed attempts from 2 addresses since /);
-  assert.match(stdout, /^ADDRESS +ATTEMPTS +FIRST +LAST +BANNED +LAST LOGIN +WHOSE$/m);
+  assert.match(
+    stdout,
+    /^ADDRESS +ATTEMPTS +FIRST \(\S+\) +LAST \(\S+\) +BANNED +LAST LOGIN +WHOSE$/m,
+  );
   assert.match(stdout, /^203\.0\.113\.9 +4 .* yes +- +DE, AS64496 Example Ltd$/m);
   assert.match(stdout, /^198\.51\.100\.7 +2 .* no +20\d\d-.* -$/m);
   assert.match(stdout, /^mx1 +6$/m);

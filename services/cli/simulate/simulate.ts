@@ -28,7 +28,7 @@ import type { Ask } from "../client.ts";
 import type { Output } from "../output.ts";
 import { createProgress, describeMegabytes, sizeOfFiles } from "../progress.ts";
 import type { Cell } from "../table.ts";
-import { formatInstant } from "../time.ts";
+import { formatInstant, zoneOf } from "../time.ts";
 import { quote } from "../visible.ts";
 import { readTodaysPolicy } from "./todays-policy.ts";
 import {
@@ -240,7 +240,7 @@ function tell(replays: readonly Trial[], facts: Facts, output: Output): void {
   const loggedIn = asked && loggedInOf(asked, facts);
   if (bans.length > 0) {
     output.table([
-      ["BANNED AT", "ADDRESS", "FOR", "FAILURES", "LOGGED IN"],
+      [`BANNED AT (${zoneOf(bans[0]?.at ?? 0)})`, "ADDRESS", "FOR", "FAILURES", "LOGGED IN"],
       ...bans
         .slice(0, SHOWN)
         .map(({ at, until, address, hosts }): Cell[] => [

@@ -62,9 +62,9 @@ for (const program of PROGRAMS) {
   );
 
   test(`bash completes every command and option of ${name}`, () => {
-    for (const { words, options, subcommands } of commands) {
+    for (const { words, options, subcommands, arguments: given } of commands) {
       const offered = complete(program, [...words, ""]).filter((each) => !each.startsWith("its-"));
-      assert.deepEqual(offered, [...subcommands]);
+      assert.deepEqual(offered, [...subcommands, ...(given[0]?.argChoices ?? [])]);
       const flags = complete(program, [...words, "-"]);
       for (const { long } of options)
         assert.ok(flags.includes(long ?? ""), `${words.join(" ")} ${long}`);
