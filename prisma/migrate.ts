@@ -28,6 +28,8 @@ async function withEngine<T>(
   const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
   pool.on("error", () => {}); // the query that is under way fails, and says why
   try {
+    // The engine calls every error of a connection "External error": this one says what it is.
+    await pool.query("SELECT 1");
     return await work(await startEngine(pool, files), pool);
   } finally {
     await pool.end();

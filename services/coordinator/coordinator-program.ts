@@ -19,6 +19,7 @@ import { jailSentences } from "../policy/jail-sentences.ts";
 import { policyOf } from "./decide/policy.ts";
 import { openSinks, type OpenedSinks } from "./notify/open-sinks.ts";
 import { localLoginOf, NAME, runCoordinator } from "./coordinator-run.ts";
+import { whyNotConnected } from "./history/connection-trouble.ts";
 import { siteSentence } from "../web/server/site-sentence.ts";
 import { siteOf } from "../web/server/web-config.ts";
 
@@ -187,7 +188,7 @@ function addMigrate({ program, write, load }: Context): void {
       const { database } = await load();
       const { migrate } = await import("../../prisma/migrate.ts");
       const applied = await migrate(database.url).catch((cause: unknown) => {
-        const reason = cause instanceof Error ? cause.message.trim().split("\n")[0] : String(cause);
+        const [reason = ""] = whyNotConnected(cause).trim().split("\n");
         const where = new URL(database.url).host;
         throw new PlainError(`PostgreSQL at ${where}: ${reason}`, EXIT.unavailable, { cause });
       });

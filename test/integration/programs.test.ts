@@ -324,6 +324,19 @@ test("a coordinator's check says of NATS and PostgreSQL whether they can be used
   assert.match(well.output(), /^ok +NATS: 127\.0\.0\.1:/m);
   assert.match(well.output(), /^ok +PostgreSQL: .*the first start makes the tables$/m);
 
+  const { username, host, pathname } = new URL(env.DATABASE_URL);
+  const noPassword = { ...env, DATABASE_URL: `postgresql://${username}@${host}${pathname}` };
+  // The client that migrates, the one that checks and Prisma's each say it in their own way.
+  const why = "PostgreSQL asks for a password, and database.url has none";
+  for (const command of ["check", "migrate"]) {
+    await using refused = await start("coordinator", [command], noPassword);
+    assert.equal(await refused.ended, 69);
+    assert.match(refused.output(), new RegExp(`PostgreSQL.*: ${why}$`, "m"));
+  }
+  const listen = { FLEETBAN_HTTP_LISTEN: `127.0.0.1:${await freePort()}` };
+  await using running = await start("coordinator", ["run"], { ...noPassword, ...listen });
+  await eventually("it says so in its log", () => said(running, why).length > 0);
+
   await nats.stop();
   await postgres.stop();
   await using ill = await start("coordinator", ["check"], env);
@@ -332,4 +345,24 @@ test("a coordinator's check says of NATS and PostgreSQL whether they can be used
   assert.match(ill.output(), /^FAIL +PostgreSQL: 127\.0\.0\.1:\d+: .*ECONNREFUSED/m);
   await using alone = await start("coordinator", ["check", "--config-only"], env);
   assert.equal(await alone.ended, 0);
+});
+
+test("a coordinator.yaml with a password that others can read is refused, by its check and its start", async () => {
+  await using made = await folderWith(
+    "database: { url: postgresql://me:hunter2@127.0.0.1/fleet }\n",
+  );
+  const args = ["--config", made.config];
+  await chmod(made.config, 0o644);
+  for (const command of ["check", "run"]) {
+    await using exposed = await start("coordinator", [command, ...args]);
+    assert.equal(await exposed.ended, 78);
+    assert.match(
+      exposed.output(),
+      /database\.url is a password: others may use it, its mode is 644; chmod 600 \S+/,
+    );
+    assert.doesNotMatch(exposed.output(), /hunter2/);
+  }
+  await chmod(made.config, 0o600);
+  await using taken = await start("coordinator", ["check", "--config-only", ...args]);
+  assert.equal(await taken.ended, 0, taken.output());
 });

@@ -45,7 +45,7 @@ const LANES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     metrics: ["buckets", "decide", "hosts", "history"],
     api: ["buckets", "notify", "decide", "hosts", "upkeep", "history", "metrics"],
     http: ["buckets", "decide", "history", "metrics"],
-    check: [],
+    check: ["history"],
   },
   // Of the server the browser knows the API alone, see below.
   web: { server: [], browser: [] },

@@ -1,11 +1,11 @@
 /** `fleetban-coordinator check`: would this coordinator do its work here? */
-import { reasonOf } from "../../process/reason.ts";
 import pg from "pg";
 import { checkNats, createCheckReport, type CheckReport } from "../../nats/check.ts";
 import { EXIT, type ExitCode } from "../../process/exit.ts";
 import { natsOptions } from "../../nats/connect.ts";
 import type { CoordinatorConfig } from "../coordinator-config.ts";
 import { checkWeb } from "../../web/server/check-web.ts";
+import { whyNotConnected } from "../history/connection-trouble.ts";
 import { checkNatsRights } from "./coordinator-rights-check.ts";
 
 /** Writes a line for every part; returns the code of the first that failed. Changes nothing. */
@@ -35,9 +35,7 @@ async function checkPostgres(url: string, report: CheckReport): Promise<void> {
     const isNew = rows[0]?.tables === null;
     report.ok("PostgreSQL", isNew ? `${host}; the first start makes the tables` : host);
   } catch (error) {
-    const reason: unknown = error instanceof AggregateError ? error.errors[0] : error;
-    const text = reasonOf(reason);
-    report.failed("PostgreSQL", `${host}: ${text}`, EXIT.unavailable);
+    report.failed("PostgreSQL", `${host}: ${whyNotConnected(error)}`, EXIT.unavailable);
   } finally {
     await client.end().catch(() => {});
   }

@@ -8,6 +8,7 @@ import { migrate } from "../../../prisma/migrate.ts";
 import * as z from "zod";
 import { Prisma, PrismaClient } from "../../../prisma/client/client.ts";
 import type { Log } from "../../process/log.ts";
+import { nameMissingPassword } from "./connection-trouble.ts";
 
 /** PostgreSQL cannot be asked now; the message says why. */
 export class HistoryUnavailable extends Error {
@@ -213,10 +214,7 @@ function reasonOf(error: unknown): string {
   const { code, message: said } = answerOf(error) ?? {};
   if (code === QUERY_CANCELED) return "the answer takes too long, ask for a shorter period";
   if (said !== undefined) return said;
-  const text = error instanceof Error ? error.message : String(error);
-  if (/^SASL: .*client password must be a/m.test(text)) {
-    return "PostgreSQL asks for a password, and database.url has none";
-  }
+  const text = nameMissingPassword(error instanceof Error ? error.message : String(error));
   const last = text.trim().split("\n").at(-1) ?? text;
   const reason = RAW_QUERY_FAILED.exec(last)?.[1] ?? last;
   return NOT_REACHED.test(reason) ? "cannot be reached" : reason;
