@@ -41,10 +41,13 @@ const CHAIN = /^[\w.-]{1,28}$/;
 function bansOf(folder: string, options: Options, origin: string): BanAction[] {
   const { valueOf, note } = options;
   const text = valueOf("action");
-  // Where no jail.conf says otherwise.
-  const port = valueOf("port");
+  // Where no jail.conf says otherwise: the action that fail2ban's own jail.conf has.
+  const given = ["port", "protocol", "chain"].map((name): [string, string] => [
+    name,
+    valueOf(name),
+  ]);
   const banaction = valueOf("banaction") || "iptables-multiport";
-  const fallback = { name: banaction, parameters: new Map(port === "" ? [] : [["port", port]]) };
+  const fallback = { name: banaction, parameters: new Map(given.filter(([, value]) => value)) };
   const actions = text === "" ? [fallback] : parseActions(text);
   const bans = actions.flatMap((action) => {
     const ban = readBanAction(folder, action);

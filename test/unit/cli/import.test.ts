@@ -617,3 +617,19 @@ bantime.maxtime = 5m
   assert.equal(jails[0]?.settings?.["bantime.maxtime"], undefined);
   assert.equal(dbpurgeage, undefined);
 });
+
+test("a jail without an action closes its port, protocol and chain, as fail2ban's own jail.conf has it", async () => {
+  const { jails } = await importFrom({
+    "jail.local": `[x]
+enabled = true
+failregex = bad <HOST>
+logpath = /var/log/x
+port = 5060
+protocol = udp
+chain = DOCKER-USER`,
+  });
+  const [jail] = jails;
+  assert.deepEqual(jail?.chains, ["DOCKER-USER"]);
+  assert.deepEqual(jail.settings?.ports, [5060]);
+  assert.equal(jail.settings.protocol, "udp");
+});
