@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatWhere } from "../../../services/cli/ban-show.ts";
-import { formatInstant } from "../../../services/cli/time.ts";
+import { formatZoned } from "../../../services/cli/time.ts";
 import { parseNetwork } from "../../../services/wire/address.ts";
 import type { Ban } from "../../../services/wire/ban.ts";
 import type { Standing } from "../../../services/wire/reach.ts";
@@ -17,7 +17,7 @@ const STANDING: Standing = {
   ],
   counts: { live: 2, inForce: 2, missing: 0, dryRun: 0, ineffective: 0, refused: 0, silent: 2 },
 };
-const SILENT = `silent: mx4 since ${formatInstant(AT)} (had the ban), mx10 since ${formatInstant(AT)} (did not report the ban)`;
+const SILENT = `silent: mx4 since ${formatZoned(AT)} (had the ban), mx10 since ${formatZoned(AT)} (did not report the ban)`;
 
 test("where a ban is in force names the hosts that are silent, and since when", () => {
   const where = formatWhere(BAN, { standing: STANDING });
