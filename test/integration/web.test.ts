@@ -22,6 +22,7 @@ import {
   type SecuredProgram,
 } from "../harness/secured-programs.ts";
 import { createWebClient, tokenOf, type WebClient } from "../harness/web-client.ts";
+import { askForLink } from "../harness/web-login.ts";
 
 const PATH = "/fleetban";
 
@@ -65,11 +66,7 @@ after(async () => {
 const clientAt = (index: number) => createWebClient(site, reached[index]);
 
 /** Prints a link with these credentials. */
-async function linkOf(creds: string): Promise<string> {
-  const { code, stdout, stderr } = await cliOf(fleet, creds)("web", "login");
-  assert.equal(code, 0, stderr);
-  return stdout;
-}
+const linkOf = (creds: string): Promise<string> => askForLink(cliOf(fleet, creds));
 
 async function logIn(creds: string, client: WebClient): Promise<WebClient> {
   const { status, body } = await client.post("login", { token: tokenOf(await linkOf(creds)) });

@@ -16,6 +16,7 @@ import {
   type SecuredProgram,
 } from "../harness/secured-programs.ts";
 import { startTestPostgres, type TestPostgres } from "../harness/servers.ts";
+import { askForLink, followLink } from "../harness/web-login.ts";
 
 let fleet: SecuredFleet;
 let postgres: TestPostgres;
@@ -62,12 +63,7 @@ after(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-async function logIn(into: Page): Promise<void> {
-  const { code, stdout, stderr } = await cli("web", "login");
-  assert.equal(code, 0, stderr);
-  await into.goto(stdout.trim());
-  await into.getByRole("navigation", { name: "Pages" }).waitFor();
-}
+const logIn = async (into: Page) => followLink(into, await askForLink(cli));
 
 const dialog = () => page.getByRole("dialog");
 const notice = (text: string | RegExp) => page.locator(".notice", { hasText: text });

@@ -18,6 +18,7 @@ import {
   startSecuredCoordinator,
   type SecuredProgram,
 } from "../harness/secured-programs.ts";
+import { askForLink, followLink } from "../harness/web-login.ts";
 
 const GUARD = "guard: { bansPerMinute: 300, perHost: 3 }";
 
@@ -46,9 +47,7 @@ before(async () => {
   }
   alice = await openPage(browser);
   ({ page } = alice);
-  const { stdout } = await cli("web", "login");
-  await page.goto(stdout.trim());
-  await page.getByRole("navigation", { name: "Pages" }).waitFor();
+  await followLink(page, await askForLink(cli));
 });
 
 afterEach(() => alice.assertClean());

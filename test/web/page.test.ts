@@ -15,6 +15,7 @@ import {
   type SecuredProgram,
 } from "../harness/secured-programs.ts";
 import { startTestPostgres, type TestPostgres } from "../harness/servers.ts";
+import { askForLink, followLink } from "../harness/web-login.ts";
 
 const PATH = "/fleetban";
 const JAILS = "jails: { dovecot: { maxretry: 3 } }";
@@ -79,15 +80,12 @@ async function credentialsOf(role: "operator" | "viewer", name: string): Promise
 
 async function linkOf(role: "operator" | "viewer", name: string): Promise<string> {
   const creds = await credentialsOf(role, name);
-  const { code, stdout, stderr } = await cliOf(fleet, creds)("web", "login");
-  assert.equal(code, 0, stderr);
-  return stdout.trim();
+  return askForLink(cliOf(fleet, creds));
 }
 
 async function logIn(into: Page, role: "operator" | "viewer", name: string): Promise<string> {
   const link = await linkOf(role, name);
-  await into.goto(link);
-  await into.getByRole("navigation", { name: "Pages" }).waitFor();
+  await followLink(into, link);
   return link;
 }
 

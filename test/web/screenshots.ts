@@ -19,6 +19,7 @@ import { startReportingHost, type ReportingHost } from "../harness/reporting-hos
 import { startSecuredFleet } from "../harness/secured-fleet.ts";
 import { cliOf, startSecuredCoordinator } from "../harness/secured-programs.ts";
 import { startTestPostgres } from "../harness/servers.ts";
+import { followLink } from "../harness/web-login.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const DAY_MS = 86_400_000;
@@ -191,8 +192,7 @@ async function logIn(browser: Browser, { cli }: Fleet, view: View): Promise<Watc
     colorScheme: view.colorScheme,
     timezoneId: "UTC",
   });
-  await opened.page.goto((await cli("web", "login")).trim());
-  await opened.page.getByRole("navigation", { name: "Pages" }).waitFor();
+  await followLink(opened.page, (await cli("web", "login")).trim());
   return opened;
 }
 

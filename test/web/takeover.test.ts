@@ -15,6 +15,7 @@ import {
 } from "../harness/secured-programs.ts";
 import { shareAddress, type SharedAddress } from "../harness/shared-address.ts";
 import { createWebClient } from "../harness/web-client.ts";
+import { askForLink, followLink } from "../harness/web-login.ts";
 
 let fleet: SecuredFleet;
 let browser: Browser;
@@ -48,10 +49,7 @@ before(async () => {
   watching = await openPage(browser);
   commanding = await openPage(browser);
   for (const { page } of [watching, commanding]) {
-    const { code, stdout, stderr } = await cliOf(fleet, creds)("web", "login");
-    assert.equal(code, 0, stderr);
-    await page.goto(stdout.trim());
-    await page.getByRole("navigation", { name: "Pages" }).waitFor();
+    await followLink(page, await askForLink(cliOf(fleet, creds)));
   }
 });
 
