@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { EXIT, PlainError } from "../process/exit.ts";
-import { explainFileError } from "../process/file-error.ts";
+import { explainFileError, isErrno } from "../process/file-error.ts";
 import { UsageError } from "./arguments.ts";
 import { quote } from "./visible.ts";
 
@@ -11,12 +11,12 @@ export async function writePrivately(where: string, file: string, text: string):
   try {
     await writeFile(file, text, { mode: 0o600, flag: "wx" });
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
+    if (isErrno(cause, "EEXIST")) {
       throw new UsageError(`${where}: ${quote(file)}: is there already, expected a new file`, {
         cause,
       });
     }
-    const isGone = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    const isGone = isErrno(cause, "ENOENT");
     const folder = quote(dirname(file));
     const why = isGone ? `there is no folder ${folder}: make it first` : explainFileError(cause);
     const reason = `cannot be written: ${why}`;

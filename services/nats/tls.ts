@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { promises as files } from "node:fs";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { EXIT, PlainError } from "../process/exit.ts";
-import { explainFileError } from "../process/file-error.ts";
+import { explainFileError, isErrno } from "../process/file-error.ts";
 
 export interface NatsTls {
   caFile?: string;
@@ -43,7 +43,7 @@ async function checkAuthority(file: string): Promise<void> {
   try {
     text = await files.readFile(file, "utf8");
   } catch (cause) {
-    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
+    const isDenied = isErrno(cause, "EACCES");
     // It holds no secret: everybody may read it.
     const remedy = isDenied ? `; chmod 644 ${file}, and let its folder be entered` : "";
     const reason = `${explainFileError(cause)}${remedy}`;

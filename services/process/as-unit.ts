@@ -6,6 +6,7 @@
 import { execFile, spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
+import { isErrno } from "./file-error.ts";
 
 const execute = promisify(execFile);
 
@@ -48,7 +49,7 @@ export async function runAsUnit(unit: string, command: readonly string[]): Promi
   try {
     settings = settingsOf((await execute("systemctl", ["cat", "--", unit])).stdout);
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const isMissing = isErrno(error, "ENOENT");
     const why = isMissing ? "there is no systemd here" : `there is no unit ${unit} here`;
     return { kind: "impossible", why };
   }

@@ -4,6 +4,10 @@ export function explainFileError(error: unknown): string {
   return ("code" in error && WORDS[String(error.code)]) || error.message;
 }
 
+/** Is it the operating system's error of this code, such as "ENOENT"? */
+export const isErrno = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;
+
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EDQUOT: "the disk quota is used up",

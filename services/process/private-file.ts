@@ -1,7 +1,7 @@
 /** Files with secrets: who may read them, and how an administrator corrects their mode. */
 import { statSync } from "node:fs";
 import { userInfo } from "node:os";
-import { explainFileError } from "./file-error.ts";
+import { explainFileError, isErrno } from "./file-error.ts";
 
 /** Why others may know a file's secret; undefined: only its owner or the daemon's group reads it. */
 export function whyExposed(file: string): string | undefined {
@@ -24,8 +24,7 @@ export function whyUnreadable(file: string, cause: unknown): string {
 }
 
 /** May this user not read the file? */
-export const isDenied = (cause: unknown): boolean =>
-  cause instanceof Error && "code" in cause && cause.code === "EACCES";
+export const isDenied = (cause: unknown): boolean => isErrno(cause, "EACCES");
 
 /** The command that lets the daemon of this user read `file`. */
 export function whyDenied(file: string): string {

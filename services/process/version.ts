@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { isErrno } from "./file-error.ts";
 
 /**
  * fleetban's version: that of the nearest package.json above this file. A bundle has it in
@@ -11,7 +12,7 @@ export function readVersion(): string {
       const text = readFileSync(join(folder, "package.json"), "utf8");
       return versionIn(JSON.parse(text)) ?? "unknown";
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+      if (!isErrno(error, "ENOENT")) throw error;
     }
   }
   return "unknown";

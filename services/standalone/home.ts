@@ -8,7 +8,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { EXIT, PlainError } from "../process/exit.ts";
-import { explainFileError } from "../process/file-error.ts";
+import { explainFileError, isErrno } from "../process/file-error.ts";
 import { makeFolder } from "../process/make-folder.ts";
 
 export interface Home {
@@ -47,7 +47,7 @@ export async function openHome(folder: string): Promise<Home> {
     async ensureFile(name, text) {
       const path = join(folder, name);
       await writeFile(path, text, { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
-        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+        if (!isErrno(error, "EEXIST")) throw error;
       });
       return path;
     },

@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
-import { explainFileError } from "../../process/file-error.ts";
+import { explainFileError, isErrno } from "../../process/file-error.ts";
 import { makeFolder } from "../../process/make-folder.ts";
 import { storageTrouble } from "./state-health.ts";
 
@@ -140,6 +140,3 @@ const rejectUnreadable = (path: string) => (cause: unknown) => {
   const remedy = `give it back, chown -R fleetban-agent: ${dirname(path)}`;
   throw new PlainError(`${reason}: ${remedy}`, EXIT.permission, { cause });
 };
-
-const isErrno = (error: unknown, code: string) =>
-  error instanceof Error && "code" in error && error.code === code;

@@ -4,7 +4,7 @@
  * The last checkpoint that could be written says from where the agent goes on after a restart; it
  * publishes again what came since, and the coordinator drops what it has counted.
  */
-import { explainFileError } from "../../process/file-error.ts";
+import { explainFileError, isErrno } from "../../process/file-error.ts";
 import type { Log } from "../../process/log.ts";
 
 export interface StateHealth {
@@ -52,6 +52,6 @@ export function createStateHealth(folder: string, log: Log): StateHealth {
 
 /** A file that is written is made anew: what does not exist is its folder. */
 function explainWriteError(error: unknown): string {
-  const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+  const isGone = isErrno(error, "ENOENT");
   return isGone ? "the folder is gone" : explainFileError(error);
 }

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import * as z from "zod";
 import { EXIT, PlainError } from "../../process/exit.ts";
-import { explainFileError } from "../../process/file-error.ts";
+import { explainFileError, isErrno } from "../../process/file-error.ts";
 import { parseNetwork, type Address } from "../../wire/address.ts";
 import { quote } from "../visible.ts";
 
@@ -87,10 +87,9 @@ function askPython(path: string): string {
       stdio: ["ignore", "pipe", "pipe"],
     });
   } catch (cause) {
-    const reason =
-      cause instanceof Error && "code" in cause && cause.code === "ENOENT"
-        ? "python3 is needed to read it; give what fail2ban-client banned prints in its place"
-        : `expected fail2ban's database, got ${lastLine(cause)}`;
+    const reason = isErrno(cause, "ENOENT")
+      ? "python3 is needed to read it; give what fail2ban-client banned prints in its place"
+      : `expected fail2ban's database, got ${lastLine(cause)}`;
     throw new PlainError(`import: ${quote(path)}: ${reason}`, EXIT.noInput, { cause });
   }
 }

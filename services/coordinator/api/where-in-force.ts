@@ -6,26 +6,27 @@ import type { Reply } from "../../wire/api.ts";
 import { isInForce } from "../../wire/ban.ts";
 import { scopeOf } from "../../wire/ban-scope.ts";
 import { isDown } from "../../wire/host-state.ts";
-import { FIRST, standing as standingSchema, type Standing } from "../../wire/reach.ts";
+import {
+  FIRST,
+  standing as standingSchema,
+  type SilentHost,
+  type Standing,
+} from "../../wire/reach.ts";
 import type { BanEntry } from "../buckets/ban-store.ts";
 import { compareHosts } from "../hosts/host-order.ts";
 import type { ApiContext } from "./api-context.ts";
 import { firstRows } from "./page.ts";
 import { createReaches, hasRevision } from "./reach.ts";
 
-type Context = Pick<ApiContext, "bans" | "fleet" | "hosts" | "jails" | "now">;
-
 /** A host that does not report, and when it was heard last. */
-interface SilentHost {
-  host: string;
-  lastSeenAt: number;
-}
+type Unheard = Omit<SilentHost, "hadBan">;
+type Context = Pick<ApiContext, "bans" | "fleet" | "hosts" | "jails" | "now">;
 
 /** At most this many bytes of a reply say of each ban where it is in force. */
 const LOCAL_BYTES = 60_000;
 const localRow = z.object({ jail: z.string(), address: addressSchema, standing: standingSchema });
 
-export async function findSilentHosts({ fleet, hosts }: Context): Promise<SilentHost[]> {
+export async function findSilentHosts({ fleet, hosts }: Context): Promise<Unheard[]> {
   const { rows } = await fleet.listHosts();
   const unheard = [...rows].filter(([name]) => {
     const host = hosts.get(name);
@@ -41,7 +42,7 @@ export async function findSilentHosts({ fleet, hosts }: Context): Promise<Silent
 /** Awaits nothing, so that all numbers of the answer are of one moment. */
 export function whereInForce(
   context: Context,
-  asked: { address: Address; entries: readonly BanEntry[]; silent: readonly SilentHost[] },
+  asked: { address: Address; entries: readonly BanEntry[]; silent: readonly Unheard[] },
 ): Pick<Reply<"ban.show">, "standing" | "local"> {
   const { jails, now } = context;
   const { address, entries, silent } = asked;
@@ -60,7 +61,7 @@ export function whereInForce(
   };
 }
 
-function createFinder(context: Context, address: Address, silent: readonly SilentHost[]) {
+function createFinder(context: Context, address: Address, silent: readonly Unheard[]) {
   const { bans, hosts } = context;
   const reaches = createReaches(context);
   return (revision: number, isFor: (host: string) => boolean = () => true): Standing => {

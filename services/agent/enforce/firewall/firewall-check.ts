@@ -11,6 +11,7 @@ import { FAMILIES, type Family } from "./names.ts";
 import { explainMissingChain } from "./not-effective.ts";
 import { readTable } from "./nftables/nftables-reading.ts";
 import { hooksFor, layoutScript, plainSets, whyUnhooked } from "./nftables/nftables-table.ts";
+import { isErrno } from "../../../process/file-error.ts";
 
 /** CAP_NET_ADMIN, capability.h. */
 const CAP_NET_ADMIN = 12n;
@@ -93,7 +94,7 @@ export async function whyUnusable(
 
 /** Whether a command failed because there is no such program. */
 export function isMissing({ cause }: FirewallError): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+  return isErrno(cause, "ENOENT");
 }
 
 /** No jail can have this name, so nothing of a jail is touched. */

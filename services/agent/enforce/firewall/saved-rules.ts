@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { run as runCommand, type Run } from "./command.ts";
 import { createSetLine } from "./ipset/ipset-sets.ts";
 import { FAMILIES } from "./names.ts";
+import { isErrno } from "../../../process/file-error.ts";
 
 /** Debian's netfilter-persistent, and iptables-services of Enterprise Linux. */
 export const SAVED_FILES = [
@@ -29,7 +30,7 @@ export async function readSavedRules(
   const found: SavedRules[] = [];
   for (const file of files) {
     const text = await readFile(file, "utf8").catch((error: unknown) => {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+      if (isErrno(error, "ENOENT")) return "";
       throw error;
     });
     const names = text.matchAll(/--match-set (fleetban-[\w-]{1,16}-[46]) /g);

@@ -1,6 +1,7 @@
 /** One log file that is open, and the lines read from it so far. */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { FINGERPRINT_BYTES, fingerprintOf, readHead, type Fingerprint } from "./fingerprint.ts";
+import { isErrno } from "../../../process/file-error.ts";
 
 export interface LogFile {
   readonly device: number;
@@ -93,7 +94,7 @@ function openIfThere(path: string): number | undefined {
     // A named pipe would keep the whole process waiting for its writer.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }

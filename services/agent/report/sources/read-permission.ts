@@ -1,6 +1,7 @@
 /** What to run so that the agent may read a file. */
 import { closeSync, constants, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { isErrno } from "../../../process/file-error.ts";
 
 /** The group that reads for the agent: that of its package. */
 const GROUP = "fleetban-agent";
@@ -30,6 +31,6 @@ function isDenied(attempt: () => unknown): boolean {
     attempt();
     return false;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EACCES";
+    return isErrno(error, "EACCES");
   }
 }
