@@ -119,12 +119,13 @@ export class BanIndex {
       return;
     }
     for (const token of tokenPrefixesOf(network)) {
-      const prefix = `${banKeyPrefix(jail)}${token}`;
-      yield* this.#keysThatBegin(prefix, prefix);
+      // The first address of a network may be the beginning and nothing more: "2001-db8--". No
+      // character comes before "-", so nothing stands between what is cut here and the beginning.
+      const after = `${banKeyPrefix(jail)}${token.slice(0, -1)}`;
+      yield* this.#keysThatBegin(`${banKeyPrefix(jail)}${token}`, after);
     }
   }
 
-  /** No key is a beginning alone, so none is left out. */
   *#keysThatBegin(prefix: string, after: string): Generator<readonly string[]> {
     for (const keys of this.#keys.behind(after)) {
       const isLast = keys.at(-1)?.startsWith(prefix) !== true;

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BanIndex, type BanPlace } from "../../../../services/coordinator/buckets/ban-index.ts";
-import { contains, overlaps, parseNetwork } from "../../../../services/wire/address.ts";
+import {
+  contains,
+  networksAround,
+  overlaps,
+  parseNetwork,
+} from "../../../../services/wire/address.ts";
 import type { Ban } from "../../../../services/wire/ban.ts";
 import { banKey } from "../../../../services/wire/subjects.ts";
 
@@ -21,7 +26,10 @@ const spelled = fc.oneof(
     fc.integer({ min: 0, max: 128 }),
   ),
 );
-const network = spelled.map(([text, prefix]) => parseNetwork(`${text}/${prefix}`)!);
+/** A network of IPv4-mapped addresses is none if it is wider than all of IPv4. */
+const network = spelled
+  .map(([text, prefix]) => parseNetwork(`${text}/${prefix}`))
+  .filter((parsed) => parsed !== undefined);
 const single = spelled.map(([text]) => parseNetwork(text)!);
 const address = fc.oneof(single, network);
 /** "a-b." comes before "a." in the order of keys, and "a" before "a-b" in that of names. */
@@ -84,6 +92,16 @@ test("the index leads to exactly the bans that a look at every ban finds", () =>
       }
     }),
   );
+});
+
+test("the first address of a network is found in it, and in every network around it", () => {
+  for (const text of ["2001:db8::", "2001:db8:1::", "0:10::", "::", "10.0.0.0"]) {
+    const ban = { jail: "a", address: parseNetwork(text)!, state: "active" } as Ban;
+    const { index } = indexOf([{ ban, isDeleted: false }]);
+    for (const within of networksAround(ban.address)) {
+      assert.ok([...index.keysAt({ within })].flat().includes(banKey("a", ban.address)), within);
+    }
+  }
 });
 
 test("the keys of one jail are those of all jails that are the jail's", () => {
