@@ -53,8 +53,16 @@ const STOP_WHILE_READING = `
   }
   await connection.close();`;
 
-/** Returns how many bans NATS holds back while the agent is stopped. */
-async function restartAndStop({ agent, namespace }: AgentHost): Promise<number> {
+/** How often the agent has said that it has all bans. */
+const completions = ({ agent }: AgentHost) => agent.log().split("all bans are in force").length - 1;
+
+/**
+ * Returns how many bans NATS holds back while the agent is stopped: none where the agent had read
+ * them all before it could be stopped.
+ */
+async function restartAndStop(host: AgentHost): Promise<number> {
+  const { agent, namespace } = host;
+  const before = completions(host);
   await agent.stop("SIGKILL");
   const script = ["--input-type=module", "--eval", STOP_WHILE_READING];
   const args = [bucketStream(BANS_BUCKET), String(BANS), String(STALL_MS)];
@@ -63,7 +71,11 @@ async function restartAndStop({ agent, namespace }: AgentHost): Promise<number> 
   });
   await agent.start();
   stopping.stdin!.end(String(agent.child().pid));
-  return Number(Buffer.concat(await stopping.stdout!.toArray()).toString());
+  const heldBack = stopping.stdout!.toArray();
+  const isDone = eventually("all bans are read", () => completions(host) > before, 60);
+  await Promise.race([heldBack, isDone]);
+  stopping.kill();
+  return Number(Buffer.concat(await heldBack).toString());
 }
 
 async function inKernel({ namespace }: AgentHost): Promise<number> {
@@ -77,20 +89,18 @@ test(
   async () => {
     await using host = await startAgentHost(addresses);
     const { agent } = host;
-    const completions = () => agent.log().split("all bans are in force").length - 1;
-    await eventually("all bans are in force", () => completions() === 1, 60);
+    await eventually("all bans are in force", () => completions(host) === 1, 60);
     assert.equal(await inKernel(host), BANS);
     let before = 0;
     do {
-      before = completions();
-      // Else it had read everything before it was stopped: once more.
+      before = completions(host);
     } while ((await restartAndStop(host)) === 0);
     const counts = new Set<number>();
     await eventually(
       "all bans are in force again",
       async () => {
         counts.add(await inKernel(host));
-        return completions() > before;
+        return completions(host) > before;
       },
       60,
     );
