@@ -91,6 +91,9 @@ const LONGEST_STATUS: Omit<HostStatus, "host"> = {
   })),
 };
 
+const LOGINS = many(10_000, (index) => ({ host: longName(index), at: NOW }));
+const MACHINE = { address: longAddress(1), what: longText(256) };
+
 const ENTRY = {
   v: 1,
   comment: longText(256),
@@ -119,6 +122,7 @@ function largestFleet(
   const hosts = many(HOSTS, (index): Host => {
     return { seenAt: NOW, status: { ...status, host: hostNamed(index) } };
   });
+  const hostsByName = new Map(hosts.map((host) => [host.status.host, host]));
   const allowlist = many(HOSTS, (index) => {
     const jail = index > 0 ? { jail: longName(index, 16) } : {};
     return { ...ENTRY, ...jail, address: longAddress(index), addedAt: NOW };
@@ -179,7 +183,7 @@ function largestFleet(
     },
     hosts: {
       list: () => hosts,
-      get: (name: string) => hosts.find(({ status: { host } }) => host === name),
+      get: (name: string) => hostsByName.get(name),
       isUp: () => true,
       aheadMs: () => 9e14,
       appliedAt: () => ({ state: "applied", at: NOW, isExact: false }),
@@ -254,8 +258,7 @@ function largestFleet(
       erase: () => Promise.resolve(9e15),
     },
     machines: {
-      find: (address: Address) =>
-        address === ONE ? undefined : { address: longAddress(1), what: longText(256) },
+      find: (address: Address) => (address === ONE ? undefined : MACHINE),
       forgetHost: () => Promise.resolve(),
       hosts: () => new Map(),
     },
@@ -315,7 +318,7 @@ function largestFleet(
     knownGood: {
       warnings: () => warnings,
       isFollowing: () => true,
-      loginsOf: () => many(10_000, (index) => ({ host: longName(index), at: NOW })),
+      loginsOf: () => LOGINS,
     },
     refused: { warnings: () => warnings },
     unread: { warnings: () => warnings },
