@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { format, resolveConfig } from "prettier";
+import { formatted } from "./formatted.ts";
 
 const EXAMPLES = resolve(import.meta.dirname, "../examples");
 export const CONFIGURATION_PAGE = resolve(import.meta.dirname, "../../docs/configuration.md");
@@ -46,18 +46,12 @@ export interface Option {
 }
 
 /** The page as it must stand in docs/, laid out as every other document. */
-export async function configurationPage(): Promise<string> {
-  const style = await resolveConfig(CONFIGURATION_PAGE);
-  const options = { ...style, proseWrap: "always" as const, filepath: CONFIGURATION_PAGE };
-  return format(unformattedPage(), options);
-}
-
-function unformattedPage(): string {
+export function configurationPage(): string {
   const sections = FILES.map(({ file, title }) => {
     const options = optionsOf(readFileSync(join(EXAMPLES, file), "utf8"));
     return [`## ${title}`, ...options.map(describe)].join("\n\n");
   });
-  return [INTRODUCTION, ...sections].join("\n");
+  return formatted([INTRODUCTION, ...sections].join("\n"), CONFIGURATION_PAGE);
 }
 
 /** Options of an example, in its order; those that only hold others are left out. */

@@ -3,9 +3,9 @@
  * with a link to its section of docs/troubleshooting.md.
  */
 import { resolve } from "node:path";
-import * as prettier from "prettier";
 import { stringify } from "yaml";
 import { WARNINGS } from "../../services/wire/warnings.ts";
+import { formatted } from "./formatted.ts";
 
 export const WARNING_RULES = resolve(import.meta.dirname, "../prometheus/warnings.rules.yml");
 
@@ -22,7 +22,7 @@ const HEAD = `# An alert for each warning of fleetban. Made by npm run docs from
 const HOLDS_FOR = { high: "2m", medium: "15m", low: "6h" } as const;
 const SEVERITY = { high: "critical", medium: "warning", low: "info" } as const;
 
-export async function warningRules(): Promise<string> {
+export function warningRules(): string {
   const rules = Object.entries(WARNINGS)
     .filter(([code]) => !ALERTED_BY_HAND.includes(code))
     .map(([code, { severity, title }]) => {
@@ -42,8 +42,7 @@ export async function warningRules(): Promise<string> {
     });
   const text =
     HEAD + stringify({ groups: [{ name: "fleetban-warnings", rules }] }, { lineWidth: 0 });
-  const options = await prettier.resolveConfig(WARNING_RULES);
-  return prettier.format(text, { ...options, filepath: WARNING_RULES });
+  return formatted(text, WARNING_RULES);
 }
 
 /** "host-down": FleetbanHostDown. */

@@ -3,5 +3,5 @@ import { writeFile } from "node:fs/promises";
 import { CONFIGURATION_PAGE, configurationPage } from "./configuration-page.ts";
 import { WARNING_RULES, warningRules } from "./warning-rules.ts";
 
-await writeFile(CONFIGURATION_PAGE, await configurationPage());
-await writeFile(WARNING_RULES, await warningRules());
+await writeFile(CONFIGURATION_PAGE, configurationPage());
+await writeFile(WARNING_RULES, warningRules());

@@ -21,7 +21,8 @@ export interface Action {
   isAccepted?: true;
   /** Needs what not every configuration has. */
   needs?:
-    ("mechanisms" | "master" | "oauth2" | "nologin" | "pop3") | ("denied" | "policy" | "no-userdb");
+    | ("mechanisms" | "master" | "oauth2" | "nologin" | "pop3")
+    | ("denied" | "policy" | "no-userdb");
   /** Actions of one group have the same address, and happen at the same time. */
   group?: number;
   run: (talk: Talk) => Promise<void>;

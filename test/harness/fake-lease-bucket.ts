@@ -18,12 +18,12 @@ export function createFakeLeaseBucket(): SpoilableBucket {
   };
   return {
     read: () => Promise.resolve(stored),
-    // eslint-disable-next-line @typescript-eslint/require-await
+    // oxlint-disable-next-line typescript/require-await
     async write(claim, replaced) {
       stored = { state: "claimed", revision: checked(replaced), claim };
       return stored.revision;
     },
-    // eslint-disable-next-line @typescript-eslint/require-await
+    // oxlint-disable-next-line typescript/require-await
     async erase(replaced) {
       stored = { state: "free", revision: checked(replaced) };
     },

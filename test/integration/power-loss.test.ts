@@ -78,7 +78,8 @@ async function start(): Promise<Centre> {
     ...{ nats, connection, users },
     async fail(count) {
       const writer = await connect({ servers: nats.url });
-      for (let end = failures + count; failures < end; failures += 1) {
+      const end = failures + count;
+      for (; failures < end; failures += 1) {
         const user = `user ${failures}`;
         const failure = { position: failures + 1, address: A, at: Date.now(), attempts: 1, user };
         const batch = encodeFailureBatch({

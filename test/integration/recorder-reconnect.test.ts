@@ -57,7 +57,8 @@ describe("a recorder", () => {
   let position = 0;
   /** Stores batches of failures, one failure in each. */
   async function fail(count: number, form = "test"): Promise<void> {
-    for (let last = position + count; position < last;) {
+    const last = position + count;
+    while (position < last) {
       position += 1;
       const address = parseNetwork("198.51.100.7")!;
       const bytes = encodeFailureBatch({

@@ -39,7 +39,9 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** "fault": it is no entry; "passed-over": it is none that counts. */
 export type ReadEntry =
-  { type: "entry"; entry: ListEntry } | { type: "passed-over" } | { type: "fault"; reason: string };
+  | { type: "entry"; entry: ListEntry }
+  | { type: "passed-over" }
+  | { type: "fault"; reason: string };
 
 /** Of each idea, the names that programs have for it. */
 const NAMES = {

@@ -10,7 +10,15 @@ import { parseAddress, type Address } from "../../wire/address.ts";
  * other: a part of client text, because no element looks so.
  */
 export type TokenKind =
-  "rip" | "lip" | "session" | "method" | "secured" | "fixed" | "user" | "opener" | "other";
+  | "rip"
+  | "lip"
+  | "session"
+  | "method"
+  | "secured"
+  | "fixed"
+  | "user"
+  | "opener"
+  | "other";
 
 /** The keys that Dovecot's own and most administrators' elements have. */
 export const ELEMENT_KEY = "(?:user=|method=|rip=|lip=|mpid=|service=|lport=|rport=|session=<)";

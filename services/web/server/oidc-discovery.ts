@@ -29,7 +29,7 @@ export async function discover(
   secret: string | undefined,
 ): Promise<Configuration> {
   // The configuration takes http:// only to this machine.
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out
+  // oxlint-disable-next-line typescript/no-deprecated -- marked so to stand out
   const execute = new URL(issuer).protocol === "http:" ? [allowInsecureRequests] : [];
   const authentication = secret === undefined ? None() : ClientSecretPost(secret);
   const options = { timeout: WITHIN_SECONDS, execute };

@@ -9,7 +9,7 @@ import {
 } from "../../../deploy/package/configuration-page.ts";
 
 test("docs/configuration.md is what the examples say; npm run docs writes it", async () => {
-  const isCurrent = (await readFile(CONFIGURATION_PAGE, "utf8")) === (await configurationPage());
+  const isCurrent = (await readFile(CONFIGURATION_PAGE, "utf8")) === configurationPage();
   assert.ok(isCurrent, "deploy/examples has changed: run npm run docs");
 });
 

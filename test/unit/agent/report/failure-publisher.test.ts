@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
+import { test, type TestContext } from "node:test";
 import fc from "fast-check";
 import {
   createFailurePublisher,
@@ -34,15 +34,11 @@ function lines(first: number, count: number, epoch = "e1"): ReadLines {
 }
 
 const NOW: number = 1_790_000_000_000;
-let closeLast = () => {};
-afterEach(() => {
-  closeLast(); // one that is never answered tries for ever
-});
 
 const upTo = (position: number) => ({ state: "up-to", position });
 
 /** A server that answers when it is told to. */
-function setUp({ now = () => NOW } = {}) {
+function setUp(t: TestContext, { now = () => NOW } = {}) {
   const arrived: FailureBatch[] = [];
   const answers: ((error?: Error) => void)[] = [];
   const publisher = createFailurePublisher({
@@ -56,7 +52,7 @@ function setUp({ now = () => NOW } = {}) {
     onStored: () => {},
     onTrouble: () => {},
   });
-  closeLast = () => publisher.close();
+  t.after(() => publisher.close()); // one that is never answered tries for ever
   const answer = async (error?: Error) => {
     await eventually("something was sent", () => answers.length > 0);
     answers.shift()?.(error);
@@ -66,8 +62,8 @@ function setUp({ now = () => NOW } = {}) {
   return { publisher, arrived, answers, answer, sizes };
 }
 
-test("a failure goes out at once, and what comes meanwhile is the next batch", async () => {
-  const { publisher, answer, sizes, arrived } = setUp();
+test("a failure goes out at once, and what comes meanwhile is the next batch", async (t) => {
+  const { publisher, answer, sizes, arrived } = setUp(t);
   void publisher.add(lines(0, 1));
   assert.deepEqual(sizes(), [1]);
   void publisher.add(lines(1, 1));
@@ -87,8 +83,8 @@ test("a failure goes out at once, and what comes meanwhile is the next batch", a
   );
 });
 
-test("a batch without an answer is sent again until there is one, before anything else", async () => {
-  const { publisher, answer, arrived } = setUp();
+test("a batch without an answer is sent again until there is one, before anything else", async (t) => {
+  const { publisher, answer, arrived } = setUp(t);
   void publisher.add(lines(0, 2));
   void publisher.add(lines(2, 1));
   await answer(new Error("timeout"));
@@ -104,15 +100,15 @@ test("a batch without an answer is sent again until there is one, before anythin
   assert.equal(arrived.flatMap((batch) => seen.take(batch)).length, 3);
 });
 
-test("lines without a failure need no message, and are as good as acknowledged", () => {
-  const { publisher, arrived } = setUp();
+test("lines without a failure need no message, and are as good as acknowledged", (t) => {
+  const { publisher, arrived } = setUp(t);
   void publisher.add({ ...lines(0, 0), to: 5_000 });
   assert.equal(arrived.length, 0);
   assert.deepEqual(publisher.acknowledged("mail", "e1"), upTo(5_000));
 });
 
-test("a reader waits while too much is not acknowledged", async () => {
-  const { publisher, answer, sizes } = setUp();
+test("a reader waits while too much is not acknowledged", async (t) => {
+  const { publisher, answer, sizes } = setUp(t);
   assert.equal(publisher.add(lines(0, 9_999)), undefined);
   const wait = publisher.add(lines(9_999, 2_000));
   assert.ok(wait);
@@ -134,9 +130,9 @@ function uncertain(given: ReadLines, index: number, provisional: Provisional): R
   return { ...given, failures };
 }
 
-test("a provisional failure waits, with what stands behind it, and is settled when it is sent", async () => {
+test("a provisional failure waits, with what stands behind it, and is settled when it is sent", async (t) => {
   let now = NOW;
-  const { publisher, answer, arrived } = setUp({ now: () => now });
+  const { publisher, answer, arrived } = setUp(t, { now: () => now });
   const name = { until: NOW + 20 };
   const settled: Provisional[] = [];
   publisher.onSettled((provisional) => settled.push(provisional));
@@ -163,8 +159,8 @@ test("a provisional failure waits, with what stands behind it, and is settled wh
   assert.ok(settled.includes(name), "it is too late to withdraw it");
 });
 
-test("a failure that was withdrawn is never sent, and its lines are as good as acknowledged", async () => {
-  const { publisher, arrived, answer } = setUp();
+test("a failure that was withdrawn is never sent, and its lines are as good as acknowledged", async (t) => {
+  const { publisher, arrived, answer } = setUp(t);
   const [one, other, third] = [1, 2, 3].map(() => ({ until: NOW + 1_000 }));
   void publisher.add(uncertain(lines(0, 1), 0, one!));
   void publisher.add(uncertain(lines(1, 2), 0, other!));
@@ -179,8 +175,8 @@ test("a failure that was withdrawn is never sent, and its lines are as good as a
   assert.equal(publisher.backlog(), 0);
 });
 
-test("only what is left of a failure is sent", async () => {
-  const { publisher, arrived, answer } = setUp();
+test("only what is left of a failure is sent", async (t) => {
+  const { publisher, arrived, answer } = setUp(t);
   const name = { until: NOW };
   const given = uncertain(lines(0, 1), 0, name);
   const failures = given.failures.map((failure) => ({ ...failure, attempts: 3 }));
@@ -194,15 +190,15 @@ test("only what is left of a failure is sent", async () => {
   );
 });
 
-test("a clock that was set back holds nothing for ever", async () => {
-  const { publisher, answer, arrived } = setUp();
+test("a clock that was set back holds nothing for ever", async (t) => {
+  const { publisher, answer, arrived } = setUp(t);
   void publisher.add(uncertain(lines(0, 1), 0, { until: NOW + 3_600_000 }));
   await answer();
   assert.equal(arrived.length, 1);
 });
 
-test("every batch is of one epoch, and none claims positions of another", async () => {
-  const { publisher, answer, arrived } = setUp();
+test("every batch is of one epoch, and none claims positions of another", async (t) => {
+  const { publisher, answer, arrived } = setUp(t);
   void publisher.add(lines(40, 1, "e1"));
   void publisher.add(lines(41, 2, "e1"));
   void publisher.add(lines(0, 3, "e2"));
@@ -218,8 +214,8 @@ test("every batch is of one epoch, and none claims positions of another", async 
   assert.deepEqual(publisher.acknowledged("mail", "e2"), upTo(300));
 });
 
-test("nothing of a new epoch is acknowledged while something of the one before is not", async () => {
-  const { publisher, answer } = setUp();
+test("nothing of a new epoch is acknowledged while something of the one before is not", async (t) => {
+  const { publisher, answer } = setUp(t);
   void publisher.add(lines(40, 1, "e1"));
   assert.deepEqual(
     publisher.acknowledged("mail", "e2"),
@@ -233,8 +229,8 @@ test("nothing of a new epoch is acknowledged while something of the one before i
   assert.deepEqual(publisher.acknowledged("mail", "e3"), { state: "all" });
 });
 
-test("however long the names that an attacker tries, what is sent can be decoded", async () => {
-  const { publisher, arrived, answer } = setUp();
+test("however long the names that an attacker tries, what is sent can be decoded", async (t) => {
+  const { publisher, arrived, answer } = setUp(t);
   void publisher.add(lines(0, 1));
   for (const [index, letter] of ["\u0001", "\ud83d", "\u6f22", '"'].entries()) {
     const given = lines(1 + index * 1_000, 1_000);
@@ -250,7 +246,7 @@ test("however long the names that an attacker tries, what is sent can be decoded
   assert.equal(arrived.at(-1)?.to, 400_100);
 });
 
-test("whatever is read, and however late the answers: every failure is stored, once and in order", async () => {
+test("whatever is read, and however late the answers: every failure is stored, once and in order", async (t) => {
   const step = fc.record({
     failures: fc.nat({ max: 900 }),
     silent: fc.nat({ max: 3 }),
@@ -259,7 +255,7 @@ test("whatever is read, and however late the answers: every failure is stored, o
   const story = fc.array(step, { minLength: 1, maxLength: 10 });
   await fc.assert(
     fc.asyncProperty(story, fc.boolean(), async (steps, failsOnce) => {
-      const { publisher, arrived, answers, answer } = setUp();
+      const { publisher, arrived, answers, answer } = setUp(t);
       const stored: FailureBatch[] = [];
       const store = async () => {
         await answer();
@@ -293,8 +289,8 @@ test("whatever is read, and however late the answers: every failure is stored, o
   );
 });
 
-test("a publisher that is closed sends nothing again", async () => {
-  const { publisher, answer, arrived } = setUp();
+test("a publisher that is closed sends nothing again", async (t) => {
+  const { publisher, answer, arrived } = setUp(t);
   void publisher.add(lines(0, 1));
   publisher.close();
   await answer(new Error("connection closed"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, test, type TestContext } from "node:test";
+import { after, before, test, type TestContext } from "node:test";
 import { createLog } from "../../../../services/process/log.ts";
 import { openCertificate } from "../../../../services/web/server/certificate.ts";
 import { createOwnAuthority, type OwnAuthority } from "../../../harness/openssl.ts";
@@ -22,7 +22,6 @@ before(async () => {
   second = await authority.sign("DNS:bans.example.org", 10);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
-beforeEach(() => putInPlace(first));
 
 function putInPlace({ certificate, key }: Signed): void {
   copyFileSync(certificate, files.cert);
@@ -31,6 +30,7 @@ function putInPlace({ certificate, key }: Signed): void {
 
 /** The certificates that a server has been given while it ran. */
 function follow(context: TestContext) {
+  putInPlace(first);
   context.mock.timers.enable({ apis: ["setInterval"] });
   const certificate = openCertificate({ files, now: Date.now, log });
   context.after(() => certificate.stop());
@@ -70,6 +70,7 @@ test("a renewal that is half done waits for its second half", (context) => {
 });
 
 test("files that are no certificate and key are refused with their names", () => {
+  putInPlace(first);
   writeFileSync(files.cert, "nothing\n");
   const open = () => openCertificate({ files, now: Date.now, log });
   assert.throws(
