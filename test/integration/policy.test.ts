@@ -214,6 +214,9 @@ allowlist:
   await writeFile(file, before);
   await print("jail", "reload");
   await until("no entry is left", async () => !(await print("allow", "list")).includes(address));
+  await until("what it has spared bans now", async () =>
+    (await print("ban", "list", "--address", address)).includes(" edge "),
+  );
   for (const each of [address, brief]) await print("ban", "remove", each);
 });
 

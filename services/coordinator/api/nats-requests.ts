@@ -25,8 +25,8 @@ import { API_QUEUE, API_SUBJECTS, endpointSubjects, parseApiSubject } from "../.
 /** The longest text of an error reply. */
 const MAX_ERROR_TEXT = 2_000;
 const LINK: Endpoint = "web.login";
-/** Another coordinator's link has arrived before the refusal does. */
-const REFUSE_LINK_AFTER_MS = 1_000;
+/** Another coordinator's link has arrived before the refusal does, also on a machine that does much else. */
+const REFUSE_LINK_AFTER_MS = 3_000;
 
 export interface NatsRequests {
   stop(): void;
