@@ -1,4 +1,4 @@
-/** The bucket of the web page's sessions, with rights that are too few. */
+/** The bucket of the web page's sessions: with rights that are too few, and at a start. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,11 +11,29 @@ import { startNatsServer } from "../../services/standalone/nats-server.ts";
 import { openSessionBucket } from "../../services/web/server/session-bucket.ts";
 import { rightsOf } from "../../services/wire/rights.ts";
 import { eventually } from "../harness/eventually.ts";
+import { startTestNats } from "../harness/servers.ts";
 
 const GRANT = {
   ...({ name: "alice", role: "operator", key: null, keyUntil: null } as const),
   expiresAt: Date.now() + 60_000,
 };
+
+test("who comes while the sessions are being read waits a moment for them", async (t) => {
+  await using nats = await startTestNats();
+  const connection = await connect({ servers: nats.url });
+  t.after(() => connection.close());
+  const open = () =>
+    openSessionBucket({
+      ...{ connection, replicas: 1, onEnded: () => {}, now: Date.now },
+      log: createLog("test", "silent"),
+    });
+  const first = open();
+  t.after(() => first.stop());
+  await first.put("session", "00", GRANT);
+  const second = open();
+  t.after(() => second.stop());
+  assert.equal((await second.find("00"))?.name, "alice");
+});
 
 test("credentials of a coordinator from before the web page are told, and nobody is let in", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fleetban-web-"));

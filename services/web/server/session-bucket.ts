@@ -91,14 +91,14 @@ class StoredSessions implements SessionBucket {
   }
 
   async put(kind: "session" | "link", hash: string, grant: Grant): Promise<void> {
-    this.#bucket.checkLive();
+    await this.#bucket.untilLive();
     const value: WebEntry = { v: 1, type: "grant", ...grant };
     const key = webKey(kind, hash);
     this.#bucket.wrote(key, value, await this.#write(key, value));
   }
 
   async find(hash: string): Promise<Grant | undefined> {
-    this.#bucket.checkLive();
+    await this.#bucket.untilLive();
     const key = webKey("session", hash);
     if (this.#ended.has(key)) return undefined;
     const known = this.#bucket.entries().get(key)?.value;
@@ -108,7 +108,7 @@ class StoredSessions implements SessionBucket {
   }
 
   async take(hash: string): Promise<Grant | undefined> {
-    this.#bucket.checkLive();
+    await this.#bucket.untilLive();
     const key = webKey("link", hash);
     const stored = await this.#read(key);
     if (!stored || !this.#holds(stored.grant)) return undefined;

@@ -3,6 +3,7 @@
  * and again after NATS has lost it. NATS may refuse that, for example to credentials that are older
  * than the web page: then nobody can log in, and the coordinator says why and tries again.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
@@ -17,10 +18,13 @@ import { bucketStream } from "../../nats/follow-bucket.ts";
 import { onReconnect } from "../../nats/reconnects.ts";
 import type { Log } from "../../process/log.ts";
 import { reasonOf } from "../../process/reason.ts";
+import { withResolvers } from "../../process/with-resolvers.ts";
 import { WEB_BUCKET } from "../../wire/subjects.ts";
 import { decodeWebEntry, type WebEntry } from "../../wire/web-sessions.ts";
 
 const RETRY_MS = 10_000;
+/** So long somebody waits who comes while a coordinator has just started. */
+const OPENED_WITHIN_MS = 2_000;
 
 type State =
   | { phase: "opening" } // The bucket is made, and its entries are read.
@@ -39,6 +43,8 @@ export interface WebBucketOptions {
 export class WebBucket {
   readonly #options: WebBucketOptions;
   #state: State = { phase: "opening" };
+  /** Resolves when it is not opening any more. */
+  readonly #opened = withResolvers();
   /** Whether the bucket was there when this coordinator last looked for it. */
   #isMade = false;
   /** The bucket is looked for and made once at a time. */
@@ -68,8 +74,14 @@ export class WebBucket {
     return this.#state.phase === "failed" ? this.#state.reason : undefined;
   }
 
-  /** Throws while the entries are not known. */
-  checkLive(): void {
+  /** Resolves when the entries are known, for which somebody may wait a moment; else it throws. */
+  async untilLive(): Promise<void> {
+    if (this.#state.phase === "opening") {
+      await Promise.race([
+        this.#opened.promise,
+        sleep(OPENED_WITHIN_MS, undefined, { ref: false }),
+      ]);
+    }
     if (this.#state.phase === "live") return;
     const reason = this.trouble() ?? "they are not read yet";
     throw new Error(`the sessions of the web page are not known: ${reason}`);
@@ -104,15 +116,20 @@ export class WebBucket {
   }
 
   #onEvent(event: MirrorEvent<WebEntry>): void {
-    if (event.type === "live") this.#state = { phase: "live" };
+    if (event.type === "live") this.#enter({ phase: "live" });
     this.#options.onEvent(event);
+  }
+
+  #enter(state: State): void {
+    this.#state = state;
+    this.#opened.resolve();
   }
 
   #noteTrouble(error: unknown): void {
     const state = this.#state;
     if (state.phase === "live") return;
     const reason = reasonOf(error);
-    this.#state = { phase: "failed", reason };
+    this.#enter({ phase: "failed", reason });
     if (state.phase === "failed" && state.reason === reason) return;
     this.#options.log.warn({ reason }, "nobody can log in to the web page, keeps trying");
   }
