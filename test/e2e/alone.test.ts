@@ -117,8 +117,12 @@ describe("hosts that are alone", { skip: needsRoot }, () => {
     await coordinator.start();
     const due = [onFirst, onSecond!, onBoth!, later!];
     await Promise.all([kernelHolds(1, due, 30), kernelHolds(2, due, 30)]);
-    const { bans } = await fleet.ask<BanList>("ban", "list");
-    assert.deepEqual(bans.map(({ address }) => String(address)).sort(), due);
+    // A kernel may have a ban before the coordinator has heard that NATS has stored it.
+    const listed = await eventually("all of them are listed", async () => {
+      const { bans } = await fleet.ask<BanList>("ban", "list");
+      return bans.length >= due.length && bans.map(({ address }) => String(address));
+    });
+    assert.deepEqual(listed.sort(), due);
     const { bans: shown } = await fleet.ask<BanList>("ban", "show", onFirst);
     assert.deepEqual(shown[0]?.evidence, [{ host: "mx1", failures: 5 }]);
     assert.equal(shown[0].offence, 1);
