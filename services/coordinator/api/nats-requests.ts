@@ -80,7 +80,9 @@ export function answerNatsRequests({
       message.respond(answered.reply, { headers: fields });
       return;
     }
-    if (endpoint === LINK) await sleep(REFUSE_LINK_AFTER_MS, undefined, { ref: false });
+    // What is no request is refused by all of them.
+    if (endpoint === LINK && answered.code !== 400)
+      await sleep(REFUSE_LINK_AFTER_MS, undefined, { ref: false });
     fields.set(ERROR_CODE_HEADER, String(answered.code));
     fields.set(ERROR_HEADER, answered.error.replace(/[\r\n]+/g, " ").slice(0, MAX_ERROR_TEXT));
     message.respond(undefined, { headers: fields });
