@@ -23,7 +23,7 @@ import { WEB_BUCKET } from "../../wire/subjects.ts";
 import { decodeWebEntry, type WebEntry } from "../../wire/web-sessions.ts";
 
 const RETRY_MS = 10_000;
-/** So long somebody waits who comes while a coordinator has just started. */
+/** How long a request waits for the bucket of a coordinator that has just started. */
 const OPENED_WITHIN_MS = 2_000;
 
 type State =
