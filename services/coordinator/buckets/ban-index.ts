@@ -118,11 +118,11 @@ export class BanIndex {
       yield [banKey(jail, network)];
       return;
     }
+    const ofJail = banKeyPrefix(jail);
     for (const token of tokenPrefixesOf(network)) {
       // The first address of a network may be the beginning and nothing more: "2001-db8--". No
       // character comes before "-", so nothing stands between what is cut here and the beginning.
-      const after = `${banKeyPrefix(jail)}${token.slice(0, -1)}`;
-      yield* this.#keysThatBegin(`${banKeyPrefix(jail)}${token}`, after);
+      yield* this.#keysThatBegin(`${ofJail}${token}`, `${ofJail}${token.slice(0, -1)}`);
     }
   }
 
